@@ -1,0 +1,1 @@
+"""The profiles of this project: what a user edits."""

@@ -1,0 +1,29 @@
+"""The profile of a crawl on this machine, of the real API: scrapy crawl image_search -a seeds=…
+
+The token belongs in the environment, not in a file: export TMAPI_TOKEN=…
+Every setting here can also be given on the command line (-s TMAPI_DEDUPE=seed) or in the
+environment (TMAPI_DEDUPE=seed). README.md explains each.
+"""
+
+from settings.base import *  # noqa: F403
+
+# Where the API is.
+# TMAPI_BASE_URL = "https://api.tmapi.io"
+
+# How the token travels: "query" (apiToken=…) or "header" (apikey: …).
+# TMAPI_AUTH = "query"
+
+# Where the files of each job go: <this folder>/<job>/
+# TMAPI_OUTPUT_DIR = "output"
+
+# The most calls in flight; your account has a limit.
+# TMAPI_MAX_CONCURRENCY = 4
+
+# Money a call: the first line and the summary then show money too.
+# TMAPI_CALL_PRICE = 0.01
+
+# The share of failed queries that still ends with exit status 0.
+# TMAPI_FAILED_OK = 0
+
+# Within what a product is written once: "job", "seed" or "query".
+# TMAPI_DEDUPE = "job"

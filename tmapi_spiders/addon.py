@@ -1,0 +1,104 @@
+"""The Scrapy add-on: one line in a project's settings gives it all of this package.
+
+ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds, only_products
+from tmapi_spiders.spiders.image_search import ImageSearchSpider
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.settings import BaseSettings, Settings
+
+__all__ = ["TmapiAddon"]
+
+#: What this package's promises rest on. At spider priority: a new project's template sets a delay
+#: of 1 s and one request per domain, and obeys robots.txt. The command line still wins.
+_NEEDED: dict[str, Any] = {
+    "AUTOTHROTTLE_ENABLED": False,  # it steers delay, and takes a fast refusal for a fast server
+    "COOKIES_ENABLED": False,
+    "DEPTH_LIMIT": 0,  # it would cut off pages without a word
+    "DOWNLOAD_DELAY": 0,
+    "DOWNLOAD_SLOTS": {},
+    "DOWNLOAD_TIMEOUT": 60,  # what the vendor asks for
+    "DOWNLOAD_VERIFY_CERTIFICATES": True,
+    "HTTPCACHE_ENABLED": False,
+    "HTTPERROR_ALLOW_ALL": True,  # the spider judges every answer itself
+    "METAREFRESH_ENABLED": False,
+    "REDIRECT_ENABLED": False,
+    "REFERER_ENABLED": False,
+    "RETRY_ENABLED": False,  # a repeated call is paid for
+    "ROBOTSTXT_OBEY": False,  # an API that the user has an account for
+    "URLLENGTH_LIMIT": 0,  # a long image URL would vanish without a word
+}
+
+#: What is better so, unless the project says otherwise.
+_PREFERRED: dict[str, Any] = {
+    "CONCURRENT_ITEMS": 4,  # a hundred tasks for each page cost more than they bring here
+    "REMOTE_CONTROL_ENABLED": False,  # both of these let others run code beside the token
+    "TELNETCONSOLE_ENABLED": False,
+}
+
+_PIPELINES = {
+    "tmapi_spiders.pipelines.ValidationPipeline": 100,
+    "tmapi_spiders.pipelines.DedupePipeline": 200,
+    "tmapi_spiders.pipelines.OutcomePipeline": 900,
+}
+
+#: Before Scrapy's own, which are at 0: see the comments in the extension.
+_EXTENSIONS = {"tmapi_spiders.extension.RunExtension": -100}
+
+_HANDLER = "tmapi_spiders.download_handler.SigningDownloadHandler"
+
+
+class TmapiAddon:
+    """Adds the spider, and for its crawls all that it needs; other spiders are left alone."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the add-on."""
+        return cls(crawler)
+
+    @classmethod
+    def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
+        """Add the spider to the project's."""
+        settings.add_to_list("SPIDER_MODULES", "tmapi_spiders.spiders")
+
+    def update_settings(self, settings: Settings) -> None:
+        """Configure a crawl of this package's spider."""
+        spider = self._crawler.spider
+        if not isinstance(spider, ImageSearchSpider):
+            return
+        run = spider.run
+        for name, value in _NEEDED.items():
+            settings.set(name, value, "spider")
+        # With all three alike no request waits in the downloader: each has a place at the gate.
+        for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"):
+            settings.set(name, run.config.max_concurrency, "spider")
+        for name, value in _PREFERRED.items():
+            settings.set(name, value, "addon")
+        _merge(settings, "ITEM_PIPELINES", _PIPELINES)
+        _merge(settings, "EXTENSIONS", _EXTENSIONS)
+        _merge(settings, "DOWNLOAD_HANDLERS", {"http": _HANDLER, "https": _HANDLER})
+        _merge(settings, "FEED_STORAGES", FEED_STORAGES)
+        _merge(settings, "FEED_EXPORTERS", FEED_EXPORTERS)
+        own_feeds = settings.getdict("FEEDS")
+        settings.set(
+            "FEEDS",
+            {**only_products(own_feeds), **job_feeds(run.job.folder)},
+            settings.getpriority("FEEDS") or 0,
+        )
+
+
+def _merge(settings: Settings, name: str, ours: dict[str, Any]) -> None:
+    """Add *ours* to a dictionary setting, at whatever priority it was set."""
+    settings.set(name, {**settings.getdict(name), **ours}, settings.getpriority(name) or 0)

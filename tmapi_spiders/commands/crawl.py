@@ -1,0 +1,70 @@
+"""``scrapy crawl``: Scrapy's own, but that this package's spider checks before it crawls.
+
+An error raised in a spider's constructor is a traceback and exit status 1 there. For any other
+spider this command is Scrapy's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from scrapy.commands import crawl
+from scrapy.utils.misc import load_object
+
+from tmapi_spiders.addon import TmapiAddon
+from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.run import EXIT_CRASHED, EXIT_STOPPED, EXIT_USAGE, Run
+from tmapi_spiders.spiders.image_search import ImageSearchSpider
+
+if TYPE_CHECKING:
+    import argparse
+
+    from scrapy.settings import BaseSettings
+
+__all__ = ["Command"]
+
+
+class Command(crawl.Command):
+    """Runs a spider of the project; exit statuses 0, 2, 3 and 4 for this package's own."""
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Check, crawl, and set the exit status."""
+        process = self.crawler_process
+        assert process is not None
+        if len(args) != 1 or args[0] not in process.spider_loader.list():
+            super().run(args, opts)
+            return
+        spider_class = process.spider_loader.load(args[0])
+        if not issubclass(spider_class, ImageSearchSpider):
+            super().run(args, opts)
+            return
+        crawler = self._create_crawler(spider_class)
+        try:
+            _check_addon(crawler.settings)
+            run = Run.prepare(crawler.settings, opts.spargs, spider_class.arguments_model)
+        except UsageProblems as exc:
+            _complain(args[0], exc.problems)
+            self.exitcode = EXIT_USAGE
+            return
+        except StorageError as exc:
+            _complain(args[0], [str(exc)])
+            self.exitcode = EXIT_STOPPED
+            return
+        process.crawl(crawler, run=run)
+        process.start()
+        run.report()
+        self.exitcode = EXIT_CRASHED if process.bootstrap_failed else run.exit_status
+
+
+def _check_addon(settings: BaseSettings) -> None:
+    if not any(issubclass(load_object(addon), TmapiAddon) for addon in settings.getdict("ADDONS")):
+        raise UsageProblems(
+            'ADDONS: the add-on is missing: ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}'
+        )
+
+
+def _complain(spider: str, problems: tuple[str, ...] | list[str]) -> None:
+    print(f"{spider}: nothing was sent.", file=sys.stderr)
+    for problem in problems:
+        print(f"  {problem}", file=sys.stderr)

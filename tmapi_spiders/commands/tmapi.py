@@ -1,0 +1,51 @@
+"""``scrapy tmapi SUBCOMMAND``: everything this project has beside the crawl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrapy.commands import ScrapyCommand
+from scrapy.exceptions import UsageError
+
+from tmapi_spiders.commands import sandbox
+
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["Command"]
+
+#: Each is a module with ``add_arguments(parser)`` and ``run(options) -> exit status``; its
+#: docstring's first line is its help.
+_SUBCOMMANDS = {"sandbox": sandbox}
+
+
+class Command(ScrapyCommand):
+    """Runs one of the subcommands."""
+
+    requires_project = False
+    requires_crawler_process = False
+
+    def syntax(self) -> str:
+        """Return what follows the command's name."""
+        return "<subcommand> [options]"
+
+    def short_desc(self) -> str:
+        """Return the line in ``scrapy``'s list."""
+        return f"TMAPI's tools: {', '.join(_SUBCOMMANDS)}"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the subcommands, each with options of its own, to Scrapy's global ones."""
+        super().add_options(parser)
+        subparsers = parser.add_subparsers(dest="subcommand", metavar="<subcommand>")
+        for name, module in _SUBCOMMANDS.items():
+            help_line = (module.__doc__ or "").partition("\n")[0]
+            subparser = subparsers.add_parser(name, help=help_line, description=help_line)
+            module.add_arguments(subparser)
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Run the subcommand and take over its exit status."""
+        if opts.subcommand is None:
+            raise UsageError
+        if args:  # Scrapy's parser lets unknown options through
+            raise UsageError(f"not understood: {' '.join(args)}")
+        self.exitcode = _SUBCOMMANDS[opts.subcommand].run(opts)

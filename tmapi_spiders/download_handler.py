@@ -1,0 +1,229 @@
+"""The signing download handler: the only way out, and the only place that knows the token.
+
+It speaks HTTP through aiohttp itself instead of handing a signed request to one of Scrapy's
+handlers: those quote the URL they were given in log lines, exceptions and signals. Here the token
+exists on the wire only. Requests come in, and responses go out, unsigned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import yarl
+from multidict import CIMultiDict
+from scrapy.core.downloader.handlers.base import BaseDownloadHandler
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    NotSupported,
+    ResponseDataLossError,
+)
+from scrapy.http import Headers, Response
+from scrapy.responsetypes import responsetypes
+from scrapy.utils.asyncio import is_asyncio_available
+
+from tmapi_spiders import stats
+from tmapi_spiders.clock import utc_now
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.gate import GateClosed
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+
+    from tmapi_spiders.run import Run
+
+__all__ = ["FETCHED_AT", "QUERY_ID", "SigningDownloadHandler"]
+
+#: Request.meta: the query that a call is for.
+QUERY_ID = "tmapi_query_id"
+#: Request.meta: when the answer was paid for.
+FETCHED_AT = "tmapi_fetched_at"
+
+_MOST_BYTES = 64 * 1024 * 1024
+
+#: An idle connection is not used again after this long: many servers close theirs after 5 s, and a
+#: call sent into a closing connection is lost.
+_IDLE_SECONDS = 4.0
+
+_SCRAPY_EXCEPTIONS = (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    ResponseDataLossError,
+)
+
+#: Headers that are no longer true of a body that has been read and decompressed.
+_HOP_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
+
+
+class SigningDownloadHandler(BaseDownloadHandler):
+    """Sends the API's calls: permit, budget, token; refuses everything else.
+
+    Bodies come out decompressed, with the token struck out of headers and body should the API
+    have echoed it, so that nothing behind this point can store or show it.
+    """
+
+    lazy = False
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        if not is_asyncio_available():
+            raise UsageProblems(
+                "TWISTED_REACTOR: this spider needs Scrapy's asyncio reactor, its default."
+            )
+        self._run: Run = crawler.spider.run  # type: ignore[union-attr]
+        self._token = self._run.config.token
+        self._session: aiohttp.ClientSession | None = None
+
+    async def download_request(self, request: Request) -> Response:
+        """Send one call.
+
+        :raises GateClosed: if the job is stopping: nothing was sent
+        :raises NotSupported: if the request is not for ``TMAPI_BASE_URL``, or would carry the token
+            to a proxy in plain text
+        :raises DownloadTimeoutError: and Scrapy's other exceptions, if no answer came
+        """
+        self._check(request)
+        if not self.crawler.engine.running:  # SIGINT, SIGTERM
+            self._run.stop("interrupted")
+        run = self._run
+        try:
+            async with run.gate.permit():
+                run.count(stats.CALL_SENT)
+                if (query_id := request.meta.get(QUERY_ID)) is not None:
+                    run.ledger.called(query_id)
+                try:
+                    return await self._send(request)
+                except Exception:
+                    run.count(stats.CALL_FAILED)
+                    raise
+        except GateClosed:
+            run.count(stats.CALL_REFUSED)
+            raise
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _check(self, request: Request) -> None:
+        ours, theirs = urlsplit(self._run.base_url), urlsplit(request.url)
+        if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
+            raise NotSupported(
+                f"{theirs.scheme}://{theirs.netloc} is not TMAPI_BASE_URL "
+                f"({ours.scheme}://{ours.netloc}): this spider asks nobody else"
+            )
+        if ours.scheme == "http" and request.meta.get("proxy"):
+            raise NotSupported("a call over plain http does not go through a proxy")
+
+    async def _send(self, request: Request) -> Response:
+        limit = float(request.meta.get("download_timeout") or 60)
+        started = time.monotonic()
+        try:
+            async with (
+                asyncio.timeout(limit),
+                self._open_session().request(
+                    request.method,
+                    yarl.URL(self._signed_url(request.url), encoded=True),
+                    headers=self._signed_headers(request),
+                    data=request.body or None,
+                    proxy=request.meta.get("proxy"),
+                    allow_redirects=False,
+                    middlewares=(_send_once,),
+                ) as answer,
+            ):
+                body = await _read_body(answer)
+        except TimeoutError:
+            raise DownloadTimeoutError(
+                f"{request.url}: no answer within {limit:g} seconds"
+            ) from None
+        except (aiohttp.ClientError, *_SCRAPY_EXCEPTIONS) as exc:
+            kind = type(exc) if isinstance(exc, _SCRAPY_EXCEPTIONS) else DownloadFailedError
+            # The cause may hold the signed URL, so that it does not go along.
+            raise kind(f"{request.url}: {self._token.strike_out(str(exc))}") from None
+        request.meta["download_latency"] = time.monotonic() - started
+        request.meta[FETCHED_AT] = utc_now()
+        return self._unsigned_response(request, answer, body)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            )
+        return self._session
+
+    def _signed_url(self, url: str) -> str:
+        if self._run.config.auth != "query":
+            return url
+        separator = "&" if urlsplit(url).query else "?"
+        return f"{url}{separator}apiToken={quote(self._token.reveal(), safe='')}"
+
+    def _signed_headers(self, request: Request) -> CIMultiDict[str]:
+        headers = CIMultiDict(
+            (name.decode(), value.decode("latin-1"))
+            for name, values in request.headers.items()
+            for value in values
+        )
+        if self._run.config.auth == "header":
+            headers["apikey"] = self._token.reveal()
+        return headers
+
+    def _unsigned_response(
+        self, request: Request, answer: aiohttp.ClientResponse, body: bytes
+    ) -> Response:
+        strike_out = self._token.strike_out
+        headers = Headers()
+        for name, value in answer.headers.items():
+            if name.lower() not in _HOP_HEADERS:
+                headers.appendlist(name, strike_out(value))
+        body = self._token.strike_out_bytes(body)
+        response_class = responsetypes.from_args(headers=headers, url=request.url, body=body)
+        return response_class(
+            request.url, status=answer.status, headers=headers, body=body, request=request
+        )
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Turn a broken connection into an error that aiohttp does not send the call again for.
+
+    It repeats idempotent requests by itself, where each may be billed, and none would be counted.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorDNSError as exc:
+        raise CannotResolveHostError(str(exc)) from None
+    except aiohttp.ClientConnectorCertificateError as exc:
+        raise DownloadFailedError(f"its certificate can't be trusted: {exc}") from None
+    except aiohttp.ClientConnectorError as exc:
+        raise DownloadConnectionRefusedError(str(exc)) from None
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise DownloadFailedError(f"the connection broke: {exc}") from None
+
+
+async def _read_body(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the whole, decompressed body.
+
+    :raises ResponseDataLossError: if it is cut short or can't be decompressed
+    :raises DownloadFailedError: if it is absurdly large
+    """
+    body = bytearray()
+    try:
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > _MOST_BYTES:
+                raise DownloadFailedError(f"the answer is over {_MOST_BYTES:,} bytes")
+    except aiohttp.ClientPayloadError as exc:
+        raise ResponseDataLossError(f"the answer was cut short: {exc}") from None
+    return bytes(body)

@@ -1,0 +1,47 @@
+"""The errors this package raises on purpose.
+
+TmapiError
+├── UsageProblems     arguments or settings are wrong; nothing was sent (exit status 2)
+└── StorageError      a file of the job can't be read or written (exit status 4)
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["StorageError", "TmapiError", "UsageProblems", "did_you_mean"]
+
+
+class TmapiError(Exception):
+    """Base class of all errors that this package raises on purpose."""
+
+
+class UsageProblems(TmapiError):
+    """Everything that is wrong with what the user gave, found before anything was sent.
+
+    :param problems: one sentence or more each: what was given, what is accepted, what to do
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class StorageError(TmapiError):
+    """A file or folder of a job can't be read or written; the message names it and says why."""
+
+
+def did_you_mean(given: str, accepted: Iterable[str]) -> str:
+    """Return a question naming the accepted word nearest to *given*, or "".
+
+    >>> did_you_mean("sale", ["default", "sales"])
+    ' Did you mean "sales"?'
+    >>> did_you_mean("zzz", ["default", "sales"])
+    ''
+    """
+    nearest = get_close_matches(given, list(accepted), n=1)
+    return f' Did you mean "{nearest[0]}"?' if nearest else ""

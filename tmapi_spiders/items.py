@@ -1,0 +1,203 @@
+"""What a job writes: products, sightings and outcomes.
+
+:class:`Product` is also the one table from field to jmespath expression: a field of the API is
+added by adding one line with :func:`extracted` there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tmapi_spiders.processors import (
+    PRICE_FIELDS,
+    Every,
+    every,
+    first,
+    pick_price,
+    price_source,
+    to_bool,
+    to_decimal,
+    to_float,
+    to_fraction,
+    to_int,
+    to_item_id,
+    to_quantity,
+    to_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Outcome", "Product", "Sighting", "extracted"]
+
+
+def extracted(
+    expression: str,
+    read: Callable[[Any], Any] | None = None,
+    *,
+    input_processor: Callable[..., Any] | None = None,
+    many: bool = False,
+) -> Any:
+    """A field that is read from an element of the API's ``data.items``.
+
+    :param expression: jmespath, relative to the element
+    :param read: makes a typed value of each value found, None where it can't
+    :param input_processor: instead of *read*, for all values found at once
+    :param many: whether the field is a list, empty where nothing was found
+    """
+    return attrs.field(
+        factory=list if many else lambda: None,
+        metadata={
+            "expression": expression,
+            "input_processor": input_processor or Every(read or to_text),
+            "output_processor": every if many else first,
+        },
+    )
+
+
+_PRICES = f"[{', '.join(PRICE_FIELDS)}]"
+
+
+@attrs.define(kw_only=True)
+class Product:
+    """One product as one query found it, and where it came from."""
+
+    item_id: int = extracted("item_id", to_item_id)
+    """1688's id of the offer: 12 digits or so, positive."""
+    product_url: str | None = extracted("product_url", to_text)
+    """The offer's page on 1688.com."""
+    title: str | None = extracted("title", to_text)
+    """In the language of the query."""
+    title_origin: str | None = extracted("title_origin", to_text)
+    """In Chinese, as the supplier wrote it."""
+    img: str | None = extracted("img", to_text)
+    """URL of the main picture."""
+    category_path: list[str] = extracted("category_path", to_text, many=True)
+    """Ids of categories, as the API orders them; may be empty."""
+    price: str | None = extracted(_PRICES, input_processor=pick_price)
+    """Decimal string such as "60.00": the API's price, else the sale price, else the lowest."""
+    sale_price: str | None = extracted("price_info.sale_price", to_decimal)
+    """Decimal string."""
+    origin_price: str | None = extracted("price_info.origin_price", to_decimal)
+    """Decimal string; the price before a reduction."""
+    price_source: str | None = extracted(_PRICES, input_processor=price_source)
+    """The API's field that ``price`` came from, such as "price_info.sale_price"."""
+    currency: str | None = extracted("currency", to_text)
+    """Such as "CNY"."""
+    moq: int | None = extracted("[moq, quantity_begin]", to_int)
+    """Minimum order quantity in pieces; never guessed."""
+    sale_quantity_90days: int | None = extracted("sale_info.sale_quantity_90days", to_quantity)
+    """Pieces sold in 90 days; the lower bound where the API gives "100000+"."""
+    sale_quantity_90days_text: str | None = extracted("sale_info.sale_quantity_90days", to_text)
+    """The same as the API gave it."""
+    area_from: list[str] = extracted("delivery_info.area_from", to_text, many=True)
+    """Where it is sent from: province, city."""
+    free_shipping: bool | None = extracted("delivery_info.free_shipping", to_bool)
+    """Whether the supplier ships for free (within China)."""
+    ship_in_48h: bool | None = extracted("[delivery_info.ship_in_48h, ship_in_48h]", to_bool)
+    """Whether it is sent within 48 hours."""
+    company_name: str | None = extracted("shop_info.company_name", to_text)
+    """The supplier."""
+    is_powerful_seller: bool | None = extracted("shop_info.is_powerful_seller", to_bool)
+    """1688's badge of the supplier."""
+    is_super_factory: bool | None = extracted("shop_info.is_super_factory", to_bool)
+    """1688's badge of the supplier."""
+    shop_years: int | None = extracted("shop_info.shop_years", to_int)
+    """Years the supplier has been on 1688."""
+    composite_score: float | None = extracted(
+        "shop_info.[score_info.composite_score, sore_info.composite_score]", to_float
+    )
+    """The supplier's score, 0 to 5."""
+    item_repurchase_rate: float | None = extracted("item_repurchase_rate", to_fraction)
+    """Share of buyers who bought again, 0 to 1."""
+    low_refund_rate: bool | None = extracted("low_refund_rate", to_bool)
+    """Whether few buyers asked for their money back."""
+    one_piece_min_order: bool | None = extracted("one_piece_min_order", to_bool)
+    """Whether a single piece can be ordered."""
+    is_ad: bool | None = extracted("is_ad", to_bool)
+    """Whether it is a paid placement; None where the API does not say."""
+
+    job: str = ""
+    """The job that found it."""
+    seed: str = ""
+    """The seed as the user wrote it."""
+    seed_id: str = ""
+    """Hash of the normalised image."""
+    query_id: str = ""
+    """Hash of seed, language, sort, price range and filters."""
+    seed_img_url: str = ""
+    """The image as it was sent."""
+    language: str = ""
+    """Of the titles: en, zh, ru, vi, ja or ko."""
+    sort: str = ""
+    """default, sales, price_up or price_down."""
+    price_start: str | None = None
+    """Lower end of the query's price range, a decimal string."""
+    price_end: str | None = None
+    """Upper end of the query's price range, a decimal string."""
+    filters: Mapping[str, bool] = attrs.field(factory=dict)
+    """The query's filters: {"is_factory": true}."""
+    page: int = 0
+    """The page it stood on, from 1."""
+    rank: int = 0
+    """Its place within the query, from 1."""
+    total_count: int | None = None
+    """How many matches the API claims there are; capped, an upper bound to show."""
+    fetched_at: str = ""
+    """When the answer was paid for: UTC, ISO 8601."""
+
+
+@attrs.frozen(kw_only=True)
+class Sighting:
+    """One appearance of a product in a query, duplicates included."""
+
+    job: str
+    query_id: str
+    seed_id: str
+    item_id: int
+    page: int
+    rank: int
+    price: str | None
+    fetched_at: str
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What became of one query; exactly one a query."""
+
+    job: str
+    query_id: str
+    seed_id: str
+    seed: str
+    seed_img_url: str
+    language: str
+    sort: str
+    price_start: str | None
+    price_end: str | None
+    filters: Mapping[str, bool]
+    status: str
+    """complete, empty, partial, failed or not_started."""
+    reason: str
+    """Why it ended: last_page, max_pages, max_items, no_new_items, empty_page, error, …"""
+    code: int | None
+    """Of the last error: the body's ``code``, else the HTTP status."""
+    message: str | None
+    """Of the last error."""
+    pages: int
+    """Pages read."""
+    items: int
+    """Items read, before dedupe."""
+    new_items: int
+    """Products written that no other query had brought before."""
+    rejected_items: int
+    """Elements that were no items, or failed validation."""
+    calls: int
+    """Calls sent, in all runs of the job."""
+    retries: int
+    """Calls sent again after an answer that was no page."""
+    total_count: int | None
+    started_at: str | None
+    """When its first call was sent."""
+    finished_at: str | None

@@ -1,0 +1,216 @@
+"""A job's folder: its lock, its files and job.json."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from filelock import FileLock, Timeout
+
+from tmapi_spiders import __version__
+from tmapi_spiders.clock import utc_now
+from tmapi_spiders.errors import StorageError, UsageProblems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from io import FileIO
+    from pathlib import Path
+
+__all__ = ["OUTCOMES", "PRODUCTS", "SIGHTINGS", "Job", "JobFile"]
+
+PRODUCTS = "products.jsonl"
+SIGHTINGS = "sightings.jsonl"
+OUTCOMES = "outcomes.jsonl"
+_JOB_JSON = "job.json"
+_LOCK = ".lock"
+
+#: Of job.json; rises when a reader has to change.
+SCHEMA = 1
+
+_BUFFER_SIZE = 64 * 1024
+
+
+class JobFile:
+    """A JSON-lines file that appears under its name once it is whole.
+
+    It is written beside its name (``….part``) and renamed at the end, so that a run that dies
+    leaves the last one's file as it was. A write that fails (a full disk) cuts the file back to its
+    last whole line and is told to *on_error* once; from then on nothing is written.
+    """
+
+    def __init__(self, path: Path, on_error: Callable[[StorageError], None]) -> None:
+        self.path = path
+        self.lines = 0
+        self._part = path.with_name(path.name + ".part")
+        self._on_error = on_error
+        self._hash = hashlib.sha256()
+        self._buffer = bytearray()
+        self._size = 0
+        self._failed = False
+        self._file: FileIO | None = None
+        try:
+            self._file = self._part.open("wb", buffering=0)
+        except OSError as exc:
+            self._fail(exc)
+
+    def write(self, data: bytes) -> int:
+        """Take one or more whole lines."""
+        self._buffer += data
+        if len(self._buffer) >= _BUFFER_SIZE:
+            self._flush()
+        return len(data)
+
+    def publish(self) -> None:
+        """Write what is left and put the file in its place."""
+        self._flush()
+        if self._file is None:
+            return
+        try:
+            if not self._failed:
+                os.fsync(self._file.fileno())
+            self._file.close()
+            if self._failed and self.path.exists():
+                return  # the file of the run before holds more than this one
+            self._part.replace(self.path)
+        except OSError as exc:
+            self._fail(exc)
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was written, in hex."""
+        return self._hash.hexdigest()
+
+    def _flush(self) -> None:
+        data, self._buffer = self._buffer, bytearray()
+        if self._file is None or self._failed:
+            return
+        written = 0
+        try:
+            while written < len(data):
+                written += self._file.write(data[written:])
+        except OSError as exc:
+            del data[data.rfind(b"\n", 0, written) + 1 :]
+            with suppress(OSError):  # a device such as /dev/full can't be cut
+                self._file.truncate(self._size + len(data))
+            self._fail(exc)
+        self._size += len(data)
+        self._hash.update(data)
+        self.lines += data.count(b"\n")
+
+    def _fail(self, exc: OSError) -> None:
+        if not self._failed:
+            self._failed = True
+            self._on_error(StorageError(f"{self._part}: it can't be written ({exc.strerror})."))
+
+
+class Job:
+    """One job's folder, held by this process alone from :meth:`open` to :meth:`release`.
+
+    :param output_dir: the folder of all jobs
+    :param source: where the products come from; a job has one source for ever, since made-up
+        products would else pass as real ones
+    :param arguments: as the user gave them
+    """
+
+    def __init__(
+        self, name: str, output_dir: Path, source: str, arguments: Mapping[str, Any]
+    ) -> None:
+        self.name = name
+        self.folder = output_dir / name
+        self.source = source
+        self.arguments = dict(arguments)
+        self.files: dict[str, JobFile] = {}
+        self._lock = FileLock(self.folder / _LOCK)
+        self._started_at = utc_now()
+
+    def open(self) -> None:
+        """Make the folder and take its lock.
+
+        :raises UsageProblems: if another process runs this job, or it has another source
+        :raises StorageError: if the folder can't be used
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            runner = self._last().get("process", {})
+            raise UsageProblems(
+                f"job={self.name}: it is running now (process {runner.get('pid', '?')} on "
+                f"{runner.get('host', '?')}). Wait for it, or choose another job name."
+            ) from None
+        except OSError as exc:
+            raise StorageError(f"{self.folder}: it can't be used ({exc.strerror or exc}).") from exc
+        source = self._last().get("source", self.source)
+        if source != self.source:
+            self.release()
+            raise UsageProblems(
+                f"job={self.name}: its products come from {source}, and this crawl would ask "
+                f"{self.source}. Choose another job name; products of two sources don't mix."
+            )
+
+    def start(self, **facts: Any) -> None:
+        """Say in job.json that this process runs the job.
+
+        :raises StorageError: if it can't be written
+        """
+        self._write_json(running=True, finished_at=None, exit_status=None, files={}, **facts)
+
+    def end(self, exit_status: int, **facts: Any) -> None:
+        """Say in job.json how the run ended, and what its files hold.
+
+        :raises StorageError: if it can't be written
+        """
+        files = {
+            name: {"lines": file.lines, "sha256": file.sha256}
+            for name, file in sorted(self.files.items())
+        }
+        self._write_json(
+            running=False, finished_at=utc_now(), exit_status=exit_status, files=files, **facts
+        )
+
+    def release(self) -> None:
+        """Let other processes have the job."""
+        self._lock.release()
+
+    def create(self, name: str, on_error: Callable[[StorageError], None]) -> None:
+        """Begin a new version of the file *name*; *on_error* hears of it if that can't be done."""
+        self.files[name] = JobFile(self.folder / name, on_error)
+
+    def _last(self) -> dict[str, Any]:
+        path = self.folder / _JOB_JSON
+        try:
+            last = orjson.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as exc:
+            raise StorageError(f"{path}: it can't be read ({exc}).") from exc
+        if not isinstance(last, dict):
+            raise StorageError(f"{path}: it is no JSON object.")
+        return last
+
+    def _write_json(self, **facts: Any) -> None:
+        content = {
+            "schema": SCHEMA,
+            "version": __version__,
+            "job": self.name,
+            "arguments": self.arguments,
+            "source": self.source,
+            "made_up": self.source == "sandbox",
+            "process": {"pid": os.getpid(), "host": socket.gethostname()},
+            "started_at": self._started_at,
+            **facts,
+        }
+        path = self.folder / _JOB_JSON
+        part = path.with_name(path.name + ".part")
+        try:
+            with part.open("wb") as file:
+                file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as exc:
+            raise StorageError(f"{path}: it can't be written ({exc.strerror}).") from exc

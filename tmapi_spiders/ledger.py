@@ -1,0 +1,151 @@
+"""The ledger: what is known of each query, until its one outcome is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tmapi_spiders.clock import utc_now
+from tmapi_spiders.items import Outcome
+from tmapi_spiders.paging import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tmapi_spiders.queries import Query
+
+__all__ = ["Ledger", "Progress"]
+
+
+@attrs.define
+class Progress:
+    """How far a query is. It is forgotten once its outcome is written."""
+
+    query: Query
+    pages: int = 0
+    items: int = 0
+    new_items: int = 0
+    rejected_items: int = 0
+    calls: int = 0
+    retries: int = 0
+    total_count: int | None = None
+    code: int | None = None
+    message: str | None = None
+    started_at: str | None = None
+    seen: set[int] = attrs.field(factory=set)
+    """Item ids that this query has brought."""
+    unsettled: int = 0
+    """Products on their way through the pipelines."""
+    ending: Ending | None = None
+
+
+class Ledger:
+    """Follows every query from its first request to its outcome; exactly one outcome each.
+
+    A query's outcome is written when its last page is read **and** each of its products has come
+    out of the pipelines, so that ``new_items`` is right whatever other pipelines do.
+    """
+
+    def __init__(self, job: str, write: Callable[[Outcome], None]) -> None:
+        self._job = job
+        self._write = write
+        self._open: dict[str, Progress] = {}
+        self.by_status: Counter[str] = Counter()
+        """Queries ended, by status."""
+        self.failures = 0
+        """Queries that failed, or ended partial by an error."""
+
+    def open(self, query: Query) -> Progress:
+        """Begin to follow *query*."""
+        return self._open.setdefault(query.query_id, Progress(query))
+
+    def __getitem__(self, query_id: str) -> Progress:
+        """Return how far an open query is."""
+        return self._open[query_id]
+
+    def called(self, query_id: str) -> None:
+        """Note that a call for this query leaves now."""
+        progress = self._open[query_id]
+        progress.calls += 1
+        if progress.started_at is None:
+            progress.started_at = utc_now()
+
+    def settle(self, query_id: str, *, new: bool = False, rejected: bool = False) -> None:
+        """Note that a product has come out of the pipelines: written, dropped or rejected."""
+        progress = self._open.get(query_id)
+        if progress is None:  # a project's middleware has added items of its own
+            return
+        progress.unsettled -= 1
+        progress.new_items += new
+        progress.rejected_items += rejected
+        self._close_if_done(progress)
+
+    def end(self, query_id: str, ending: Ending) -> None:
+        """Note that no further page of this query will be asked for."""
+        progress = self._open[query_id]
+        progress.ending = ending
+        self._close_if_done(progress)
+
+    def fail(self, query_id: str, code: int | None, message: str) -> None:
+        """Note that this query can't go on: partial if it has a page, else failed."""
+        progress = self._open.get(query_id)
+        if progress is None or progress.ending is not None:
+            return
+        progress.code, progress.message = code, message
+        self.end(query_id, Ending("partial" if progress.pages else "failed", "error"))
+
+    def finish(self, reason: str | None, not_begun: Iterable[Query]) -> None:
+        """Write the outcomes that are still owed.
+
+        :param reason: why the job was stopped; None if it ran to its end, so that a query still
+            open is one that nobody can account for
+        :param not_begun: the queries that were never opened
+        """
+        for progress in list(self._open.values()):
+            if progress.ending is None:
+                progress.ending = _cut_short(progress, reason)
+            self._close(progress)
+        for query in not_begun:
+            progress = Progress(query)
+            progress.ending = _cut_short(progress, reason)
+            self._close(progress)
+
+    def _close_if_done(self, progress: Progress) -> None:
+        if progress.ending is not None and not progress.unsettled:
+            self._close(progress)
+
+    def _close(self, progress: Progress) -> None:
+        assert progress.ending is not None
+        self._open.pop(progress.query.query_id, None)
+        status, reason = progress.ending.status, progress.ending.reason
+        self.by_status[status] += 1
+        self.failures += status == "failed" or (status == "partial" and reason == "error")
+        outcome = Outcome(
+            job=self._job,
+            **progress.query.identity(),  # type: ignore[arg-type]
+            status=status,
+            reason=reason,
+            code=progress.code,
+            message=progress.message,
+            pages=progress.pages,
+            items=progress.items,
+            new_items=progress.new_items,
+            rejected_items=progress.rejected_items,
+            calls=progress.calls,
+            retries=progress.retries,
+            total_count=progress.total_count,
+            started_at=progress.started_at,
+            finished_at=utc_now() if progress.calls else None,
+        )
+        self._write(outcome)
+
+
+def _cut_short(progress: Progress, reason: str | None) -> Ending:
+    if reason is None:
+        progress.message = "its request or its answer was lost on the way: a bug, please report it"
+        return Ending("partial" if progress.pages else "failed", "error")
+    if progress.pages:
+        return Ending("partial", reason)
+    return Ending("failed" if progress.calls else "not_started", reason)

@@ -1,0 +1,121 @@
+"""Pipelines: validation, dedupe, and at the end the outcomes that are still owed.
+
+A product that goes no further is a stat and a DEBUG line, never a warning: duplicates are most of
+what an image search brings.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from scrapy.exceptions import DropItem
+
+from tmapi_spiders import stats
+from tmapi_spiders.items import Product
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+
+    from tmapi_spiders.run import Run
+
+__all__ = ["DedupePipeline", "Duplicate", "OutcomePipeline", "Rejected", "ValidationPipeline"]
+
+
+class Duplicate(DropItem):
+    """Another query, or this one, has brought this product already."""
+
+
+class Rejected(DropItem):
+    """This is no valid product."""
+
+
+class _RunPipeline:
+    """A pipeline of a run."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
+        self.run: Run = crawler.spider.run  # type: ignore[union-attr]
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the pipeline of this crawl's run."""
+        return cls(crawler)
+
+
+class ValidationPipeline(_RunPipeline):
+    """Keeps out what would be an invented or an unusable row."""
+
+    def process_item(self, item: Any) -> Any:
+        """Let valid products, and items of other classes, through.
+
+        :raises Rejected: saying which field of which product is wrong
+        """
+        if isinstance(item, Product) and (problem := _problem(item)):
+            self.run.count(stats.PRODUCT_REJECTED)
+            raise Rejected(f"item_id={item.item_id!r}: {problem}", log_level="DEBUG")
+        return item
+
+
+def _problem(product: Product) -> str | None:
+    """Return what is wrong with *product*.
+
+    >>> _problem(Product(item_id=1, job="j", query_id="q", page=1, rank=1))
+    >>> _problem(Product(item_id=-1, job="j", query_id="q", page=1, rank=1))
+    'item_id is no positive integer'
+    """
+    for name in ("item_id", "page", "rank"):
+        number = getattr(product, name)
+        if type(number) is not int or number < 1:
+            return f"{name} is no positive integer"
+    for name in ("job", "query_id"):
+        if not getattr(product, name):
+            return f"{name} is missing"
+    return None
+
+
+class DedupePipeline(_RunPipeline):
+    """Writes a product once per language and job, seed or query (``TMAPI_DEDUPE``).
+
+    A set of integers for each scope: some 60 bytes a product, and no product taken for another, as
+    a Bloom filter would.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        self._scope = self.run.config.dedupe
+        self._seen: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+
+    def process_item(self, item: Any) -> Any:
+        """Let a product through the first time.
+
+        :raises Duplicate: from then on
+        """
+        if not isinstance(item, Product):
+            return item
+        seen = self._seen[self._scope_of(item)]
+        if item.item_id in seen:
+            self.run.count(stats.PRODUCT_DUPLICATE)
+            raise Duplicate(f"item_id={item.item_id}: written already", log_level="DEBUG")
+        seen.add(item.item_id)
+        return item
+
+    def _scope_of(self, product: Product) -> tuple[str, ...]:
+        if self._scope == "seed":
+            return (product.language, product.seed_id)
+        if self._scope == "query":
+            return (product.query_id,)
+        return (product.language,)
+
+
+class OutcomePipeline(_RunPipeline):
+    """Settles every query's outcome when no more pages will come.
+
+    It is a pipeline since its ``close_spider`` is the last moment at which feeds are open.
+    """
+
+    def close_spider(self) -> None:
+        """Write the outcomes that are still owed."""
+        self.run.settle_outcomes(interrupted=not self.crawler.engine.running)

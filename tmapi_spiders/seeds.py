@@ -1,0 +1,237 @@
+"""Seeds: the images that are searched for, as the user lists them."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import attrs
+
+from tmapi_spiders.errors import UsageProblems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["ALIBABA_HOSTS", "Seed", "Seeds", "stable_hash"]
+
+#: Hosts (with their subdomains) whose images the search reads without conversion.
+#: Source: observed by users of the API, on its V1 endpoint.
+ALIBABA_HOSTS = ("alicdn.com", "1688.com", "taobao.com", "tmall.com", "alibaba.com", "aliimg.com")
+
+#: Paths that the API itself hands out for images.
+ALIBABA_PATH = "/search/"
+
+_SHOWN_PROBLEMS = 20
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
+_BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
+_ACCEPTED = "accepted: an http(s) URL, //host/path, or a path of Alibaba's beginning with /search/"
+
+
+def stable_hash(*parts: str) -> str:
+    """Return a short hash of *parts* that is the same in every process, version and job.
+
+    80 bits: among a million queries the chance of two alike is below one in a billion.
+
+    >>> stable_hash("a", "b") == stable_hash("ab")
+    False
+    """
+    return blake2b("\0".join(parts).encode(), digest_size=10).hexdigest()
+
+
+@attrs.frozen(slots=True)
+class Seed:
+    """One image to search for."""
+
+    text: str
+    """As the user wrote it."""
+    seed_id: str
+    """Hash of the normalised image: the same in every job."""
+    img_url: str
+    """What is sent to the API."""
+
+    @classmethod
+    def parse(cls, text: str) -> Seed:
+        """Make a seed of one image reference.
+
+        >>> Seed.parse("//CBU01.alicdn.com/a.jpg").img_url
+        'https://cbu01.alicdn.com/a.jpg'
+        >>> Seed.parse("/search/imgextra5/1.jpg").img_url
+        '/search/imgextra5/1.jpg'
+        >>> Seed.parse("lamp.jpg")
+        Traceback (most recent call last):
+        ...
+        ValueError: it is no URL; accepted: an http(s) URL, //host/path, or a path of ...
+
+        :raises ValueError: saying what is wrong with it and what is accepted
+        """
+        img_url = _normalise(text)
+        return cls(text, stable_hash(img_url), img_url)
+
+    @property
+    def needs_conversion(self) -> bool:
+        """Whether the search can't be expected to read this image as it is.
+
+        >>> Seed.parse("https://cbu01.alicdn.com/a.jpg").needs_conversion
+        False
+        >>> Seed.parse("https://shop.example/a.jpg").needs_conversion
+        True
+        """
+        if self.img_url.startswith(ALIBABA_PATH):
+            return False
+        host = urlsplit(self.img_url).hostname or ""
+        return not any(host == ours or host.endswith("." + ours) for ours in ALIBABA_HOSTS)
+
+
+def _normalise(text: str) -> str:
+    if re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError("it holds white space or a control character; write a space as %20")
+    if text.startswith(ALIBABA_PATH):
+        return text
+    url = "https:" + text if text.startswith("//") else text
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        _ = parts.port
+    except ValueError as exc:
+        raise ValueError(f"it is no usable URL ({exc}); {_ACCEPTED}") from exc
+    if parts.scheme == "file" or (parts.scheme not in {"http", "https"} and _is_local(text)):
+        raise ValueError(
+            "it is a file on this machine, and the API wants a URL: "
+            "put the picture on a web server, and give its address"
+        )
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError(f"it is no URL; {_ACCEPTED}")
+    return urlunsplit((parts.scheme, parts.netloc.lower(), parts.path, parts.query, ""))
+
+
+def _is_local(text: str) -> bool:
+    try:
+        return Path(text).expanduser().exists() or bool(re.match(r"[A-Za-z]:[\\/]|[.~]", text))
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+class Seeds:
+    """The distinct seeds of one job, in the user's order; can be gone through again and again.
+
+    They are held as one block of text, not as objects: 100,000 seeds of 80 characters take 8 MB.
+    """
+
+    def __init__(self, lines: Iterable[tuple[str, str]]) -> None:
+        """Read and check *lines*: pairs of (where it stands, text).
+
+        :raises UsageProblems: with all that is wrong, or where there is no seed at all
+        """
+        problems: list[str] = []
+        known: set[str] = set()
+        kept: list[bytes] = []
+        self.duplicates = 0
+        self.unconverted = 0
+        """How many are on no host of Alibaba's, so that the search may not be able to read them."""
+        for where, text in lines:
+            try:
+                seed = Seed.parse(text)
+            except ValueError as exc:
+                problems.append(f"{where}: {text[:200]!r}: {exc}.")
+                continue
+            if seed.seed_id in known:
+                self.duplicates += 1
+                continue
+            known.add(seed.seed_id)
+            kept.append(text.encode())
+            self.unconverted += seed.needs_conversion
+        if len(problems) > _SHOWN_PROBLEMS:
+            more = len(problems) - _SHOWN_PROBLEMS
+            problems = [*problems[:_SHOWN_PROBLEMS], f"seeds: {more} more lines like these."]
+        if problems:
+            raise UsageProblems(*problems)
+        self._count = len(kept)
+        self._block = b"\n".join(kept)
+
+    @classmethod
+    def from_argument(cls, given: str) -> Seeds:
+        """Read the argument ``seeds``: a file, or images separated by commas.
+
+        A comma splits only before ``http``, ``//`` or ``/``, since URLs may hold commas.
+
+        >>> [seed.text for seed in Seeds.from_argument("//a.alicdn.com/1,2.jpg,/search/3.jpg")]
+        ['//a.alicdn.com/1,2.jpg', '/search/3.jpg']
+
+        :raises UsageProblems: with all that is wrong
+        """
+        given = given.strip()
+        if re.match(r"https?:|//|/search/", given) and not _is_file(given):
+            images = [image.strip() for image in _BETWEEN_IMAGES.split(given)]
+            return cls((f"seeds, image {n}", image) for n, image in enumerate(images, 1))
+        seeds = cls(_lines_of(given))
+        if not len(seeds):
+            raise UsageProblems(
+                f"seeds={given}: it holds no image. Accepted: one image a line, # for comments."
+            )
+        return seeds
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Seed]:
+        return (Seed.parse(line.decode().rstrip("\n")) for line in BytesIO(self._block))
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return Path(given).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _lines_of(given: str) -> Iterator[tuple[str, str]]:
+    """Yield (where, image) of each line of a seeds file that is no comment."""
+    remedy = "Accepted: a text file with one image a line, or images separated by commas."
+    path = Path(given)
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            raise UsageProblems(f"seeds={path}: it is a folder. {remedy}")
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UsageProblems(
+            f"seeds={path}: no such file (looked for {path.absolute()}). {remedy}"
+        ) from None
+    except (OSError, ValueError, RuntimeError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise UsageProblems(f"seeds={path}: it can't be read ({reason}). {remedy}") from exc
+    if is_picture(content):
+        raise UsageProblems(
+            f"seeds={path}: it is a picture, and the API wants a URL: put the picture on a web "
+            f"server, and give its address. {remedy}"
+        )
+    if b"\0" in content:
+        raise UsageProblems(
+            f"seeds={path}: it is no text file, or one in UTF-16; save it as UTF-8. {remedy}"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        bad = content.count(b"\n", 0, exc.start) + 1
+        raise UsageProblems(
+            f"seeds={path}, line {bad}: it is not UTF-8; save the file as UTF-8. {remedy}"
+        ) from exc
+    for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
+        image = _COMMENT.sub("", line).strip()
+        if image:
+            yield f"{path}, line {number}", image
+
+
+def is_picture(content: bytes) -> bool:
+    """Say whether *content* begins like a JPEG, PNG, GIF, BMP, TIFF or WebP.
+
+    >>> is_picture(b"\\xff\\xd8\\xff\\xe0"), is_picture(b"https://a.alicdn.com/x.jpg")
+    (True, False)
+    """
+    return content.startswith(
+        (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+    ) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")

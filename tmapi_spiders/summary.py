@@ -1,0 +1,110 @@
+"""What the crawl says to people: one line before it runs, a few when it has ended."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tmapi_spiders import stats
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+
+if TYPE_CHECKING:
+    from tmapi_spiders.run import Run
+
+__all__ = ["MADE_UP", "announcement", "report", "say"]
+
+_STATUSES = ("complete", "empty", "partial", "failed", "not_started")
+
+MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real API."
+
+_UNDOCUMENTED_PAGE_SIZE = 20
+
+
+def say(lines: list[str]) -> None:
+    """Print *lines* for people: on standard error, so that ``-o -:jsonl`` stays clean."""
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def announcement(run: Run) -> list[str]:
+    """Return what will run: queries, least and most calls, budget, folder; then warnings."""
+    arguments, queries = run.arguments, run.queries
+    least = len(queries)
+    most = least * arguments.max_pages
+    calls = f"at least {_calls(run, least)}"
+    calls += f", at most {_calls(run, most)}" if most else ", no upper limit (max_pages=0)"
+    duplicates = queries.seeds.duplicates
+    repeated = f" ({duplicates:,} repeated left out)" if duplicates else ""
+    lines = [
+        (
+            f"{run.job.name}: {_plural(least, 'query', 'queries')} "
+            f"({queries.describe()}{repeated}), {calls}, no budget, into {run.job.folder}"
+        )
+    ]
+    if run.config.sandbox:
+        lines.append(f"  {MADE_UP}")
+    if arguments.page_size > _UNDOCUMENTED_PAGE_SIZE:
+        lines.append(
+            f"  warning: page_size={arguments.page_size}: above 20 is not documented; the API may "
+            "answer with fewer items or an error."
+        )
+    if queries.seeds.unconverted and arguments.convert == "auto":
+        lines.append(
+            f"  warning: {_plural(queries.seeds.unconverted, 'seed')} on no Alibaba host; this "
+            "version does not convert images, and the search may find nothing for them. Such an "
+            "empty answer counts as failed, not as empty (convert=never believes it)."
+        )
+    return lines
+
+
+def report(run: Run) -> list[str]:
+    """Return what came of the run: queries by status, calls, products, files, what to do next."""
+    by_status = run.ledger.by_status
+    ended = ", ".join(
+        f"{by_status[status]:,} {status}" for status in _STATUSES if by_status[status]
+    )
+    lines = [
+        f"{run.job.name}: {_plural(len(run.queries), 'query', 'queries')}: {ended or 'none ended'}",
+        (
+            f"  {_calls(run, run.gate.calls)}, {_plural(_stat(run, stats.PAGE_READ), 'page')}, "
+            f"{_plural(_stat(run, stats.PRODUCT_NEW), 'product')} "
+            f"({_plural(_stat(run, stats.PRODUCT_DUPLICATE), 'duplicate')}, "
+            f"{_stat(run, stats.PRODUCT_REJECTED):,} rejected)"
+        ),
+        f"  files in {run.job.folder}: "
+        + ", ".join(
+            f"{name} {_plural(run.job.files[name].lines, 'line')}"
+            for name in (PRODUCTS, SIGHTINGS, OUTCOMES)
+            if name in run.job.files
+        ),
+    ]
+    if run.config.sandbox:
+        lines.append(f"  {MADE_UP}")
+    return lines + _next_steps(run)
+
+
+def _next_steps(run: Run) -> list[str]:
+    if run.stop_reason is not None:
+        detail = f" ({run.stop_detail})" if run.stop_detail else ""
+        why = f"STOPPED EARLY: {run.stop_reason}{detail}."
+    elif run.ledger.failures:
+        failed = _plural(run.ledger.failures, "query", "queries")
+        why = f"{failed} failed: {run.job.folder / OUTCOMES} says why."
+    else:
+        return []
+    return [
+        f"  {why} To run the job again (this version keeps no archive: it pays for every page):",
+        f"    {run.command}",
+    ]
+
+
+def _calls(run: Run, calls: int) -> str:
+    price = run.config.call_price
+    return _plural(calls, "call") + (f" (cost {calls * price:,.2f})" if price else "")
+
+
+def _plural(count: int, noun: str, plural: str = "") -> str:
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def _stat(run: Run, name: str) -> int:
+    return int(run.stats.get_value(name, 0)) if run.stats is not None else 0
