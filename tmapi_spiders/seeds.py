@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from io import BytesIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -127,8 +127,9 @@ class Seeds:
         :raises UsageProblems: with all that is wrong, or where there is no seed at all
         """
         problems: list[str] = []
-        known: set[str] = set()
-        kept: list[bytes] = []
+        known: set[bytes] = set()
+        block = bytearray()
+        self._count = 0
         self.duplicates = 0
         self.unconverted = 0
         """How many are on no host of Alibaba's, so that the search may not be able to read them."""
@@ -138,19 +139,20 @@ class Seeds:
             except ValueError as exc:
                 problems.append(f"{where}: {text[:200]!r}: {exc}.")
                 continue
-            if seed.seed_id in known:
+            digest = bytes.fromhex(seed.seed_id)
+            if digest in known:
                 self.duplicates += 1
                 continue
-            known.add(seed.seed_id)
-            kept.append(text.encode())
+            known.add(digest)
+            block += text.encode() + b"\n"
+            self._count += 1
             self.unconverted += seed.needs_conversion
         if len(problems) > _SHOWN_PROBLEMS:
             more = len(problems) - _SHOWN_PROBLEMS
             problems = [*problems[:_SHOWN_PROBLEMS], f"seeds: {more} more lines like these."]
         if problems:
             raise UsageProblems(*problems)
-        self._count = len(kept)
-        self._block = b"\n".join(kept)
+        self._block = bytes(block)
 
     @classmethod
     def from_argument(cls, given: str) -> Seeds:
@@ -214,13 +216,13 @@ def _lines_of(given: str) -> Iterator[tuple[str, str]]:
             f"seeds={path}: it is no text file, or one in UTF-16; save it as UTF-8. {remedy}"
         )
     try:
-        text = content.decode("utf-8-sig")
+        content.decode()
     except UnicodeDecodeError as exc:
         bad = content.count(b"\n", 0, exc.start) + 1
         raise UsageProblems(
             f"seeds={path}, line {bad}: it is not UTF-8; save the file as UTF-8. {remedy}"
         ) from exc
-    for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
+    for number, line in enumerate(TextIOWrapper(BytesIO(content), "utf-8-sig"), 1):
         image = _COMMENT.sub("", line).strip()
         if image:
             yield f"{path}, line {number}", image

@@ -30,8 +30,11 @@ def announcement(run: Run) -> list[str]:
     arguments, queries = run.arguments, run.queries
     least = len(queries)
     most = least * arguments.max_pages
-    calls = f"at least {_calls(run, least)}"
-    calls += f", at most {_calls(run, most)}" if most else ", no upper limit (max_pages=0)"
+    if most == least:
+        calls = _calls(run, most)
+    else:
+        calls = f"at least {_calls(run, least)}, "
+        calls += f"at most {_calls(run, most)}" if most else "no upper limit (max_pages=0)"
     duplicates = queries.seeds.duplicates
     repeated = f" ({duplicates:,} repeated left out)" if duplicates else ""
     lines = [

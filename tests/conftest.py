@@ -1,0 +1,33 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import Crawler, SandboxThread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxThread]:
+    """A sandbox of 2,000 products that any token may ask."""
+    thread = SandboxThread()
+    yield thread
+    thread.stop()
+
+
+@pytest.fixture
+def crawl(sandbox: SandboxThread, tmp_path: Path) -> Crawler:
+    """Crawls of that sandbox."""
+    return Crawler(tmp_path / "output", sandbox.url)
+
+
+@pytest.fixture
+def offline(tmp_path: Path) -> Crawler:
+    """Crawls without token and without anybody to ask."""
+    return Crawler(tmp_path / "output")

@@ -1,0 +1,147 @@
+"""How queries end: every status and reason a user can read in outcomes.jsonl."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support import Crawler, SandboxThread
+
+
+@pytest.mark.parametrize(
+    ("image", "status", "reason"),
+    [
+        ("teapot", "complete", "last_page"),
+        ("onepage", "complete", "last_page"),
+        ("ragged", "complete", "last_page"),
+        ("bigtotal", "complete", "last_page"),
+        ("overlap", "complete", "last_page"),
+        ("endless", "complete", "no_new_items"),
+        ("gap-p2", "complete", "empty_page"),
+        ("nothing", "empty", "empty_page"),
+    ],
+)
+def test_worlds_of_pages(
+    crawl: Crawler, sandbox: SandboxThread, image: str, status: str, reason: str
+) -> None:
+    done = crawl(seeds=f"/search/a/{image}.jpg", page_size=5)
+    outcome = done.outcome
+    assert (outcome["status"], outcome["reason"]) == (status, reason)
+    assert done.exit_status == 0
+    calls = sandbox.calls
+    assert outcome["pages"] == outcome["calls"] == len(calls)
+    read = [item for call in calls for item in call["item_ids"]]
+    assert outcome["items"] == len(read)
+    assert [row["item_id"] for row in sorted(done.sightings, key=lambda s: s["rank"])] == read
+    assert {row["item_id"] for row in done.products} == set(read)
+    assert [call["params"]["page"] for call in calls] == [
+        str(number) for number in range(1, len(calls) + 1)
+    ]
+
+
+def test_endless_results_stop_at_the_first_page_that_brings_nothing_new(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    outcome = crawl(seeds="/search/a/endless.jpg", page_size=5).outcome
+    *good, last = [set(call["item_ids"]) for call in sandbox.calls]
+    assert last <= set().union(*good)
+    assert outcome["items"] > outcome["new_items"] == len(set().union(*good))
+
+
+def test_max_pages(crawl: Crawler) -> None:
+    outcome = crawl(seeds="/search/a/teapot.jpg", page_size=5, max_pages=2).outcome
+    assert (outcome["reason"], outcome["pages"], outcome["items"]) == ("max_pages", 2, 10)
+
+
+def test_max_items_cuts_the_page_it_ends_in(crawl: Crawler) -> None:
+    done = crawl(seeds="/search/a/teapot.jpg", page_size=5, max_items=7)
+    outcome = done.outcome
+    assert (outcome["reason"], outcome["pages"], outcome["items"]) == ("max_items", 2, 7)
+    assert len(done.products) == len(done.sightings) == 7
+
+
+def test_max_items_at_the_end_of_a_page_asks_for_no_other(crawl: Crawler) -> None:
+    outcome = crawl(seeds="/search/a/teapot.jpg", page_size=5, max_items=10).outcome
+    assert (outcome["reason"], outcome["pages"], outcome["items"]) == ("max_items", 2, 10)
+
+
+def test_elements_that_are_no_items_are_counted_and_named_once(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    done = crawl(seeds="/search/a/mixed.jpg", page_size=8)
+    outcome = done.outcome
+    assert outcome["status"] == "complete"
+    assert outcome["pages"] > 1
+    assert outcome["rejected_items"] > outcome["pages"]
+    assert outcome["items"] == len(done.products) == sum(len(c["item_ids"]) for c in sandbox.calls)
+    assert [row["rank"] for row in done.products] == list(range(1, outcome["items"] + 1))
+    assert done.log.count("data.items[") == 1
+    assert f"{outcome['rejected_items']} rejected" in done.log
+
+
+def test_an_image_that_was_not_converted_is_not_said_to_have_no_matches(crawl: Crawler) -> None:
+    done = crawl(seeds="https://shop.example/lamp.jpg,/search/a/teapot.jpg", max_pages=1)
+    by_seed = {row["seed"]: row for row in done.outcomes}
+    assert by_seed["https://shop.example/lamp.jpg"]["status"] == "failed"
+    assert "not converted" in by_seed["https://shop.example/lamp.jpg"]["message"]
+    assert by_seed["/search/a/teapot.jpg"]["status"] == "complete"
+    assert "1 seed on no Alibaba host" in done.log
+    assert done.exit_status == 3
+
+
+def test_convert_never_believes_an_empty_answer(crawl: Crawler) -> None:
+    done = crawl(seeds="https://shop.example/lamp.jpg", convert="never")
+    assert (done.outcome["status"], done.exit_status) == ("empty", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "message"),
+    [
+        ("status-500", 500, ""),
+        ("code-500", 500, ""),
+        ("status-503", 503, ""),
+        ("code-439", 439, ""),
+        ("no-balance", None, "Insufficient API balance"),
+        ("422-denied", 422, "Access to the image has been denied"),
+        ("html", None, "not JSON"),
+        ("cut-json", None, "not JSON"),
+        ("list", None, "no JSON object"),
+        ("null-data", 200, "no list"),
+        ("null-items", 200, "no list"),
+        ("object-items", 200, "no list"),
+        ("reset", None, "the connection broke"),
+        ("hang", None, "no answer within 1 seconds"),
+    ],
+)
+def test_an_answer_that_is_no_page_fails_its_query_only(
+    crawl: Crawler, sandbox: SandboxThread, kind: str, code: int | None, message: str
+) -> None:
+    seeds = f"/search/a/fail-{kind}.jpg,/search/a/teapot.jpg"
+    done = crawl("-s", "DOWNLOAD_TIMEOUT=1", seeds=seeds, max_pages=1)
+    bad, good = sorted(done.outcomes, key=lambda row: row["status"], reverse=True)
+    assert (good["status"], good["code"], good["message"]) == ("complete", None, None)
+    assert (bad["status"], bad["reason"], bad["pages"], bad["calls"]) == ("failed", "error", 0, 1)
+    assert code is None or bad["code"] == code
+    assert message in bad["message"]
+    assert done.exit_status == 3
+    assert len(sandbox.calls) == 2, "one call each: nothing is sent again behind the counter's back"
+    assert "Traceback" not in done.log
+    assert "1 query failed" in done.log
+
+
+def test_an_error_after_the_first_page_is_partial(crawl: Crawler) -> None:
+    done = crawl(seeds="/search/a/fail-status-502-p3.jpg", page_size=5)
+    outcome = done.outcome
+    assert (outcome["status"], outcome["reason"], outcome["code"]) == ("partial", "error", 502)
+    assert (outcome["pages"], outcome["items"]) == (2, 10)
+    assert len(done.products) == 10
+    assert done.exit_status == 3
+
+
+@pytest.mark.parametrize(("tolerance", "status"), [("0.5", 0), ("0.49", 3)])
+def test_tolerance(crawl: Crawler, tolerance: str, status: int) -> None:
+    seeds = "/search/a/fail-html.jpg,/search/a/teapot.jpg"
+    done = crawl("-s", f"TMAPI_FAILED_OK={tolerance}", seeds=seeds, max_pages=1)
+    assert done.exit_status == status

@@ -1,0 +1,137 @@
+"""The token exists in the configuration and on the wire, nowhere else."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import TOKEN, Crawler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support import SandboxThread
+
+#: Images whose answers quote the request, break the connection, or never come.
+LEAKY = ",".join(
+    f"/search/a/{name}.jpg"
+    for name in ("echo", "redirect", "fail-hang", "fail-reset", "fail-cut-json", "teapot")
+)
+
+
+@pytest.mark.parametrize("auth", ["query", "header"])
+def test_no_log_file_or_stat_holds_the_token(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, auth: str
+) -> None:
+    log_file = tmp_path / "crawl.log"
+    done = crawl(
+        *("-L", "DEBUG", "-s", f"TMAPI_AUTH={auth}", "-s", "DOWNLOAD_TIMEOUT=1"),
+        *("--logfile", str(log_file), "-o", f"{tmp_path}/mine.csv"),
+        seeds=LEAKY,
+    )
+    assert done.exit_status == 3
+    assert {call["auth"] for call in sandbox.calls} == {auth}
+    assert "tmapi/call/sent" in log_file.read_text()
+    assert "***" in next(row["message"] for row in done.outcomes if "echo" in row["seed"])
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(written) > 5
+    for path in written:
+        assert TOKEN.encode() not in path.read_bytes(), path
+    assert TOKEN not in done.log + done.stdout
+
+
+def test_redirects_are_not_followed(crawl: Crawler, sandbox: SandboxThread) -> None:
+    done = crawl(seeds="/search/a/redirect.jpg")
+    assert done.outcome["code"] == 302
+    assert len(sandbox.calls) == 1
+
+
+def test_a_short_token_does_not_eat_into_titles(sandbox: SandboxThread, tmp_path: Path) -> None:
+    crawl = Crawler(tmp_path / "output", sandbox.url)
+    plain = crawl(seeds="/search/a/teapot.jpg", job="long")
+    process = crawl.start(seeds="/search/a/teapot.jpg", job="short", env={"TMAPI_TOKEN": "e"})
+    short = crawl.finish(process, "short")
+    assert [row["title"] for row in short.products] == [row["title"] for row in plain.products]
+
+
+def test_without_a_token_nothing_is_sent(offline: Crawler) -> None:
+    done = offline(seeds="/search/a/teapot.jpg")
+    assert done.exit_status == 2
+    assert "TMAPI_TOKEN: not set" in done.log
+    assert "sandbox" in done.log
+    assert not done.folder.exists()
+
+
+def test_plain_http_to_another_machine_is_refused(offline: Crawler) -> None:
+    process = offline.start(
+        seeds="/search/a/teapot.jpg",
+        env={"TMAPI_TOKEN": TOKEN, "TMAPI_BASE_URL": "http://api.tmapi.example"},
+    )
+    done = offline.finish(process)
+    assert done.exit_status == 2
+    assert "plain http" in done.log
+    assert TOKEN not in done.log
+
+
+def test_an_unverified_certificate_never_sees_a_call(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+        + ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+        + ["-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_error(500)
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """The client hangs up: that is the point."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    crawl = Crawler(tmp_path / "output", f"https://127.0.0.1:{server.server_port}")
+    try:
+        done = crawl(seeds="/search/a/teapot.jpg")
+        refused = crawl("-s", "DOWNLOAD_VERIFY_CERTIFICATES=0", seeds="/search/a/t.jpg", job="k")
+        trusting = crawl.finish(
+            crawl.start(
+                seeds="/search/a/t.jpg", job="trusted", env={"SSL_CERT_FILE": str(certificate)}
+            ),
+            "trusted",
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert (done.exit_status, done.outcome["status"]) == (3, "failed")
+    assert "certificate" in done.outcome["message"]
+    assert refused.exit_status == 2
+    assert trusting.outcome["code"] == 500
+    assert len(seen) == 1, "only the crawl that trusts the certificate sent its call"
+
+
+def test_a_proxy_of_the_environment_does_not_see_calls_over_plain_http(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    process = crawl.start(
+        seeds="/search/a/onepage.jpg",
+        job="j",
+        env={"http_proxy": "http://127.0.0.1:9", "no_proxy": ""},
+    )
+    assert crawl.finish(process).outcome["status"] == "complete"
+    assert sandbox.stats["calls"] == 1

@@ -1,0 +1,209 @@
+"""Wrong input: one clear message, exit status 2, nothing sent, no traceback, no folder."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import TOKEN
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support import Crawl, Crawler, SandboxThread
+
+GOOD = {"seeds": "/search/a/teapot.jpg"}
+
+
+def refused(done: Crawl, sandbox: SandboxThread) -> str:
+    assert done.exit_status == 2
+    assert "Traceback" not in done.log
+    assert "nothing was sent" in done.log
+    assert sandbox.stats["calls"] == 0
+    assert not done.folder.exists()
+    return done.log
+
+
+def test_all_problems_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
+    done = crawl(
+        "-s",
+        "TMAPI_DEDUPE=jobs",
+        "-s",
+        "TMAPI_BUGET=5",
+        seeds="missing.txt",
+        sort="sale",
+        langage="en",
+        price="50-10",
+        page_size=51,
+    )
+    log = refused(done, sandbox)
+    for given, remedy in (
+        ("TMAPI_DEDUPE=jobs", 'Did you mean "job"?'),
+        ("TMAPI_BUGET", 'Did you mean "TMAPI_BUDGET"?'),
+        ("seeds=missing.txt", "no such file"),
+        ("sort=sale", 'Did you mean "sales"?'),
+        ("langage", 'Did you mean "language"?'),
+        ("price=50-10", "ends below its start"),
+        ("page_size=51", "from 1 to 50"),
+    ):
+        (line,) = [line for line in log.splitlines() if line.strip().startswith(given)]
+        assert remedy in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "seeds: missing"),
+        (GOOD | {"job": "a/b"}, "letters, digits"),
+        (GOOD | {"series": "x" * 60, "job": None}, "1 to 47"),
+        (GOOD | {"series": "x", "job": "y"}, "give one of the two"),
+        (GOOD | {"price": "abc"}, "is no price range"),
+        (GOOD | {"price": "-"}, "is no price range"),
+        (GOOD | {"filters": "none+is_factory"}, "'none' is no filter"),
+        (GOOD | {"max_pages": "-1"}, "whole number from 0 up"),
+        (GOOD | {"max_items": "1.5"}, "whole number from 0 up"),
+        (GOOD | {"page_size": "0"}, "from 1 to 50"),
+        (GOOD | {"convert": "always"}, "does not convert images yet"),
+        ({"seeds": "file:///etc/hosts"}, "no such file"),
+        ({"seeds": "/etc"}, "it is a folder"),
+        ({"seeds": "https://a b.example/x.jpg"}, "white space"),
+    ],
+)
+def test_arguments(
+    crawl: Crawler, sandbox: SandboxThread, arguments: dict[str, str | None], message: str
+) -> None:
+    given = {"job": "j"} | arguments
+    process = crawl.start(**{name: value for name, value in given.items() if value is not None})
+    assert message in refused(crawl.finish(process), sandbox)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("TMAPI_BUDGET=100", "does not act on it yet"),
+        ("TMAPI_MAX_CONCURRENCY=0", "whole numbers from 1"),
+        ("TMAPI_FAILED_OK=5", "from 0 to 1"),
+        ("TMAPI_AUTH=cookie", "accepted: query, header"),
+        ("TMAPI_BASE_URL=api.tmapi.io", "accepted: https://HOST"),
+        ("TMAPI_SANDBOX=maybe", "accepted: 1, 0, true, false"),
+        ("TMAPI_OUTPUT_DIR=README.md", "it is a file"),
+    ],
+)
+def test_settings(crawl: Crawler, sandbox: SandboxThread, setting: str, message: str) -> None:
+    log = refused(crawl("-s", setting, **GOOD), sandbox)
+    assert message in log
+    assert TOKEN not in log
+
+
+def test_a_mistyped_setting_in_the_environment_is_refused(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    process = crawl.start(**GOOD, job="j", env={"TMAPI_BUDGETS": "5", "TMAPI_HOME": "/x"})
+    log = refused(crawl.finish(process), sandbox)
+    assert 'TMAPI_BUDGETS in the environment: no such setting. Did you mean "TMAPI_BUDGET"?' in log
+    assert "TMAPI_HOME" not in log, "the environment belongs to others too"
+
+
+def test_seeds_files(crawl: Crawler, sandbox: SandboxThread, tmp_path: Path) -> None:
+    path = tmp_path / "seeds.txt"
+    path.write_bytes(
+        b"\xef\xbb\xbf# my lamps\r\n\r\n"
+        b"  https://cbu01.alicdn.com/onepage-1.jpg  \r\n"
+        b"//CBU01.alicdn.com/onepage-1.jpg # the same\r\n"
+        b"/search/a/onepage-2.jpg\r"
+        b"https://cbu01.alicdn.com/onepage,3.jpg"
+    )
+    done = crawl(seeds=str(path))
+    assert done.exit_status == 0
+    assert sorted(row["seed"] for row in done.outcomes) == [
+        "/search/a/onepage-2.jpg",
+        "https://cbu01.alicdn.com/onepage,3.jpg",
+        "https://cbu01.alicdn.com/onepage-1.jpg",
+    ]
+    assert "3 seeds, 1 repeated left out" in done.log.replace(" (1 repeated", ", 1 repeated")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it holds no image"),
+        (b"# only\n\n  # comments\n", "it holds no image"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "the API wants a URL"),
+        (b"\0\1\2\3", "no text file"),
+        (b"https://a.alicdn.com/caf\xe9.jpg\n", "line 1: it is not UTF-8"),
+        (b"/search/1.jpg\nlamp.jpg\nhttp://[::1\n", "line 2: 'lamp.jpg'"),
+        (b"/search/1.jpg\nlamp.jpg\nhttp://[::1\n", "line 3: 'http://[::1'"),
+        (b"./seeds.txt\n", "a file on this machine, and the API wants a URL"),
+        (b"file:///tmp/a.jpg\n", "a file on this machine, and the API wants a URL"),
+        (b"ftp://example.com/a.jpg\n", "it is no URL"),
+    ],
+)
+def test_bad_seeds_files(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "seeds.txt"
+    path.write_bytes(content)
+    assert message in refused(crawl(seeds=str(path)), sandbox)
+
+
+def test_a_seeds_file_that_is_garbage_is_not_quoted_for_ever(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+) -> None:
+    path = tmp_path / "seeds.txt"
+    path.write_text("nonsense\n" * 10_000)
+    log = refused(crawl(seeds=str(path)), sandbox)
+    assert log.count("nonsense") == 20
+    assert "9980 more lines like these" in log
+
+
+def test_a_job_has_one_source(crawl: Crawler, sandbox: SandboxThread) -> None:
+    made_up = crawl("-s", "TMAPI_SANDBOX=1", **GOOD, max_pages=1)
+    assert (made_up.exit_status, made_up.job["source"], made_up.job["made_up"]) == (
+        0,
+        "sandbox",
+        True,
+    )
+    assert "SANDBOX: these products are made up" in made_up.log
+    before = (made_up.folder / "products.jsonl").read_bytes()
+    mixed = crawl(**GOOD)
+    assert mixed.exit_status == 2
+    assert "its products come from sandbox" in mixed.log
+    assert sandbox.stats["calls"] == 0
+    assert (made_up.folder / "products.jsonl").read_bytes() == before
+
+
+def test_a_running_job_is_refused(crawl: Crawler, sandbox: SandboxThread) -> None:
+    running = crawl.start(seeds="/search/a/slow-3.jpg", max_pages=1, job="j")
+    while not sandbox.stats["in_flight"]:
+        assert running.poll() is None
+    second = crawl(**GOOD)
+    assert second.exit_status == 2
+    assert f"it is running now (process {running.pid} on" in second.log
+    first = crawl.finish(running)
+    assert first.exit_status == 0
+    assert first.outcome["status"] == "complete"
+
+
+def test_page_size_above_20_warns(crawl: Crawler) -> None:
+    done = crawl(**GOOD, page_size=21, max_pages=1)
+    assert done.exit_status == 0
+    assert "above 20 is not documented" in done.log
+
+
+def test_the_first_line_says_what_will_run(crawl: Crawler) -> None:
+    done = crawl(
+        "-s", "TMAPI_CALL_PRICE=0.01", **GOOD, sort="default,sales", price="0-10,10-", max_pages=3
+    )
+    expected = (
+        "j: 4 queries (1 seed × 2 sorts × 2 price ranges), at least 4 calls (cost 0.04), "
+        f"at most 12 calls (cost 0.12), no budget, into {os.fspath(done.folder)}"
+    )
+    assert expected in done.log
+
+
+def test_an_unknown_spider_is_scrapys_business(offline: Crawler) -> None:
+    done = offline.finish(offline.start(spider="image_serach"))
+    assert done.exit_status == 1
+    assert "image_serach" in done.log

@@ -1,0 +1,148 @@
+"""What the crawl tests share: a sandbox in a thread, and crawls as real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tmapi_spiders.sandbox import Sandbox, SandboxOptions
+
+ROOT = Path(__file__).parent.parent
+
+#: Long enough to be struck out wherever it stands, and no word of any title.
+TOKEN = "test-only-token-0123456789"
+
+
+class SandboxThread:
+    """A sandbox that serves from a thread of its own, and what it counted."""
+
+    def __init__(self, **options: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._sandbox = Sandbox(SandboxOptions(**{"products": 2000, **options}))
+        self.url: str = self._await(self._sandbox.start())
+
+    def _await(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    def stop(self) -> None:
+        self._await(self._sandbox.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(30)
+        self._loop.close()
+
+    def get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+            return json.load(answer)
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.get("/_sandbox/calls")
+        return found
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.get("/_sandbox/stats")
+        return found
+
+
+@attrs.frozen
+class Crawl:
+    """What a finished crawl left."""
+
+    exit_status: int
+    log: str
+    stdout: str
+    folder: Path
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / f"{name}.jsonl"
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+    @property
+    def products(self) -> list[dict[str, Any]]:
+        return self.rows("products")
+
+    @property
+    def sightings(self) -> list[dict[str, Any]]:
+        return self.rows("sightings")
+
+    @property
+    def outcomes(self) -> list[dict[str, Any]]:
+        return self.rows("outcomes")
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        (only,) = self.outcomes
+        return only
+
+    @property
+    def job(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "job.json").read_text("utf-8"))
+        return found
+
+
+@attrs.frozen
+class Crawler:
+    """Starts ``scrapy crawl image_search`` as a user does, in a folder of its own."""
+
+    output: Path
+    url: str = ""
+    project: Path = ROOT
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("TMAPI_", "SCRAPY_"))
+        }
+        ours = {"TMAPI_OUTPUT_DIR": str(self.output), "PYTHONWARNINGS": "error"}
+        if self.url:
+            ours |= {"TMAPI_BASE_URL": self.url, "TMAPI_TOKEN": TOKEN}
+        return inherited | ours | variables
+
+    def start(
+        self,
+        *options: str,
+        spider: str = "image_search",
+        env: dict[str, str] | None = None,
+        **arguments: Any,
+    ) -> subprocess.Popen[str]:
+        words = [f"{name}={value}" for name, value in arguments.items()]
+        command = [sys.executable, "-m", "scrapy", "crawl", spider, *options]
+        for word in words:
+            command += ["-a", word]
+        return subprocess.Popen(
+            command,
+            cwd=self.project,
+            env=self.environment(**env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str], job: str = "j") -> Crawl:
+        try:
+            stdout, log = process.communicate(timeout=90)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stdout, log = process.communicate()
+            raise AssertionError(f"the crawl did not end:\n{log}") from None
+        return Crawl(process.returncode, log, stdout, self.output / job)
+
+    def __call__(self, *options: str, **arguments: Any) -> Crawl:
+        """Run a crawl of the job "j" to its end."""
+        if "series" not in arguments:
+            arguments.setdefault("job", "j")
+        return self.finish(self.start(*options, **arguments), arguments.get("job", "j"))

@@ -1,0 +1,128 @@
+"""`scrapy tmapi sandbox`: serve the sandbox until it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+from tmapi_spiders.sandbox import Sandbox, SandboxOptions
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_PORT: Final = 8688
+MAX_PORT: Final = 65535
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
+
+EXIT_OK: Final = 0
+EXIT_BAD_OPTIONS: Final = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; their values are checked by `run`."""
+    defaults = SandboxOptions()
+    add = parser.add_argument
+    add("--port", type=int, default=DEFAULT_PORT, help="0: any free one (default: %(default)s)")
+    add("--host", default=LOOPBACK_HOSTS[0], help="loopback only (default: %(default)s)")
+    add(
+        "--products",
+        type=int,
+        default=defaults.products,
+        help="size of the catalogue (default: %(default)s)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=defaults.seed,
+        help="which catalogue and which failures (default: %(default)s)",
+    )
+    add(
+        "--latency",
+        type=float,
+        default=defaults.latency,
+        help="seconds added to each call (default: %(default)s)",
+    )
+    add(
+        "--limit",
+        type=int,
+        default=defaults.limit,
+        help="calls in flight before 503; 0: no limit (default: %(default)s)",
+    )
+    add(
+        "--balance",
+        type=int,
+        default=defaults.balance,
+        help="calls answered code 200 before 439; -1: endless (default: %(default)s)",
+    )
+    add(
+        "--failure-rate",
+        type=float,
+        default=defaults.failure_rate,
+        help="share of calls, 0 to 1, that fail (default: %(default)s)",
+    )
+    add(
+        "--failure-kinds",
+        default="",
+        help="how they fail: kinds of docs/sandbox.md, comma-separated (default: the transient)",
+    )
+    add("--token", default=defaults.token, help="the one token accepted (default: any)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status."""
+    try:
+        sandbox_options = _read(options)
+    except ValueError as exc:
+        sys.stderr.write(f"sandbox: {exc}\n")
+        return EXIT_BAD_OPTIONS
+    try:
+        asyncio.run(_serve(sandbox_options, options.host, options.port))
+    except OSError as exc:
+        sys.stderr.write(
+            f"sandbox: cannot serve on port {options.port} of {options.host} "
+            f"({exc.strerror or exc}); choose another with --port, or --port 0 for any free one\n"
+        )
+        return EXIT_BAD_OPTIONS
+    return EXIT_OK
+
+
+def _read(options: argparse.Namespace) -> SandboxOptions:
+    """The options of the sandbox; raises ValueError where one can't be."""
+    if options.host not in LOOPBACK_HOSTS:
+        # It takes any token and answers made-up products: nobody else is to meet it by accident.
+        raise ValueError(f"host={options.host!r}: must be one of {', '.join(LOOPBACK_HOSTS)}")
+    if not 0 <= options.port <= MAX_PORT:
+        raise ValueError(f"port={options.port}: must be a whole number from 0 to {MAX_PORT}")
+    return SandboxOptions(
+        products=options.products,
+        seed=options.seed,
+        latency=options.latency,
+        limit=options.limit,
+        balance=options.balance,
+        failure_rate=options.failure_rate,
+        failure_kinds=tuple(filter(None, options.failure_kinds.split(","))),
+        token=options.token,
+    )
+
+
+async def _serve(options: SandboxOptions, host: str, port: int) -> None:
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted.set)
+    sandbox = Sandbox(options)
+    base_url = await sandbox.start(host, port)
+    accepted, token = (
+        ("its own token only", "YOUR_TOKEN") if options.token else ("any token", "sandbox")
+    )
+    sys.stdout.write(
+        f"Sandbox of TMAPI at {base_url} (made-up products; {accepted})\n"
+        f"Crawl it with: TMAPI_BASE_URL={base_url} TMAPI_TOKEN={token} "
+        "scrapy crawl image_search -a seeds=/search/sandbox/teapot.jpg\n"
+        "Stop it with Ctrl-C.\n"
+    )
+    sys.stdout.flush()
+    await interrupted.wait()
+    await sandbox.stop()

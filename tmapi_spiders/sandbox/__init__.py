@@ -1,0 +1,42 @@
+"""A local TMAPI that needs no token and no network: the sandbox.
+
+Its world is small. Some thousand made-up products (mugs, hats, kites …) each have a *look*: a kind,
+a colour, a size and a pattern; the sandbox draws their pictures. A search finds the products of the
+same kind whose colour, size and pattern are near enough (`looks.distance`), nearest first.
+
+**What an image shows** is decided by its name, the last part of the URL without extension. The id
+of a product (`612345678901`) is the picture of that product; any other name has a look of its own,
+always the same one.
+
+**Which images can be searched:** paths beginning with `/search/`, URLs on Alibaba's hosts, and the
+sandbox's own pictures at `/img/`. Any other is answered "nothing found" until it is converted; a
+conversion keeps the name, so the image keeps its look and whatever its name asks for.
+
+**What a name asks for,** by the words in it (letters on neither side):
+
+| in the name | what happens |
+| --- | --- |
+| `fail-KIND` | its searches are answered with a fault, see `faults.FAULTS` for the kinds |
+| `convert-KIND` | its conversions are |
+| `…-xN`, `…-pN` | after either: only the first N tries of each same call; only page N |
+| `nothing` | a true page without items |
+| `onepage` | at most 7 matches |
+| `ragged` | pages hold more or fewer items than asked for, and state another page_size |
+| `endless` | there is always a next page; past the last match they begin again |
+| `overlap` | each page begins with the last 5 items of the one before |
+| `gap-pN` | page N is empty, though there is a next one |
+| `mixed` | between the items are some that are none |
+| `bigtotal` | total_count is 2000, whatever is found |
+| `slow`, `slow-N` | its calls take 2, or N, seconds longer |
+| `echo`, `redirect` | 422 or 302 that quotes the whole request URL, with the token |
+| `unconvertible` | it can't be converted: 422 |
+| `unreadable` | nothing is found before it is converted, whatever host it is on |
+
+Modules, each importing only from those before it: words, draws, looks, pictures, forms, catalogue,
+images, parameters, search, worlds, answers, faults, options, account, api, server.
+"""
+
+from tmapi_spiders.sandbox.options import SandboxOptions
+from tmapi_spiders.sandbox.server import Sandbox
+
+__all__ = ["Sandbox", "SandboxOptions"]

@@ -1,0 +1,146 @@
+"""The two endpoints of the API: what a call that was let in is answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tmapi_spiders.sandbox import faults
+from tmapi_spiders.sandbox.account import CONVERT, SEARCH
+from tmapi_spiders.sandbox.answers import (
+    IMAGE_DENIED,
+    PARAMETER_ERROR,
+    Answer,
+    refusal,
+    success,
+)
+from tmapi_spiders.sandbox.images import Image, converted_path, read_image
+from tmapi_spiders.sandbox.looks import Look, look_of
+from tmapi_spiders.sandbox.parameters import ParameterError, SearchCall, read_search
+from tmapi_spiders.sandbox.search import Search
+from tmapi_spiders.sandbox.worlds import Page, delay_of, mix, page_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tmapi_spiders.sandbox.catalogue import Catalogue, Product
+    from tmapi_spiders.sandbox.options import SandboxOptions
+
+
+@attrs.frozen
+class Caller:
+    """What an answer takes from the request beside its parameters."""
+
+    base: str
+    """The sandbox's address as the client wrote it, "http://host:port"."""
+    own_hosts: Collection[str]
+    """All "host:port" under which the sandbox is reached."""
+    url: str
+    """The whole URL of the request, with the token: some answers echo it."""
+    earlier: int
+    """How often the same call came before."""
+
+
+class Api:
+    """Answers searches and conversions out of one catalogue."""
+
+    def __init__(self, options: SandboxOptions, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._search = Search(catalogue)
+        self._injection = faults.Injection(
+            options.failure_rate, options.failure_kinds or faults.TRANSIENT_KINDS, options.seed
+        )
+
+    def search(self, query: dict[str, str], caller: Caller) -> tuple[Answer, float]:
+        """The answer to a search, and the seconds it takes beyond the usual."""
+        try:
+            call = read_search(query)
+            image = read_image(call.img_url, caller.own_hosts)
+            fault = faults.marked_fault(
+                image.stem, faults.SEARCH_MARK, call.page, caller.earlier
+            ) or self._injected(SEARCH, query, image, caller.earlier)
+        except ParameterError as exc:
+            return _wrong(str(exc)), 0.0
+        if fault is faults.FAULTS["empty"]:
+            answer = _answer(call, Page((), 0, call.page_size, has_next_page=False), [])
+        elif fault:
+            answer = fault.answer
+        elif image.says("echo"):
+            answer = _wrong(caller.url)
+        elif image.says("redirect"):
+            answer = Answer(302, b"", headers={"Location": caller.url})
+        else:
+            answer = self._page(call, image, caller.base)
+        return answer, delay_of(image)
+
+    def convert(self, fields: dict[str, Any], caller: Caller) -> tuple[Answer, float]:
+        """The answer to a conversion, and the seconds it takes beyond the usual."""
+        url = fields["url"]
+        image = read_image(url, caller.own_hosts)
+        try:
+            fault = faults.marked_fault(
+                image.stem, faults.CONVERSION_MARK, None, caller.earlier
+            ) or self._injected(CONVERT, fields, image, caller.earlier)
+        except ParameterError as exc:
+            return _wrong(str(exc)), 0.0
+        if fault:
+            answer = fault.answer
+        elif image.says("unconvertible"):
+            answer = refusal(422, 422, IMAGE_DENIED)
+        else:
+            answer = success({"image_url": converted_path(url)})
+        return answer, delay_of(image)
+
+    def product_named(self, stem: str) -> Product | None:
+        """The product whose picture has this name."""
+        return self._catalogue.by_id.get(int(stem)) if stem.isascii() and stem.isdigit() else None
+
+    def _injected(
+        self, endpoint: str, fields: dict[str, Any], image: Image, earlier: int
+    ) -> faults.Fault | None:
+        # By name, not by URL: the address of the sandbox's own pictures changes with its port.
+        named = fields | {"img_url": image.stem, "url": ""}
+        key = "&".join(f"{name}={named[name]}" for name in sorted(named))
+        return self._injection.fault(f"{endpoint}?{key}", earlier)
+
+    def _page(self, call: SearchCall, image: Image, base: str) -> Answer:
+        is_read = image.is_searchable and (image.is_converted or not image.says("unreadable"))
+        matches = self._matches(call, image) if is_read else ()
+        page = page_of(image, matches, call.page, call.page_size)
+        items = [product.item(call.language, base) for product in page.products]
+        return _answer(call, page, mix(items) if image.says("mixed") else items)
+
+    def _matches(self, call: SearchCall, image: Image) -> tuple[Product, ...]:
+        pictured = self.product_named(image.stem)
+        look: Look = pictured.look if pictured else look_of(image.stem)
+        return self._search.find(
+            look,
+            pictured.item_id if pictured else None,
+            call.sort,
+            (call.price_start, call.price_end),
+            call.flags,
+        )
+
+
+def _wrong(message: str) -> Answer:
+    return refusal(422, 422, f"{PARAMETER_ERROR}: {message}")
+
+
+def _answer(call: SearchCall, page: Page, items: list[Any]) -> Answer:
+    """A true page, keys in the order of the vendor's example."""
+    answer = success(
+        {
+            "page": call.page,
+            "page_size": page.page_size,
+            "total_count": page.total_count,
+            "keyword": "",
+            "sort": call.sort,
+            "cat_id": None,
+            "filters": call.filters,
+            "items": items,
+            "has_next_page": page.has_next_page,
+        }
+    )
+    item_ids = tuple(product.item_id for product in page.products)
+    return attrs.evolve(answer, language=call.language, item_ids=item_ids)

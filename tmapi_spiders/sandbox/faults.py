@@ -1,0 +1,217 @@
+"""Answers that are not a page of products, as a table, and who gets which.
+
+An image asks for one by its name: `fail-KIND` for its searches, `convert-KIND` for its conversions,
+each with `-xN` (only the first N tries of each identical call fail) and `-pN` (only page N fails).
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from tmapi_spiders.sandbox.answers import (
+    HTML,
+    IMAGE_DENIED,
+    NO_BALANCE,
+    NO_KEY,
+    NO_ROUTE,
+    PARAMETER_ERROR,
+    Answer,
+    Delivery,
+    gateway,
+    json_answer,
+    refusal,
+    success,
+)
+from tmapi_spiders.sandbox.draws import chance, draw
+from tmapi_spiders.sandbox.parameters import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Row(Enum):
+    """The row of the table of answers (the API as observed) that a fault stands for."""
+
+    TOKEN = "token missing or refused"  # noqa: S105 - a meaning, no secret
+    BALANCE = "out of balance"
+    ROUTE = "wrong base URL or path"
+    LIMIT = "account-wide concurrency limit"
+    TRANSIENT = "transient"
+    FETCH_TIMEOUT = "422 that says `timed out`: transient"
+    QUERY = "any other 422: this query is wrong"
+    NOT_A_PAGE = "200, but the gateway answered, not the API: transient"
+    EMPTY = "code 200 and no items"
+
+
+TRANSIENT_ROWS: Final = {Row.TRANSIENT, Row.FETCH_TIMEOUT, Row.NOT_A_PAGE}
+
+
+@attrs.frozen
+class Fault:
+    """One kind of failure."""
+
+    row: Row
+    answer: Answer
+
+
+REASONS: Final = {417: "Expectation Failed", 439: NO_BALANCE, 499: "Client Closed Request"}
+CODE_MESSAGES: Final = {
+    401: "Invalid token",
+    403: "Forbidden",
+    4011: "The token has expired",
+    **REASONS,
+}
+FETCH_TIMED_OUT: Final = "Fetching the image timed out"
+WRONG_PARAMETER: Final = f"{PARAMETER_ERROR}: img_url"
+
+
+def _reason(status: int) -> str:
+    return REASONS.get(status) or HTTPStatus(status).phrase
+
+
+def _status(status: int) -> Answer:
+    """A status whose body has no code: the status alone tells."""
+    return gateway(status, _reason(status))
+
+
+def _code(code: int) -> Answer:
+    """HTTP 200 with another code in the body: the code alone tells."""
+    return refusal(200, code, CODE_MESSAGES.get(code) or _reason(code))
+
+
+def _page(status: int) -> Answer:
+    title = f"{status} {_reason(status)}"
+    return Answer(status, f"<html><h1>{title}</h1></html>".encode(), HTML)
+
+
+_EMPTY_PAGE: Final = {
+    "page": 1,
+    "page_size": 20,
+    "total_count": 0,
+    "keyword": "",
+    "sort": "default",
+    "cat_id": None,
+    "filters": {},
+    "items": [],
+    "has_next_page": False,
+}
+
+FAULTS: Final[dict[str, Fault]] = {
+    "status-401": Fault(Row.TOKEN, _status(401)),
+    "code-401": Fault(Row.TOKEN, _code(401)),
+    "code-403": Fault(Row.TOKEN, _code(403)),
+    "code-4011": Fault(Row.TOKEN, _code(4011)),
+    # Nothing but the message tells in these two: the status is 200 and there is no code.
+    "no-api-key": Fault(Row.TOKEN, gateway(200, NO_KEY)),
+    "no-balance": Fault(Row.BALANCE, gateway(200, NO_BALANCE)),
+    "status-439": Fault(Row.BALANCE, Answer(439, b"{}")),
+    "code-439": Fault(Row.BALANCE, _code(439)),
+    "no-route": Fault(Row.ROUTE, gateway(404, NO_ROUTE)),
+    "status-503": Fault(Row.LIMIT, _status(503)),
+    "code-503": Fault(Row.LIMIT, _code(503)),
+    "status-417": Fault(Row.TRANSIENT, _status(417)),
+    "code-417": Fault(Row.TRANSIENT, _code(417)),
+    "status-499": Fault(Row.TRANSIENT, _status(499)),
+    "code-499": Fault(Row.TRANSIENT, _code(499)),
+    "status-500": Fault(Row.TRANSIENT, _status(500)),
+    "code-500": Fault(Row.TRANSIENT, _code(500)),
+    "status-502": Fault(Row.TRANSIENT, _page(502)),
+    "status-504": Fault(Row.TRANSIENT, _page(504)),
+    "status-429": Fault(Row.TRANSIENT, _status(429)),
+    "reset": Fault(Row.TRANSIENT, Answer(0, b"", delivery=Delivery.RESET)),
+    "hang": Fault(Row.TRANSIENT, Answer(0, b"", delivery=Delivery.HANG)),
+    "422-timeout": Fault(Row.FETCH_TIMEOUT, refusal(422, 422, FETCH_TIMED_OUT)),
+    "422-parameter": Fault(Row.QUERY, refusal(422, 422, WRONG_PARAMETER)),
+    "422-denied": Fault(Row.QUERY, refusal(422, 422, IMAGE_DENIED)),
+    "code-422-timeout": Fault(Row.FETCH_TIMEOUT, refusal(200, 422, FETCH_TIMED_OUT)),
+    "code-422-parameter": Fault(Row.QUERY, refusal(200, 422, WRONG_PARAMETER)),
+    "code-422-denied": Fault(Row.QUERY, refusal(200, 422, IMAGE_DENIED)),
+    "html": Fault(Row.NOT_A_PAGE, _page(200)),
+    "cut-json": Fault(
+        Row.NOT_A_PAGE, Answer(200, b'{"code":200,"msg":"success","data":{"page":1,"items":[{"it')
+    ),
+    "list": Fault(Row.NOT_A_PAGE, json_answer(200, [{"item_id": 612345678901}])),
+    "null-data": Fault(Row.NOT_A_PAGE, success(None)),
+    "null-items": Fault(Row.NOT_A_PAGE, success({**_EMPTY_PAGE, "items": None})),
+    "object-items": Fault(Row.NOT_A_PAGE, success({**_EMPTY_PAGE, "items": {}})),
+    "empty": Fault(Row.EMPTY, success(_EMPTY_PAGE)),
+}
+"""Kind → the row it stands for, and the answer."""
+
+# A call that hangs costs a client its whole time-out, so a share of them must be asked for by name.
+TRANSIENT_KINDS: Final = tuple(
+    kind for kind, fault in FAULTS.items() if fault.row in TRANSIENT_ROWS and kind != "hang"
+)
+"""What an injected failure is drawn from where no kinds are named."""
+
+SEARCH_MARK: Final = "fail"
+CONVERSION_MARK: Final = "convert"
+
+_KINDS: Final = "|".join(sorted(FAULTS, key=len, reverse=True))
+
+
+@attrs.frozen
+class Mark:
+    """A fault that an image's name asks for."""
+
+    fault: Fault
+    tries: int | None
+    """Only so many tries fail; None: all."""
+    page: int | None
+    """Only this page fails; None: all."""
+
+    def holds(self, page: int | None, earlier: int) -> bool:
+        """Whether it fails this page, after so many earlier tries of the same call."""
+        return (self.tries is None or earlier < self.tries) and self.page in {None, page}
+
+
+def marks_in(stem: str, mark: str) -> Iterator[Mark]:
+    """The faults that a name asks for; raises ParameterError where it asks for an unknown one.
+
+    >>> [(m.fault.row.name, m.tries, m.page) for m in marks_in("1-fail-html-x2-p3", "fail")]
+    [('NOT_A_PAGE', 2, 3)]
+    >>> list(marks_in("mug-failsafe", "fail"))
+    []
+    >>> list(marks_in("fail-whale", "fail"))
+    Traceback (most recent call last):
+    ...
+    tmapi_spiders.sandbox.parameters.ParameterError: the sandbox has no fault 'whale' (fail-whale)
+    """
+    for place in re.finditer(f"(?<![a-z]){mark}-", stem, re.IGNORECASE):
+        wanted = stem[place.end() :].lower()
+        found = re.match(rf"({_KINDS})(?![a-z0-9])((?:-[xp]\d+)*)", wanted)
+        if not found:
+            raise ParameterError(f"the sandbox has no fault {wanted!r} ({stem})")
+        numbers = {name: int(digits) for name, digits in re.findall(r"-([xp])(\d+)", found[2])}
+        yield Mark(FAULTS[found[1]], numbers.get("x"), numbers.get("p"))
+
+
+def marked_fault(stem: str, mark: str, page: int | None, earlier: int) -> Fault | None:
+    """The first fault that an image's name asks for and that holds for this call."""
+    return next((m.fault for m in marks_in(stem, mark) if m.holds(page, earlier)), None)
+
+
+@attrs.frozen
+class Injection:
+    """Failures at random, yet the same ones in every run."""
+
+    rate: float
+    """The share of calls, 0 to 1."""
+    kinds: tuple[str, ...]
+    seed: int
+
+    def fault(self, call: str, earlier: int) -> Fault | None:
+        """The fault that strikes this call after so many earlier ones like it.
+
+        >>> injection = Injection(1.0, ("html",), 1)
+        >>> injection.fault("search page 1", 0) is FAULTS["html"]
+        True
+        """
+        if chance("strikes", self.seed, call, earlier) >= self.rate:
+            return None
+        return FAULTS[self.kinds[draw("kind", self.seed, call, earlier) % len(self.kinds)]]

@@ -1,0 +1,117 @@
+"""What an image URL means to the sandbox: can the search read it, and what is its name.
+
+The name (`stem`) is the file's name without its extension. It decides everything else about the
+image: its look, its faults, its world. A converted image keeps the name of the original.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlsplit
+
+import attrs
+
+from tmapi_spiders.sandbox.draws import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+ALIBABA_HOSTS: Final = (
+    "alicdn.com",
+    "1688.com",
+    "taobao.com",
+    "tmall.com",
+    "alibaba.com",
+    "aliimg.com",
+)
+"""Images on these and their subdomains need no conversion (the API as observed)."""
+
+SEARCH_PATH: Final = "/search/"
+PICTURE_PATH: Final = "/img/"
+
+_EXTENSION: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
+_CONVERTED: Final = re.compile(r"^\d{13}_")
+
+
+@attrs.frozen
+class Image:
+    """An image as a search sees it."""
+
+    stem: str
+    """The file's name without extension, and without the digits a conversion put before it."""
+    is_searchable: bool
+    """False: the search answers that it found nothing."""
+    is_converted: bool
+    """It is a path such as a conversion returns."""
+
+    def says(self, word: str) -> bool:
+        """Whether the name holds this word, letters on neither side of it.
+
+        >>> image = read_image("/search/a/ragged2-gecko.jpg", ())
+        >>> image.says("ragged"), image.says("echo")
+        (True, False)
+        """
+        return word_in(word, self.stem) is not None
+
+
+def word_in(word: str, stem: str, suffix: str = "") -> re.Match[str] | None:
+    """Where a name holds a word, and a suffix given as a regular expression.
+
+    >>> word_in("gap", "1-gap-p3", r"-p(\\d+)").group(1)
+    '3'
+    >>> word_in("gap", "agape") is None
+    True
+    """
+    return re.search(f"(?<![a-z]){word}{suffix}(?![a-z])", stem, re.IGNORECASE)
+
+
+def stem_of(path: str) -> str:
+    """The name of an image, in the characters that a converted path can carry.
+
+    >>> stem_of("/search/imgextra/1692942898123_red%20mug.jpg")
+    'red-20mug'
+    >>> stem_of("/img/612345678901.svg"), stem_of("/slow-0.5"), stem_of("/")
+    ('612345678901', 'slow-0.5', '')
+    """
+    name = quote(path.rsplit("/", 1)[-1], safe="%")
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", _EXTENSION.sub("", name))
+    return _CONVERTED.sub("", name)
+
+
+def read_image(img_url: str, own_hosts: Collection[str]) -> Image:
+    """What the parameter `img_url` stands for.
+
+    `own_hosts` are the "host:port" under which the sandbox is reached; its pictures stand in for
+    those on alicdn.com.
+
+    >>> read_image("https://cbu01.alicdn.com/a/mug.jpg", ())
+    Image(stem='mug', is_searchable=True, is_converted=False)
+    >>> read_image("https://example.com/search/mug.jpg", ()).is_searchable
+    False
+    """
+    if img_url.startswith(SEARCH_PATH):
+        return Image(stem_of(img_url.partition("?")[0]), is_searchable=True, is_converted=True)
+    try:
+        parts = urlsplit(img_url)
+        host = parts.hostname or ""
+    except ValueError:
+        return Image("", is_searchable=False, is_converted=False)
+    on_alibaba = any(host == known or host.endswith(f".{known}") for known in ALIBABA_HOSTS)
+    is_own = parts.netloc in own_hosts and parts.path.startswith(PICTURE_PATH)
+    return Image(
+        stem_of(parts.path),
+        is_searchable=parts.scheme in {"http", "https", ""} and (on_alibaba or is_own),
+        is_converted=False,
+    )
+
+
+def converted_path(url: str) -> str:
+    """The path that a conversion answers: no state, so it also holds after a restart.
+
+    >>> converted_path("https://example.com/pictures/mug.jpg")
+    '/search/imgextra/1616555338681_mug.jpg'
+    """
+    # 13 digits as a time in milliseconds has, which is what the API's paths begin with.
+    number = 1_600_000_000_000 + draw("convert", url) % 100_000_000_000
+    return f"{SEARCH_PATH}imgextra/{number}_{stem_of(urlsplit(url).path)}.jpg"

@@ -1,0 +1,76 @@
+"""The options of a sandbox."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+
+from tmapi_spiders.sandbox.faults import FAULTS
+
+MAX_PRODUCTS: Final = 1_000_000
+
+
+Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
+
+
+def _rule(holds: Callable[[Any], bool], rule: str) -> Validator:
+    def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not holds(value):
+            raise ValueError(f"{attribute.name}={value!r}: must be {rule}")
+
+    return check
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole_from(least: int) -> Validator:
+    return _rule(lambda x: _is_whole(x) and x >= least, f"a whole number from {least} up")
+
+
+@attrs.frozen
+class SandboxOptions:
+    """What a sandbox is like. A bad value raises ValueError: option, value and rule.
+
+    >>> SandboxOptions(products=0)
+    Traceback (most recent call last):
+    ...
+    ValueError: products=0: must be a whole number from 1 to 1000000
+    """
+
+    products: int = attrs.field(
+        default=5000,
+        validator=_rule(
+            lambda x: _is_whole(x) and 1 <= x <= MAX_PRODUCTS,
+            f"a whole number from 1 to {MAX_PRODUCTS}",
+        ),
+    )
+    """Size of the catalogue."""
+    seed: int = attrs.field(default=1, validator=_whole_from(0))
+    """Which catalogue, and which failures: the same seed gives the same."""
+    latency: float = attrs.field(
+        default=0.0,
+        validator=_rule(lambda x: 0 <= x < math.inf, "a number of seconds from 0 up"),
+    )
+    """Seconds added to each call that is not refused at once (401, 503, 439)."""
+    limit: int = attrs.field(default=0, validator=_whole_from(0))
+    """Calls in flight that the account may have; one more is answered 503. 0: no limit."""
+    balance: int = attrs.field(default=-1, validator=_whole_from(-1))
+    """Calls answered `code` 200 before 439. -1: endless."""
+    failure_rate: float = attrs.field(
+        default=0.0, validator=_rule(lambda x: 0 <= x <= 1, "a number from 0 to 1")
+    )
+    """Share of calls, 0 to 1, that get an injected failure; a repeated call may succeed."""
+    failure_kinds: tuple[str, ...] = attrs.field(
+        default=(),
+        validator=_rule(
+            lambda kinds: FAULTS.keys() >= set(kinds), f"kinds of faults: {', '.join(FAULTS)}"
+        ),
+    )
+    """What an injected failure can be, see `faults.FAULTS`; (): the transient kinds."""
+    token: str = attrs.field(default="", repr=False)
+    """The one token accepted; "" accepts any."""

@@ -1,0 +1,120 @@
+"""The pages an API might serve: the plain one, and the odd ones that a word in the name asks for.
+
+Nobody has shown that the real API's pages are full, apart, and end (the API as observed): a client
+must survive each of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import attrs
+
+from tmapi_spiders.sandbox.catalogue import Product
+from tmapi_spiders.sandbox.images import Image, word_in
+
+Matches = Sequence[Product]
+
+
+@attrs.frozen
+class Page:
+    """One page of a search."""
+
+    products: Matches
+    total_count: int
+    page_size: int
+    """As the answer states it, which need not be what was asked for."""
+    has_next_page: bool
+
+
+def plain(matches: Matches, page: int, size: int) -> Page:
+    """The page as documented."""
+    start = (page - 1) * size
+    end = start + size
+    return Page(matches[start:end], len(matches), size, end < len(matches))
+
+
+RAGGED: Final = (-3, 4, -1, 2)
+"""By how much pages 1, 2, 3, 4, 5 … differ from the size asked for, in turn."""
+
+
+def ragged(matches: Matches, page: int, size: int) -> Page:
+    """Pages with fewer or more items than asked for, and another page_size stated."""
+    # Every page has an item at least, so no page after that many can hold one.
+    pages = min(page, len(matches) + 1)
+    lengths = [max(1, size + RAGGED[number % len(RAGGED)]) for number in range(pages)]
+    start = sum(lengths[:-1])
+    end = start + lengths[-1]
+    stated = size + lengths[-1]
+    return Page(matches[start:end], len(matches), stated, end < len(matches))
+
+
+def endless(matches: Matches, page: int, size: int) -> Page:
+    """There is always a next page; past the last match they begin again."""
+    start = (page - 1) * size
+    products = [matches[(start + i) % len(matches)] for i in range(size)] if matches else []
+    return Page(products, len(matches), size, has_next_page=True)
+
+
+OVERLAP: Final = 5
+
+
+def overlap(matches: Matches, page: int, size: int) -> Page:
+    """Each page begins with the last items of the one before."""
+    start = (page - 1) * max(1, size - OVERLAP)
+    end = start + size
+    return Page(matches[start:end], len(matches), size, end < len(matches))
+
+
+PAGINGS: Final[dict[str, Callable[[Matches, int, int], Page]]] = {
+    "ragged": ragged,
+    "endless": endless,
+    "overlap": overlap,
+}
+MATCH_LIMITS: Final = {"nothing": 0, "onepage": 7}
+"""Words that leave so many matches at most."""
+
+BIG_TOTAL: Final = 2000
+
+
+def page_of(image: Image, matches: Matches, page: int, size: int) -> Page:
+    """The page that this image's name asks for."""
+    for word, limit in MATCH_LIMITS.items():
+        if image.says(word):
+            matches = matches[:limit]
+    paging = next((paging for word, paging in PAGINGS.items() if image.says(word)), plain)
+    result = paging(matches, page, size)
+    if (gap := word_in("gap", image.stem, r"-p(\d+)")) and int(gap.group(1)) == page:
+        result = attrs.evolve(result, products=(), has_next_page=True)
+    if image.says("bigtotal"):
+        result = attrs.evolve(result, total_count=BIG_TOTAL)
+    return result
+
+
+def delay_of(image: Image) -> float:
+    """The seconds by which this image's calls take longer.
+
+    >>> from tmapi_spiders.sandbox.images import read_image
+    >>> [delay_of(read_image(f"/search/{name}.jpg", ())) for name in ("mug", "slow", "slow-0.5")]
+    [0.0, 2.0, 0.5]
+    """
+    found = word_in("slow", image.stem, r"(?:-(\d+(?:\.\d+)?))?")
+    return float(found.group(1) or 2) if found else 0.0
+
+
+UNUSABLE_IDS: Final = ("abc", 0, -5, True)
+
+
+def mix(items: list[Any]) -> list[Any]:
+    """The items with elements between them that are none, and whole objects without a usable id.
+
+    >>> [x if isinstance(x, dict) else type(x).__name__ for x in mix([{"item_id": 7, "a": 1}])][:4]
+    [{'item_id': 7, 'a': 1}, 'NoneType', 'str', {'a': 1}]
+    """
+    if not items:
+        return items
+    model = items[0]
+    nameless = {key: value for key, value in model.items() if key != "item_id"}
+    junk = [None, "not an item", nameless, *({**model, "item_id": bad} for bad in UNUSABLE_IDS)]
+    return [items[0], *junk[:4], *items[1:], *junk[4:]]
