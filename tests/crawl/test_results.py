@@ -65,7 +65,10 @@ def test_a_second_job_has_the_same_results(crawl: Crawler) -> None:
     def essence(done: Crawl) -> object:
         return (
             {(row["item_id"], row["language"]) for row in done.products},
-            {(row["query_id"], row["status"], row["reason"], row["items"]) for row in done.outcomes},
+            {
+                (row["query_id"], row["status"], row["reason"], row["items"])
+                for row in done.outcomes
+            },
             {(row["query_id"], row["rank"], row["item_id"]) for row in done.sightings},
         )
 

@@ -1,4 +1,4 @@
-"""`scrapy tmapi sandbox`: serve the sandbox until it is interrupted."""
+"""Serve a local, made-up TMAPI until it is interrupted."""
 
 from __future__ import annotations
 

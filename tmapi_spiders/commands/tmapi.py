@@ -34,18 +34,24 @@ class Command(ScrapyCommand):
         return f"TMAPI's tools: {', '.join(_SUBCOMMANDS)}"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Add the subcommands, each with options of its own, to Scrapy's global ones."""
-        super().add_options(parser)
-        subparsers = parser.add_subparsers(dest="subcommand", metavar="<subcommand>")
+        """Add the subcommands, each with Scrapy's global options and options of its own."""
+        subparsers = parser.add_subparsers(
+            dest="subcommand", metavar="<subcommand>", prog="scrapy tmapi"
+        )
         for name, module in _SUBCOMMANDS.items():
             help_line = (module.__doc__ or "").partition("\n")[0]
             subparser = subparsers.add_parser(name, help=help_line, description=help_line)
             module.add_arguments(subparser)
+            super().add_options(subparser)
 
-    def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Run the subcommand and take over its exit status."""
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Refuse what is no subcommand or option; take over the global ones."""
         if opts.subcommand is None:
             raise UsageError
         if args:  # Scrapy's parser lets unknown options through
             raise UsageError(f"not understood: {' '.join(args)}")
+        super().process_options(args, opts)
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:  # noqa: ARG002 - Scrapy's
+        """Run the subcommand and take over its exit status."""
         self.exitcode = _SUBCOMMANDS[opts.subcommand].run(opts)

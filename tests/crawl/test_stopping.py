@@ -1,0 +1,95 @@
+"""Stopping early: no further call, what is in flight is finished and written, exit status 4."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from subprocess import Popen
+
+    from tests.support import Crawl, Crawler, SandboxThread
+
+#: Pages of one second each, many of them.
+SLOW = ",".join(f"/search/a/slow-1-{number}.jpg" for number in range(10))
+
+
+def wait_for(condition: Callable[[], bool], process: Popen[str]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert process.poll() is None, "the crawl ended too early"
+        assert time.monotonic() < deadline, "the crawl did not get that far"
+        time.sleep(0.02)
+
+
+def check_stopped(done: Crawl, sandbox: SandboxThread, reason: str) -> None:
+    """Every query has one outcome, and the files hold exactly what was served."""
+    outcomes = done.outcomes
+    assert len({row["query_id"] for row in outcomes}) == len(outcomes) == 20
+    assert {row["status"] for row in outcomes} == {"partial", "not_started"}
+    assert {row["reason"] for row in outcomes} == {reason}
+    assert all((row["calls"] == 0) == (row["status"] == "not_started") for row in outcomes)
+    answered = [call for call in sandbox.calls if call["code"] == 200]
+    assert sum(row["pages"] for row in outcomes) == len(answered) == sandbox.stats["calls"]
+    assert sum(row["calls"] for row in outcomes) == len(answered)
+    assert {row["item_id"] for row in done.products} == {
+        item for call in answered for item in call["item_ids"]
+    }
+    assert done.exit_status == 4
+    assert f"STOPPED EARLY: {reason}" in done.log
+    assert f"scrapy crawl image_search -a 'seeds={SLOW}'" in done.log or "-a seeds=" in done.log
+    assert done.job["running"] is False
+    assert (done.job["exit_status"], done.job["stop_reason"]) == (4, reason)
+    assert "Traceback" not in done.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal(crawl: Crawler, sandbox: SandboxThread, number: signal.Signals) -> None:
+    process = crawl.start(seeds=SLOW, sort="default,sales", page_size=5, job="j")
+    wait_for(lambda: sandbox.stats["calls"] > 5, process)
+    process.send_signal(number)
+    check_stopped(crawl.finish(process), sandbox, "interrupted")
+
+
+def test_deadline(crawl: Crawler, sandbox: SandboxThread) -> None:
+    done = crawl("-s", "CLOSESPIDER_TIMEOUT=1.5", seeds=SLOW, sort="default,sales", page_size=5)
+    check_stopped(done, sandbox, "deadline")
+    assert "closespider_timeout" in done.log
+
+
+def test_scrapys_other_limits_stop_early_too(crawl: Crawler, sandbox: SandboxThread) -> None:
+    done = crawl("-s", "CLOSESPIDER_PAGECOUNT=5", seeds=SLOW, sort="default,sales", page_size=5)
+    check_stopped(done, sandbox, "interrupted")
+
+
+def test_a_second_signal_ends_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
+    process = crawl.start(seeds="/search/a/slow-20.jpg", job="j")
+    wait_for(lambda: sandbox.stats["in_flight"] == 1, process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None, "the call in flight is finished first"
+    before = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    done = crawl.finish(process)
+    assert time.monotonic() - before < 10
+    assert done.exit_status == 4
+
+
+def test_a_killed_job_can_be_run_again(crawl: Crawler, sandbox: SandboxThread) -> None:
+    first = crawl(seeds="/search/a/teapot.jpg", page_size=5)
+    before = (first.folder / "products.jsonl").read_bytes()
+    process = crawl.start(seeds="/search/a/slow-9.jpg", job="j")
+    wait_for(lambda: sandbox.stats["in_flight"] == 1, process)
+    process.kill()
+    killed = crawl.finish(process)
+    assert killed.exit_status == -signal.SIGKILL
+    assert killed.job["running"] is True
+    assert (first.folder / "products.jsonl").read_bytes() == before
+    again = crawl(seeds="/search/a/teapot.jpg", page_size=5)
+    assert again.exit_status == 0
+    assert {row["item_id"] for row in again.products} == {row["item_id"] for row in first.products}
+    assert not list(again.folder.glob("*.part"))

@@ -1,0 +1,103 @@
+"""A file that can't be written stops the job with exit status 4: never a log line and exit 0."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import ROOT, Crawl
+
+if TYPE_CHECKING:
+    from tests.support import Crawler, SandboxThread
+
+#: Runs scrapy where no file may grow over so many bytes, which a full disk looks like.
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+sys.argv = ["scrapy", *sys.argv[2:]]
+from scrapy.cmdline import execute
+execute()
+"""
+SEEDS = ",".join(f"/search/a/{number}.jpg" for number in range(40))
+
+
+@pytest.fixture
+def full_disk(crawl: Crawler) -> Crawl:
+    command = [sys.executable, "-c", LIMITED, "70000", "crawl", "image_search"]
+    done = subprocess.run(
+        [*command, "-a", f"seeds={SEEDS}", "-a", "job=j"],
+        cwd=ROOT,
+        env=crawl.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Crawl(done.returncode, done.stderr, done.stdout, crawl.output / "j")
+
+
+def test_a_full_disk_is_a_clear_stop(full_disk: Crawl, sandbox: SandboxThread) -> None:
+    assert full_disk.exit_status == 4
+    assert "STOPPED EARLY: storage" in full_disk.log
+    assert "File too large" in full_disk.log
+    assert "Traceback" not in full_disk.log
+    assert sandbox.stats["calls"] < 100, "most of the 40 seeds' pages are not asked for"
+    outcomes = full_disk.outcomes
+    assert len({row["query_id"] for row in outcomes}) == 40
+    assert {row["reason"] for row in outcomes} <= {"storage", "last_page"}
+
+
+def test_what_was_written_before_the_disk_was_full_is_whole(full_disk: Crawl) -> None:
+    content = (full_disk.folder / "products.jsonl").read_bytes()
+    assert content.endswith(b"\n")
+    lines = [json.loads(line) for line in content.splitlines()]
+    assert 0 < len(lines) == full_disk.job["files"]["products.jsonl"]["lines"]
+
+
+def test_a_full_disk_leaves_the_last_runs_file_alone(crawl: Crawler) -> None:
+    first = crawl(seeds=SEEDS)
+    before = (first.folder / "products.jsonl").read_bytes()
+    assert len(before) > 70_000
+    command = [sys.executable, "-c", LIMITED, "70000", "crawl", "image_search"]
+    again = subprocess.run(
+        [*command, "-a", f"seeds={SEEDS}", "-a", "job=j"],
+        cwd=ROOT,
+        env=crawl.environment(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert again.returncode == 4
+    assert (first.folder / "products.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["products.jsonl", "sightings.jsonl", "outcomes.jsonl"])
+def test_a_file_that_cant_be_begun(crawl: Crawler, sandbox: SandboxThread, name: str) -> None:
+    (crawl.output / "j" / f"{name}.part").mkdir(parents=True)
+    done = crawl(seeds="/search/a/teapot.jpg")
+    assert done.exit_status == 4
+    assert f"{name}.part: it can't be written (Is a directory)" in done.log
+    assert "Traceback" not in done.log
+    assert sandbox.stats["calls"] == 0
+
+
+def test_a_folder_that_cant_be_made(crawl: Crawler, sandbox: SandboxThread) -> None:
+    crawl.output.mkdir()
+    (crawl.output / "j").write_text("a file stands in the way")
+    done = crawl(seeds="/search/a/teapot.jpg")
+    assert done.exit_status == 4
+    assert "it can't be used (File exists)" in done.log
+    assert sandbox.stats["calls"] == 0
+
+
+def test_a_damaged_job_json(crawl: Crawler, sandbox: SandboxThread) -> None:
+    (crawl.output / "j").mkdir(parents=True)
+    (crawl.output / "j" / "job.json").write_text("{")
+    done = crawl(seeds="/search/a/teapot.jpg")
+    assert done.exit_status == 4
+    assert "job.json: it can't be read" in done.log
+    assert sandbox.stats["calls"] == 0
