@@ -112,14 +112,14 @@ def test_convert_never_believes_an_empty_answer(crawl: Crawler) -> None:
         ("null-items", 200, "no list"),
         ("object-items", 200, "no list"),
         ("reset", None, "the connection broke"),
-        ("hang", None, "no answer within 1 seconds"),
+        ("hang", None, "no answer within 2 seconds"),
     ],
 )
 def test_an_answer_that_is_no_page_fails_its_query_only(
     crawl: Crawler, sandbox: SandboxThread, kind: str, code: int | None, message: str
 ) -> None:
     seeds = f"/search/a/fail-{kind}.jpg,/search/a/teapot.jpg"
-    done = crawl("-s", "DOWNLOAD_TIMEOUT=1", seeds=seeds, max_pages=1)
+    done = crawl("-s", "DOWNLOAD_TIMEOUT=2", seeds=seeds, max_pages=1)
     bad, good = sorted(done.outcomes, key=lambda row: row["status"], reverse=True)
     assert (good["status"], good["code"], good["message"]) == ("complete", None, None)
     assert (bad["status"], bad["reason"], bad["pages"], bad["calls"]) == ("failed", "error", 0, 1)

@@ -25,7 +25,8 @@ class PlainSpider(scrapy.Spider):
 
     def parse(self, response):
         settings = self.crawler.settings
-        yield {"delay": settings.getfloat("DOWNLOAD_DELAY"), "retry": settings.getbool("RETRY_ENABLED"),
+        yield {"delay": settings.getfloat("DOWNLOAD_DELAY"),
+               "retry": settings.getbool("RETRY_ENABLED"),
                "pipelines": len(settings.getdict("ITEM_PIPELINES"))}
 """
 

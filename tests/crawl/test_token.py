@@ -35,7 +35,7 @@ def test_no_log_file_or_stat_holds_the_token(
 ) -> None:
     log_file = tmp_path / "crawl.log"
     done = crawl(
-        *("-L", "DEBUG", "-s", f"TMAPI_AUTH={auth}", "-s", "DOWNLOAD_TIMEOUT=1"),
+        *("-L", "DEBUG", "-s", f"TMAPI_AUTH={auth}", "-s", "DOWNLOAD_TIMEOUT=2"),
         *("--logfile", str(log_file), "-o", f"{tmp_path}/mine.csv"),
         seeds=LEAKY,
     )
