@@ -10,7 +10,7 @@ from scrapy.exceptions import CloseSpider
 from scrapy.extensions.feedexport import FeedExporter
 from scrapy.utils.asyncio import CallLaterResult, call_later
 
-from tmapi_spiders import stats
+from tmapi_spiders import stats, summary
 from tmapi_spiders.download_handler import QUERY_ID
 from tmapi_spiders.pipelines import Rejected
 from tmapi_spiders.sandbox import Sandbox
@@ -64,6 +64,7 @@ class RunExtension:
             self._sandbox = Sandbox(run.config.sandbox_options)
             run.base_url = await self._sandbox.start()
         run.start(crawler.stats, self._write, self._close_spider)
+        summary.announce(run)
         if run.stop_reason is not None:
             raise CloseSpider(run.stop_reason)
         # Scrapy's CloseSpider acts on this setting too, but tells nobody before the feeds close.
@@ -114,7 +115,7 @@ class RunExtension:
 
     def engine_stopped(self) -> None:
         """Say what came of it, below Scrapy's own last lines."""
-        self._run.report()
+        summary.report(self._run)
 
     def _write(self, item: Any) -> None:
         """Write an outcome or sightings to their feeds.

@@ -7,7 +7,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders import stats, summary
+from tmapi_spiders import stats
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
@@ -60,7 +60,8 @@ class Run:
         self.stats: StatsCollector | None = None
         self._write: Callable[[Any], None] | None = None
         self._close_spider: Callable[[str], None] | None = None
-        self._reported = False
+        self.reported = False
+        """Whether the summary was shown."""
 
     @classmethod
     def prepare(
@@ -97,7 +98,7 @@ class Run:
         write: Callable[[Any], None],
         close_spider: Callable[[str], None],
     ) -> None:
-        """Begin the job's files and say what will run.
+        """Begin the job's files.
 
         :param write: puts outcomes and sightings into their feeds
         :param close_spider: closes the spider, given the run's reason to stop
@@ -111,9 +112,6 @@ class Run:
             self.job.start()
         except StorageError as exc:
             self._storage_failed(exc)
-        summary.say(summary.announcement(self))
-        if self.config.sandbox:
-            logger.warning(summary.MADE_UP)  # a log file must say it too
 
     def count(self, stat: str, by: int = 1) -> None:
         """Add to one of the stats of :mod:`tmapi_spiders.stats`."""
@@ -165,12 +163,6 @@ class Run:
         if self.config.call_price:
             facts["cost"] = round(self.gate.calls * self.config.call_price, 6)
         return facts
-
-    def report(self) -> None:
-        """Say what came of it, once."""
-        if not self._reported and self.stats is not None:
-            self._reported = True
-            summary.say(summary.report(self))
 
     @property
     def exit_status(self) -> int:

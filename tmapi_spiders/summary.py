@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 if TYPE_CHECKING:
     from tmapi_spiders.run import Run
 
-__all__ = ["MADE_UP", "announcement", "report", "say"]
+__all__ = ["announce", "report"]
+
+logger = logging.getLogger(__name__)
 
 _STATUSES = ("complete", "empty", "partial", "failed", "not_started")
 
@@ -20,12 +23,26 @@ MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real AP
 _UNDOCUMENTED_PAGE_SIZE = 20
 
 
-def say(lines: list[str]) -> None:
+def announce(run: Run) -> None:
+    """Say what will run."""
+    _say(_announcement(run))
+    if run.config.sandbox:
+        logger.warning(MADE_UP)  # a log file must say it too
+
+
+def report(run: Run) -> None:
+    """Say what came of the run, once."""
+    if run.stats is not None and not run.reported:
+        run.reported = True
+        _say(_report(run))
+
+
+def _say(lines: list[str]) -> None:
     """Print *lines* for people: on standard error, so that ``-o -:jsonl`` stays clean."""
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-def announcement(run: Run) -> list[str]:
+def _announcement(run: Run) -> list[str]:
     """Return what will run: queries, least and most calls, budget, folder; then warnings."""
     arguments, queries = run.arguments, run.queries
     least = len(queries)
@@ -59,7 +76,7 @@ def announcement(run: Run) -> list[str]:
     return lines
 
 
-def report(run: Run) -> list[str]:
+def _report(run: Run) -> list[str]:
     """Return what came of the run: queries by status, calls, products, files, what to do next."""
     by_status = run.ledger.by_status
     ended = ", ".join(

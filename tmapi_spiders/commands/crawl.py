@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import crawl
 from scrapy.utils.misc import load_object
 
+from tmapi_spiders import summary
 from tmapi_spiders.addon import TmapiAddon
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.run import EXIT_CRASHED, EXIT_STOPPED, EXIT_USAGE, Run
@@ -53,7 +54,7 @@ class Command(crawl.Command):
             return
         process.crawl(crawler, run=run)
         process.start()
-        run.report()
+        summary.report(run)
         self.exitcode = EXIT_CRASHED if process.bootstrap_failed else run.exit_status
 
 
