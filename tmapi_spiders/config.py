@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from tmapi_spiders.errors import UsageProblems, did_you_mean
 from tmapi_spiders.sandbox import SandboxOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from scrapy.settings import BaseSettings
 
@@ -127,9 +128,11 @@ def _output_dir(value: Any) -> Path:
 def _sandbox_options(value: Any) -> SandboxOptions:
     names = [field.name for field in attrs.fields(SandboxOptions)]
     try:
-        given = json.loads(value or "{}") if isinstance(value, str) else dict(value)
-    except (TypeError, ValueError):
-        raise ValueError('accepted: an object such as {"products": 500}.') from None
+        given = json.loads(value or "{}") if isinstance(value, str) else value
+    except ValueError:
+        given = None
+    if not isinstance(given, Mapping):
+        raise ValueError('accepted: an object such as {"products": 500}.')
     for name in given:
         if name not in names:
             raise ValueError(
@@ -189,7 +192,7 @@ class Config:
             name = PREFIX + field.name.upper()
             given = settings.get(name)
             if given is None:
-                given = environ.get(name)
+                given = environ.get(name) or None  # set to nothing is not set
             if given is None:
                 given = field.metadata["default"]
             try:

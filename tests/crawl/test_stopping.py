@@ -41,7 +41,7 @@ def check_stopped(done: Crawl, sandbox: SandboxThread, reason: str) -> None:
     }
     assert done.exit_status == 4
     assert f"STOPPED EARLY: {reason}" in done.log
-    assert f"scrapy crawl image_search -a 'seeds={SLOW}'" in done.log or "-a seeds=" in done.log
+    assert f"    scrapy crawl image_search -a seeds={SLOW} -a sort=default,sales" in done.log
     assert done.job["running"] is False
     assert (done.job["exit_status"], done.job["stop_reason"]) == (4, reason)
     assert "Traceback" not in done.log

@@ -1,0 +1,39 @@
+"""The token is struck out however it is spelt, and nothing else is."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from tmapi_spiders.credentials import Token
+
+SECRET = "ab/12+cd=34&ef"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"bad key {SECRET}",
+        f"https://api.tmapi.io/x?apiToken={quote(SECRET, safe='')}&page=1",
+        f"https://api.tmapi.io/x?apiToken={quote(SECRET, safe='').lower()}&page=1",
+        '{"message": "ab\\/12+cd=34&ef"}',
+        "<p>ab/12+cd=34&amp;ef</p>",
+        f'{{"apikey": "{SECRET}"}}',
+    ],
+)
+def test_spellings(text: str) -> None:
+    token = Token(SECRET)
+    for struck in (token.strike_out(text), token.strike_out_bytes(text.encode()).decode()):
+        assert "***" in struck
+        assert "12" not in struck
+
+
+def test_words_that_hold_the_token_are_left_alone() -> None:
+    token = Token("lampen")
+    assert token.strike_out("Schlampenfieber lampen") == "Schlampenfieber ***"
+
+
+def test_no_token_strikes_out_nothing() -> None:
+    assert Token("").strike_out("apiToken=&page=1") == "apiToken=&page=1"
+    assert not Token("")

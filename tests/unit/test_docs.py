@@ -1,0 +1,81 @@
+"""The README and the code say the same."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+
+import attrs
+import pytest
+from pydantic_core import PydanticUndefined
+
+from tests.support import ROOT
+from tmapi_spiders import addon, run
+from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.config import Config
+from tmapi_spiders.items import Outcome, Product, Sighting
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def table(heading: str) -> dict[str, str]:
+    """Return first and second column of the first table below *heading*."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `?([^`|]+?)`? \|([^|]*)\|", section, re.MULTILINE)
+    return {first: second.strip("` ") for first, second in rows}
+
+
+def test_every_argument_is_in_the_readme_with_its_default() -> None:
+    documented = table("Arguments")
+    for name, field in Arguments.model_fields.items():
+        default = documented.pop(name)
+        if isinstance(field.default, int | str):
+            assert default == str(field.default), name
+        elif field.default is PydanticUndefined:
+            assert default == "", name
+        assert field.description
+    assert set(documented) == {"argument", "---"}
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    documented = table("Settings")
+    for field in attrs.fields(Config):
+        name = "TMAPI_" + field.name.upper()
+        assert f"`{name}`" in README
+        if name in documented:
+            default = str(field.metadata["default"]).replace("False", "0").replace("0.0", "0")
+            assert documented[name] == default, name
+
+
+def test_every_exit_status_is_in_the_readme() -> None:
+    statuses = {str(getattr(run, name)) for name in run.__all__ if name.startswith("EXIT")}
+    assert set(table("Exit status")) - {"status", "---"} == statuses
+
+
+@pytest.mark.parametrize("item_class", [Product, Sighting, Outcome])
+def test_every_field_of_a_product_is_described(item_class: type) -> None:
+    (tree,) = ast.parse(inspect.getsource(item_class)).body
+    assert isinstance(tree, ast.ClassDef)
+    fields = [node.target.id for node in tree.body if isinstance(node, ast.AnnAssign)]  # type: ignore[union-attr]
+    assert fields == [field.name for field in attrs.fields(item_class)]
+    if item_class is Product:
+        described = [
+            isinstance(after, ast.Expr)
+            for before, after in zip(tree.body, tree.body[1:], strict=False)
+            if isinstance(before, ast.AnnAssign)
+        ]
+        assert described == [True] * len(fields)
+
+
+def test_the_add_on_is_named_as_the_readme_names_it() -> None:
+    line = f'ADDONS = {{"{addon.TmapiAddon.__module__}.{addon.TmapiAddon.__name__}": 500}}'
+    assert line in README
+    assert line in (ROOT / "settings" / "base.py").read_text()
+    assert line in (addon.__doc__ or "")
+
+
+def test_the_readmes_example_is_the_expected_output() -> None:
+    first = (ROOT / "fixtures" / "expected.jsonl").read_text("utf-8").splitlines()[0]
+    for name in ("query_id", "seed_id"):
+        assert re.search(rf'"{name}":"(\w+)"', first)[1] in README  # type: ignore[index]
