@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-import attrs
 import orjson
 from itemadapter import ItemAdapter
 from scrapy.exporters import BaseItemExporter
-from scrapy.extensions.feedexport import FeedExporter, ItemFilter
-from scrapy.utils.misc import load_object
+from scrapy.extensions.feedexport import ItemFilter
 
-from tmapi_spiders.items import Outcome, Sighting
+from tmapi_spiders.items import Outcome, Sightings
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 
 if TYPE_CHECKING:
@@ -21,9 +19,9 @@ if TYPE_CHECKING:
 
     from scrapy import Spider
     from scrapy.crawler import Crawler
-    from scrapy.settings import BaseSettings
 
     from tmapi_spiders.job import JobFile
+    from tmapi_spiders.run import Run
 
 __all__ = [
     "FEED_EXPORTERS",
@@ -31,8 +29,6 @@ __all__ = [
     "JobFeedStorage",
     "LinesExporter",
     "ProductFilter",
-    "Sightings",
-    "feed_exporter_problem",
     "job_feeds",
     "only_products",
 ]
@@ -42,13 +38,6 @@ _FORMAT = "tmapi-jsonl"
 
 FEED_STORAGES = {_SCHEME: "tmapi_spiders.feeds.JobFeedStorage"}
 FEED_EXPORTERS = {_FORMAT: "tmapi_spiders.feeds.LinesExporter"}
-
-
-@attrs.frozen
-class Sightings:
-    """The sightings of one page: they reach their feed together, one line each."""
-
-    rows: list[Sighting]
 
 
 class ProductFilter(ItemFilter):
@@ -88,15 +77,6 @@ def only_products(feeds: dict[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]
         else {**options, "item_filter": ProductFilter}
         for uri, options in feeds.items()
     }
-
-
-def feed_exporter_problem(settings: BaseSettings) -> list[str]:
-    """Return what is wrong if a project has switched off the extension that writes feeds."""
-    extensions = settings.get_component_priority_dict_with_base("EXTENSIONS")
-    for path, priority in extensions.items():
-        if priority is not None and issubclass(load_object(path), FeedExporter):
-            return []
-    return ["EXTENSIONS: FeedExporter is switched off, and it writes the job's files; let it be."]
 
 
 class LinesExporter(BaseItemExporter):
@@ -139,7 +119,7 @@ class JobFeedStorage:
     """
 
     def __init__(self, crawler: Crawler, uri: str) -> None:
-        self._crawler = crawler
+        self._run: Run = crawler.spider.run  # type: ignore[union-attr]
         self._name = Path(uri).name
 
     @classmethod
@@ -155,9 +135,8 @@ class JobFeedStorage:
 
     def open(self, spider: Spider) -> IO[bytes]:  # noqa: ARG002 - Scrapy's signature
         """Return the file to write to: begun before the first call, when the run started."""
-        run = self._crawler.spider.run  # type: ignore[union-attr]
-        return cast("IO[bytes]", run.job.files[self._name])
+        return cast("IO[bytes]", self._run.job.files[self._name])
 
     def store(self, file: IO[bytes]) -> None:
         """Put the file in its place."""
-        cast("JobFile", file).publish()
+        cast("JobFile", file).publish(complete=self._run.stop_reason is None)

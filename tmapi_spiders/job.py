@@ -64,17 +64,24 @@ class JobFile:
             self._flush()
         return len(data)
 
-    def publish(self) -> None:
-        """Write what is left and put the file in its place."""
+    def publish(self, *, complete: bool) -> None:
+        """Write what is left and put the file in its place.
+
+        :param complete: whether the run came to its end; the file of a run that did not replaces
+            the last complete one too, but keeps it beside itself (``….last``)
+        """
         self._flush()
         if self._file is None:
             return
+        last = self.path.with_name(self.path.name + ".last")
         try:
             if not self._failed:
                 os.fsync(self._file.fileno())
             self._file.close()
-            if self._failed and self.path.exists():
-                return  # the file of the run before holds more than this one
+            if complete:
+                last.unlink(missing_ok=True)
+            elif self.path.exists() and not last.exists():
+                self.path.replace(last)
             self._part.replace(self.path)
         except OSError as exc:
             self._fail(exc)

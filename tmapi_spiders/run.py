@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import time
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import stats
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.feeds import Sightings, feed_exporter_problem
 from tmapi_spiders.gate import Gate
-from tmapi_spiders.items import Outcome
+from tmapi_spiders.items import Outcome, Sightings
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job
 from tmapi_spiders.ledger import Ledger
 
@@ -85,10 +85,13 @@ class Run:
             arguments, queries = arguments_model.parse(given)
         except UsageProblems as exc:
             problems += exc.problems
-        problems += feed_exporter_problem(settings)
         if problems:
             raise UsageProblems(*problems)
-        job = Job(arguments.job_name(), config.output_dir, config.source, given)
+        name = arguments.job_name()
+        while arguments.job is None and (config.output_dir / name).exists():
+            time.sleep(0.1)  # a new name is by the second, and must not replace another job's files
+            name = arguments.job_name()
+        job = Job(name, config.output_dir, config.source, given)
         job.open()
         return cls(config, arguments, queries, job)
 
@@ -141,6 +144,15 @@ class Run:
         if self.stop_reason is None and (interrupted or not self.idle):
             self.stop_reason = "interrupted"
         self.ledger.finish(self.stop_reason, self.not_begun)
+
+    def abandon(self) -> None:
+        """End a run that was not left to end by itself: Ctrl-C came twice."""
+        if self.ended or self.stats is None:
+            return
+        self.settle_outcomes(interrupted=True)
+        for file in self.job.files.values():
+            file.publish(complete=False)
+        self.end()
 
     def end(self) -> None:
         """Say in job.json how it ended, and let the job go."""

@@ -140,6 +140,15 @@ def test_without_the_add_on_the_spider_says_what_is_missing(
     assert sandbox.stats["calls"] == 0
 
 
+def test_a_project_without_feed_exporter_is_refused(project: Path, sandbox: SandboxThread) -> None:
+    with (project / "shop" / "settings.py").open("a") as file:
+        file.write('EXTENSIONS = {"scrapy.extensions.feedexport.FeedExporter": None}\n')
+    done = Crawler(project / "output", sandbox.url, project)(seeds="/search/a/teapot.jpg")
+    assert done.exit_status == 2
+    assert "FeedExporter is switched off" in done.log
+    assert sandbox.stats["calls"] == 0
+
+
 def test_a_subclass_of_the_spider_and_its_loader(project: Path, sandbox: SandboxThread) -> None:
     (project / "shop" / "spiders" / "loud.py").write_text(
         "from itemloaders.processors import MapCompose\n"

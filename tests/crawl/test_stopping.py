@@ -66,9 +66,12 @@ def test_scrapys_other_limits_stop_early_too(crawl: Crawler, sandbox: SandboxThr
     check_stopped(done, sandbox, "interrupted")
 
 
-def test_a_second_signal_ends_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
-    process = crawl.start(seeds="/search/a/slow-20.jpg", job="j")
-    wait_for(lambda: sandbox.stats["in_flight"] == 1, process)
+def test_a_second_signal_ends_at_once_and_still_settles(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    seeds = "/search/a/onepage.jpg,/search/a/slow-20.jpg,/search/a/teapot.jpg"
+    process = crawl.start(*("-s", "TMAPI_MAX_CONCURRENCY=1", "-L", "DEBUG"), seeds=seeds, job="j")
+    wait_for(lambda: sandbox.stats["calls"] == 2, process)
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert process.poll() is None, "the call in flight is finished first"
@@ -77,6 +80,33 @@ def test_a_second_signal_ends_at_once(crawl: Crawler, sandbox: SandboxThread) ->
     done = crawl.finish(process)
     assert time.monotonic() - before < 10
     assert done.exit_status == 4
+    assert [(row["status"], row["calls"]) for row in done.outcomes] == [
+        ("complete", 1),
+        ("failed", 1),
+        ("not_started", 0),
+    ]
+    assert len(done.products) == len(done.sightings) == 7
+    assert (done.job["running"], done.job["exit_status"]) == (False, 4)
+    assert "STOPPED EARLY: interrupted" in done.log
+    assert "Traceback" not in done.log
+    assert "Unclosed" not in done.log
+
+
+def test_an_interrupted_run_keeps_the_last_complete_files(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    first = crawl(seeds="/search/a/teapot.jpg")
+    before = (first.folder / "products.jsonl").read_bytes()
+    for _ in range(2):
+        sandbox.get("/_sandbox/calls")
+        process = crawl.start(seeds="/search/a/slow-1-a.jpg", page_size=5, job="j")
+        calls = sandbox.stats["calls"]
+        wait_for(lambda calls=calls: sandbox.stats["calls"] > calls, process)  # type: ignore[misc]
+        process.send_signal(signal.SIGINT)
+        assert crawl.finish(process).outcome["status"] == "partial"
+        assert (first.folder / "products.jsonl.last").read_bytes() == before
+    crawl(seeds="/search/a/onepage.jpg")
+    assert not list(first.folder.glob("*.last"))
 
 
 def test_a_killed_job_can_be_run_again(crawl: Crawler, sandbox: SandboxThread) -> None:

@@ -68,12 +68,12 @@ def test_what_was_written_before_the_disk_was_full_is_whole(full_disk: Crawl) ->
     assert 0 < len(lines) == full_disk.job["files"]["products.jsonl"]["lines"]
 
 
-def test_a_full_disk_leaves_the_last_runs_file_alone(crawl: Crawler) -> None:
+def test_a_full_disk_does_not_cost_the_last_runs_file(crawl: Crawler) -> None:
     first = crawl(seeds=SEEDS)
     before = (first.folder / "products.jsonl").read_bytes()
     assert len(before) > 70_000
     assert crawl_on_full_disk(crawl).exit_status == 4
-    assert (first.folder / "products.jsonl").read_bytes() == before
+    assert (first.folder / "products.jsonl.last").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["products.jsonl", "sightings.jsonl", "outcomes.jsonl"])

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from scrapy.commands import crawl
+from scrapy.extensions.feedexport import FeedExporter
 from scrapy.utils.misc import load_object
 
 from tmapi_spiders import summary
@@ -42,7 +43,7 @@ class Command(crawl.Command):
             return
         crawler = self._create_crawler(spider_class)
         try:
-            _check_addon(crawler.settings)
+            _check_components(crawler.settings)
             run = Run.prepare(crawler.settings, opts.spargs, spider_class.arguments_model)
         except UsageProblems as exc:
             _complain(args[0], exc.problems)
@@ -54,15 +55,28 @@ class Command(crawl.Command):
             return
         process.crawl(crawler, run=run)
         process.start()
+        run.abandon()
         summary.report(run)
         self.exitcode = EXIT_CRASHED if process.bootstrap_failed else run.exit_status
 
 
-def _check_addon(settings: BaseSettings) -> None:
+def _check_components(settings: BaseSettings) -> None:
+    """Refuse a project that lacks the add-on, or has switched off what writes the files."""
+    problems = []
     if not any(issubclass(load_object(addon), TmapiAddon) for addon in settings.getdict("ADDONS")):
-        raise UsageProblems(
+        problems.append(
             'ADDONS: the add-on is missing: ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}'
         )
+    extensions = settings.get_component_priority_dict_with_base("EXTENSIONS")
+    if not any(
+        priority is not None and issubclass(load_object(extension), FeedExporter)
+        for extension, priority in extensions.items()
+    ):
+        problems.append(
+            "EXTENSIONS: FeedExporter is switched off, and it writes the job's files; let it be."
+        )
+    if problems:
+        raise UsageProblems(*problems)
 
 
 def _complain(spider: str, problems: tuple[str, ...] | list[str]) -> None:

@@ -12,9 +12,8 @@ from tmapi_spiders import stats
 from tmapi_spiders.answers import NoPage, Page, read_answer
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.download_handler import FETCHED_AT, QUERY_ID
-from tmapi_spiders.feeds import Sightings
 from tmapi_spiders.gate import GateClosed
-from tmapi_spiders.items import Product, Sighting
+from tmapi_spiders.items import Product, Sighting, Sightings
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.paging import ending
 from tmapi_spiders.run import Run
