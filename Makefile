@@ -2,7 +2,7 @@
 # make test   all tests, with branch coverage
 # make lint   ruff and mypy
 # make bench  how long a crawl takes to begin, and what it takes in memory
-# PYTHON=python3.12 make …   with another interpreter (3.11 or newer); each has its own environment
+# make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -21,7 +21,7 @@ demo: $(READY)
 	SCRAPY_PROJECT=sandbox $(BIN)/scrapy crawl image_search -L WARNING \
 		-a seeds=fixtures/seeds.txt -a sort=default,sales -a job=demo
 	@echo
-	@echo "The first lines of output/demo/products.jsonl, cut short:"
+	@echo "The first lines of output/demo/products.jsonl, cut short (outcomes.jsonl tells of each query):"
 	@$(BIN)/python -c 'for n, line in zip(range(3), open("output/demo/products.jsonl", encoding="utf-8")): print(" ", line[:300], "…")'
 
 test: $(READY)

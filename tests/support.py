@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -146,3 +147,45 @@ class Crawler:
         if "series" not in arguments:
             arguments.setdefault("job", "j")
         return self.finish(self.start(*options, **arguments), arguments.get("job", "j"))
+
+
+class CannedApi:
+    """A server that gives the same bytes to every call, and keeps the request lines."""
+
+    def __init__(
+        self, body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        seen: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                seen.append(self.path)
+                self.send_response(status)
+                for name, value in headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.seen = seen
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def page_of(*items: str, has_next_page: bool = False) -> bytes:
+    """Return a page whose items are given as JSON."""
+    text = f'{{"items": [{", ".join(items)}], "has_next_page": {str(has_next_page).lower()}}}'
+    return f'{{"code": 200, "msg": "success", "data": {text}}}'.encode()

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds, only_products
+from scrapy.settings import SETTINGS_PRIORITIES
+
+from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _NEEDED: dict[str, Any] = {
     "DOWNLOAD_VERIFY_CERTIFICATES": True,
     "HTTPCACHE_ENABLED": False,
     "HTTPERROR_ALLOW_ALL": True,  # the spider judges every answer itself
+    "JOBDIR": None,  # its requests would meet a run that knows nothing of them
     "METAREFRESH_ENABLED": False,
     "REDIRECT_ENABLED": False,
     "REFERER_ENABLED": False,
@@ -51,8 +54,11 @@ _PIPELINES = {
     "tmapi_spiders.pipelines.OutcomePipeline": 900,
 }
 
-#: Before Scrapy's own, which are at 0: see the comments in the extension.
+#: Before Scrapy's own, which are at 0: the job's files are begun before the feeds are opened.
 _EXTENSIONS = {"tmapi_spiders.extension.RunExtension": -100}
+
+#: Next to the engine.
+_SPIDER_MIDDLEWARES = {"tmapi_spiders.spider_middleware.LedgerSpiderMiddleware": 10}
 
 _HANDLER = "tmapi_spiders.download_handler.SigningDownloadHandler"
 
@@ -88,17 +94,14 @@ class TmapiAddon:
             settings.set(name, value, "addon")
         _merge(settings, "ITEM_PIPELINES", _PIPELINES)
         _merge(settings, "EXTENSIONS", _EXTENSIONS)
+        _merge(settings, "SPIDER_MIDDLEWARES", _SPIDER_MIDDLEWARES)
         _merge(settings, "DOWNLOAD_HANDLERS", {"http": _HANDLER, "https": _HANDLER})
         _merge(settings, "FEED_STORAGES", FEED_STORAGES)
         _merge(settings, "FEED_EXPORTERS", FEED_EXPORTERS)
-        own_feeds = settings.getdict("FEEDS")
-        settings.set(
-            "FEEDS",
-            {**only_products(own_feeds), **job_feeds(run.job.folder)},
-            settings.getpriority("FEEDS") or 0,
-        )
+        _merge(settings, "FEEDS", job_feeds(run.job.folder))
 
 
 def _merge(settings: Settings, name: str, ours: dict[str, Any]) -> None:
-    """Add *ours* to a dictionary setting, at whatever priority it was set."""
-    settings.set(name, {**settings.getdict(name), **ours}, settings.getpriority(name) or 0)
+    """Add *ours* to a dictionary setting, whoever has set it: at spider priority or above."""
+    priority = max(settings.getpriority(name) or 0, SETTINGS_PRIORITIES["spider"])
+    settings.set(name, {**settings.getdict(name), **ours}, priority)

@@ -7,6 +7,7 @@ else is no page, and never "nothing found". (Source: observed behaviour of the A
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import attrs
@@ -51,8 +52,8 @@ def read_answer(status: int, body: bytes) -> Page | NoPage:
     NoPage(code=502, message='HTTP 502, and the body is not JSON')
     """
     try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        decoded = _decode(body)
+    except ValueError:
         return NoPage(status, f"HTTP {status}, and the body is not JSON")
     if not isinstance(decoded, dict):
         return NoPage(status, f"HTTP {status}, and the body is no JSON object")
@@ -66,6 +67,29 @@ def read_answer(status: int, body: bytes) -> Page | NoPage:
     if not isinstance(data, dict) or not isinstance(elements, list):
         return NoPage(code, "code 200, but data.items is no list")
     return Page(elements, data.get("has_next_page") is True, to_int(data.get("total_count")))
+
+
+def _decode(body: bytes) -> Any:
+    """Decode JSON; what orjson refuses (a byte or half an emoji amiss in a title) leniently.
+
+    >>> _decode(b'\\xef\\xbb\\xbf{"title": "lamp \\\\ud83d"}')
+    {'title': 'lamp ?'}
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _whole(json.loads(body.decode("utf-8-sig", "replace")))
+
+
+def _whole(value: Any) -> Any:
+    """Replace halves of surrogate pairs, which no UTF-8 file can hold."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_whole(element) for element in value]
+    if isinstance(value, dict):
+        return {_whole(name): _whole(element) for name, element in value.items()}
+    return value
 
 
 def _message(status: int, decoded: dict[str, Any]) -> str:

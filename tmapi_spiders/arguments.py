@@ -19,14 +19,18 @@ if TYPE_CHECKING:
 __all__ = ["Arguments"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DECIMAL = r"\d{1,12}(?:\.\d{1,6})?"
+_DECIMAL = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _RANGE = re.compile(rf"(?P<start>{_DECIMAL})?\s*-\s*(?P<end>{_DECIMAL})?")
 
 
-def _split(given: Any) -> list[str]:
+def _split(given: Any) -> list[Any]:
     """Split a comma-separated list; a real list (from a script) is taken as it is."""
     words = given if isinstance(given, list | tuple) else str(given).split(",")
-    return [word.strip() if isinstance(word, str) else word for word in words]
+    return [word if isinstance(word, PriceRange) else str(word).strip() for word in words]
+
+
+def _quote(words: list[str]) -> str:
+    return f"{', '.join(map(repr, words))} {'is' if len(words) == 1 else 'are'}"
 
 
 def _unique(values: list[Any]) -> tuple[Any, ...]:
@@ -38,9 +42,8 @@ def _words(*accepted: str) -> BeforeValidator:
 
     def read(given: Any) -> tuple[str, ...]:
         words = _split(given)
-        for word in words:
-            if word not in accepted:
-                raise ValueError(f"{word!r} is none of them; {rule}{did_you_mean(word, accepted)}")
+        if wrong := [word for word in words if word not in accepted]:
+            raise ValueError(f"{_quote(wrong)} not known; {rule}{did_you_mean(wrong[0], accepted)}")
         return _unique(words)
 
     return BeforeValidator(read)
@@ -55,19 +58,25 @@ def read_prices(given: Any) -> tuple[PriceRange, ...]:
     :raises ValueError: naming the range that is wrong
     """
     rule = "accepted: START-END in decimals, either end may be left open: 0-10,10-50,50-"
-    prices = []
+    prices: dict[str, PriceRange] = {}
+    problems = []
     for word in _split(given):
-        if isinstance(word, PriceRange) or word in {"", "none"}:
-            prices.append(word if isinstance(word, PriceRange) else PriceRange())
+        found = None if isinstance(word, PriceRange) else _RANGE.fullmatch(word)
+        if isinstance(word, PriceRange):
+            price = word
+        elif word in {"", "none"}:
+            price = PriceRange()
+        elif found and (found["start"] or found["end"]):
+            price = PriceRange(found["start"], found["end"])
+        else:
+            problems.append(f"{word!r} is no price range")
             continue
-        found = _RANGE.fullmatch(word)
-        if not found or (found["start"] is None and found["end"] is None):
-            raise ValueError(f"{word!r} is no price range; {rule}")
-        start, end = found["start"], found["end"]
-        if start is not None and end is not None and Decimal(start) > Decimal(end):
-            raise ValueError(f"{word!r} ends below its start; {rule}")
-        prices.append(PriceRange(start, end))
-    return tuple({price.key: price for price in prices}.values())
+        if price.start and price.end and Decimal(price.start) > Decimal(price.end):
+            problems.append(f"{word!r} ends below its start")
+        prices.setdefault(price.key, price)
+    if problems:
+        raise ValueError(f"{', '.join(problems)}; {rule}")
+    return tuple(prices.values())
 
 
 def read_filters(given: Any) -> tuple[Filters, ...]:
@@ -80,12 +89,14 @@ def read_filters(given: Any) -> tuple[Filters, ...]:
     """
     rule = f"accepted: none, {', '.join(FILTERS)}; joined by + within one alternative"
     alternatives = []
+    wrong: list[str] = []
     for alternative in _split(given):
         flags = [flag.strip() for flag in alternative.split("+")]
-        for flag in flags:
-            if flag not in FILTERS and flags != ["none"]:
-                raise ValueError(f"{flag!r} is no filter; {rule}.{did_you_mean(flag, FILTERS)}")
+        if flags != ["none"]:
+            wrong += [flag for flag in flags if flag not in FILTERS]
         alternatives.append(tuple(flag for flag in FILTERS if flag in flags))
+    if wrong:
+        raise ValueError(f"{_quote(wrong)} no filter; {rule}.{did_you_mean(wrong[0], FILTERS)}")
     return _unique(alternatives)
 
 
@@ -93,7 +104,7 @@ def _count(least: int, most: int | None = None) -> BeforeValidator:
     rule = f"accepted: a whole number from {least}" + (f" to {most}." if most else " up.")
 
     def read(given: Any) -> int:
-        if not re.fullmatch(r"\d{1,9}", str(given).strip()):
+        if not re.fullmatch(r"[0-9]{1,9}", str(given).strip()):
             raise ValueError(rule)
         number = int(given)
         if number < least or (most is not None and number > most):
@@ -121,6 +132,12 @@ def _convert(given: Any) -> str:
     return str(given)
 
 
+def _given(given: Any) -> Any:
+    if isinstance(given, str) and not given.strip():
+        raise ValueError("it is empty; accepted: a file, or images separated by commas.")
+    return given
+
+
 #: ``-20261123T180000Z`` behind a series' name must leave a valid job name.
 _STAMP = "-%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = 17
@@ -131,7 +148,9 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    seeds: str = Field(description="A file with one image a line, or images separated by commas.")
+    seeds: Annotated[str, BeforeValidator(_given)] = Field(
+        description="A file with one image a line, or images separated by commas."
+    )
     sort: Annotated[tuple[str, ...], _words(*SORTS)] = Field(
         default=("default",), description=f"Order of the results: {', '.join(SORTS)}."
     )
@@ -178,7 +197,7 @@ class Arguments(BaseModel):
             problems += [_explain(error, cls) for error in exc.errors()]
         if given.get("job") is not None and given.get("series") is not None:
             problems.append("job and series: a series names its jobs itself; give one of the two.")
-        if isinstance(given.get("seeds"), str):
+        if isinstance(given.get("seeds"), str) and given["seeds"].strip():
             try:
                 seeds = Seeds.from_argument(given["seeds"])
             except UsageProblems as exc:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
+from scrapy import Request
+from scrapy.settings import SETTINGS_PRIORITIES
 from scrapy.utils.conf import closest_scrapy_cfg
 
 from tmapi_spiders.credentials import Token
@@ -27,9 +30,16 @@ if TYPE_CHECKING:
 
     from scrapy.settings import BaseSettings
 
-__all__ = ["Config", "is_loopback"]
+__all__ = ["COMMAND_LINE", "DEFAULT_BASE_URL", "PREFIX", "Config", "is_loopback"]
 
 PREFIX = "TMAPI_"
+
+#: Scrapy's priority of ``-s``.
+COMMAND_LINE = SETTINGS_PRIORITIES["cmdline"]
+
+DEFAULT_BASE_URL = "https://api.tmapi.io"
+
+_ASYNCIO_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 
 
 def is_loopback(host: str) -> bool:
@@ -96,13 +106,16 @@ def _switch(value: Any) -> bool:
 def _base_url(value: Any) -> SplitResult:
     rule = "accepted: https://HOST[:PORT], or http:// for this machine alone (127.0.0.1)."
     try:
-        url = urlsplit(str(value).strip().rstrip("/"))
-        host = url.hostname
-        _ = url.port
+        given = urlsplit(str(value).strip().rstrip("/"))
+        host = given.hostname
+        _ = given.port
     except ValueError:
         raise ValueError(rule) from None
-    if not host or url.scheme not in {"http", "https"} or url.query or url.fragment or url.username:
+    scheme_ok = given.scheme in {"http", "https"}
+    if not host or not scheme_ok or given.query or given.fragment or "@" in given.netloc:
         raise ValueError(rule)
+    # The way Scrapy writes it in a request, so that the two can be compared.
+    url = urlsplit(Request(given.geturl()).url.rstrip("/"))
     if url.scheme == "http" and not is_loopback(host):
         raise ValueError(f"the token is not sent over plain http to another machine; {rule}")
     return url
@@ -117,11 +130,16 @@ def _token(value: Any) -> Token:
 
 
 def _output_dir(value: Any) -> Path:
+    rule = "accepted: a folder (it is made if missing)."
     root = closest_scrapy_cfg()
     folder = Path(root).parent if root else Path.cwd()
-    path = (folder / Path(str(value)).expanduser()).absolute()
-    if path.exists() and not path.is_dir():
-        raise ValueError("it is a file; accepted: a folder (it is made if missing).")
+    try:
+        path = (folder / Path(str(value)).expanduser()).absolute()
+        is_file = path.exists() and not path.is_dir()
+    except (OSError, RuntimeError) as exc:  # an unknown ~user, a name that is too long
+        raise ValueError(f"{getattr(exc, 'strerror', None) or exc}; {rule}") from exc
+    if is_file:
+        raise ValueError(f"it is a file; {rule}")
     return path
 
 
@@ -155,7 +173,7 @@ class Config:
 
     token: Token = setting("", _token)
     """The account's token; in the sandbox none is needed."""
-    base_url: SplitResult = setting("https://api.tmapi.io", _base_url)
+    base_url: SplitResult = setting(DEFAULT_BASE_URL, _base_url)
     """Where the API is; the token goes to this scheme, host and port alone."""
     auth: str = setting("query", _one_of("query", "header"))
     """How the token travels: ``query`` is ``apiToken=…``, ``header`` is ``apikey: …``."""
@@ -198,8 +216,7 @@ class Config:
             try:
                 values[field.name] = field.metadata["read"](given)
             except ValueError as exc:
-                shown = "" if field.name == "token" else f"={given}"
-                problems.append(f"{name}{shown}: {exc}")
+                problems.append(f"{name}{_shown(field.name, given)}: {exc}")
         if values.get("sandbox"):
             values["token"] = Token("made-up-token")  # a real one has no business there
         elif "token" in values and not values["token"]:
@@ -208,13 +225,7 @@ class Config:
                 "(export TMAPI_TOKEN=…), or try without one: SCRAPY_PROJECT=sandbox in this "
                 "project, -s TMAPI_SANDBOX=1 anywhere."
             )
-        if not settings.getbool("DOWNLOAD_VERIFY_CERTIFICATES", True) and (
-            (settings.getpriority("DOWNLOAD_VERIFY_CERTIFICATES") or 0) >= _COMMAND_LINE
-        ):
-            problems.append(
-                "DOWNLOAD_VERIFY_CERTIFICATES=False: the token is never sent to an unverified "
-                "certificate; leave it out."
-            )
+        problems += _broken_promises(settings)
         if problems:
             raise UsageProblems(*problems)
         return cls(**values)
@@ -225,8 +236,41 @@ class Config:
         return "sandbox" if self.sandbox else self.base_url.netloc
 
 
-#: Scrapy's priority of ``-s``.
-_COMMAND_LINE = 40
+def _shown(name: str, given: Any) -> str:
+    """Return ``=value`` for a message, without what may be a token."""
+    if name == "token":
+        return ""
+    if name == "base_url":  # somebody may have pasted a whole request, or a password
+        given = re.sub(r"[?#].*|(?<=//)[^/]*@", "…", str(given), flags=re.DOTALL)
+    return f"={given}"
+
+
+def _broken_promises(settings: BaseSettings) -> list[str]:
+    """Return what the command line or the project sets that the crawl can't do its work under."""
+    problems = [
+        f"{name}={settings.get(name)}: {why}; leave it out."
+        for name, why in {
+            "DOWNLOAD_VERIFY_CERTIFICATES": "the token is never sent to an unverified certificate",
+            "HTTPCACHE_ENABLED": "a stored answer would pass for one that was paid for now",
+            "JOBDIR": "its requests would meet a run that knows nothing of them",
+        }.items()
+        if (settings.getpriority(name) or 0) >= COMMAND_LINE
+        and str(settings.get(name)).lower() not in _HARMLESS[name]
+    ]
+    reactor = settings.get("TWISTED_REACTOR")
+    if settings.getbool("TWISTED_REACTOR_ENABLED") and reactor != _ASYNCIO_REACTOR:
+        problems.append(
+            f"TWISTED_REACTOR={reactor}: the crawl needs Scrapy's default, {_ASYNCIO_REACTOR}."
+        )
+    return problems
+
+
+#: Values of such settings that change nothing.
+_HARMLESS = {
+    "DOWNLOAD_VERIFY_CERTIFICATES": {"1", "true"},
+    "HTTPCACHE_ENABLED": {"0", "false", "none", ""},
+    "JOBDIR": {"none", ""},
+}
 
 
 def _misspelt(settings: BaseSettings, environ: Mapping[str, str]) -> list[str]:
@@ -235,6 +279,11 @@ def _misspelt(settings: BaseSettings, environ: Mapping[str, str]) -> list[str]:
     The environment belongs to others too: there only what looks like one of ours is refused.
     """
     known = [field.name.upper() for field in attrs.fields(Config)]
+    usable = ", ".join(
+        PREFIX + field.name.upper()
+        for field in attrs.fields(Config)
+        if field.metadata["read"].__qualname__.partition(".")[0] != _later.__name__
+    )
     problems = []
     for name in {*settings, *environ}:
         word = name.removeprefix(PREFIX)
@@ -242,8 +291,7 @@ def _misspelt(settings: BaseSettings, environ: Mapping[str, str]) -> list[str]:
             continue
         nearest = did_you_mean(word, known).replace('"', f'"{PREFIX}', 1)
         if name in settings:
-            accepted = ", ".join(PREFIX + other for other in known)
-            problems.append(f"{name}: no such setting.{nearest} Accepted: {accepted}.")
+            problems.append(f"{name}: no such setting.{nearest} Accepted: {usable}.")
         elif nearest:
             problems.append(f"{name} in the environment: no such setting.{nearest}")
     return sorted(problems)

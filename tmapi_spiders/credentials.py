@@ -15,6 +15,9 @@ MASK = "***"
 #: letters of, say, "x" would be found in half of all product titles.
 _BARE_LENGTH = 6
 
+#: One so long is struck out even where letters touch it; a shorter one may be part of a word.
+_UNMISTAKABLE_LENGTH = 16
+
 
 class Token:
     """A secret that neither prints nor formats itself.
@@ -47,8 +50,10 @@ class Token:
         } - {""}
         self._spellings = [s.encode() for s in spellings]
         any_of = "|".join(re.escape(s) for s in sorted(spellings, key=len, reverse=True))
-        pattern = rf"((?i:apitoken|apikey)[\"']?\s*(?:=|%3[dD]|:)\s*[\"']?)(?:{any_of})"
-        if len(secret) >= _BARE_LENGTH:
+        pattern = rf"((?i:apitoken|apikey)[\"']?\s*(?:=|%(?:25)*3[dD]|:)\s*[\"']?)(?:{any_of})"
+        if len(secret) >= _UNMISTAKABLE_LENGTH:
+            pattern += rf"|{any_of}"
+        elif len(secret) >= _BARE_LENGTH:
             pattern += rf"|(?<![0-9A-Za-z])(?:{any_of})(?![0-9A-Za-z])"
         self._text = re.compile(pattern)
         self._bytes = re.compile(pattern.encode())

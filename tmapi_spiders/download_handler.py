@@ -91,7 +91,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
         :raises DownloadTimeoutError: and Scrapy's other exceptions, if no answer came
         """
         self._check(request)
-        if not self.crawler.engine.running:  # SIGINT, SIGTERM
+        if not self.crawler.crawling:  # Ctrl-C while the engine was still starting
             self._run.stop("interrupted")
         run = self._run
         try:
@@ -126,31 +126,41 @@ class SigningDownloadHandler(BaseDownloadHandler):
     async def _send(self, request: Request) -> Response:
         limit = float(request.meta.get("download_timeout") or 60)
         started = time.monotonic()
+        error: Exception | None = None
         try:
-            async with (
-                asyncio.timeout(limit),
-                self._open_session().request(
-                    request.method,
-                    yarl.URL(self._signed_url(request.url), encoded=True),
-                    headers=self._signed_headers(request),
-                    data=request.body or None,
-                    proxy=request.meta.get("proxy"),
-                    allow_redirects=False,
-                    middlewares=(_send_once,),
-                ) as answer,
-            ):
-                body = await _read_body(answer)
+            answer, body = await self._exchange(request, limit)
         except TimeoutError:
-            raise DownloadTimeoutError(
-                f"{request.url}: no answer within {limit:g} seconds"
-            ) from None
+            error = DownloadTimeoutError(f"no answer within {limit:g} seconds")
         except (aiohttp.ClientError, *_SCRAPY_EXCEPTIONS) as exc:
             kind = type(exc) if isinstance(exc, _SCRAPY_EXCEPTIONS) else DownloadFailedError
-            # The cause may hold the signed URL, so that it does not go along.
-            raise kind(f"{request.url}: {self._token.strike_out(str(exc))}") from None
+            error = kind(self._token.strike_out(str(exc)))
+        if error is not None:
+            # Raised only here: aiohttp's own exception holds the signed URL, and would be its
+            # context there.
+            raise error
         request.meta["download_latency"] = time.monotonic() - started
         request.meta[FETCHED_AT] = utc_now()
         return self._unsigned_response(request, answer, body)
+
+    async def _exchange(
+        self, request: Request, limit: float
+    ) -> tuple[aiohttp.ClientResponse, bytes]:
+        """Send one signed call; return the answer and its whole body."""
+        proxy_auth = request.headers.get("Proxy-Authorization")
+        async with (
+            asyncio.timeout(limit),
+            self._open_session().request(
+                request.method,
+                yarl.URL(self._signed_url(request.url), encoded=True),
+                headers=self._signed_headers(request),
+                data=request.body or None,
+                proxy=request.meta.get("proxy"),
+                proxy_headers={"Proxy-Authorization": proxy_auth.decode()} if proxy_auth else None,
+                allow_redirects=False,
+                middlewares=(_send_once,),
+            ) as answer,
+        ):
+            return answer, await _read_body(answer)
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -173,6 +183,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
             (name.decode(), value.decode("latin-1"))
             for name, values in request.headers.items()
             for value in values
+            if name != b"Proxy-Authorization"  # for the proxy, not for the API
         )
         if self._run.config.auth == "header":
             headers["apikey"] = self._token.reveal()
@@ -185,7 +196,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
         headers = Headers()
         for name, value in answer.headers.items():
             if name.lower() not in _HOP_HEADERS:
-                headers.appendlist(name, strike_out(value))
+                headers.appendlist(name, strike_out(value).encode("utf-8", "surrogateescape"))
         body = self._token.strike_out_bytes(body)
         response_class = responsetypes.from_args(headers=headers, url=request.url, body=body)
         return response_class(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scrapy import signals
 from scrapy.exceptions import CloseSpider
 from scrapy.extensions.feedexport import FeedExporter
-from scrapy.utils.asyncio import CallLaterResult, call_later
 
 from tmapi_spiders import stats, summary
 from tmapi_spiders.download_handler import QUERY_ID
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RunExtension"]
 
-#: Scrapy's ``finish_reason`` of a run's stop reason, where Scrapy has one of its own.
-_FINISH_REASONS = {"deadline": "closespider_timeout", "interrupted": "shutdown"}
-
 
 class RunExtension:
     """Starts and ends a run, and tells its ledger what became of each product."""
@@ -37,11 +33,10 @@ class RunExtension:
         self._crawler = crawler
         self._run: Run = crawler.spider.run  # type: ignore[union-attr]
         self._sandbox: Sandbox | None = None
-        self._deadline: CallLaterResult | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
         for handler, signal in (
             (self.spider_opened, signals.spider_opened),
-            (self.spider_idle, signals.spider_idle),
             (self.item_scraped, signals.item_scraped),
             (self.item_dropped, signals.item_dropped),
             (self.item_error, signals.item_error),
@@ -60,21 +55,16 @@ class RunExtension:
     async def spider_opened(self) -> None:
         """Start the run, and its sandbox if it has one."""
         crawler, run = self._crawler, self._run
+        self._watch_closing()
         if run.config.sandbox:
             self._sandbox = Sandbox(run.config.sandbox_options)
             run.base_url = await self._sandbox.start()
-        run.start(crawler.stats, self._write, self._close_spider)
+        run.start(crawler.stats, self._close_spider)
         summary.announce(run)
+        if crawler.get_extension(FeedExporter) is None:
+            run.stop("settings", "FeedExporter is off (EXTENSIONS), or refused FEEDS (see the log)")
         if run.stop_reason is not None:
             raise CloseSpider(run.stop_reason)
-        # Scrapy's CloseSpider acts on this setting too, but tells nobody before the feeds close.
-        # This extension's timer is set first, and so is the first to go off.
-        if deadline := crawler.settings.getfloat("CLOSESPIDER_TIMEOUT"):
-            self._deadline = call_later(deadline, run.stop, "deadline")
-
-    def spider_idle(self) -> None:
-        """Note that there is nothing left to do."""
-        self._run.idle = True
 
     def item_scraped(self, response: Response | None) -> None:
         """Note that a product was written."""
@@ -101,35 +91,42 @@ class RunExtension:
             message = self._run.config.token.strike_out(f"{kind}: {failure.value}")
             self._run.ledger.fail(query_id, None, message)
 
-    async def spider_closed(self, reason: str) -> None:
-        """Take down what :meth:`spider_opened` put up."""
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._run.crashed = reason == "start_error"
+    async def spider_closed(self) -> None:
+        """Take down the sandbox."""
         if self._sandbox is not None:
             await self._sandbox.stop()
 
     def feed_exporter_closed(self) -> None:
-        """End the run: its files are in their places."""
+        """End the run: its products are in their place."""
         self._run.end()
+        self._ended.set()
 
-    def engine_stopped(self) -> None:
-        """Say what came of it, below Scrapy's own last lines."""
+    async def engine_stopped(self) -> None:
+        """Say what came of it, below Scrapy's own last lines.
+
+        A Ctrl-C while the spider is closing stops the engine before the feeds are closed.
+        """
+        if self._crawler.get_extension(FeedExporter) is not None:
+            await self._ended.wait()
         summary.report(self._run)
 
-    def _write(self, item: Any) -> None:
-        """Write an outcome or sightings to their feeds.
+    def _watch_closing(self) -> None:
+        """Have the run told why and when Scrapy closes the spider.
 
-        Not by the signal ``item_scraped``: nobody else should count these as scraped items.
+        Scrapy says so by a signal only when the feeds are about to close, which is too late both
+        for the gate and for the outcomes. All of Scrapy calls this method to close a spider.
         """
-        feeds = self._crawler.get_extension(FeedExporter)
-        assert feeds is not None
-        assert self._crawler.spider is not None
-        feeds.item_scraped(item, self._crawler.spider)
+        engine, run = self._crawler.engine, self._run
+        close_spider_async = engine.close_spider_async
+
+        async def close_and_tell(*, reason: str = "cancelled") -> None:
+            run.closing(reason)
+            await close_spider_async(reason=reason)
+
+        engine.close_spider_async = close_and_tell  # type: ignore[method-assign]
 
     def _close_spider(self, reason: str) -> None:
         if self._crawler.engine.running and self._closing is None:
-            finish_reason = _FINISH_REASONS.get(reason, reason)
             self._closing = asyncio.ensure_future(
-                self._crawler.engine.close_spider_async(reason=finish_reason)
+                self._crawler.engine.close_spider_async(reason=reason)
             )

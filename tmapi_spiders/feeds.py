@@ -1,20 +1,16 @@
-"""The job's files as Scrapy feeds: what goes where, how a line is written, where it is stored."""
+"""products.jsonl as a Scrapy feed: how a line is written, where it is stored."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-import orjson
-from itemadapter import ItemAdapter
 from scrapy.exporters import BaseItemExporter
-from scrapy.extensions.feedexport import ItemFilter
 
-from tmapi_spiders.items import Outcome, Sightings
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.job import PRODUCTS
+from tmapi_spiders.jsonl import to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
     from scrapy import Spider
@@ -23,15 +19,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.job import JobFile
     from tmapi_spiders.run import Run
 
-__all__ = [
-    "FEED_EXPORTERS",
-    "FEED_STORAGES",
-    "JobFeedStorage",
-    "LinesExporter",
-    "ProductFilter",
-    "job_feeds",
-    "only_products",
-]
+__all__ = ["FEED_EXPORTERS", "FEED_STORAGES", "JobFeedStorage", "LinesExporter", "job_feeds"]
 
 _SCHEME = "tmapi-job"
 _FORMAT = "tmapi-jsonl"
@@ -40,43 +28,10 @@ FEED_STORAGES = {_SCHEME: "tmapi_spiders.feeds.JobFeedStorage"}
 FEED_EXPORTERS = {_FORMAT: "tmapi_spiders.feeds.LinesExporter"}
 
 
-class ProductFilter(ItemFilter):
-    """Accepts the crawl's items, whatever a project's pipelines made of them.
-
-    Outcomes and sightings are this package's own bookkeeping: in somebody's CSV of products they
-    would be made-up rows.
-    """
-
-    def accepts(self, item: Any) -> bool:
-        """Accept all but outcomes and sightings."""
-        return not isinstance(item, Outcome | Sightings)
-
-
 def job_feeds(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the FEEDS of a job whose files lie in *folder*."""
-    accepts: dict[str, dict[str, Any]] = {
-        PRODUCTS: {"item_filter": ProductFilter},
-        SIGHTINGS: {"item_classes": [Sightings]},
-        OUTCOMES: {"item_classes": [Outcome]},
-    }
-    return {
-        f"{_SCHEME}:{folder / name}": {"format": _FORMAT, "store_empty": True, **what}
-        for name, what in accepts.items()
-    }
-
-
-def only_products(feeds: dict[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]:
-    """Return a user's own FEEDS so that they hold products, unless they say what they want.
-
-    >>> only_products({"mine.csv": {"format": "csv"}})["mine.csv"]["item_filter"].__name__
-    'ProductFilter'
-    """
-    return {
-        uri: options
-        if options.get("item_classes") or options.get("item_filter")
-        else {**options, "item_filter": ProductFilter}
-        for uri, options in feeds.items()
-    }
+    options = {"format": _FORMAT, "store_empty": True, "batch_item_count": 0}
+    return {f"{_SCHEME}:{folder / PRODUCTS}": options}
 
 
 class LinesExporter(BaseItemExporter):
@@ -88,27 +43,8 @@ class LinesExporter(BaseItemExporter):
         self.file = file
 
     def export_item(self, item: Any) -> None:
-        """Write one line, or one for each row of :class:`Sightings`."""
-        rows = item.rows if isinstance(item, Sightings) else (item,)
-        self.file.write(to_lines(rows))
-
-
-def to_lines(items: Iterable[Any]) -> bytes:
-    """Return *items* as JSON lines.
-
-    >>> to_lines([{"item_id": 1, "title": "灯"}]).decode()
-    '{"item_id":1,"title":"灯"}\\n'
-    """
-    return b"".join(
-        orjson.dumps(_to_dict(item), option=orjson.OPT_APPEND_NEWLINE) for item in items
-    )
-
-
-def _to_dict(item: Any) -> dict[str, Any]:
-    slots = getattr(item, "__attrs_attrs__", None)
-    if slots is None:
-        return ItemAdapter(item).asdict()
-    return {slot.name: getattr(item, slot.name) for slot in slots}
+        """Write one line."""
+        self.file.write(to_line(item))
 
 
 class JobFeedStorage:
@@ -130,11 +66,11 @@ class JobFeedStorage:
         *,
         feed_options: dict[str, Any] | None = None,  # noqa: ARG003 - Scrapy's signature
     ) -> Self:
-        """Make the storage; the file is begun at :meth:`open`."""
+        """Make the storage; the file was begun when the run started."""
         return cls(crawler, uri)
 
     def open(self, spider: Spider) -> IO[bytes]:  # noqa: ARG002 - Scrapy's signature
-        """Return the file to write to: begun before the first call, when the run started."""
+        """Return the file to write to."""
         return cast("IO[bytes]", self._run.job.files[self._name])
 
     def store(self, file: IO[bytes]) -> None:

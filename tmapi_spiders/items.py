@@ -30,7 +30,7 @@ from tmapi_spiders.processors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Outcome", "Product", "Sighting", "Sightings", "extracted"]
+__all__ = ["Outcome", "Product", "Sighting", "extracted"]
 
 
 def extracted(
@@ -161,13 +161,6 @@ class Sighting:
     rank: int
     price: str | None
     fetched_at: str
-
-
-@attrs.frozen
-class Sightings:
-    """The sightings of one page: they reach their feed together, one line each."""
-
-    rows: list[Sighting]
 
 
 @attrs.frozen(kw_only=True)

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.jsonl import to_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,9 +71,9 @@ class JobFile:
         :param complete: whether the run came to its end; the file of a run that did not replaces
             the last complete one too, but keeps it beside itself (``….last``)
         """
-        self._flush()
-        if self._file is None:
+        if self._file is None or self._file.closed:
             return
+        self._flush()
         last = self.path.with_name(self.path.name + ".last")
         try:
             if not self._failed:
@@ -131,6 +132,8 @@ class Job:
         self.source = source
         self.arguments = dict(arguments)
         self.files: dict[str, JobFile] = {}
+        self.last_finished_at: str | None = None
+        """When the job ended before, if it did."""
         self._lock = FileLock(self.folder / _LOCK)
         self._started_at = utc_now()
 
@@ -151,7 +154,9 @@ class Job:
             ) from None
         except OSError as exc:
             raise StorageError(f"{self.folder}: it can't be used ({exc.strerror or exc}).") from exc
-        source = self._last().get("source", self.source)
+        last = self._last()
+        self.last_finished_at = last.get("finished_at")
+        source = last.get("source", self.source)
         if source != self.source:
             self.release()
             raise UsageProblems(
@@ -215,7 +220,7 @@ class Job:
         part = path.with_name(path.name + ".part")
         try:
             with part.open("wb") as file:
-                file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str) + b"\n")
+                file.write(to_document(content))
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)

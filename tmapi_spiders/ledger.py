@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "Progress"]
 
 
+_KEPT_ERRORS = 100
+
+
 @attrs.define
 class Progress:
     """How far a query is. It is forgotten once its outcome is written."""
@@ -54,6 +57,8 @@ class Ledger:
         self._open: dict[str, Progress] = {}
         self.by_status: Counter[str] = Counter()
         """Queries ended, by status."""
+        self.errors: Counter[str] = Counter()
+        """The last errors of queries, as code and message: at most so many different ones."""
         self.failures = 0
         """Queries that failed, or ended partial by an error."""
 
@@ -72,10 +77,15 @@ class Ledger:
         if progress.started_at is None:
             progress.started_at = utc_now()
 
+    def expect(self, query_id: str) -> None:
+        """Note that a product goes into the pipelines."""
+        if (progress := self._open.get(query_id)) is not None:
+            progress.unsettled += 1
+
     def settle(self, query_id: str, *, new: bool = False, rejected: bool = False) -> None:
         """Note that a product has come out of the pipelines: written, dropped or rejected."""
         progress = self._open.get(query_id)
-        if progress is None:  # a project's middleware has added items of its own
+        if progress is None:  # its outcome was written when the crawl was cut short
             return
         progress.unsettled -= 1
         progress.new_items += new
@@ -94,6 +104,9 @@ class Ledger:
         if progress is None or progress.ending is not None:
             return
         progress.code, progress.message = code, message
+        error = f"{code}: {message}" if code is not None else message
+        if error in self.errors or len(self.errors) < _KEPT_ERRORS:
+            self.errors[error] += 1
         self.end(query_id, Ending("partial" if progress.pages else "failed", "error"))
 
     def finish(self, reason: str | None, not_begun: Iterable[Query]) -> None:

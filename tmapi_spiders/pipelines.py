@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from scrapy import signals
 from scrapy.exceptions import DropItem
 
 from tmapi_spiders import stats
@@ -87,6 +88,8 @@ class DedupePipeline(_RunPipeline):
         super().__init__(crawler)
         self._scope = self.run.config.dedupe
         self._seen: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+        crawler.signals.connect(self.forget, signals.item_dropped)
+        crawler.signals.connect(self.forget, signals.item_error)
 
     def process_item(self, item: Any) -> Any:
         """Let a product through the first time.
@@ -102,6 +105,11 @@ class DedupePipeline(_RunPipeline):
         seen.add(item.item_id)
         return item
 
+    def forget(self, item: Any, exception: Exception | None = None) -> None:
+        """Forget a product that a later pipeline dropped or failed on: it was not written."""
+        if isinstance(item, Product) and not isinstance(exception, Duplicate | Rejected):
+            self._seen[self._scope_of(item)].discard(item.item_id)
+
     def _scope_of(self, product: Product) -> tuple[str, ...]:
         if self._scope == "seed":
             return (product.language, product.seed_id)
@@ -113,9 +121,9 @@ class DedupePipeline(_RunPipeline):
 class OutcomePipeline(_RunPipeline):
     """Settles every query's outcome when no more pages will come.
 
-    It is a pipeline since its ``close_spider`` is the last moment at which feeds are open.
+    It is a pipeline since that is after the last product, and before the feeds are closed.
     """
 
     def close_spider(self) -> None:
         """Write the outcomes that are still owed."""
-        self.run.settle_outcomes(interrupted=not self.crawler.engine.running)
+        self.run.settle_outcomes()

@@ -129,7 +129,7 @@ def to_quantity(value: Any) -> int | None:
     if len(found) != 1:  # none, or two numbers: which is meant is unknown
         return None
     number, unit = found[0]
-    return int(Decimal(number) * _MYRIADS[unit])
+    return to_int(int(Decimal(number) * _MYRIADS[unit]))
 
 
 def to_bool(value: Any) -> bool | None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import stats
 from tmapi_spiders.arguments import Arguments
-from tmapi_spiders.config import Config
+from tmapi_spiders.config import COMMAND_LINE, PREFIX, Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.gate import Gate
-from tmapi_spiders.items import Outcome, Sightings
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job
+from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
     from scrapy.statscollectors import StatsCollector
 
+    from tmapi_spiders.items import Outcome, Sighting
     from tmapi_spiders.queries import Queries, Query
 
 __all__ = ["EXIT_CRASHED", "EXIT_FAILED", "EXIT_OK", "EXIT_STOPPED", "EXIT_USAGE", "Run"]
 
 logger = logging.getLogger(__name__)
+
+#: A run's reason for Scrapy's ``finish_reason``; any other is somebody's order to stop.
+_STOP_REASONS = {"closespider_timeout": "deadline", "storage": "storage"}
 
 EXIT_OK = 0
 EXIT_CRASHED = 1
@@ -39,26 +43,30 @@ EXIT_STOPPED = 4
 class Run:
     """One process's work on one job. :meth:`prepare` is the way to make one."""
 
-    def __init__(self, config: Config, arguments: Arguments, queries: Queries, job: Job) -> None:
+    def __init__(
+        self, config: Config, arguments: Arguments, queries: Queries, job: Job, command: str
+    ) -> None:
         self.config = config
         self.arguments = arguments
         self.queries = queries
         self.not_begun: Iterator[Query] = iter(queries)
         """The queries that nobody has taken up yet."""
         self.job = job
+        self.command = command
+        """The command that runs this job again."""
         self.gate = Gate(config.max_concurrency)
-        self.ledger = Ledger(job.name, self.write)
+        self.ledger = Ledger(job.name, self._write_outcome)
         self.base_url = config.base_url.geturl()
         """Where calls go; a sandbox of this run's own says where when it starts."""
         self.stop_reason: str | None = None
-        """Why the run is stopping early: interrupted, deadline, storage; None if it is not."""
+        """Why the run is stopping early: interrupted, deadline, storage, settings; None if not."""
         self.stop_detail: str | None = None
+        self.finish_reason: str | None = None
+        """Scrapy's, once it closes the spider."""
         self.crashed = False
         self.ended = False
-        self.idle = False
-        """Whether there is nothing left to do."""
         self.stats: StatsCollector | None = None
-        self._write: Callable[[Any], None] | None = None
+        """Scrapy's; None until the run starts."""
         self._close_spider: Callable[[str], None] | None = None
         self.reported = False
         """Whether the summary was shown."""
@@ -69,10 +77,12 @@ class Run:
         settings: BaseSettings,
         given: Mapping[str, Any],
         arguments_model: type[Arguments] = Arguments,
+        spider: str = "image_search",
     ) -> Run:
         """Check settings and arguments, and take hold of the job; nothing is sent.
 
         :param given: the spider's arguments as ``-a`` gives them
+        :param spider: the spider's name
         :raises UsageProblems: with all that is wrong
         :raises StorageError: if the job's folder can't be used
         """
@@ -93,21 +103,14 @@ class Run:
             name = arguments.job_name()
         job = Job(name, config.output_dir, config.source, given)
         job.open()
-        return cls(config, arguments, queries, job)
+        return cls(config, arguments, queries, job, _command(spider, settings, {**given}, name))
 
-    def start(
-        self,
-        stats_collector: StatsCollector,
-        write: Callable[[Any], None],
-        close_spider: Callable[[str], None],
-    ) -> None:
+    def start(self, stats_collector: StatsCollector, close_spider: Callable[[str], None]) -> None:
         """Begin the job's files.
 
-        :param write: puts outcomes and sightings into their feeds
         :param close_spider: closes the spider, given the run's reason to stop
         """
         self.stats = stats_collector
-        self._write = write
         self._close_spider = close_spider
         for name in (PRODUCTS, SIGHTINGS, OUTCOMES):
             self.job.create(name, self._storage_failed)
@@ -121,12 +124,9 @@ class Run:
         assert self.stats is not None
         self.stats.inc_value(stat, by)
 
-    def write(self, item: Sightings | Outcome) -> None:
-        """Write what is no product, and so takes no pipeline."""
-        assert self._write is not None
-        self._write(item)
-        if isinstance(item, Outcome):
-            self.count(stats.QUERY.format(status=item.status))
+    def write_sighting(self, sighting: Sighting) -> None:
+        """Write a line of sightings.jsonl."""
+        self.job.files[SIGHTINGS].write(to_line(sighting))
 
     def stop(self, reason: str, detail: str | None = None) -> None:
         """Let no more calls out, and close the spider; calls in flight are finished."""
@@ -136,34 +136,45 @@ class Run:
         if self._close_spider is not None:
             self._close_spider(self.stop_reason)
 
-    def settle_outcomes(self, *, interrupted: bool) -> None:
-        """Write the outcomes that are still owed, when no more pages will come.
+    def closing(self, finish_reason: str) -> None:
+        """Note that Scrapy closes the spider, and why; from now on no call goes out."""
+        self.gate.close()
+        if self.finish_reason is not None:
+            return  # a Ctrl-C while it closes already
+        self.finish_reason = finish_reason
+        if finish_reason == "start_error":
+            self.crashed = True
+        elif finish_reason != "finished" and self.stop_reason is None:
+            self.stop_reason = _STOP_REASONS.get(finish_reason, "interrupted")
 
-        :param interrupted: whether somebody told Scrapy to shut down
-        """
-        if self.stop_reason is None and (interrupted or not self.idle):
-            self.stop_reason = "interrupted"
+    def settle_outcomes(self) -> None:
+        """Write the outcomes that are still owed, when no more pages will come."""
         self.ledger.finish(self.stop_reason, self.not_begun)
 
     def abandon(self) -> None:
-        """End a run that was not left to end by itself: Ctrl-C came twice."""
+        """End a run that was not left to end by itself: Ctrl-C came twice, or very early."""
         if self.ended or self.stats is None:
             return
-        self.settle_outcomes(interrupted=True)
-        for file in self.job.files.values():
-            file.publish(complete=False)
+        self.closing("shutdown")
+        self.settle_outcomes()
         self.end()
 
     def end(self) -> None:
-        """Say in job.json how it ended, and let the job go."""
+        """Put the files in their places, say in job.json how it ended, and let the job go."""
+        assert self.stats is not None
         self.ended = True
-        if self.stats is not None:
-            self.stats.set_value(stats.MOST_IN_FLIGHT, self.gate.most_in_flight)
+        self.stats.set_value(stats.MOST_IN_FLIGHT, self.gate.most_in_flight)
+        for file in self.job.files.values():
+            file.publish(complete=self.stop_reason is None)
+        lost = self.stats.get_value(stats.PRODUCT_NEW, 0) - self.job.files[PRODUCTS].lines
+        if lost > 0 and self.stop_reason is None:
+            self.stop("storage", f"{lost} products could not be written; the log says why")
         try:
             self.job.end(self.exit_status, **self.facts())
         except StorageError as exc:
             self._storage_failed(exc)
-        self.job.release()
+        finally:
+            self.job.release()
 
     def facts(self) -> dict[str, Any]:
         """Return what the run came to, for job.json."""
@@ -181,23 +192,32 @@ class Run:
         """The process's exit status, as far as this run decides it."""
         if self.crashed:
             return EXIT_CRASHED
+        if self.stop_reason == "settings":
+            return EXIT_USAGE
         if self.stop_reason is not None or not self.ended:
             return EXIT_STOPPED
-        if self.ledger.failures > self.config.failed_ok * len(self.queries):
+        if self.ledger.failures / len(self.queries) > self.config.failed_ok:
             return EXIT_FAILED
         return EXIT_OK
 
-    @property
-    def command(self) -> str:
-        """The command that runs this job again."""
-        arguments = {**self.job.arguments, "job": self.job.name}
-        arguments.pop("series", None)
-        words = ["scrapy", "crawl", "image_search"]
-        for name, value in arguments.items():
-            words += ["-a", f"{name}={value}"]
-        project = os.environ.get("SCRAPY_PROJECT")
-        return (f"SCRAPY_PROJECT={shlex.quote(project)} " if project else "") + shlex.join(words)
+    def _write_outcome(self, outcome: Outcome) -> None:
+        self.job.files[OUTCOMES].write(to_line(outcome))
+        self.count(stats.QUERY.format(status=outcome.status))
 
     def _storage_failed(self, exc: StorageError) -> None:
         logger.error("%s", exc)
         self.stop("storage", str(exc))
+
+
+def _command(spider: str, settings: BaseSettings, arguments: dict[str, Any], job: str) -> str:
+    """Return the command that runs a job again: with what was given on this one, but the token."""
+    arguments.pop("series", None)
+    words = ["scrapy", "crawl", spider]
+    for name, value in (arguments | {"job": job}).items():
+        words += ["-a", f"{name}={value}"]
+    for name in sorted(settings):
+        given = (settings.getpriority(name) or 0) >= COMMAND_LINE
+        if given and name.startswith(PREFIX) and name != f"{PREFIX}TOKEN":
+            words += ["-s", f"{name}={settings[name]}"]
+    project = os.environ.get("SCRAPY_PROJECT")
+    return (f"SCRAPY_PROJECT={shlex.quote(project)} " if project else "") + shlex.join(words)

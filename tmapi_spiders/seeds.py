@@ -33,6 +33,9 @@ _SEARCHABLE = re.compile(
 #: What needs no normalising; nearly all seeds are such, and taking URLs apart is slow.
 _NORMAL = re.compile(r"https?://[a-z0-9.-]+/[!-\"$-~]*")
 
+#: Letters of any script: "bücher.example" is a host too.
+_HOST = r"\w[\w.-]*|[0-9a-f:.]*:[0-9a-f:.]*"
+
 _SHOWN_PROBLEMS = 20
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
@@ -72,7 +75,7 @@ class Seed:
         >>> Seed.parse("lamp.jpg")
         Traceback (most recent call last):
         ...
-        ValueError: it is no URL; accepted: an http(s) URL, //host/path, or a path of ...
+        ValueError: it is no URL; a file on this machine has to be put on a web server first; ...
 
         :raises ValueError: saying what is wrong with it and what is accepted
         """
@@ -96,7 +99,9 @@ def _normalise(text: str) -> str:
         return text
     if re.search(r"[\s\x00-\x1f\x7f]", text):
         raise ValueError("it holds white space or a control character; write a space as %20")
-    if text.startswith(ALIBABA_PATH):
+    if re.search(r",https?://", text):
+        raise ValueError("it looks like two images; give each a line, or write its comma as %2C")
+    if text.startswith(ALIBABA_PATH) and text != ALIBABA_PATH:
         return text
     url = "https:" + text if text.startswith("//") else text
     try:
@@ -105,21 +110,14 @@ def _normalise(text: str) -> str:
         _ = parts.port
     except ValueError as exc:
         raise ValueError(f"it is no usable URL ({exc}); {_ACCEPTED}") from exc
-    if parts.scheme == "file" or (parts.scheme not in {"http", "https"} and _is_local(text)):
+    if parts.scheme == "file" or not parts.netloc or re.match(r"[A-Za-z]:[\\/]", text):
         raise ValueError(
-            "it is a file on this machine, and the API wants a URL: "
-            "put the picture on a web server, and give its address"
+            f"it is no URL; a file on this machine has to be put on a web server first; {_ACCEPTED}"
         )
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ValueError(f"it is no URL; {_ACCEPTED}")
-    return urlunsplit((parts.scheme, parts.netloc.lower(), parts.path, parts.query, ""))
-
-
-def _is_local(text: str) -> bool:
-    try:
-        return Path(text).expanduser().exists() or bool(re.match(r"[A-Za-z]:[\\/]|[.~]", text))
-    except (OSError, ValueError, RuntimeError):
-        return False
+    if parts.scheme not in {"http", "https"} or not re.fullmatch(_HOST, host or ""):
+        raise ValueError(f"it is no usable URL; {_ACCEPTED}")
+    user, at, place = parts.netloc.rpartition("@")
+    return urlunsplit((parts.scheme, user + at + place.lower(), parts.path, parts.query, ""))
 
 
 class Seeds:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
+from tmapi_spiders.config import DEFAULT_BASE_URL
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _STATUSES = ("complete", "empty", "partial", "failed", "not_started")
 
 MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real API."
 
+_SHOWN_ERRORS = 3
+
 _UNDOCUMENTED_PAGE_SIZE = 20
 
 
@@ -27,7 +30,7 @@ def announce(run: Run) -> None:
     """Say what will run."""
     _say(_announcement(run))
     if run.config.sandbox:
-        logger.warning(MADE_UP)  # a log file must say it too
+        logger.info(MADE_UP)  # a log file must say it too
 
 
 def report(run: Run) -> None:
@@ -62,6 +65,12 @@ def _announcement(run: Run) -> list[str]:
     ]
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
+        if run.config.base_url.geturl() != DEFAULT_BASE_URL:
+            lines.append("  note: TMAPI_BASE_URL is set, and not used: this is TMAPI_SANDBOX.")
+    if run.job.last_finished_at is not None:
+        lines.append(
+            f"  note: this job ended before, at {run.job.last_finished_at}; its files are replaced."
+        )
     if arguments.page_size > _UNDOCUMENTED_PAGE_SIZE:
         lines.append(
             f"  warning: page_size={arguments.page_size}: above 20 is not documented; the API may "
@@ -108,10 +117,15 @@ def _next_steps(run: Run) -> list[str]:
         why = f"STOPPED EARLY: {run.stop_reason}{detail}."
     elif run.ledger.failures:
         failed = _plural(run.ledger.failures, "query", "queries")
-        why = f"{failed} failed: {run.job.folder / OUTCOMES} says why."
+        why = f"{failed} failed or ended partial; {run.job.folder / OUTCOMES} says why."
     else:
         return []
+    errors = [
+        f"  {_plural(count, 'query', 'queries')}: {error}"
+        for error, count in run.ledger.errors.most_common(_SHOWN_ERRORS)
+    ]
     return [
+        *errors,
         f"  {why} To run the job again (this version keeps no archive: it pays for every page):",
         f"    {run.command}",
     ]

@@ -145,7 +145,7 @@ def test_a_project_without_feed_exporter_is_refused(project: Path, sandbox: Sand
         file.write('EXTENSIONS = {"scrapy.extensions.feedexport.FeedExporter": None}\n')
     done = Crawler(project / "output", sandbox.url, project)(seeds="/search/a/teapot.jpg")
     assert done.exit_status == 2
-    assert "FeedExporter is switched off" in done.log
+    assert "FeedExporter is off" in done.log
     assert sandbox.stats["calls"] == 0
 
 

@@ -92,6 +92,47 @@ def test_a_second_signal_ends_at_once_and_still_settles(
     assert "Unclosed" not in done.log
 
 
+@pytest.mark.parametrize("line", ["Spider opened", "j: 20 queries", "Closing spider"])
+def test_a_signal_at_an_awkward_moment(crawl: Crawler, sandbox: SandboxThread, line: str) -> None:
+    """While the engine is starting, and while it is closing after all was done."""
+    seeds = ",".join(f"/search/a/onepage-{number}.jpg" for number in range(20))
+    process = crawl.start(seeds=seeds, job="j")
+    assert process.stderr is not None
+    before = ""
+    for text in process.stderr:
+        before += text
+        if line in text:
+            process.send_signal(signal.SIGINT)
+            break
+    done = crawl.finish(process)
+    assert "Traceback" not in before + done.log
+    if done.exit_status == 4 and "nothing was sent" in done.log:
+        assert sandbox.stats["calls"] == 0
+        return
+    outcomes = done.outcomes
+    assert len({row["query_id"] for row in outcomes}) == len(outcomes) == 20
+    complete = [row for row in outcomes if row["status"] == "complete"]
+    assert done.exit_status == (0 if len(complete) == 20 else 4)
+    assert sum(row["calls"] for row in outcomes) == sandbox.stats["calls"]
+    assert len(done.sightings) == 7 * len(complete)
+    assert done.job["running"] is False
+    assert done.job["exit_status"] == done.exit_status
+
+
+def test_no_call_leaves_after_a_stop_however_many_wait(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    done = crawl(
+        *("-s", "CONCURRENT_REQUESTS=32", "-s", "CONCURRENT_REQUESTS_PER_DOMAIN=32"),
+        *("-s", "TMAPI_MAX_CONCURRENCY=1", "-s", "CLOSESPIDER_ITEMCOUNT=1"),
+        seeds=",".join(f"/search/a/onepage-{number}.jpg" for number in range(40)),
+    )
+    assert done.exit_status == 4
+    assert sandbox.stats["calls"] < 5
+    assert sandbox.stats["max_in_flight"] == 1
+    assert len(done.outcomes) == 40
+
+
 def test_an_interrupted_run_keeps_the_last_complete_files(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:

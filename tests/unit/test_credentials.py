@@ -29,6 +29,11 @@ def test_spellings(text: str) -> None:
         assert "12" not in struck
 
 
+@pytest.mark.parametrize("before", ["\\u003d", "\\n", "%253D", "key", "="])
+def test_a_long_token_is_struck_out_whatever_touches_it(before: str) -> None:
+    assert Token("k" * 32).strike_out(f"{before}{'k' * 32}\\u0026") == f"{before}***\\u0026"
+
+
 def test_words_that_hold_the_token_are_left_alone() -> None:
     token = Token("lampen")
     assert token.strike_out("Schlampenfieber lampen") == "Schlampenfieber ***"

@@ -10,11 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from scrapy.commands import crawl
-from scrapy.extensions.feedexport import FeedExporter
 from scrapy.utils.misc import load_object
 
 from tmapi_spiders import summary
 from tmapi_spiders.addon import TmapiAddon
+from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.run import EXIT_CRASHED, EXIT_STOPPED, EXIT_USAGE, Run
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
@@ -26,15 +26,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Command"]
 
+_MISSING = (
+    'this project has no such spider. Its settings need ADDONS = {"tmapi_spiders.addon.TmapiAddon":'
+    " 500}; and SCRAPY_PROJECT, if set, must name a profile of its scrapy.cfg."
+)
+
 
 class Command(crawl.Command):
     """Runs a spider of the project; exit statuses 0, 2, 3 and 4 for this package's own."""
+
+    def long_desc(self) -> str:
+        """Return what ``scrapy crawl -h`` shows."""
+        names = ", ".join(Arguments.model_fields)
+        return f"{self.short_desc()}. {ImageSearchSpider.name} takes with -a: {names} (README.md)."
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and set the exit status."""
         process = self.crawler_process
         assert process is not None
         if len(args) != 1 or args[0] not in process.spider_loader.list():
+            if args == [ImageSearchSpider.name]:
+                _complain(args[0], [_MISSING])
+                self.exitcode = EXIT_USAGE
+                return
             super().run(args, opts)
             return
         spider_class = process.spider_loader.load(args[0])
@@ -43,14 +57,18 @@ class Command(crawl.Command):
             return
         crawler = self._create_crawler(spider_class)
         try:
-            _check_components(crawler.settings)
-            run = Run.prepare(crawler.settings, opts.spargs, spider_class.arguments_model)
+            _check_addon(crawler.settings)
+            run = Run.prepare(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
         except UsageProblems as exc:
             _complain(args[0], exc.problems)
             self.exitcode = EXIT_USAGE
             return
         except StorageError as exc:
             _complain(args[0], [str(exc)])
+            self.exitcode = EXIT_STOPPED
+            return
+        except KeyboardInterrupt:
+            _complain(args[0], ["interrupted while reading the seeds."])
             self.exitcode = EXIT_STOPPED
             return
         process.crawl(crawler, run=run)
@@ -60,23 +78,11 @@ class Command(crawl.Command):
         self.exitcode = EXIT_CRASHED if process.bootstrap_failed else run.exit_status
 
 
-def _check_components(settings: BaseSettings) -> None:
-    """Refuse a project that lacks the add-on, or has switched off what writes the files."""
-    problems = []
+def _check_addon(settings: BaseSettings) -> None:
     if not any(issubclass(load_object(addon), TmapiAddon) for addon in settings.getdict("ADDONS")):
-        problems.append(
+        raise UsageProblems(
             'ADDONS: the add-on is missing: ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}'
         )
-    extensions = settings.get_component_priority_dict_with_base("EXTENSIONS")
-    if not any(
-        priority is not None and issubclass(load_object(extension), FeedExporter)
-        for extension, priority in extensions.items()
-    ):
-        problems.append(
-            "EXTENSIONS: FeedExporter is switched off, and it writes the job's files; let it be."
-        )
-    if problems:
-        raise UsageProblems(*problems)
 
 
 def _complain(spider: str, problems: tuple[str, ...] | list[str]) -> None:

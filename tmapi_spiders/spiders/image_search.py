@@ -11,9 +11,10 @@ from scrapy import Request, Spider, signals
 from tmapi_spiders import stats
 from tmapi_spiders.answers import NoPage, Page, read_answer
 from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.clock import utc_now
 from tmapi_spiders.download_handler import FETCHED_AT, QUERY_ID
 from tmapi_spiders.gate import GateClosed
-from tmapi_spiders.items import Product, Sighting, Sightings
+from tmapi_spiders.items import Product, Sighting
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.paging import ending
 from tmapi_spiders.run import Run
@@ -55,7 +56,9 @@ class ImageSearchSpider(Spider):
 
         :raises UsageProblems: with all that is wrong with arguments and settings
         """
-        run = kwargs.pop("run", None) or Run.prepare(crawler.settings, kwargs, cls.arguments_model)
+        run = kwargs.pop("run", None) or Run.prepare(
+            crawler.settings, kwargs, cls.arguments_model, cls.name
+        )
         return super().from_crawler(crawler, *args, run=run)
 
     async def start(self) -> AsyncIterator[Request]:
@@ -96,13 +99,13 @@ class ImageSearchSpider(Spider):
         answer = self._judge(response, query, page)
         if isinstance(answer, NoPage):
             self.run.count(stats.PAGE_REFUSED)
-            ledger.fail(query.query_id, answer.code, answer.message)
+            # Decoded only here, so that an escaped token shows only now.
+            message = self.run.config.token.strike_out(answer.message)
+            ledger.fail(query.query_id, answer.code, message)
             return
         progress = ledger[query.query_id]
         products, fresh, truncated = self._read_page(response, progress, page, answer)
-        for product in products:
-            progress.unsettled += 1
-            yield product
+        yield from products
         end = ending(
             page=page,
             elements=len(answer.elements),
@@ -134,36 +137,31 @@ class ImageSearchSpider(Spider):
         ``max_items`` cut it.
         """
         run, query = self.run, progress.query
+        products = self._load(response, progress, page, answer)
         run.count(stats.PAGE_READ)
         progress.pages += 1
         progress.total_count = answer.total_count
-        products = self._load(response, progress, page, answer)
         room = run.arguments.max_items - progress.items
         truncated = bool(run.arguments.max_items) and len(products) > room
         if truncated:
             del products[room:]
         for rank, product in enumerate(products, progress.items + 1):
             product.rank = rank
+            run.write_sighting(
+                Sighting(
+                    job=product.job,
+                    query_id=query.query_id,
+                    seed_id=query.seed.seed_id,
+                    item_id=product.item_id,
+                    page=page,
+                    rank=rank,
+                    price=product.price,
+                    fetched_at=product.fetched_at,
+                )
+            )
         progress.items += len(products)
         fresh = {product.item_id for product in products} - progress.seen
         progress.seen |= fresh
-        run.write(
-            Sightings(
-                [
-                    Sighting(
-                        job=product.job,
-                        query_id=query.query_id,
-                        seed_id=query.seed.seed_id,
-                        item_id=product.item_id,
-                        page=page,
-                        rank=product.rank,
-                        price=product.price,
-                        fetched_at=product.fetched_at,
-                    )
-                    for product in products
-                ]
-            )
-        )
         return products, len(fresh), truncated
 
     def _load(
@@ -181,7 +179,7 @@ class ImageSearchSpider(Spider):
             **progress.query.identity(),
             page=page,
             total_count=answer.total_count,
-            fetched_at=response.meta[FETCHED_AT],
+            fetched_at=response.meta.get(FETCHED_AT) or utc_now(),
         )
         by_place = {
             place: product

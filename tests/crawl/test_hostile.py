@@ -1,0 +1,298 @@
+"""Answers and projects that would make a careless crawl lose pages, lie, or leak."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import TOKEN, CannedApi, Crawler, page_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support import SandboxThread
+
+SEED = "/search/a/teapot.jpg"
+
+
+@pytest.mark.parametrize(
+    ("body", "titles"),
+    [
+        (page_of('{"item_id": 1, "title": "lamp \\ud83d"}'), ["lamp ?"]),
+        (b"\xef\xbb\xbf" + page_of('{"item_id": 1, "title": "lamp"}'), ["lamp"]),
+        (page_of('{"item_id": 1, "title": "caf@"}').replace(b"@", b"\xe9"), ["caf\ufffd"]),
+        (page_of('{"item_id": 1, "price": NaN, "title": "a"}', '{"item_id": 2}'), ["a", None]),
+        (
+            page_of(
+                '{"item_id": 1, "title": "a", "moq": 9, "shop_info": {"shop_years": "9"}}'
+            ).replace(b"9", b"9" * 25),
+            ["a"],
+        ),
+        (
+            page_of(
+                '{"item_id": 1, "title": "a", "sale_info": {"sale_quantity_90days": "9"}}'
+            ).replace(b'"9"', b'"' + b"9" * 25 + b'"'),
+            ["a"],
+        ),
+        (page_of('{"item_id": 1, "title": "a", "title": "b"}'), ["b"]),
+    ],
+)
+def test_one_odd_character_does_not_cost_a_page(
+    tmp_path: Path, body: bytes, titles: list[str | None]
+) -> None:
+    with CannedApi(body) as api:
+        done = Crawler(tmp_path, api.url)(seeds=SEED)
+    assert done.exit_status == 0
+    assert [row["title"] for row in done.products] == titles
+    assert done.outcome["new_items"] == done.outcome["items"] == len(titles)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(204, b""), (304, b""), (200, b""), (200, b"[]"), (200, b"null")]
+)
+def test_answers_without_a_page(tmp_path: Path, status: int, body: bytes) -> None:
+    with CannedApi(body, status) as api:
+        done = Crawler(tmp_path, api.url)(seeds=SEED)
+    assert (done.exit_status, done.outcome["status"], done.outcome["calls"]) == (3, "failed", 1)
+    assert len(api.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "works"),
+    [
+        ((("Content-Encoding", "gzip"),), gzip.compress(page_of('{"item_id": 1}')), True),
+        ((("Content-Encoding", "gzip"),), gzip.compress(page_of('{"item_id": 1}'))[:-20], False),
+        ((("Content-Encoding", "gzip"),), b"no gzip", False),
+        ((("X-Message", "caf\xe9"),), page_of('{"item_id": 1}'), True),
+        ((("Content-Type", "text/html; charset=utf-16"),), page_of('{"item_id": 1}'), True),
+    ],
+    ids=["gzip", "gzip cut short", "no gzip", "latin-1 header", "wrong charset"],
+)
+def test_headers(
+    tmp_path: Path, headers: tuple[tuple[str, str], ...], body: bytes, works: bool
+) -> None:
+    with CannedApi(body, headers=headers) as api:
+        done = Crawler(tmp_path, api.url)(seeds=SEED)
+    assert done.outcome["status"] == ("complete" if works else "failed")
+    assert "Traceback" not in done.log
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        f"https://api/x?apiToken\\u003d{TOKEN}\\u0026page=1",
+        f"unknown key:\\n{TOKEN}",
+        f"apiToken%253D{TOKEN}",
+        TOKEN.replace("-", "\\u002d"),
+    ],
+)
+def test_an_escaped_token_is_struck_out_too(tmp_path: Path, echo: str) -> None:
+    with CannedApi(f'{{"code": 422, "msg": "{echo}"}}'.encode()) as api:
+        done = Crawler(tmp_path, api.url)("-L", "DEBUG", seeds=SEED)
+    assert "***" in done.outcome["message"]
+    assert TOKEN not in done.log
+    for path in done.folder.iterdir():
+        assert TOKEN not in path.read_text("utf-8")
+
+
+def test_a_base_url_that_holds_a_token_is_not_quoted(tmp_path: Path) -> None:
+    for url in (f"https://api.tmapi.io/x?apiToken={TOKEN}", f"https://:{TOKEN}@api.tmapi.io"):
+        done = Crawler(tmp_path, url)(seeds=SEED)
+        assert done.exit_status == 2
+        assert "TMAPI_BASE_URL=" in done.log
+        assert TOKEN not in done.log
+
+
+def in_project(folder: Path, url: str, module: str) -> Crawler:
+    """Return crawls in a project whose settings and components are *module*."""
+    folder.mkdir()
+    (folder / "scrapy.cfg").write_text("[settings]\ndefault = own\n")
+    (folder / "own.py").write_text(
+        'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\nLOG_LEVEL = "INFO"\n' + module
+    )
+    return Crawler(folder / "output", url, folder)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (
+            'FEEDS = {"own.jsonl": {"format": "jsonl", "item_filter": "own.Dear"}}\n'
+            "class Dear:\n"
+            "    def __init__(self, options): pass\n"
+            "    def accepts(self, item): return float(item.price or 0) >= 0\n"
+        ),
+        'from pathlib import Path\nFEEDS = {Path("own.jsonl"): {"format": "jsonl"}}\n',
+        'FEEDS = \'{"own.jsonl": {"format": "jsonl"}}\'\n',
+        (
+            'FEEDS = {"own-%(batch_id)d.jsonl": {"format": "jsonl"}}\n'
+            "FEED_EXPORT_BATCH_ITEM_COUNT = 2\n"
+        ),
+        "JOBDIR = 'jobdir'\n",
+        "HTTPCACHE_ENABLED = True\n",
+        "TWISTED_REACTOR_ENABLED = False\n",
+        "FORCE_CRAWLER_PROCESS = True\n",
+        "DEPTH_LIMIT = 1\n",
+        "RETRY_TIMES = 5\nDOWNLOAD_DELAY = 1\n",
+    ],
+)
+def test_a_projects_settings_change_nothing(
+    tmp_path: Path, sandbox: SandboxThread, settings: str
+) -> None:
+    crawl = in_project(tmp_path / "p", sandbox.url, settings)
+    for _ in range(2):
+        done = crawl(seeds=SEED, page_size=5)
+        assert done.exit_status == 0, done.log
+        assert (done.outcome["status"], done.outcome["reason"]) == ("complete", "last_page")
+        assert len(done.products) == done.outcome["items"] > 15
+        assert "Traceback" not in done.log
+    assert sandbox.stats["calls"] == 2 * done.outcome["calls"]
+    own = list(crawl.project.glob("own*.jsonl"))
+    assert sum(len(path.read_text().splitlines()) for path in own) in {0, 2 * len(done.products)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("FEED_EXPORT_BATCH_ITEM_COUNT = 2\nFEEDS = {'own.csv': {}}\n", "refused FEEDS"),
+        (
+            "TWISTED_REACTOR = 'twisted.internet.selectreactor.SelectReactor'\n",
+            "the crawl needs Scrapy's default",
+        ),
+        ("TMAPI_SANDBOX_OPTIONS = 5\n", "accepted: an object"),
+        ("TMAPI_OUTPUT_DIR = '~nobody-here/x'\n", "accepted: a folder"),
+        ("TMAPI_OUTPUT_DIR = 'x' * 5000\n", "accepted: a folder"),
+    ],
+)
+def test_a_projects_settings_that_cant_work_are_refused(
+    tmp_path: Path, sandbox: SandboxThread, settings: str, message: str
+) -> None:
+    crawl = in_project(tmp_path / "p", sandbox.url, settings)
+    if "TMAPI_OUTPUT_DIR" in settings:
+        process = crawl.start(seeds=SEED, env={"TMAPI_OUTPUT_DIR": ""})
+        done = crawl.finish(process)
+    else:
+        done = crawl(seeds=SEED)
+    assert done.exit_status == 2
+    assert message in done.log
+    assert "Traceback" not in done.log
+    assert sandbox.stats["calls"] == 0
+
+
+@pytest.mark.parametrize("option", ["JOBDIR=x", "HTTPCACHE_ENABLED=1"])
+def test_options_that_break_a_promise_are_refused(
+    crawl: Crawler, sandbox: SandboxThread, option: str
+) -> None:
+    done = crawl("-s", option, seeds=SEED)
+    assert done.exit_status == 2
+    assert option in done.log
+    assert sandbox.stats["calls"] == 0
+
+
+def test_values_that_json_does_not_know_are_written_as_text(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'ITEM_PIPELINES = {"own.Typed": 300}\n'
+        "class Typed:\n"
+        "    def process_item(self, item):\n"
+        "        from decimal import Decimal\n"
+        "        item.price = Decimal('1.50')\n"
+        "        item.moq = 10**30\n"
+        "        return item\n",
+    )
+    done = crawl(seeds=SEED, max_pages=1)
+    assert done.exit_status == 0
+    assert {(row["price"], row["moq"]) for row in done.products} == {("1.50", 10**30)}
+
+
+def test_products_that_can_not_be_written_are_no_success(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'ITEM_PIPELINES = {"own.Broken": 300}\n'
+        "class Broken:\n"
+        "    def process_item(self, item):\n"
+        "        return 42\n",
+    )
+    done = crawl(seeds="/search/a/onepage.jpg")
+    assert done.exit_status == 4
+    assert "7 products could not be written" in done.log
+
+
+def test_a_product_that_a_pipeline_failed_on_gets_its_next_chance(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'ITEM_PIPELINES = {"own.Fussy": 300}\n'
+        "class Fussy:\n"
+        "    def process_item(self, item):\n"
+        "        if item.sort == 'default': raise OSError('the database is down')\n"
+        "        return item\n",
+    )
+    done = crawl(seeds="/search/a/onepage.jpg", sort="default,sales", job="j")
+    by_sort = {row["sort"]: row for row in done.outcomes}
+    assert (by_sort["default"]["new_items"], by_sort["default"]["rejected_items"]) == (0, 7)
+    assert len(done.products) == by_sort["sales"]["new_items"] > 0
+
+
+def test_items_that_a_middleware_adds_or_drops_are_counted_right(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'SPIDER_MIDDLEWARES = {"own.Meddler": 500}\n'
+        'ITEM_PIPELINES = {"own.Slow": 300}\n'
+        "import asyncio\n"
+        "class Slow:\n"
+        "    async def process_item(self, item):\n"
+        "        if not isinstance(item, dict): await asyncio.sleep(0.2)\n"
+        "        return item\n"
+        "class Meddler:\n"
+        "    async def process_spider_output(self, response, result):\n"
+        "        async for found in result:\n"
+        "            if getattr(found, 'rank', None) == 2: continue\n"
+        "            yield found\n"
+        "            if getattr(found, 'rank', None) == 3: yield {'item_id': 'extra'}\n",
+    )
+    done = crawl(seeds="/search/a/onepage.jpg")
+    assert done.outcome["items"] == 7
+    assert done.outcome["new_items"] == len(done.products) == 7
+    assert [row["item_id"] for row in done.products].count("extra") == 1
+
+
+def test_a_request_that_a_middleware_swallows_fails_its_query(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'DOWNLOADER_MIDDLEWARES = {"own.Censor": 500}\n'
+        "from scrapy.exceptions import IgnoreRequest\n"
+        "class Censor:\n"
+        "    def process_request(self, request):\n"
+        "        if 'teapot' in request.url: raise IgnoreRequest('not that one')\n",
+    )
+    done = crawl(seeds=f"{SEED},/search/a/onepage.jpg")
+    bad, good = sorted(done.outcomes, key=lambda row: row["status"], reverse=True)
+    assert (bad["status"], bad["calls"]) == ("failed", 0)
+    assert "not that one" in bad["message"]
+    assert (good["status"], done.exit_status) == ("complete", 3)
+
+
+def test_a_seeds_file_with_an_odd_name(crawl: Crawler, tmp_path: Path) -> None:
+    path = tmp_path / "seeds-\udce9.txt"
+    path.write_text("/search/a/onepage.jpg\n")
+    done = crawl(seeds=str(path))
+    assert done.exit_status == 0
+    assert "seeds-" in json.dumps(done.job["arguments"])

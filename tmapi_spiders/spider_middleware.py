@@ -1,0 +1,28 @@
+"""The spider middleware that tells the ledger which items are on their way to the pipelines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scrapy.spidermiddlewares.base import BaseSpiderMiddleware
+
+from tmapi_spiders.download_handler import QUERY_ID
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+__all__ = ["LedgerSpiderMiddleware"]
+
+
+class LedgerSpiderMiddleware(BaseSpiderMiddleware):
+    """Counts what leaves the spider for the pipelines.
+
+    It stands next to the engine, so that it counts what a project's own middlewares left over, and
+    what they added.
+    """
+
+    def get_processed_item(self, item: Any, response: Response | None) -> Any:
+        """Note the item and let it through."""
+        if response is not None and (query_id := response.meta.get(QUERY_ID)):
+            self.crawler.spider.run.ledger.expect(query_id)  # type: ignore[union-attr]
+        return item
