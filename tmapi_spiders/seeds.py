@@ -75,7 +75,7 @@ class Seed:
         >>> Seed.parse("lamp.jpg")
         Traceback (most recent call last):
         ...
-        ValueError: it is no URL; a file on this machine has to be put on a web server first; ...
+        ValueError: it is no URL, and the API wants a URL: put a picture on this machine on ...
 
         :raises ValueError: saying what is wrong with it and what is accepted
         """
@@ -95,12 +95,12 @@ class Seed:
 
 
 def _normalise(text: str) -> str:
+    if ",http://" in text or ",https://" in text:
+        raise ValueError("it looks like two images; give each a line, or write its comma as %2C")
     if _NORMAL.fullmatch(text):
         return text
     if re.search(r"[\s\x00-\x1f\x7f]", text):
         raise ValueError("it holds white space or a control character; write a space as %20")
-    if re.search(r",https?://", text):
-        raise ValueError("it looks like two images; give each a line, or write its comma as %2C")
     if text.startswith(ALIBABA_PATH) and text != ALIBABA_PATH:
         return text
     url = "https:" + text if text.startswith("//") else text
@@ -112,7 +112,8 @@ def _normalise(text: str) -> str:
         raise ValueError(f"it is no usable URL ({exc}); {_ACCEPTED}") from exc
     if parts.scheme == "file" or not parts.netloc or re.match(r"[A-Za-z]:[\\/]", text):
         raise ValueError(
-            f"it is no URL; a file on this machine has to be put on a web server first; {_ACCEPTED}"
+            "it is no URL, and the API wants a URL: put a picture on this machine on a web server "
+            f"first; {_ACCEPTED}"
         )
     if parts.scheme not in {"http", "https"} or not re.fullmatch(_HOST, host or ""):
         raise ValueError(f"it is no usable URL; {_ACCEPTED}")

@@ -29,7 +29,7 @@ def test_the_sandbox_profile_needs_no_token_and_tells_that_it_is_made_up(tmp_pat
     assert {row["status"] for row in done.outcomes} == {"complete"}
     assert len(done.outcomes) >= 6
     assert len(done.products) > 100
-    assert "WARNING: SANDBOX: these products are made up" in done.log
+    assert "INFO: SANDBOX: these products are made up" in done.log
     assert done.job["made_up"] is True
 
 

@@ -56,6 +56,9 @@ def test_all_problems_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
     ("arguments", "message"),
     [
         ({}, "seeds: missing"),
+        ({"seeds": " "}, "it is empty"),
+        (GOOD | {"price": "１-２"}, "is no price range"),
+        (GOOD | {"sort": "foo,sales,bar"}, "'foo', 'bar' are not known"),
         (GOOD | {"job": "a/b"}, "letters, digits"),
         (GOOD | {"series": "x" * 60}, "1 to 47"),
         (GOOD | {"series": "x", "job": "y"}, "give one of the two"),
@@ -133,9 +136,12 @@ def test_seeds_files(crawl: Crawler, sandbox: SandboxThread, tmp_path: Path) -> 
         (b"https://a.alicdn.com/caf\xe9.jpg\n", "line 1: it is not UTF-8"),
         (b"/search/1.jpg\nlamp.jpg\nhttp://[::1\n", "line 2: 'lamp.jpg'"),
         (b"/search/1.jpg\nlamp.jpg\nhttp://[::1\n", "line 3: 'http://[::1'"),
-        (b"./seeds.txt\n", "a file on this machine, and the API wants a URL"),
-        (b"file:///tmp/a.jpg\n", "a file on this machine, and the API wants a URL"),
-        (b"ftp://example.com/a.jpg\n", "it is no URL"),
+        (b"./lamp.jpg\n", "the API wants a URL"),
+        (b"file:///tmp/a.jpg\n", "the API wants a URL"),
+        (b"ftp://example.com/a.jpg\n", "it is no usable URL"),
+        (b"//,\n", "it is no usable URL"),
+        (b"/search/\n", "the API wants a URL"),
+        (b"https://a.alicdn.com/1.jpg,https://a.alicdn.com/2.jpg\n", "two images"),
     ],
 )
 def test_bad_seeds_files(
