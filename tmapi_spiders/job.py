@@ -137,14 +137,20 @@ class Job:
         self._lock = FileLock(self.folder / _LOCK)
         self._started_at = utc_now()
 
-    def open(self) -> None:
-        """Make the folder and take its lock.
+    def open(self, *, new: bool) -> bool:
+        """Make the folder and take its lock; return False if it has to be *new* and is not.
 
         :raises UsageProblems: if another process runs this job, or it has another source
         :raises StorageError: if the folder can't be used
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self.folder.mkdir(parents=True)
+            except FileExistsError:
+                if new:
+                    return False
+                if not self.folder.is_dir():
+                    raise
             self._lock.acquire(blocking=False)
         except Timeout:
             runner = self._last().get("process", {})
@@ -163,6 +169,7 @@ class Job:
                 f"job={self.name}: its products come from {source}, and this crawl would ask "
                 f"{self.source}. Choose another job name; products of two sources don't mix."
             )
+        return True
 
     def start(self, **facts: Any) -> None:
         """Say in job.json that this process runs the job.

@@ -97,13 +97,13 @@ class Run:
             problems += exc.problems
         if problems:
             raise UsageProblems(*problems)
-        name = arguments.job_name()
-        while arguments.job is None and (config.output_dir / name).exists():
-            time.sleep(0.1)  # a new name is by the second, and must not replace another job's files
-            name = arguments.job_name()
-        job = Job(name, config.output_dir, config.source, given)
-        job.open()
-        return cls(config, arguments, queries, job, _command(spider, settings, {**given}, name))
+        while True:
+            job = Job(arguments.job_name(), config.output_dir, config.source, given)
+            if job.open(new=arguments.job is None):
+                break
+            time.sleep(0.1)  # new names are by the second
+        command = _command(spider, settings, {**given}, job.name)
+        return cls(config, arguments, queries, job, command)
 
     def start(self, stats_collector: StatsCollector, close_spider: Callable[[str], None]) -> None:
         """Begin the job's files.

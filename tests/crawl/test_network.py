@@ -57,6 +57,21 @@ def test_exceptions_do_not_drag_the_signed_url_along(tmp_path: Path) -> None:
     assert TOKEN not in done.stdout + done.log
 
 
+def test_a_redirects_location_reaches_nobody_with_the_token(tmp_path: Path) -> None:
+    module = (
+        'DOWNLOADER_MIDDLEWARES = {"own.Nosy": 500}\n'
+        "class Nosy:\n"
+        "    def process_response(self, request, response):\n"
+        "        print('NOSY', request.url, response.url, response.headers, response.text)\n"
+        "        return response\n"
+    )
+    echo = f"https://elsewhere.example/?apiToken={TOKEN}"
+    with CannedApi(echo.encode(), 302, (("Location", echo), ("Content-Type", "text/plain"))) as api:
+        done = in_project(tmp_path / "p", api.url, module)(seeds=SEED)
+    assert "elsewhere.example/?apiToken=***" in done.stdout
+    assert TOKEN not in done.stdout + done.log
+
+
 def test_a_base_url_is_understood_however_it_is_written(tmp_path: Path) -> None:
     with CannedApi(b'{"code": 200, "data": {"items": []}}') as api:
         url = api.url.replace("http://127.0.0.1", "HTTP://LOCALHOST") + "/"

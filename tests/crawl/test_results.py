@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support import Crawl, Crawler, SandboxThread
 
 SEEDS = "/search/a/teapot.jpg,https://cbu01.alicdn.com/hat.jpg,//img.alicdn.com/lamp.jpg"
@@ -152,6 +154,24 @@ def test_the_summary_is_last_and_nothing_is_printed_per_item(crawl: Crawler) -> 
     assert done.log.count("\n") < 100
     assert "WARNING" not in done.log
     assert done.stdout == ""
+
+
+def test_new_jobs_of_one_second_do_not_share_a_folder(crawl: Crawler) -> None:
+    processes = [crawl.start(seeds="/search/a/onepage.jpg") for _ in range(3)]
+    assert [crawl.finish(process).exit_status for process in processes] == [0, 0, 0]
+    folders = sorted(crawl.output.iterdir())
+    assert len(folders) == 3
+    for folder in folders:
+        assert len((folder / "products.jsonl").read_text().splitlines()) == 7
+
+
+def test_queries_are_taken_up_one_by_one(crawl: Crawler, tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.txt"
+    seeds.write_text("".join(f"/search/a/onepage-{number}.jpg\n" for number in range(1000)))
+    done = crawl("-s", "CLOSESPIDER_PAGECOUNT=1", seeds=str(seeds), max_pages=1)
+    assert len(done.outcomes) == 1000
+    scheduled = int(done.log.partition("'scheduler/enqueued': ")[2].partition(",")[0])
+    assert 0 < scheduled < 20, "the others wait where they take no memory"
 
 
 def test_series_names_its_jobs(crawl: Crawler) -> None:
