@@ -32,12 +32,11 @@ from tmapi_spiders import stats
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.gate import GateClosed
+from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
-
-    from tmapi_spiders.run import Run
 
 __all__ = ["FETCHED_AT", "QUERY_ID", "SigningDownloadHandler"]
 
@@ -78,7 +77,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
             raise UsageProblems(
                 "TWISTED_REACTOR: this spider needs Scrapy's asyncio reactor, its default."
             )
-        self._run: Run = crawler.spider.run  # type: ignore[union-attr]
+        self._run = run_of(crawler)
         self._token = self._run.config.token
         self._session: aiohttp.ClientSession | None = None
 

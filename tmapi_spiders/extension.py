@@ -12,6 +12,7 @@ from scrapy.extensions.feedexport import FeedExporter
 from tmapi_spiders import stats, summary
 from tmapi_spiders.download_handler import QUERY_ID
 from tmapi_spiders.pipelines import Rejected
+from tmapi_spiders.run import run_of
 from tmapi_spiders.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from scrapy.http import Request, Response
     from twisted.python.failure import Failure
 
-    from tmapi_spiders.run import Run
-
 __all__ = ["RunExtension"]
 
 
@@ -31,7 +30,7 @@ class RunExtension:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._run: Run = crawler.spider.run  # type: ignore[union-attr]
+        self._run = run_of(crawler)
         self._sandbox: Sandbox | None = None
         self._closing: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()

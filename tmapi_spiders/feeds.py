@@ -9,6 +9,7 @@ from scrapy.exporters import BaseItemExporter
 
 from tmapi_spiders.job import PRODUCTS
 from tmapi_spiders.jsonl import to_line
+from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
     from tmapi_spiders.job import JobFile
-    from tmapi_spiders.run import Run
 
 __all__ = ["FEED_EXPORTERS", "FEED_STORAGES", "JobFeedStorage", "LinesExporter", "job_feeds"]
 
@@ -55,7 +55,7 @@ class JobFeedStorage:
     """
 
     def __init__(self, crawler: Crawler, uri: str) -> None:
-        self._run: Run = crawler.spider.run  # type: ignore[union-attr]
+        self._run = run_of(crawler)
         self._name = Path(uri).name
 
     @classmethod

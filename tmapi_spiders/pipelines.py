@@ -14,13 +14,12 @@ from scrapy.exceptions import DropItem
 
 from tmapi_spiders import stats
 from tmapi_spiders.items import Product
+from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
     from typing import Self
 
     from scrapy.crawler import Crawler
-
-    from tmapi_spiders.run import Run
 
 __all__ = ["DedupePipeline", "Duplicate", "OutcomePipeline", "Rejected", "ValidationPipeline"]
 
@@ -38,7 +37,7 @@ class _RunPipeline:
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
-        self.run: Run = crawler.spider.run  # type: ignore[union-attr]
+        self.run = run_of(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:

@@ -20,13 +20,14 @@ from tmapi_spiders.ledger import Ledger
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings
     from scrapy.statscollectors import StatsCollector
 
     from tmapi_spiders.items import Outcome, Sighting
     from tmapi_spiders.queries import Queries, Query
 
-__all__ = ["EXIT_CRASHED", "EXIT_FAILED", "EXIT_OK", "EXIT_STOPPED", "EXIT_USAGE", "Run"]
+__all__ = ["EXIT_CRASHED", "EXIT_FAILED", "EXIT_OK", "EXIT_STOPPED", "EXIT_USAGE", "Run", "run_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -207,6 +208,12 @@ class Run:
     def _storage_failed(self, exc: StorageError) -> None:
         logger.error("%s", exc)
         self.stop("storage", str(exc))
+
+
+def run_of(crawler: Crawler) -> Run:
+    """Return the run that a crawl of this package's spider is."""
+    run: Run = crawler.spider.run  # type: ignore[union-attr]
+    return run
 
 
 def _command(spider: str, settings: BaseSettings, arguments: dict[str, Any], job: str) -> str:

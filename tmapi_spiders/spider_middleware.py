@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.spidermiddlewares.base import BaseSpiderMiddleware
 
 from tmapi_spiders.download_handler import QUERY_ID
+from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
     from scrapy.http import Response
@@ -24,5 +25,5 @@ class LedgerSpiderMiddleware(BaseSpiderMiddleware):
     def get_processed_item(self, item: Any, response: Response | None) -> Any:
         """Note the item and let it through."""
         if response is not None and (query_id := response.meta.get(QUERY_ID)):
-            self.crawler.spider.run.ledger.expect(query_id)  # type: ignore[union-attr]
+            run_of(self.crawler).ledger.expect(query_id)
         return item
