@@ -22,7 +22,7 @@ from tmapi_spiders.items import Product
 
 __all__ = ["ProductLoader"]
 
-_Field = tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
+_Field = tuple[str, int, Callable[[Any], Any], Callable[[Any], Any]]
 
 
 class ProductLoader(ItemLoader):
@@ -41,8 +41,8 @@ class ProductLoader(ItemLoader):
         for element in elements:
             row = projection.search(element)
             values = {}
-            for name, read, choose in fields:
-                found = row[name]
+            for name, column, read, choose in fields:
+                found = row[column]
                 if found is None:
                     continue
                 known = read(found if isinstance(found, list) else [found])
@@ -53,20 +53,24 @@ class ProductLoader(ItemLoader):
     @classmethod
     @cache
     def _resolved(cls) -> tuple[Any, list[_Field]]:
-        """Return the compiled projection, and (field, input, output processor) of each field."""
+        """Return the compiled projection, and of each field name, column in it, and processors.
+
+        Fields that share an expression share a column.
+        """
         loader = cls()
         expressions = {
             field.name: field.metadata["expression"]
             for field in attrs.fields(cls.default_item_class)
             if "expression" in field.metadata
         }
-        pairs = (f'"{name}": {expression}' for name, expression in expressions.items())
+        columns = list(dict.fromkeys(expressions.values()))
         fields = [
             (
                 name,
+                columns.index(expression),
                 wrap_loader_context(loader.get_input_processor(name), loader.context),
                 wrap_loader_context(loader.get_output_processor(name), loader.context),
             )
-            for name in expressions
+            for name, expression in expressions.items()
         ]
-        return jmespath.compile(f"{{{', '.join(pairs)}}}"), fields
+        return jmespath.compile(f"[{', '.join(columns)}]"), fields
