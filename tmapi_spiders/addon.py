@@ -102,6 +102,10 @@ class TmapiAddon:
 
 
 def _merge(settings: Settings, name: str, ours: dict[str, Any]) -> None:
-    """Add *ours* to a dictionary setting, whoever has set it: at spider priority or above."""
+    """Add *ours* to a dictionary setting, whoever has set it: at spider priority or above.
+
+    Ours come first: an exporter that fails keeps an item from those behind it.
+    """
+    theirs = {key: value for key, value in settings.getdict(name).items() if key not in ours}
     priority = max(settings.getpriority(name) or 0, SETTINGS_PRIORITIES["spider"])
-    settings.set(name, {**settings.getdict(name), **ours}, priority)
+    settings.set(name, {**ours, **theirs}, priority)

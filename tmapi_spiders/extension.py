@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["RunExtension"]
 
 
+#: Scrapy's stat of feeds that could not be stored, by storage class.
+_FAILED_FEEDS = "feedexport/failed_count/"
+
+
 class RunExtension:
     """Starts and ends a run, and tells its ledger what became of each product."""
 
@@ -97,6 +101,8 @@ class RunExtension:
 
     def feed_exporter_closed(self) -> None:
         """End the run: its products are in their place."""
+        if failed := self._failed_feeds():
+            self._run.stop("storage", f"the log says why: {', '.join(failed)} was not written")
         self._run.end()
         self._ended.set()
 
@@ -108,6 +114,21 @@ class RunExtension:
         if self._crawler.get_extension(FeedExporter) is not None:
             await self._ended.wait()
         summary.report(self._run)
+
+    def _failed_feeds(self) -> list[str]:
+        """Return the feeds (``-o``, FEEDS) that could not be opened or stored.
+
+        To Scrapy that is a line in the log.
+        """
+        feeds = self._crawler.get_extension(FeedExporter)
+        assert feeds is not None
+        failed = [slot.uri for slot in feeds.slots if slot.file is None and slot.store_empty]
+        stored_badly = [
+            name.removeprefix(_FAILED_FEEDS)
+            for name in self._crawler.stats.get_stats()
+            if name.startswith(_FAILED_FEEDS)
+        ]
+        return failed + stored_badly
 
     def _watch_closing(self) -> None:
         """Have the run told why and when Scrapy closes the spider.

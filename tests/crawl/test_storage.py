@@ -12,6 +12,8 @@ import pytest
 from tests.support import ROOT, Crawl
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support import Crawler, SandboxThread
 
 #: Runs scrapy where no file may grow over so many bytes, which a full disk looks like.
@@ -84,6 +86,16 @@ def test_a_file_that_cant_be_begun(crawl: Crawler, sandbox: SandboxThread, name:
     assert f"{name}.part: it can't be written (Is a directory)" in done.log
     assert "Traceback" not in done.log
     assert sandbox.stats["calls"] == 0
+
+
+def test_a_users_own_feed_that_cant_be_written(crawl: Crawler, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = crawl("-O", f"{tmp_path}/file/mine.csv", seeds="/search/a/onepage.jpg")
+    assert done.exit_status == 4
+    assert "STOPPED EARLY: storage" in done.log
+    assert "mine.csv was not written" in done.log
+    assert len(done.products) == 7
+    assert done.outcome["status"] == "complete"
 
 
 def test_a_folder_that_cant_be_made(crawl: Crawler, sandbox: SandboxThread) -> None:
