@@ -87,6 +87,8 @@ class Run:
         :raises UsageProblems: with all that is wrong
         :raises StorageError: if the job's folder can't be used
         """
+        # scrapyd gives each crawl a "_job" of its own.
+        given = {name: value for name, value in given.items() if not name.startswith("_")}
         problems: list[str] = []
         try:
             config = Config.from_settings(settings)
@@ -103,7 +105,7 @@ class Run:
             if job.open(new=arguments.job is None):
                 break
             time.sleep(0.1)  # new names are by the second
-        command = _command(spider, settings, {**given}, job.name)
+        command = _command(spider, settings, given, job.name)
         return cls(config, arguments, queries, job, command)
 
     def start(self, stats_collector: StatsCollector, close_spider: Callable[[str], None]) -> None:

@@ -318,6 +318,21 @@ def test_a_request_that_a_middleware_swallows_fails_its_query(
     assert (good["status"], done.exit_status) == ("complete", 3)
 
 
+def test_a_crash_is_exit_status_1(tmp_path: Path, sandbox: SandboxThread) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'EXTENSIONS = {"own.Broken": 500}\n'
+        "class Broken:\n"
+        "    @classmethod\n"
+        "    def from_crawler(cls, crawler): raise RuntimeError('broken on purpose')\n",
+    )
+    done = crawl(seeds=SEED)
+    assert done.exit_status == 1
+    assert "broken on purpose" in done.log
+    assert sandbox.stats["calls"] == 0
+
+
 def test_a_seeds_file_with_an_odd_name(crawl: Crawler, tmp_path: Path) -> None:
     path = tmp_path / "seeds-\udce9.txt"
     path.write_text("/search/a/onepage.jpg\n")

@@ -190,6 +190,12 @@ def test_a_running_job_is_refused(crawl: Crawler, sandbox: SandboxThread) -> Non
     assert first.outcome["status"] == "complete"
 
 
+def test_a_schedulers_own_argument_is_let_through(crawl: Crawler) -> None:
+    done = crawl(**GOOD, max_pages=1, _job="26d1b1a6d6f111e0be5c001e648c57f8")
+    assert done.exit_status == 0
+    assert set(done.job["arguments"]) == {"seeds", "max_pages", "job"}
+
+
 def test_page_size_above_20_warns(crawl: Crawler) -> None:
     done = crawl(**GOOD, page_size=21, max_pages=1)
     assert done.exit_status == 0

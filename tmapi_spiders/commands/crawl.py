@@ -16,7 +16,7 @@ from tmapi_spiders import summary
 from tmapi_spiders.addon import TmapiAddon
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.run import EXIT_CRASHED, EXIT_STOPPED, EXIT_USAGE, Run
+from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE, Run
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 if TYPE_CHECKING:
@@ -73,9 +73,10 @@ class Command(crawl.Command):
             return
         process.crawl(crawler, run=run)
         process.start()
+        run.crashed |= process.bootstrap_failed
         run.abandon()
         summary.report(run)
-        self.exitcode = EXIT_CRASHED if process.bootstrap_failed else run.exit_status
+        self.exitcode = run.exit_status
 
 
 def _check_addon(settings: BaseSettings) -> None:
