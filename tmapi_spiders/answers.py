@@ -53,7 +53,7 @@ def read_answer(status: int, body: bytes) -> Page | NoPage:
     """
     try:
         decoded = _decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NoPage(status, f"HTTP {status}, and the body is not JSON")
     if not isinstance(decoded, dict):
         return NoPage(status, f"HTTP {status}, and the body is no JSON object")

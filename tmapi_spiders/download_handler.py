@@ -59,11 +59,11 @@ _SCRAPY_EXCEPTIONS = (
 )
 
 #: Headers that are no longer true of a body that has been read and decompressed.
-_HOP_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
+_STALE_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 
 class SigningDownloadHandler(BaseDownloadHandler):
-    """Sends the API's calls: permit, budget, token; refuses everything else.
+    """Sends the API's calls, with permit and token; refuses everything else.
 
     Bodies come out decompressed, with the token struck out of headers and body should the API
     have echoed it, so that nothing behind this point can store or show it.
@@ -194,7 +194,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
         strike_out = self._token.strike_out
         headers = Headers()
         for name, value in answer.headers.items():
-            if name.lower() not in _HOP_HEADERS:
+            if name.lower() not in _STALE_HEADERS:
                 headers.appendlist(name, strike_out(value).encode("utf-8", "surrogateescape"))
         body = self._token.strike_out_bytes(body)
         response_class = responsetypes.from_args(headers=headers, url=request.url, body=body)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from scrapy import signals
 from scrapy.exceptions import CloseSpider
-from scrapy.extensions.feedexport import FeedExporter
+from scrapy.extensions.feedexport import FeedExporter, ItemFilter
 
 from tmapi_spiders import stats, summary
 from tmapi_spiders.download_handler import QUERY_ID
+from tmapi_spiders.feeds import JobFeedStorage
 from tmapi_spiders.pipelines import Rejected
 from tmapi_spiders.run import run_of
 from tmapi_spiders.sandbox import Sandbox
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from scrapy.crawler import Crawler
+    from scrapy.extensions.feedexport import FeedSlot
     from scrapy.http import Request, Response
     from twisted.python.failure import Failure
 
@@ -116,19 +118,30 @@ class RunExtension:
         summary.report(self._run)
 
     def _failed_feeds(self) -> list[str]:
-        """Return the feeds (``-o``, FEEDS) that could not be opened or stored.
+        """Return the feeds (``-o``, FEEDS) that could not be opened, written or stored.
 
-        To Scrapy that is a line in the log.
+        To Scrapy that is a line in the log. Our own is looked after by its storage.
         """
         feeds = self._crawler.get_extension(FeedExporter)
         assert feeds is not None
-        failed = [slot.uri for slot in feeds.slots if slot.file is None and slot.store_empty]
+        failed = [
+            slot.uri
+            for slot in feeds.slots
+            if slot.batch_id == 1  # a later batch may have had nothing to hold
+            and not isinstance(slot.storage, JobFeedStorage)
+            and ((slot.file is None and slot.store_empty) or self._falls_short(slot))
+        ]
         stored_badly = [
             name.removeprefix(_FAILED_FEEDS)
             for name in self._crawler.stats.get_stats()
             if name.startswith(_FAILED_FEEDS)
         ]
         return failed + stored_badly
+
+    def _falls_short(self, slot: FeedSlot) -> bool:
+        """Say whether a feed that takes every item has fewer than were scraped."""
+        takes_all = type(slot.filter) is ItemFilter and not slot.filter.item_classes
+        return takes_all and slot.itemcount < self._run.counted(stats.PRODUCT_NEW)
 
     def _watch_closing(self) -> None:
         """Have the run told why and when Scrapy closes the spider.

@@ -65,7 +65,7 @@ class Product:
     """One product as one query found it, and where it came from."""
 
     item_id: int = extracted("item_id", to_item_id)
-    """1688's id of the offer: 12 digits or so, positive."""
+    """1688's id of the offer: 12 digits or so, positive. None only until the spider has looked."""
     product_url: str | None = extracted("product_url", to_text)
     """The offer's page on 1688.com."""
     title: str | None = extracted("title", to_text)

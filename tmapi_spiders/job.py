@@ -79,7 +79,7 @@ class JobFile:
             if not self._failed:
                 os.fsync(self._file.fileno())
             self._file.close()
-            if complete:
+            if complete and not self._failed:
                 last.unlink(missing_ok=True)
             elif self.path.exists() and not last.exists():
                 self.path.replace(last)
@@ -171,12 +171,12 @@ class Job:
             )
         return True
 
-    def start(self, **facts: Any) -> None:
+    def start(self) -> None:
         """Say in job.json that this process runs the job.
 
         :raises StorageError: if it can't be written
         """
-        self._write_json(running=True, finished_at=None, exit_status=None, files={}, **facts)
+        self._write_json(running=True, finished_at=None, exit_status=None, files={})
 
     def end(self, exit_status: int, **facts: Any) -> None:
         """Say in job.json how the run ended, and what its files hold.

@@ -117,7 +117,7 @@ class Ledger:
         :param not_begun: the queries that were never opened
         """
         for progress in list(self._open.values()):
-            if progress.ending is None:
+            if progress.ending is None or (reason is not None and progress.unsettled):
                 progress.ending = _cut_short(progress, reason)
             self._close(progress)
         for query in not_begun:

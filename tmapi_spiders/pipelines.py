@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from scrapy import signals
 from scrapy.exceptions import DropItem
@@ -87,6 +88,8 @@ class DedupePipeline(_RunPipeline):
         super().__init__(crawler)
         self._scope = self.run.config.dedupe
         self._seen: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+        self._first: WeakValueDictionary[int, Product] = WeakValueDictionary()
+        """The products let through that are still on their way, by identity."""
         crawler.signals.connect(self.forget, signals.item_dropped)
         crawler.signals.connect(self.forget, signals.item_error)
 
@@ -102,11 +105,12 @@ class DedupePipeline(_RunPipeline):
             self.run.count(stats.PRODUCT_DUPLICATE)
             raise Duplicate(f"item_id={item.item_id}: written already", log_level="DEBUG")
         seen.add(item.item_id)
+        self._first[id(item)] = item
         return item
 
-    def forget(self, item: Any, exception: Exception | None = None) -> None:
+    def forget(self, item: Any) -> None:
         """Forget a product that a later pipeline dropped or failed on: it was not written."""
-        if isinstance(item, Product) and not isinstance(exception, Duplicate | Rejected):
+        if self._first.pop(id(item), None) is item and item is not None:
             self._seen[self._scope_of(item)].discard(item.item_id)
 
     def _scope_of(self, product: Product) -> tuple[str, ...]:

@@ -31,8 +31,20 @@ __all__ = [
 ]
 
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([万亿]?)")
-_MYRIADS = {"": 1, "万": 10_000, "亿": 100_000_000}
+#: One number with a unit that is known, among Chinese words and "+": with a sign, a Latin letter or
+#: a second number it would mean something else.
+_QUANTITY = re.compile(
+    r"[^-−0-9A-Za-z.]*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>千万|百万|[千万亿]?)"
+    r"(?![百千万亿打])[^-−0-9A-Za-z.]*"
+)
+_UNITS = {
+    "": 1,
+    "千": 1000,
+    "万": 10_000,
+    "百万": 1_000_000,
+    "千万": 10_000_000,
+    "亿": 100_000_000,
+}
 
 
 def to_text(value: Any) -> str | None:
@@ -122,14 +134,13 @@ def to_quantity(value: Any) -> int | None:
     (100000, 300, 41000)
     >>> to_quantity("1.2万+"), to_quantity("1,500+"), to_quantity(""), to_quantity("many")
     (12000, 1500, None, None)
+    >>> to_quantity("2千万"), to_quantity("10k+"), to_quantity("-5"), to_quantity("10-20件")
+    (20000000, None, None, None)
     """
     if not isinstance(value, str):
         return to_int(value)
-    found = _QUANTITY.findall(value.replace(",", ""))
-    if len(found) != 1:  # none, or two numbers: which is meant is unknown
-        return None
-    number, unit = found[0]
-    return to_int(int(Decimal(number) * _MYRIADS[unit]))
+    found = _QUANTITY.fullmatch(value.replace(",", ""))
+    return to_int(int(Decimal(found["number"]) * _UNITS[found["unit"]])) if found else None
 
 
 def to_bool(value: Any) -> bool | None:

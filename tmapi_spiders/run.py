@@ -115,17 +115,24 @@ class Run:
         """
         self.stats = stats_collector
         self._close_spider = close_spider
-        for name in (PRODUCTS, SIGHTINGS, OUTCOMES):
-            self.job.create(name, self._storage_failed)
+        self._begin_files()
         try:
             self.job.start()
         except StorageError as exc:
             self._storage_failed(exc)
 
+    def _begin_files(self) -> None:
+        for name in (PRODUCTS, SIGHTINGS, OUTCOMES):
+            self.job.create(name, self._storage_failed)
+
     def count(self, stat: str, by: int = 1) -> None:
         """Add to one of the stats of :mod:`tmapi_spiders.stats`."""
-        assert self.stats is not None
-        self.stats.inc_value(stat, by)
+        if self.stats is not None:
+            self.stats.inc_value(stat, by)
+
+    def counted(self, stat: str) -> int:
+        """Return what :meth:`count` added up."""
+        return int(self.stats.get_value(stat, 0)) if self.stats is not None else 0
 
     def write_sighting(self, sighting: Sighting) -> None:
         """Write a line of sightings.jsonl."""
@@ -155,21 +162,28 @@ class Run:
         self.ledger.finish(self.stop_reason, self.not_begun)
 
     def abandon(self) -> None:
-        """End a run that was not left to end by itself: Ctrl-C came twice, or very early."""
-        if self.ended or self.stats is None:
+        """End a run that was not left to end by itself: Ctrl-C came twice or very early, a crash.
+
+        One that never began leaves the files of the job's last run alone.
+        """
+        if self.ended or (not self.job.files and self.job.last_finished_at is not None):
             return
+        if not self.job.files:
+            self._begin_files()
+        if self.crashed:
+            self.stop_reason, self.stop_detail = "error", "a crash; the log has its traceback"
         self.closing("shutdown")
         self.settle_outcomes()
         self.end()
 
     def end(self) -> None:
         """Put the files in their places, say in job.json how it ended, and let the job go."""
-        assert self.stats is not None
         self.ended = True
-        self.stats.set_value(stats.MOST_IN_FLIGHT, self.gate.most_in_flight)
+        if self.stats is not None:
+            self.stats.set_value(stats.MOST_IN_FLIGHT, self.gate.most_in_flight)
         for file in self.job.files.values():
             file.publish(complete=self.stop_reason is None)
-        lost = self.stats.get_value(stats.PRODUCT_NEW, 0) - self.job.files[PRODUCTS].lines
+        lost = self.counted(stats.PRODUCT_NEW) - self.job.files[PRODUCTS].lines
         if lost > 0 and self.stop_reason is None:
             self.stop("storage", f"{lost} products could not be written; the log says why")
         try:

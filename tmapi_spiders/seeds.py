@@ -203,30 +203,30 @@ def _lines_of(given: str) -> Iterator[tuple[str, str]]:
     try:
         path = path.expanduser()
         if path.is_dir():
-            raise UsageProblems(f"seeds={path}: it is a folder. {remedy}")
+            raise UsageProblems(f"seeds={given}: it is a folder. {remedy}")
         content = path.read_bytes()
     except FileNotFoundError:
         raise UsageProblems(
-            f"seeds={path}: no such file (looked for {path.absolute()}). {remedy}"
+            f"seeds={given}: no such file (looked for {path.absolute()}). {remedy}"
         ) from None
     except (OSError, ValueError, RuntimeError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise UsageProblems(f"seeds={path}: it can't be read ({reason}). {remedy}") from exc
+        raise UsageProblems(f"seeds={given}: it can't be read ({reason}). {remedy}") from exc
     if is_picture(content):
         raise UsageProblems(
-            f"seeds={path}: it is a picture, and the API wants a URL: put the picture on a web "
+            f"seeds={given}: it is a picture, and the API wants a URL: put the picture on a web "
             f"server, and give its address. {remedy}"
         )
     if b"\0" in content:
         raise UsageProblems(
-            f"seeds={path}: it is no text file, or one in UTF-16; save it as UTF-8. {remedy}"
+            f"seeds={given}: it is no text file, or one in UTF-16; save it as UTF-8. {remedy}"
         )
     try:
         content.decode()
     except UnicodeDecodeError as exc:
         bad = content.count(b"\n", 0, exc.start) + 1
         raise UsageProblems(
-            f"seeds={path}, line {bad}: it is not UTF-8; save the file as UTF-8. {remedy}"
+            f"seeds={given}, line {bad}: it is not UTF-8; save the file as UTF-8. {remedy}"
         ) from exc
     for number, line in enumerate(TextIOWrapper(BytesIO(content), "utf-8-sig"), 1):
         image = _COMMENT.sub("", line).strip()

@@ -35,7 +35,7 @@ def announce(run: Run) -> None:
 
 def report(run: Run) -> None:
     """Say what came of the run, once."""
-    if run.stats is not None and not run.reported:
+    if not run.reported:
         run.reported = True
         _say(_report(run))
 
@@ -94,10 +94,10 @@ def _report(run: Run) -> list[str]:
     lines = [
         f"{run.job.name}: {_plural(len(run.queries), 'query', 'queries')}: {ended or 'none ended'}",
         (
-            f"  {_calls(run, run.gate.calls)}, {_plural(_stat(run, stats.PAGE_READ), 'page')}, "
-            f"{_plural(_stat(run, stats.PRODUCT_NEW), 'product')} "
-            f"({_plural(_stat(run, stats.PRODUCT_DUPLICATE), 'duplicate')}, "
-            f"{_stat(run, stats.PRODUCT_REJECTED):,} rejected)"
+            f"  {_calls(run, run.gate.calls)}, {_plural(run.counted(stats.PAGE_READ), 'page')}, "
+            f"{_plural(run.counted(stats.PRODUCT_NEW), 'product')} "
+            f"({_plural(run.counted(stats.PRODUCT_DUPLICATE), 'duplicate')}, "
+            f"{run.counted(stats.PRODUCT_REJECTED):,} rejected)"
         ),
         f"  files in {run.job.folder}: "
         + ", ".join(
@@ -138,7 +138,3 @@ def _calls(run: Run, calls: int) -> str:
 
 def _plural(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def _stat(run: Run, name: str) -> int:
-    return int(run.stats.get_value(name, 0)) if run.stats is not None else 0

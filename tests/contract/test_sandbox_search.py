@@ -356,6 +356,7 @@ def test_an_image_of_alibaba_or_the_sandbox_can_be_searched(client: Client, img_
         "https://alicdn.com.example.com/teapot.jpg",
         "https://cbu01.example.com/search/imgextra5/teapot.jpg",
         "{base}/search/teapot.jpg",
+        "https://cbu01.alicdn.com/search/imgextra/1692942898123_teapot.jpg",
         "http://127.0.0.1:1/img/teapot.svg",
         "ftp://cbu01.alicdn.com/teapot.jpg",
         "/img/teapot.svg",

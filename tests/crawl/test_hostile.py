@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -247,6 +248,51 @@ def test_a_product_that_a_pipeline_failed_on_gets_its_next_chance(
     assert done.outcome["rejected_items"] == 10
 
 
+def test_an_item_dropped_before_dedupe_does_not_bring_another_one_twice(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'ITEM_PIPELINES = {"own.Picky": 50}\n'
+        "from scrapy.exceptions import DropItem\n"
+        "class Picky:\n"
+        "    def process_item(self, item):\n"
+        "        if item.sort == 'price_up': raise DropItem('not that one')\n"
+        "        return item\n",
+    )
+    done = crawl("-s", "TMAPI_MAX_CONCURRENCY=1", seeds=SEED, sort="default,price_up,sales")
+    ids = [row["item_id"] for row in done.products]
+    assert len(ids) == len(set(ids)) == done.outcomes[0]["items"]
+
+
+def test_a_query_whose_products_were_cut_off_is_not_complete(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    crawl = in_project(
+        tmp_path / "p",
+        sandbox.url,
+        'ITEM_PIPELINES = {"own.Slow": 300}\n'
+        "import asyncio\n"
+        "class Slow:\n"
+        "    async def process_item(self, item):\n"
+        "        print('SLOW', flush=True)\n"
+        "        await asyncio.sleep(1)\n"
+        "        return item\n",
+    )
+    process = crawl.start(seeds=SEED, max_pages=1, job="j")
+    assert process.stdout is not None
+    for _ in range(6):
+        process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    done = crawl.finish(process)
+    assert done.exit_status == 4
+    assert (done.outcome["status"], done.outcome["reason"]) == ("partial", "interrupted")
+    assert 0 < len(done.products) == done.outcome["new_items"] < done.outcome["items"]
+
+
 def test_a_signal_while_a_pipeline_closes_cuts_nothing_off(
     tmp_path: Path, sandbox: SandboxThread
 ) -> None:
@@ -331,6 +377,7 @@ def test_a_crash_is_exit_status_1(tmp_path: Path, sandbox: SandboxThread) -> Non
     assert done.exit_status == 1
     assert "broken on purpose" in done.log
     assert sandbox.stats["calls"] == 0
+    assert (done.outcome["status"], done.job["exit_status"]) == ("not_started", 1)
 
 
 def test_a_seeds_file_with_an_odd_name(crawl: Crawler, tmp_path: Path) -> None:

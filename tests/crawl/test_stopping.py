@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from subprocess import Popen
 
     from tests.support import Crawl, Crawler, SandboxThread
@@ -117,6 +118,37 @@ def test_a_signal_at_an_awkward_moment(crawl: Crawler, sandbox: SandboxThread, l
     assert len(done.sightings) == 7 * len(complete)
     assert done.job["running"] is False
     assert done.job["exit_status"] == done.exit_status
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_seeds_are_read(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, number: signal.Signals
+) -> None:
+    seeds = tmp_path / "seeds.txt"
+    seeds.write_text("".join(f"/search/a/{n}.jpg\n" for n in range(1_000_000)))
+    process = crawl.start(seeds=str(seeds), job="j")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Scrapy" in line:
+            break
+    time.sleep(0.5)
+    process.send_signal(number)
+    done = crawl.finish(process)
+    assert done.exit_status == 4
+    assert "interrupted while reading the seeds" in done.log
+    assert "Traceback" not in done.log
+    assert sandbox.stats["calls"] == 0
+
+
+def test_a_signal_after_the_end_changes_nothing(crawl: Crawler) -> None:
+    for _ in range(3):
+        process = crawl.start(seeds="/search/a/onepage.jpg", job="j")
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "  files in" in line:
+                process.send_signal(signal.SIGTERM)
+        done = crawl.finish(process)
+        assert done.exit_status == done.job["exit_status"] == 0
 
 
 def test_no_call_leaves_after_a_stop_however_many_wait(

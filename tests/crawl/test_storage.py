@@ -27,7 +27,7 @@ execute()
 SEEDS = ",".join(f"/search/a/{number}.jpg" for number in range(40))
 
 
-def crawl_on_full_disk(crawl: Crawler) -> Crawl:
+def crawl_on_full_disk(crawl: Crawler, size: int = 70_000, seeds: str = SEEDS) -> Crawl:
     environment = {
         # Coverage could not save its own data either, and says so with a traceback.
         name: value
@@ -35,8 +35,8 @@ def crawl_on_full_disk(crawl: Crawler) -> Crawl:
         if not name.startswith("COVERAGE")
     }
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, "70000", "crawl", "image_search"]
-        + ["-a", f"seeds={SEEDS}", "-a", "job=j"],
+        [sys.executable, "-c", LIMITED, str(size), "crawl", "image_search"]
+        + ["-a", f"seeds={seeds}", "-a", "job=j"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -78,6 +78,15 @@ def test_a_full_disk_does_not_cost_the_last_runs_file(crawl: Crawler) -> None:
     assert (first.folder / "products.jsonl.last").read_bytes() == before
 
 
+def test_a_disk_that_is_full_at_the_very_end_does_not_cost_it_either(crawl: Crawler) -> None:
+    first = crawl(seeds="/search/a/teapot.jpg")
+    before = (first.folder / "products.jsonl").read_bytes()
+    assert 8192 < len(before) < 64 * 1024, "more than the disk, less than a buffer"
+    again = crawl_on_full_disk(crawl, 8192, "/search/a/teapot.jpg")
+    assert again.exit_status == 4
+    assert (first.folder / "products.jsonl.last").read_bytes() == before
+
+
 @pytest.mark.parametrize("name", ["products.jsonl", "sightings.jsonl", "outcomes.jsonl"])
 def test_a_file_that_cant_be_begun(crawl: Crawler, sandbox: SandboxThread, name: str) -> None:
     (crawl.output / "j" / f"{name}.part").mkdir(parents=True)
@@ -96,6 +105,12 @@ def test_a_users_own_feed_that_cant_be_written(crawl: Crawler, tmp_path: Path) -
     assert "mine.csv was not written" in done.log
     assert len(done.products) == 7
     assert done.outcome["status"] == "complete"
+
+
+def test_a_users_own_feed_on_a_full_disk(crawl: Crawler) -> None:
+    done = crawl("-O", "/dev/full:csv", seeds="/search/a/teapot.jpg")
+    assert done.exit_status == 4
+    assert len(done.products) == done.outcome["new_items"] == done.outcome["items"]
 
 
 def test_a_folder_that_cant_be_made(crawl: Crawler, sandbox: SandboxThread) -> None:

@@ -19,6 +19,10 @@ SECRET = "ab/12+cd=34&ef"
         f"https://api.tmapi.io/x?apiToken={quote(SECRET, safe='').lower()}&page=1",
         '{"message": "ab\\/12+cd=34&ef"}',
         "<p>ab/12+cd=34&amp;ef</p>",
+        "apikey=ab/12%2Bcd%3D34%26ef",
+        "ab%252F12%252Bcd%253D34%2526ef",
+        "ab\\u002f12\\u002Bcd\\u003d34\\u0026ef",
+        "ab&#47;12&#x2B;cd&#61;34&amp;ef",
         f'{{"apikey": "{SECRET}"}}',
     ],
 )

@@ -6,6 +6,7 @@ spider this command is Scrapy's own.
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,8 @@ class Command(crawl.Command):
         if not issubclass(spider_class, ImageSearchSpider):
             super().run(args, opts)
             return
+        # Until Scrapy minds signals itself, SIGTERM is to be heard like Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         crawler = self._create_crawler(spider_class)
         try:
             _check_addon(crawler.settings)
@@ -71,8 +74,14 @@ class Command(crawl.Command):
             _complain(args[0], ["interrupted while reading the seeds."])
             self.exitcode = EXIT_STOPPED
             return
-        process.crawl(crawler, run=run)
-        process.start()
+        try:
+            process.crawl(crawler, run=run)
+            process.start()
+        except KeyboardInterrupt:
+            run.stop("interrupted")
+        # The rest takes a moment, and says how it ended: a late signal must not end it otherwise.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         run.crashed |= process.bootstrap_failed
         run.abandon()
         summary.report(run)

@@ -89,6 +89,8 @@ def read_image(img_url: str, own_hosts: Collection[str]) -> Image:
     Image(stem='mug', is_searchable=True, is_converted=False)
     >>> read_image("https://example.com/search/mug.jpg", ()).is_searchable
     False
+    >>> read_image("https://cbu01.alicdn.com/search/imgextra/1_mug.jpg", ()).is_searchable
+    False
     """
     if img_url.startswith(SEARCH_PATH):
         return Image(stem_of(img_url.partition("?")[0]), is_searchable=True, is_converted=True)
@@ -98,6 +100,8 @@ def read_image(img_url: str, own_hosts: Collection[str]) -> Image:
     except ValueError:
         return Image("", is_searchable=False, is_converted=False)
     on_alibaba = any(host == known or host.endswith(f".{known}") for known in ALIBABA_HOSTS)
+    # A host in front of a converted path makes it unreadable (observed).
+    on_alibaba = on_alibaba and not parts.path.startswith(SEARCH_PATH)
     is_own = parts.netloc in own_hosts and parts.path.startswith(PICTURE_PATH)
     return Image(
         stem_of(parts.path),
