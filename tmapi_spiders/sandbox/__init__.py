@@ -9,8 +9,9 @@ of a product (`612345678901`) is the picture of that product; any other name has
 always the same one.
 
 **Which images can be searched:** paths beginning with `/search/`, URLs on Alibaba's hosts (but not
-with such a path behind the host), and the sandbox's own pictures at `/img/`. Any other is answered "nothing found" until it is converted; a
-conversion keeps the name, so the image keeps its look and whatever its name asks for.
+with such a path behind the host), and the sandbox's own pictures at `/img/`. Any other is answered
+"nothing found" until it is converted; a conversion keeps the name, so the image keeps its look and
+whatever its name asks for.
 
 **What a name asks for,** by the words in it (letters on neither side):
 
