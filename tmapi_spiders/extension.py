@@ -159,7 +159,8 @@ class RunExtension:
         engine.close_spider_async = close_and_tell  # type: ignore[method-assign]
 
     def _close_spider(self, reason: str) -> None:
-        if self._crawler.engine.running and self._closing is None:
+        closes_already = self._run.finish_reason is not None
+        if self._crawler.engine.running and self._closing is None and not closes_already:
             self._closing = asyncio.ensure_future(
                 self._crawler.engine.close_spider_async(reason=reason)
             )
