@@ -103,7 +103,7 @@ def test_a_users_own_feed_that_cant_be_written(crawl: Crawler, tmp_path: Path) -
     assert done.exit_status == 4
     assert "STOPPED EARLY: storage" in done.log
     assert "mine.csv was not written" in done.log
-    assert "Task exception" not in done.log
+    assert "Spider not opened" not in done.log
     assert len(done.products) == 7
     assert done.outcome["status"] == "complete"
 
