@@ -80,8 +80,8 @@ def _problem(product: Product) -> str | None:
 class DedupePipeline(_RunPipeline):
     """Writes a product once per language and job, seed or query (``TMAPI_DEDUPE``).
 
-    A set of integers for each scope: some 60 bytes a product, and no product taken for another, as
-    a Bloom filter would.
+    A set of integers for each scope, and no Bloom filter: that would take products never seen for
+    written ones.
     """
 
     def __init__(self, crawler: Crawler) -> None:
