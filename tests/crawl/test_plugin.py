@@ -149,6 +149,28 @@ def test_a_project_without_feed_exporter_is_refused(project: Path, sandbox: Sand
     assert sandbox.stats["calls"] == 0
 
 
+def test_a_script_of_the_users_own(project: Path, sandbox: SandboxThread) -> None:
+    script = (
+        "from scrapy.crawler import AsyncCrawlerProcess\n"
+        "from scrapy.utils.project import get_project_settings\n"
+        "process = AsyncCrawlerProcess(get_project_settings())\n"
+        "process.crawl('image_search', seeds='/search/a/onepage.jpg', max_pages=1, job='j')\n"
+        "process.start()\n"
+    )
+    crawl = Crawler(project / "output", sandbox.url, project)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env=crawl.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "j: 1 query: 1 complete" in done.stderr
+    assert len((project / "output" / "j" / "products.jsonl").read_text().splitlines()) == 7
+
+
 def test_a_subclass_of_the_spider_and_its_loader(project: Path, sandbox: SandboxThread) -> None:
     (project / "shop" / "spiders" / "loud.py").write_text(
         "from itemloaders.processors import MapCompose\n"
