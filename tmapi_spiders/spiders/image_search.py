@@ -127,7 +127,7 @@ class ImageSearchSpider(Spider):
             return
         request: Request = failure.request  # type: ignore[attr-defined]
         message = f"{type(failure.value).__name__}: {failure.value}"
-        logger.info("No answer: %s", message)
+        logger.debug("No answer: %s", message)
         self.run.ledger.fail(request.meta[QUERY_ID], None, message)
 
     def _read_page(
