@@ -11,7 +11,6 @@ import gc
 import gzip
 import http.client
 import json
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from xml.etree import ElementTree as ET
 import attrs
 import pytest
 
+from tests.support import SandboxThread
 from tmapi_spiders.sandbox import Sandbox, SandboxOptions
 from tmapi_spiders.sandbox.account import Account
 
@@ -97,18 +97,11 @@ class Client:
 @contextmanager
 def serving(**options: Any) -> Iterator[Client]:
     """A sandbox in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    sandbox = Sandbox(SandboxOptions(**{"products": 1000, **options}))
+    thread = SandboxThread(**{"products": 1000, **options})
     try:
-        base_url = asyncio.run_coroutine_threadsafe(sandbox.start(), loop).result(5)
-        yield Client(base_url)
+        yield Client(thread.url)
     finally:
-        asyncio.run_coroutine_threadsafe(sandbox.stop(), loop).result(5)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
-        loop.close()
+        thread.stop()
 
 
 @pytest.fixture(scope="module")
