@@ -1,5 +1,6 @@
 # make demo   a crawl of the sandbox, and what it wrote
 # make test   all tests, with branch coverage
+# make check  all tests, without coverage
 # make lint   ruff and mypy
 # make bench  how long a crawl takes to begin, and what it takes in memory
 # make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
@@ -9,7 +10,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test check lint bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make …")'
@@ -29,6 +30,9 @@ test: $(READY)
 	$(BIN)/coverage run -m pytest -n auto
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+check: $(READY)
+	$(BIN)/python -m pytest -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check

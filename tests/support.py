@@ -100,12 +100,13 @@ class Crawler:
     output: Path
     url: str = ""
     project: Path = ROOT
+    covered: bool = True
+    """Whether coverage may be measured: it can hang on a Ctrl-C, and needs a disk to write to."""
 
     def environment(self, **variables: str) -> dict[str, str]:
+        theirs = ("TMAPI_", "SCRAPY_") if self.covered else ("TMAPI_", "SCRAPY_", "COVERAGE")
         inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("TMAPI_", "SCRAPY_"))
+            name: value for name, value in os.environ.items() if not name.startswith(theirs)
         }
         ours = {"TMAPI_OUTPUT_DIR": str(self.output), "PYTHONWARNINGS": "error"}
         if self.url:

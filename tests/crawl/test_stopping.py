@@ -6,6 +6,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def test_a_signal_while_seeds_are_read(
 ) -> None:
     seeds = tmp_path / "seeds.txt"
     seeds.write_text("".join(f"/search/a/{n}.jpg\n" for n in range(1_000_000)))
+    crawl = attrs.evolve(crawl, covered=False)
     process = crawl.start(seeds=str(seeds), job="j")
     assert process.stderr is not None
     for line in process.stderr:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
 from tests.support import ROOT, Crawl
@@ -28,17 +29,11 @@ SEEDS = ",".join(f"/search/a/{number}.jpg" for number in range(40))
 
 
 def crawl_on_full_disk(crawl: Crawler, size: int = 70_000, seeds: str = SEEDS) -> Crawl:
-    environment = {
-        # Coverage could not save its own data either, and says so with a traceback.
-        name: value
-        for name, value in crawl.environment().items()
-        if not name.startswith("COVERAGE")
-    }
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(size), "crawl", "image_search"]
         + ["-a", f"seeds={seeds}", "-a", "job=j"],
         cwd=ROOT,
-        env=environment,
+        env=attrs.evolve(crawl, covered=False).environment(),
         capture_output=True,
         text=True,
         timeout=60,
