@@ -194,9 +194,9 @@ class Outcome:
     rejected_items: int
     """Elements that were no items, or failed validation."""
     calls: int
-    """Calls sent, in all runs of the job."""
+    """Calls sent; by the last run alone, while there is no archive to go on from."""
     retries: int
-    """Calls sent again after an answer that was no page."""
+    """Calls sent again after an answer that was no page; 0, as this version sends none again."""
     total_count: int | None
     started_at: str | None
     """When its first call was sent."""

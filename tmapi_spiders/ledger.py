@@ -41,6 +41,8 @@ class Progress:
     """Item ids that this query has brought."""
     unsettled: int = 0
     """Products on their way through the pipelines."""
+    named_reject: bool = False
+    """Whether the log has named an element of it that is no item."""
     ending: Ending | None = None
 
 

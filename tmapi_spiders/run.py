@@ -31,8 +31,8 @@ __all__ = ["EXIT_CRASHED", "EXIT_FAILED", "EXIT_OK", "EXIT_STOPPED", "EXIT_USAGE
 
 logger = logging.getLogger(__name__)
 
-#: A run's reason for Scrapy's ``finish_reason``; any other is somebody's order to stop.
-_STOP_REASONS = {"closespider_timeout": "deadline", "storage": "storage"}
+#: Scrapy's ``finish_reason`` of a crawl that ``CLOSESPIDER_TIMEOUT`` ended.
+_DEADLINE = "closespider_timeout"
 
 EXIT_OK = 0
 EXIT_CRASHED = 1
@@ -60,7 +60,7 @@ class Run:
         self.base_url = config.base_url.geturl()
         """Where calls go; a sandbox of this run's own says where when it starts."""
         self.stop_reason: str | None = None
-        """Why the run is stopping early: interrupted, deadline, storage, settings; None if not."""
+        """Why the run stops early: interrupted, deadline, storage, settings, error; else None."""
         self.stop_detail: str | None = None
         self.finish_reason: str | None = None
         """Scrapy's, once it closes the spider."""
@@ -155,7 +155,7 @@ class Run:
         if finish_reason == "start_error":
             self.crashed = True
         elif finish_reason != "finished" and self.stop_reason is None:
-            self.stop_reason = _STOP_REASONS.get(finish_reason, "interrupted")
+            self.stop_reason = "deadline" if finish_reason == _DEADLINE else "interrupted"
 
     def settle_outcomes(self) -> None:
         """Write the outcomes that are still owed, when no more pages will come."""

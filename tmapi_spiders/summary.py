@@ -56,7 +56,7 @@ def _announcement(run: Run) -> list[str]:
         calls = f"at least {_calls(run, least)}, "
         calls += f"at most {_calls(run, most)}" if most else "no upper limit (max_pages=0)"
     duplicates = queries.seeds.duplicates
-    repeated = f" ({duplicates:,} repeated left out)" if duplicates else ""
+    repeated = f", {duplicates:,} repeated left out" if duplicates else ""
     lines = [
         (
             f"{run.job.name}: {_plural(least, 'query', 'queries')} "
