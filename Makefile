@@ -1,8 +1,10 @@
 # make demo   a crawl of the sandbox, and what it wrote
-# make test   all tests, with branch coverage
-# make check  all tests, without coverage
+# make test   all tests, but the long form of those that kill crawls at random moments (make chaos)
+# make coverage  the same, and which branches they went
 # make lint   ruff and mypy
-# make bench  how long a crawl takes to begin, and what it takes in memory
+# make chaos  crawls killed at random moments, many times (some 2 minutes)
+# make bench  how long a crawl takes to begin, and what it takes in memory; how close it runs to an
+#             account's limit of calls in flight (some 6 minutes)
 # make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lint bench clean
+.PHONY: demo test coverage chaos lint bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make …")'
@@ -25,14 +27,20 @@ demo: $(READY)
 	@echo "The first lines of output/demo/products.jsonl, cut short (outcomes.jsonl tells of each query):"
 	@$(BIN)/python -c 'for n, line in zip(range(3), open("output/demo/products.jsonl", encoding="utf-8")): print(" ", line[:300], "…")'
 
+# The tests wait for processes half of the time: three at once on two cores.
+WORKERS ?= 3
+
 test: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+coverage: $(READY)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest -n $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(READY)
-	$(BIN)/python -m pytest -n auto
+chaos: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m chaos
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -41,6 +49,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/limit.py
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache

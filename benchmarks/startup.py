@@ -23,6 +23,7 @@ SCRAPY = [sys.executable, "-m", "scrapy"]
 
 def crawl(url: str, folder: Path, seeds: Path) -> tuple[float, float]:
     """Crawl one page of *seeds*; return seconds to its answer, and the process's peak MB."""
+    folder = Path(tempfile.mkdtemp(dir=folder))  # a job run again would replay it
     started = datetime.now(UTC)
     process = subprocess.Popen(
         [*SCRAPY, "crawl", "image_search", "--nolog", "-s", "CLOSESPIDER_PAGECOUNT=1"]

@@ -16,8 +16,18 @@ from settings.base import *  # noqa: F403
 # Where the files of each job go: <this folder>/<job>/
 # TMAPI_OUTPUT_DIR = "output"
 
-# The most calls in flight; your account has a limit.
-# TMAPI_MAX_CONCURRENCY = 4
+# Calls that a job may make in all its runs; 0 = no cap.
+# TMAPI_BUDGET = 0
+
+# The most calls in flight; fewer if your account's limit is lower.
+# TMAPI_MAX_CONCURRENCY = 16
+
+# Tries after the first, and seconds before the first of them (it doubles).
+# TMAPI_RETRY_TIMES = 3
+# TMAPI_RETRY_DELAY = 2
+
+# For how many days other jobs use a conversion that was paid for.
+# TMAPI_CONVERSION_DAYS = 7
 
 # Money a call: the first line and the summary then show money too.
 # TMAPI_CALL_PRICE = 0.01

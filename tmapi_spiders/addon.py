@@ -30,13 +30,16 @@ _NEEDED: dict[str, Any] = {
     "DOWNLOAD_SLOTS": {},
     "DOWNLOAD_TIMEOUT": 60,  # what the vendor asks for
     "DOWNLOAD_VERIFY_CERTIFICATES": True,
-    "HTTPCACHE_ENABLED": False,
+    "HTTPCACHE_ENABLED": True,  # as the job's archive
+    "HTTPCACHE_IGNORE_MISSING": False,
+    "HTTPCACHE_POLICY": "tmapi_spiders.http_cache.ArchivePolicy",
+    "HTTPCACHE_STORAGE": "tmapi_spiders.http_cache.ArchiveStorage",
     "HTTPERROR_ALLOW_ALL": True,  # the spider judges every answer itself
-    "JOBDIR": None,  # its requests would meet a run that knows nothing of them
+    "JOBDIR": None,  # the job's archive is what a crawl goes on from
     "METAREFRESH_ENABLED": False,
     "REDIRECT_ENABLED": False,
     "REFERER_ENABLED": False,
-    "RETRY_ENABLED": False,  # a repeated call is paid for
+    "RETRY_ENABLED": False,  # the one authority over second tries is retries.py
     "ROBOTSTXT_OBEY": False,  # an API that the user has an account for
     "URLLENGTH_LIMIT": 0,  # a long image URL would vanish without a word
 }
@@ -59,6 +62,11 @@ _EXTENSIONS = {"tmapi_spiders.extension.RunExtension": -100}
 
 #: Next to the engine.
 _SPIDER_MIDDLEWARES = {"tmapi_spiders.spider_middleware.LedgerSpiderMiddleware": 10}
+
+#: Where Scrapy's RetryMiddleware stands; outside of the HTTP cache, which stores first.
+_DOWNLOADER_MIDDLEWARES = {"tmapi_spiders.downloader_middleware.AnswerMiddleware": 550}
+
+_WAITING_AT_THE_GATE = 8
 
 _HANDLER = "tmapi_spiders.download_handler.SigningDownloadHandler"
 
@@ -87,14 +95,16 @@ class TmapiAddon:
         run = spider.run
         for name, value in _NEEDED.items():
             settings.set(name, value, "spider")
-        # With all three alike no request waits in the downloader: each has a place at the gate.
+        # The gate lets as many out as may go; some more wait there, so that each place is taken as
+        # soon as it is free.
         for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"):
-            settings.set(name, run.config.max_concurrency, "spider")
+            settings.set(name, run.config.max_concurrency + _WAITING_AT_THE_GATE, "spider")
         for name, value in _PREFERRED.items():
             settings.set(name, value, "addon")
         _merge(settings, "ITEM_PIPELINES", _PIPELINES)
         _merge(settings, "EXTENSIONS", _EXTENSIONS)
         _merge(settings, "SPIDER_MIDDLEWARES", _SPIDER_MIDDLEWARES)
+        _merge(settings, "DOWNLOADER_MIDDLEWARES", _DOWNLOADER_MIDDLEWARES)
         _merge(settings, "DOWNLOAD_HANDLERS", {"http": _HANDLER, "https": _HANDLER})
         _merge(settings, "FEED_STORAGES", FEED_STORAGES)
         _merge(settings, "FEED_EXPORTERS", FEED_EXPORTERS)

@@ -1,24 +1,118 @@
-"""Answers: what the API sent back for one page of one query.
+"""The classifier: what an answer of the API means, and what is to be done about it.
 
-HTTP status and body ``code`` are independent of each other. An answer is a page only where the
-status is 200, the body is a JSON object, its ``code`` is 200 and ``data.items`` is a list; all
-else is no page, and never "nothing found". (Source: observed behaviour of the API.)
+HTTP status and the body's ``code`` are independent of each other, so that they are looked at
+together; where the table says so, the message decides. An answer is a page only where the status
+is 200, the body is a JSON object, its ``code`` is 200 and ``data.items`` is a list; all else is no
+page, and never "nothing found". Nothing else in this package looks at a status or a ``code``.
+(Source of the table: observed behaviour of the API.)
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from enum import Enum
+from typing import Any, ClassVar
 
 import attrs
 import orjson
 
 from tmapi_spiders.processors import to_int
 
-__all__ = ["NoPage", "Page", "read_answer"]
+__all__ = ["TABLE", "Answer", "Converted", "Kind", "NoPage", "Page", "Row", "read_answer"]
 
 _OK = 200
 _LONGEST_MESSAGE = 300
+
+
+class Kind(Enum):
+    """What is to be done about an answer."""
+
+    PAGE = "page"
+    EMPTY = "empty"
+    """A true page without items: believed only once the image is known to have been read."""
+    CONVERTED = "converted"
+    TRANSIENT = "transient"
+    """Try again, a bounded number of times."""
+    OVER_LIMIT = "over the limit"
+    """Lower the concurrency and try again; no try is counted."""
+    WRONG_QUERY = "query is wrong"
+    """Fail this query, go on with the others."""
+    STOP = "stop the job"
+
+
+@attrs.frozen
+class Row:
+    """A row of the table of answers that are no page."""
+
+    meaning: str
+    kind: Kind
+    statuses: frozenset[int] = frozenset()
+    """HTTP statuses, whatever the body says."""
+    codes: frozenset[int] = frozenset()
+    """Of the body, whatever the status is."""
+    message: str = ""
+    """What the message says of a body without ``code``, whatever the status is."""
+    says: str = ""
+    """What the message must say besides."""
+    stop: str | None = None
+    """Why the job stops, as outcomes name it."""
+    counts: bool = True
+    """Whether the call counts: against the budget, and in ``calls``."""
+
+
+#: The first row that fits is the one.
+TABLE = (
+    Row(
+        "out of balance or subscription",
+        Kind.STOP,
+        statuses=frozenset({439}),
+        codes=frozenset({439}),
+        message="Insufficient API balance",
+        stop="balance",
+        counts=False,
+    ),
+    Row(
+        "the token is missing or refused",
+        Kind.STOP,
+        statuses=frozenset({401}),
+        codes=frozenset({401, 403, 4011}),
+        message="No API key found in request",
+        stop="auth",
+        counts=False,
+    ),
+    Row(
+        "wrong base URL or path",
+        Kind.STOP,
+        statuses=frozenset({404}),
+        message="no Route matched with those values",
+        stop="base_url",
+    ),
+    Row(
+        "over the account's limit of calls in flight",
+        Kind.OVER_LIMIT,
+        statuses=frozenset({503}),
+        codes=frozenset({503}),
+        counts=False,
+    ),
+    Row(
+        "the API could not fetch the image in time",
+        Kind.TRANSIENT,
+        statuses=frozenset({422}),
+        codes=frozenset({422}),
+        says="timed out",
+    ),
+    Row("this query is wrong", Kind.WRONG_QUERY, statuses=frozenset({422}), codes=frozenset({422})),
+    Row(
+        "a passing failure",
+        Kind.TRANSIENT,
+        statuses=frozenset({417, 429, 499, 500, 502, 504}),
+        codes=frozenset({417, 429, 499, 500, 502, 504}),
+    ),
+)
+
+#: Of answers with status 200 that the gateway gave and not the API, and of any that nobody has
+#: described: a bounded number of tries survives both.
+_ELSE = Row("no page, and not the API's own answer", Kind.TRANSIENT)
 
 
 @attrs.frozen
@@ -30,43 +124,110 @@ class Page:
     has_next_page: bool
     total_count: int | None
 
+    counts: ClassVar[bool] = True
+
+    @property
+    def kind(self) -> Kind:
+        """PAGE, or EMPTY without elements."""
+        return Kind.PAGE if self.elements else Kind.EMPTY
+
+
+@attrs.frozen
+class Converted:
+    """The answer to a conversion that worked."""
+
+    image_url: str
+    """To be passed on unchanged; typically a path."""
+
+    kind: ClassVar[Kind] = Kind.CONVERTED
+    counts: ClassVar[bool] = True
+
 
 @attrs.frozen
 class NoPage:
-    """An answer that is no page of results."""
+    """An answer that is neither."""
 
     code: int | None
-    """The body's ``code`` where it has one, else the HTTP status."""
+    """The body's ``code`` where it tells more than the HTTP status, else that."""
     message: str
     """What the API said, or what is wrong with the answer."""
+    row: Row = attrs.field(default=_ELSE, repr=lambda row: row.kind.name)
+
+    @property
+    def kind(self) -> Kind:
+        """TRANSIENT, OVER_LIMIT, WRONG_QUERY or STOP."""
+        return self.row.kind
+
+    @property
+    def counts(self) -> bool:
+        """Whether the call counts: against the budget, and in ``calls``."""
+        return self.row.counts
 
 
-def read_answer(status: int, body: bytes) -> Page | NoPage:
-    """Read an answer.
+Answer = Page | Converted | NoPage
+
+
+def read_answer(status: int, body: bytes, *, conversion: bool = False) -> Answer:
+    """Read and classify an answer. Whatever it is, nothing is raised.
+
+    :param status: the HTTP status
+    :param conversion: whether a conversion was asked for, not a page
 
     >>> read_answer(200, b'{"code": 200, "data": {"items": [], "has_next_page": false}}')
     Page(elements=[], has_next_page=False, total_count=None)
     >>> read_answer(200, b'{"code": 439, "msg": "Insufficient API balance"}')
-    NoPage(code=439, message='Insufficient API balance')
+    NoPage(code=439, message='Insufficient API balance', row=STOP)
     >>> read_answer(502, b"<html>Bad Gateway</html>")
-    NoPage(code=502, message='HTTP 502, and the body is not JSON')
+    NoPage(code=502, message='HTTP 502, and the body is not JSON', row=TRANSIENT)
+    >>> read_answer(200, b'{"code": 200, "data": {"image_url": "/search/1.jpg"}}', conversion=True)
+    Converted(image_url='/search/1.jpg')
     """
+    decoded: Any = None
+    wrong = ""
     try:
         decoded = _decode(body)
     except (ValueError, RecursionError):
-        return NoPage(status, f"HTTP {status}, and the body is not JSON")
-    if not isinstance(decoded, dict):
-        return NoPage(status, f"HTTP {status}, and the body is no JSON object")
+        wrong = "not JSON"
+    if not wrong and not isinstance(decoded, dict):
+        wrong = "no JSON object"
+    if wrong:
+        return NoPage(status, f"HTTP {status}, and the body is {wrong}", _row(status, None, ""))
     code = decoded.get("code")
     if type(code) is not int:
         code = None
     if status != _OK or code != _OK:
-        return NoPage(status if code in {None, _OK} else code, _message(status, decoded))
+        message = _message(status, decoded)
+        told = status if code in {None, _OK} else code
+        return NoPage(told, message, _row(status, code, message))
     data = decoded.get("data")
-    elements = data.get("items") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(elements, list):
+    if not isinstance(data, dict):
+        data = {}
+    if conversion:
+        image_url = data.get("image_url")
+        if isinstance(image_url, str) and image_url.strip():
+            return Converted(image_url)
+        return NoPage(code, "code 200, but data.image_url is no text")
+    elements = data.get("items")
+    if not isinstance(elements, list):
         return NoPage(code, "code 200, but data.items is no list")
     return Page(elements, data.get("has_next_page") is True, to_int(data.get("total_count")))
+
+
+def _row(status: int, code: int | None, message: str) -> Row:
+    """Return the first row that fits.
+
+    >>> _row(200, 422, "Fetching the image timed out").kind.name
+    'TRANSIENT'
+    >>> _row(200, None, "No API key found in request").stop
+    'auth'
+    """
+    for row in TABLE:
+        told = bool(row.message) and code is None and row.message.lower() in message.lower()
+        if not told and status not in row.statuses and code not in row.codes:
+            continue
+        if row.says.lower() in message.lower():
+            return row
+    return _ELSE
 
 
 def _decode(body: bytes) -> Any:

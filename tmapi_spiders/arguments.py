@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,7 @@ from tmapi_spiders.seeds import Seeds
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Arguments"]
+__all__ = ["Arguments", "is_job_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DECIMAL = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
@@ -114,6 +114,15 @@ def _count(least: int, most: int | None = None) -> BeforeValidator:
     return BeforeValidator(read)
 
 
+def is_job_name(given: object) -> TypeGuard[str]:
+    """Say whether this can be the name of a job.
+
+    >>> is_job_name("monday"), is_job_name("../monday")
+    (True, False)
+    """
+    return isinstance(given, str) and _NAME.fullmatch(given) is not None
+
+
 def _name(longest: int) -> BeforeValidator:
     def read(given: Any) -> str:
         if not _NAME.fullmatch(str(given)) or len(str(given)) > longest:
@@ -125,10 +134,8 @@ def _name(longest: int) -> BeforeValidator:
 
 def _convert(given: Any) -> str:
     accepted = ("auto", "always", "never")
-    if given == "always":
-        raise ValueError("this version does not convert images yet; accepted: auto, never.")
     if given not in accepted:
-        raise ValueError(f"accepted: auto, never.{did_you_mean(str(given), accepted)}")
+        raise ValueError(f"accepted: auto, always, never.{did_you_mean(str(given), accepted)}")
     return str(given)
 
 
@@ -173,8 +180,9 @@ class Arguments(BaseModel):
     max_items: Annotated[int, _count(0)] = Field(
         default=0, description="Items a query at most, before dedupe; 0 = all."
     )
-    convert: Annotated[Literal["auto", "never"], BeforeValidator(_convert)] = Field(
-        default="auto", description="Whether images on foreign hosts are converted first."
+    convert: Annotated[Literal["auto", "always", "never"], BeforeValidator(_convert)] = Field(
+        default="auto",
+        description="Which images are converted first: those on foreign hosts, all, none.",
     )
     job: Annotated[str, _name(64)] | None = Field(
         default=None, description="The job's name, and its folder's (a new one with the time)."

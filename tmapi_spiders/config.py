@@ -55,10 +55,18 @@ class Config:
     """How the token travels: ``query`` is ``apiToken=…``, ``header`` is ``apikey: …``."""
     output_dir: Path = setting("output", readers.output_dir)
     """The folder of all jobs; a relative one lies beside scrapy.cfg, else in the current folder."""
-    max_concurrency: int = setting(4, readers.number(int, 1, 1000))
-    """The most calls in flight for the account."""
+    max_concurrency: int = setting(16, readers.number(int, 1, 1000))
+    """The most calls in flight for the account; fewer where the API refuses so many."""
+    budget: int = setting(0, readers.number(int, 0))
+    """Calls that this job may make in all its runs; 0 = no cap."""
     call_price: float = setting(0.0, readers.number(float, 0))
     """Money per call; 0 = the summary shows calls alone."""
+    retry_times: int = setting(3, readers.number(int, 0, 20))
+    """Tries after the first, of a call that failed for a passing reason."""
+    retry_delay: float = setting(2, readers.number(float, 0, 120))
+    """Seconds before the first of them; it doubles with each, to two minutes at most."""
+    conversion_days: float = setting(7, readers.number(float, 0, 3650))
+    """For how many days other jobs use a conversion that was paid for; 0 = not at all."""
     failed_ok: float = setting(0.0, readers.number(float, 0, 1))
     """The share of failed queries that still exits 0."""
     dedupe: str = setting("job", readers.one_of("job", "seed", "query"))
@@ -67,17 +75,19 @@ class Config:
     """Whether this crawl starts a local, made-up TMAPI for itself and asks that."""
     sandbox_options: SandboxOptions = setting({}, readers.sandbox_options)
     """Options of that sandbox; see :class:`tmapi_spiders.sandbox.SandboxOptions`."""
-    budget: int = setting(0, readers.later(0))
-    retry_times: int = setting(0, readers.later(0))
-    retry_delay: float = setting(0, readers.later(0))
     lease_seconds: float = setting(0, readers.later(0))
 
     @classmethod
     def from_settings(
-        cls, settings: BaseSettings, environ: Mapping[str, str] = os.environ
+        cls,
+        settings: BaseSettings,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        needs_token: bool = True,
     ) -> Config:
         """Read every setting.
 
+        :param needs_token: whether calls are to be made
         :raises UsageProblems: with all that is wrong
         """
         problems = list(_misspelt(settings, environ))
@@ -95,7 +105,7 @@ class Config:
                 problems.append(f"{name}{_shown(field.name, given)}: {exc}")
         if values.get("sandbox"):
             values["token"] = Token("made-up-token")  # a real one has no business there
-        elif "token" in values and not values["token"]:
+        elif needs_token and "token" in values and not values["token"]:
             problems.append(
                 "TMAPI_TOKEN: not set. Put your account's token in the environment "
                 "(export TMAPI_TOKEN=…), or try without one: SCRAPY_PROJECT=sandbox in this "
@@ -128,11 +138,14 @@ _PROMISES = {
         {"1", "true"},
         "the token is never sent to an unverified certificate",
     ),
-    "HTTPCACHE_ENABLED": (
+    "HTTPCACHE_ENABLED": ({"1", "true"}, "it is the job's archive, which keeps what was paid for"),
+    "HTTPCACHE_POLICY": (set(), "the job's archive stores true pages and conversions alone"),
+    "HTTPCACHE_STORAGE": (set(), "it is the job's archive, which keeps what was paid for"),
+    "JOBDIR": ({"none", ""}, "the job's own archive is what a crawl goes on from"),
+    "RETRY_ENABLED": (
         {"0", "false", "none", ""},
-        "a stored answer would pass for one that was paid for now",
+        "two authorities over second tries would pay for both (see TMAPI_RETRY_TIMES)",
     ),
-    "JOBDIR": ({"none", ""}, "its requests would meet a run that knows nothing of them"),
 }
 
 

@@ -29,6 +29,8 @@ from scrapy.responsetypes import responsetypes
 from scrapy.utils.asyncio import is_asyncio_available
 
 from tmapi_spiders import stats
+from tmapi_spiders.answers import Converted, Kind, NoPage, read_answer
+from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.gate import GateClosed
@@ -38,12 +40,11 @@ if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.crawler import Crawler
 
-__all__ = ["FETCHED_AT", "QUERY_ID", "SigningDownloadHandler"]
+    from tmapi_spiders.answers import Answer
+    from tmapi_spiders.calls import Call
+    from tmapi_spiders.gate import Permit
 
-#: Request.meta: the query that a call is for.
-QUERY_ID = "tmapi_query_id"
-#: Request.meta: when the answer was paid for.
-FETCHED_AT = "tmapi_fetched_at"
+__all__ = ["SigningDownloadHandler", "UntrustedCertificate"]
 
 _MOST_BYTES = 64 * 1024 * 1024
 
@@ -62,8 +63,16 @@ _SCRAPY_EXCEPTIONS = (
 _STALE_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 
 
+class UntrustedCertificate(DownloadFailedError):
+    """Whoever answers there can't prove to be the API; the token was not sent."""
+
+
+#: No connection came about, so that nothing was sent.
+_NOT_SENT = (CannotResolveHostError, DownloadConnectionRefusedError, UntrustedCertificate)
+
+
 class SigningDownloadHandler(BaseDownloadHandler):
-    """Sends the API's calls, with permit and token; refuses everything else.
+    """Sends the API's calls, with permit, place in the budget and token; refuses everything else.
 
     Bodies come out decompressed, with the token struck out of headers and body should the API
     have echoed it, so that nothing behind this point can store or show it.
@@ -90,22 +99,63 @@ class SigningDownloadHandler(BaseDownloadHandler):
         :raises DownloadTimeoutError: and Scrapy's other exceptions, if no answer came
         """
         self._check(request)
+        run, call = self._run, call_of(request)
         if not self.crawler.crawling:  # Ctrl-C while the engine was still starting
-            self._run.stop("interrupted")
-        run = self._run
+            run.stop("interrupted")
+        query_id, attempt = (call.query_id, call.attempt) if call else ("", 1)
         try:
-            async with run.gate.permit():
-                run.count(stats.CALL_SENT)
-                if (query_id := request.meta.get(QUERY_ID)) is not None:
-                    run.ledger.called(query_id)
-                try:
-                    return await self._send(request)
-                except Exception:
-                    run.count(stats.CALL_FAILED)
-                    raise
+            waited = call is not None and (attempt > 1 or call.refusals > 0)
+            permit = await run.gate.admit(query_id, attempt, first=waited)
         except GateClosed:
             run.count(stats.CALL_REFUSED)
             raise
+        run.count(stats.CALL_SENT)
+        if call is not None:
+            run.ledger.called(query_id, permit.sent_at, again=attempt > 1)
+            if attempt > 1:
+                run.count(stats.CALL_RETRIED)
+        try:
+            response = await self._send(request)
+        except BaseException as exc:
+            run.count(stats.CALL_FAILED)
+            if isinstance(exc, UntrustedCertificate):
+                run.stop("base_url", str(exc))
+            self._no_answer(permit, call, sent=not isinstance(exc, _NOT_SENT))
+            raise
+        answer = read_answer(
+            response.status, response.body, conversion=call is not None and call.is_conversion
+        )
+        self._answered(permit, call, answer)
+        return response
+
+    def _no_answer(self, permit: Permit, call: Call | None, *, sent: bool) -> None:
+        if not sent:
+            self._does_not_count(call)
+        self._run.gate.failed(permit, sent=sent)
+
+    def _answered(self, permit: Permit, call: Call | None, answer: Answer) -> None:
+        run = self._run
+        if call is not None:
+            call.answer, call.fetched_at = answer, utc_now()
+        if not isinstance(answer, NoPage):
+            run.count(stats.CALL_ANSWERED)
+        if isinstance(answer, Converted):
+            run.count(stats.CONVERSION_MADE)
+        if not answer.counts:
+            self._does_not_count(call)
+        if isinstance(answer, NoPage) and answer.row.stop is not None:
+            # Now, not when a middleware sees it: the next call must not leave with this permit.
+            run.stop(answer.row.stop, f"the API said: {self._token.strike_out(answer.message)}")
+        if answer.kind is Kind.OVER_LIMIT:
+            run.count(stats.CALL_OVER_LIMIT)
+            run.gate.refused(permit)
+        else:
+            run.gate.answered(permit, counts=answer.counts)
+
+    def _does_not_count(self, call: Call | None) -> None:
+        self._run.count(stats.CALL_NOT_COUNTED)
+        if call is not None:
+            self._run.ledger.not_counted(call.query_id, again=call.attempt > 1)
 
     async def close(self) -> None:
         """Close idle connections."""
@@ -119,6 +169,8 @@ class SigningDownloadHandler(BaseDownloadHandler):
                 f"{theirs.scheme}://{theirs.netloc} is not TMAPI_BASE_URL "
                 f"({ours.scheme}://{ours.netloc}): this spider asks nobody else"
             )
+        if call_of(request) is not None and request.meta.get("dont_cache"):
+            raise NotSupported("dont_cache would bypass the job's archive, and pay for pages twice")
         if ours.scheme == "http" and request.meta.get("proxy"):
             raise NotSupported("a call over plain http does not go through a proxy")
 
@@ -138,7 +190,6 @@ class SigningDownloadHandler(BaseDownloadHandler):
             # context there.
             raise error
         request.meta["download_latency"] = time.monotonic() - started
-        request.meta[FETCHED_AT] = utc_now()
         return self._unsigned_response(request, answer, body)
 
     async def _exchange(
@@ -215,7 +266,7 @@ async def _send_once(
     except aiohttp.ClientConnectorDNSError as exc:
         raise CannotResolveHostError(str(exc)) from None
     except aiohttp.ClientConnectorCertificateError as exc:
-        raise DownloadFailedError(f"its certificate can't be trusted: {exc}") from None
+        raise UntrustedCertificate(f"its certificate can't be trusted: {exc}") from None
     except aiohttp.ClientConnectorError as exc:
         raise DownloadConnectionRefusedError(str(exc)) from None
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:

@@ -6,11 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from scrapy import signals
+from scrapy.downloadermiddlewares.httpcache import HttpCacheMiddleware
 from scrapy.exceptions import CloseSpider
 from scrapy.extensions.feedexport import FeedExporter, ItemFilter
 
 from tmapi_spiders import stats, summary
-from tmapi_spiders.download_handler import QUERY_ID
+from tmapi_spiders.calls import call_of
+from tmapi_spiders.closing import Closing
+from tmapi_spiders.downloader_middleware import AnswerMiddleware
 from tmapi_spiders.feeds import JobFeedStorage
 from tmapi_spiders.pipelines import Rejected
 from tmapi_spiders.run import run_of
@@ -38,7 +41,7 @@ class RunExtension:
         self._crawler = crawler
         self._run = run_of(crawler)
         self._sandbox: Sandbox | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._closing: Closing | None = None
         self._ended = asyncio.Event()
         for handler, signal in (
             (self.spider_opened, signals.spider_opened),
@@ -60,41 +63,52 @@ class RunExtension:
     async def spider_opened(self) -> None:
         """Start the run, and its sandbox if it has one."""
         crawler, run = self._crawler, self._run
-        self._watch_closing()
+        self._closing = Closing(crawler)
+        run.retries.crawl = crawler.engine.crawl
         if run.config.sandbox:
             self._sandbox = Sandbox(run.config.sandbox_options)
             run.base_url = await self._sandbox.start()
-        run.start(crawler.stats, self._close_spider)
+        run.start(crawler.stats, self._closing.begin)
         summary.announce(run)
-        if crawler.get_extension(FeedExporter) is None:
-            run.stop("settings", "FeedExporter is off (EXTENSIONS), or refused FEEDS (see the log)")
+        if missing := self._missing():
+            run.stop("settings", missing)
         if run.stop_reason is not None:
             raise CloseSpider(run.stop_reason)
 
+    def _missing(self) -> str | None:
+        """Return which component that the promises rest on a project has switched off."""
+        crawler = self._crawler
+        if crawler.get_extension(FeedExporter) is None:
+            return "FeedExporter is off (EXTENSIONS), or refused FEEDS (see the log)"
+        for middleware in (HttpCacheMiddleware, AnswerMiddleware):
+            if crawler.get_downloader_middleware(middleware) is None:
+                return f"{middleware.__name__} is off (DOWNLOADER_MIDDLEWARES); leave it on"
+        return None
+
     def item_scraped(self, response: Response | None) -> None:
         """Note that a product was written."""
-        if response is not None and (query_id := response.meta.get(QUERY_ID)):
+        if (call := call_of(response)) is not None:
             self._run.count(stats.PRODUCT_NEW)
-            self._run.ledger.settle(query_id, new=True)
+            self._run.ledger.settle(call.query_id, new=True)
 
     def item_dropped(self, response: Response | None, exception: Exception) -> None:
         """Note that a product was a duplicate, was rejected, or is unwanted by the project."""
-        if response is not None and (query_id := response.meta.get(QUERY_ID)):
-            self._run.ledger.settle(query_id, rejected=isinstance(exception, Rejected))
+        if (call := call_of(response)) is not None:
+            self._run.ledger.settle(call.query_id, rejected=isinstance(exception, Rejected))
 
     def item_error(self, response: Response | None) -> None:
         """Note that a pipeline failed on a product, so that it is not written."""
-        if response is not None and (query_id := response.meta.get(QUERY_ID)):
+        if (call := call_of(response)) is not None:
             self._run.count(stats.PRODUCT_REJECTED)
-            self._run.ledger.settle(query_id, rejected=True)
+            self._run.ledger.settle(call.query_id, rejected=True)
 
     def spider_error(self, failure: Failure, response: Response | Failure | None) -> None:
         """Fail the query whose answer the spider could not take."""
         request: Request | None = getattr(response, "request", None)
-        if request is not None and (query_id := request.meta.get(QUERY_ID)):
+        if (call := call_of(request)) is not None:
             kind = type(failure.value).__name__
             message = self._run.config.token.strike_out(f"{kind}: {failure.value}")
-            self._run.ledger.fail(query_id, None, message)
+            self._run.ledger.fail(call.query_id, None, message)
 
     async def spider_closed(self) -> None:
         """Take down the sandbox."""
@@ -142,25 +156,3 @@ class RunExtension:
         """Say whether a feed that takes every item has fewer than were scraped."""
         takes_all = type(slot.filter) is ItemFilter and not slot.filter.item_classes
         return takes_all and slot.itemcount < self._run.counted(stats.PRODUCT_NEW)
-
-    def _watch_closing(self) -> None:
-        """Have the run told why and when Scrapy closes the spider.
-
-        Scrapy says so by a signal only when the feeds are about to close, which is too late both
-        for the gate and for the outcomes. All of Scrapy calls this method to close a spider.
-        """
-        engine, run = self._crawler.engine, self._run
-        close_spider_async = engine.close_spider_async
-
-        async def close_and_tell(*, reason: str = "cancelled") -> None:
-            run.closing(reason)
-            await close_spider_async(reason=reason)
-
-        engine.close_spider_async = close_and_tell  # type: ignore[method-assign]
-
-    def _close_spider(self, reason: str) -> None:
-        closes_already = self._run.finish_reason is not None
-        if self._crawler.engine.running and self._closing is None and not closes_already:
-            self._closing = asyncio.ensure_future(
-                self._crawler.engine.close_spider_async(reason=reason)
-            )

@@ -75,4 +75,4 @@ class JobFeedStorage:
 
     def store(self, file: IO[bytes]) -> None:
         """Put the file in its place."""
-        cast("JobFile", file).publish(complete=self._run.stop_reason is None)
+        cast("JobFile", file).publish(complete=self._run.replays_on)

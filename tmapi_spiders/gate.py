@@ -1,59 +1,191 @@
-"""The gate: what every paid call passes on its way out, and what stops them all."""
+"""The gate: what every call passes on its way out, and what stops them all.
+
+A call leaves once it has a permit and a place in the budget. Both come back when it is over; the
+place only if the answer does not count.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
 
+import attrs
 from scrapy.exceptions import IgnoreRequest
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from tmapi_spiders.clock import utc_now
+from tmapi_spiders.errors import StorageError
 
-__all__ = ["Gate", "GateClosed"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tmapi_spiders.permits import Permits
+
+__all__ = ["Gate", "GateClosed", "Journal", "Permit"]
 
 
 class GateClosed(IgnoreRequest):
     """The job is stopping: this call was not sent, and costs nothing."""
 
 
+class Journal(Protocol):
+    """Where calls are noted before they leave, and struck out if they don't count."""
+
+    @property
+    def calls(self) -> int:
+        """Calls noted, in all runs of the job."""
+
+    def journal(self, query_id: str, attempt: int, sent_at: str) -> int:
+        """Note a call; return its number."""
+
+    def strike(self, number: int) -> None:
+        """Strike out a call."""
+
+
+@attrs.frozen
+class Permit:
+    """Leave for one call, until it is given back."""
+
+    number: int
+    """Of the call in the journal."""
+    sent_at: str
+
+
 class Gate:
-    """Lets at most *permits* calls out at a time, and none once it is closed.
+    """Lets as many calls out as permits and budget allow, and none once it is closed.
 
     Scrapy's own slot concurrency is no limit to rely on: requests that a middleware sends, or that
     are queued when a spider closes, leave all the same.
+
+    :param permits: how many calls may be in flight
+    :param journal: counts the calls of all runs; the budget is exact since every call is in it
+        before it leaves
+    :param budget: calls that the job may make in all its runs; 0 = no cap
+    :param exhausted: told once the budget is spent, all of its calls are answered, and another
+        wants to leave
+    :param storage_failed: told that the journal can't be written
     """
 
-    def __init__(self, permits: int) -> None:
-        self._permits = asyncio.Semaphore(permits)
+    def __init__(
+        self,
+        permits: Permits,
+        journal: Journal,
+        budget: int = 0,
+        exhausted: Callable[[], None] = lambda: None,
+        storage_failed: Callable[[StorageError], None] = lambda _: None,
+    ) -> None:
+        self.permits = permits
+        self._journal = journal
+        self._budget = budget
+        self._exhausted = exhausted
+        self._storage_failed = storage_failed
         self._open = True
-        self.calls = 0
-        """Calls sent."""
+        self._waiting: deque[tuple[asyncio.Future[Permit], str, int]] = deque()
+        self._pause: asyncio.TimerHandle | None = None
+        self.sent = 0
+        """Calls that left, in this run."""
+        self.struck = 0
+        """Those of them that turned out not to count."""
         self.in_flight = 0
         self.most_in_flight = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls may still leave."""
+        return self._open
 
     def close(self) -> None:
         """Let no more calls out; those in flight are not touched."""
         self._open = False
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        while self._waiting:
+            future, *_ = self._waiting.popleft()
+            if not future.done():
+                future.set_exception(GateClosed("the job is stopping"))
 
-    @asynccontextmanager
-    async def permit(self) -> AsyncIterator[None]:
-        """Wait for a permit, and hold it for one call.
+    async def admit(self, query_id: str = "", attempt: int = 1, *, first: bool = False) -> Permit:
+        """Wait for leave to send one call, and note it in the journal.
 
+        :param first: whether it goes before all others that wait, since it has waited before
         :raises GateClosed: if the job is stopping, or stops during the wait
         """
-        self._check()
-        async with self._permits:
-            self._check()
-            self.calls += 1
-            self.in_flight += 1
-            self.most_in_flight = max(self.most_in_flight, self.in_flight)
-            try:
-                yield
-            finally:
-                self.in_flight -= 1
-
-    def _check(self) -> None:
         if not self._open:
             raise GateClosed("the job is stopping")
+        future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
+        (self._waiting.appendleft if first else self._waiting.append)((future, query_id, attempt))
+        self._let_out()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._give_back(future.result(), counts=False)  # it was let out and did not go
+                self._leave()
+            raise
+
+    def answered(self, permit: Permit, *, counts: bool) -> None:
+        """Take back the permit of a call that was answered, but for one over the limit.
+
+        :param counts: whether the call stays in the journal
+        """
+        self.permits.answered(self.in_flight)
+        self._give_back(permit, counts=counts)
+        self._leave()
+
+    def failed(self, permit: Permit, *, sent: bool) -> None:
+        """Take back the permit of a call that brought no answer.
+
+        :param sent: whether it may have reached the API
+        """
+        self._give_back(permit, counts=sent)
+        self._leave()
+
+    def refused(self, permit: Permit) -> None:
+        """Take back the permit of a call that was over the account's limit."""
+        self._give_back(permit, counts=False)
+        pause = self.permits.refused(self.in_flight - 1)
+        if pause and self._open:
+            if self._pause is not None:
+                self._pause.cancel()
+            self._pause = asyncio.get_running_loop().call_later(pause, self._go_on)
+        self._leave()
+
+    def _give_back(self, permit: Permit, *, counts: bool) -> None:
+        if counts:
+            return
+        self.struck += 1
+        try:
+            self._journal.strike(permit.number)
+        except StorageError as exc:
+            self._storage_failed(exc)
+
+    def _leave(self) -> None:
+        self.in_flight -= 1
+        self._let_out()
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._let_out()
+
+    def _let_out(self) -> None:
+        """Let out as many of those that wait as may go."""
+        while self._waiting and self._pause is None and self.in_flight < self.permits.allowed:
+            if self._budget and self._journal.calls >= self._budget:
+                if not self.in_flight:  # else one of them may turn out not to count
+                    self._exhausted()
+                return
+            future, query_id, attempt = self._waiting.popleft()
+            if future.done():
+                continue
+            try:
+                sent_at = utc_now()
+                number = self._journal.journal(query_id, attempt, sent_at)
+            except StorageError as exc:
+                future.set_exception(GateClosed("the job is stopping"))
+                self._storage_failed(exc)
+                return
+            self.sent += 1
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+            future.set_result(Permit(number, sent_at))

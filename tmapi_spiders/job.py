@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,9 +20,8 @@ from tmapi_spiders.jsonl import to_document
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from io import FileIO
-    from pathlib import Path
 
-__all__ = ["OUTCOMES", "PRODUCTS", "SIGHTINGS", "Job", "JobFile"]
+__all__ = ["OUTCOMES", "PRODUCTS", "SIGHTINGS", "Job", "JobFile", "read_job_json"]
 
 PRODUCTS = "products.jsonl"
 SIGHTINGS = "sightings.jsonl"
@@ -68,8 +68,8 @@ class JobFile:
     def publish(self, *, complete: bool) -> None:
         """Write what is left and put the file in its place.
 
-        :param complete: whether the run came to its end; the file of a run that did not replaces
-            the last complete one too, but keeps it beside itself (``….last``)
+        :param complete: whether it holds all that the job has paid for; a file that may not
+            replaces the last one too, but keeps it beside itself (``….last``)
         """
         if self._file is None or self._file.closed:
             return
@@ -86,6 +86,13 @@ class JobFile:
             self._part.replace(self.path)
         except OSError as exc:
             self._fail(exc)
+
+    def discard(self) -> None:
+        """Leave the last run's file as it is."""
+        self._failed = True
+        if self._file is not None:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
 
     @property
     def sha256(self) -> str:
@@ -134,8 +141,15 @@ class Job:
         self.files: dict[str, JobFile] = {}
         self.last_finished_at: str | None = None
         """When the job ended before, if it did."""
+        self.has_run = False
+        """Whether it has run before, whether or not it ended."""
+        self.last_budget = 0
+        """The budget of its last run."""
+        self.arguments_stored = False
+        """Whether job.json has the arguments of this run."""
         self._lock = FileLock(self.folder / _LOCK)
         self._started_at = utc_now()
+        self._before: dict[str, Any] = {}
 
     def open(self, *, new: bool) -> bool:
         """Make the folder and take its lock; return False if it has to be *new* and is not.
@@ -161,6 +175,10 @@ class Job:
         except OSError as exc:
             raise StorageError(f"{self.folder}: it can't be used ({exc.strerror or exc}).") from exc
         last = self._last()
+        self.has_run = bool(last)
+        self._before = last
+        budget = last.get("budget")
+        self.last_budget = budget if isinstance(budget, int) else 0
         self.last_finished_at = last.get("finished_at")
         source = last.get("source", self.source)
         if source != self.source:
@@ -171,12 +189,13 @@ class Job:
             )
         return True
 
-    def start(self) -> None:
+    def start(self, **facts: Any) -> None:
         """Say in job.json that this process runs the job.
 
         :raises StorageError: if it can't be written
         """
-        self._write_json(running=True, finished_at=None, exit_status=None, files={})
+        self._write_json(running=True, finished_at=None, exit_status=None, files={}, **facts)
+        self.arguments_stored = True
 
     def end(self, exit_status: int, **facts: Any) -> None:
         """Say in job.json how the run ended, and what its files hold.
@@ -191,6 +210,16 @@ class Job:
             running=False, finished_at=utc_now(), exit_status=exit_status, files=files, **facts
         )
 
+    def undo(self) -> None:
+        """Leave the job as it was before this run.
+
+        :raises StorageError: if job.json can't be written
+        """
+        for file in self.files.values():
+            file.discard()
+        if self.arguments_stored:
+            self._write(self._before)
+
     def release(self) -> None:
         """Let other processes have the job."""
         self._lock.release()
@@ -200,16 +229,7 @@ class Job:
         self.files[name] = JobFile(self.folder / name, on_error)
 
     def _last(self) -> dict[str, Any]:
-        path = self.folder / _JOB_JSON
-        try:
-            last = orjson.loads(path.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as exc:
-            raise StorageError(f"{path}: it can't be read ({exc}).") from exc
-        if not isinstance(last, dict):
-            raise StorageError(f"{path}: it is no JSON object.")
-        return last
+        return read_job_json(self.folder)
 
     def _write_json(self, **facts: Any) -> None:
         content = {
@@ -217,12 +237,16 @@ class Job:
             "version": __version__,
             "job": self.name,
             "arguments": self.arguments,
+            "directory": str(Path.cwd()),
             "source": self.source,
             "made_up": self.source == "sandbox",
             "process": {"pid": os.getpid(), "host": socket.gethostname()},
             "started_at": self._started_at,
             **facts,
         }
+        self._write(content)
+
+    def _write(self, content: dict[str, Any]) -> None:
         path = self.folder / _JOB_JSON
         part = path.with_name(path.name + ".part")
         try:
@@ -233,3 +257,20 @@ class Job:
             part.replace(path)
         except OSError as exc:
             raise StorageError(f"{path}: it can't be written ({exc.strerror}).") from exc
+
+
+def read_job_json(folder: Path) -> dict[str, Any]:
+    """Return what job.json says of the job in *folder*; {} if there is none.
+
+    :raises StorageError: if it can't be read
+    """
+    path = folder / _JOB_JSON
+    try:
+        content = orjson.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as exc:
+        raise StorageError(f"{path}: it can't be read ({exc}).") from exc
+    if not isinstance(content, dict):
+        raise StorageError(f"{path}: it is no JSON object.")
+    return content

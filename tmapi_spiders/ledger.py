@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from tmapi_spiders.archive import History
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.items import Outcome
 from tmapi_spiders.paging import Ending
@@ -32,11 +33,20 @@ class Progress:
     new_items: int = 0
     rejected_items: int = 0
     calls: int = 0
+    """Those that count, in all runs of the job."""
     retries: int = 0
+    """Those of them that were second or later tries."""
     total_count: int | None = None
     code: int | None = None
     message: str | None = None
     started_at: str | None = None
+    """When the first call was sent, in whichever run."""
+    finished_at: str | None = None
+    """When the last page was paid for, or the last error came."""
+    img_url: str | None = None
+    """What was sent for the image; None before that is known."""
+    generation: int = 0
+    """How many conversions of the image came before."""
     seen: set[int] = attrs.field(factory=set)
     """Item ids that this query has brought."""
     unsettled: int = 0
@@ -44,6 +54,11 @@ class Progress:
     named_reject: bool = False
     """Whether the log has named an element of it that is no item."""
     ending: Ending | None = None
+
+    def identity(self) -> dict[str, object]:
+        """Return the columns by which every output file names this query, image as sent."""
+        sent = {"seed_img_url": self.img_url} if self.img_url is not None else {}
+        return {**self.query.identity(), **sent}
 
 
 class Ledger:
@@ -53,9 +68,21 @@ class Ledger:
     out of the pipelines, so that ``new_items`` is right whatever other pipelines do.
     """
 
-    def __init__(self, job: str, write: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self,
+        job: str,
+        write: Callable[[Outcome], None],
+        history: Callable[[str], History] = lambda _: History(),
+    ) -> None:
+        """Begin with nothing.
+
+        :param job: its name
+        :param write: writes an outcome
+        :param history: what a query, by its id, has cost in earlier runs
+        """
         self._job = job
         self._write = write
+        self._history = history
         self._open: dict[str, Progress] = {}
         self.by_status: Counter[str] = Counter()
         """Queries ended, by status."""
@@ -66,18 +93,41 @@ class Ledger:
 
     def open(self, query: Query) -> Progress:
         """Begin to follow *query*."""
-        return self._open.setdefault(query.query_id, Progress(query))
+        progress = self._open[query.query_id] = self._begin(query)
+        return progress
 
     def __getitem__(self, query_id: str) -> Progress:
         """Return how far an open query is."""
         return self._open[query_id]
 
-    def called(self, query_id: str) -> None:
-        """Note that a call for this query leaves now."""
+    def get(self, query_id: str) -> Progress | None:
+        """Return how far a query is; None if its outcome is written."""
+        return self._open.get(query_id)
+
+    def called(self, query_id: str, sent_at: str, *, again: bool) -> None:
+        """Note that a call for this query leaves.
+
+        :param again: whether it is a second or later try
+        """
         progress = self._open[query_id]
         progress.calls += 1
+        progress.retries += again
         if progress.started_at is None:
-            progress.started_at = utc_now()
+            progress.started_at = sent_at
+
+    def not_counted(self, query_id: str, *, again: bool) -> None:
+        """Take back :meth:`called`: that call does not count."""
+        if (progress := self._open.get(query_id)) is not None:
+            progress.calls -= 1
+            progress.retries -= again
+            if not progress.calls:
+                progress.started_at = None
+
+    def note(self, query_id: str, code: int | None, message: str) -> None:
+        """Note an error that may not be the end of this query."""
+        if (progress := self._open.get(query_id)) is not None:
+            progress.code, progress.message = code, message
+            progress.finished_at = utc_now()
 
     def expect(self, query_id: str) -> None:
         """Note that a product goes into the pipelines."""
@@ -105,11 +155,23 @@ class Ledger:
         progress = self._open.get(query_id)
         if progress is None or progress.ending is not None:
             return
-        progress.code, progress.message = code, message
+        self.note(query_id, code, message)
         error = f"{code}: {message}" if code is not None else message
         if error in self.errors or len(self.errors) < _KEPT_ERRORS:
             self.errors[error] += 1
         self.end(query_id, Ending("partial" if progress.pages else "failed", "error"))
+
+    def cut_short(self, query_id: str, reason: str) -> None:
+        """Note that this query goes no further, since the job is stopping."""
+        progress = self._open.get(query_id)
+        if progress is not None and progress.ending is None:
+            self.end(query_id, _cut_short(progress, reason))
+
+    def leave_out(self, query: Query, reason: str | None) -> None:
+        """Write the outcome of a query that is not begun, since the job is stopping."""
+        progress = self._begin(query)
+        progress.ending = _cut_short(progress, reason)
+        self._close(progress)
 
     def finish(self, reason: str | None, not_begun: Iterable[Query]) -> None:
         """Write the outcomes that are still owed.
@@ -123,9 +185,17 @@ class Ledger:
                 progress.ending = _cut_short(progress, reason)
             self._close(progress)
         for query in not_begun:
-            progress = Progress(query)
-            progress.ending = _cut_short(progress, reason)
-            self._close(progress)
+            self.leave_out(query, reason)
+
+    def _begin(self, query: Query) -> Progress:
+        history = self._history(query.query_id)
+        return Progress(
+            query,
+            calls=history.calls,
+            retries=history.retries,
+            started_at=history.first_sent_at,
+            finished_at=history.last_sent_at,
+        )
 
     def _close_if_done(self, progress: Progress) -> None:
         if progress.ending is not None and not progress.unsettled:
@@ -135,11 +205,13 @@ class Ledger:
         assert progress.ending is not None
         self._open.pop(progress.query.query_id, None)
         status, reason = progress.ending.status, progress.ending.reason
+        if status in {"complete", "empty"}:
+            progress.code = progress.message = None  # of a try that was not the last
         self.by_status[status] += 1
         self.failures += status == "failed" or (status == "partial" and reason == "error")
         outcome = Outcome(
             job=self._job,
-            **progress.query.identity(),  # type: ignore[arg-type]
+            **progress.identity(),  # type: ignore[arg-type]
             status=status,
             reason=reason,
             code=progress.code,
@@ -152,7 +224,7 @@ class Ledger:
             retries=progress.retries,
             total_count=progress.total_count,
             started_at=progress.started_at,
-            finished_at=utc_now() if progress.calls else None,
+            finished_at=progress.finished_at,
         )
         self._write(outcome)
 

@@ -79,11 +79,14 @@ class Query:
             self.seed.seed_id, self.language, self.sort, self.price.key, "+".join(self.filters)
         )
 
-    def parameters(self) -> dict[str, str]:
-        """Return the API's parameters for this query, without page, page size and token."""
+    def parameters(self, img_url: str | None = None) -> dict[str, str]:
+        """Return the API's parameters for this query, without page, page size and token.
+
+        :param img_url: what to send instead of the seed's: what a conversion gave
+        """
         parameters = {
             "language": self.language,
-            "img_url": self.seed.img_url,
+            "img_url": img_url or self.seed.img_url,
             "sort": self.sort,
         }
         if self.price.start is not None:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
-import time
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import stats
-from tmapi_spiders.arguments import Arguments
-from tmapi_spiders.config import COMMAND_LINE, PREFIX, Config
-from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.conversions import CONVERSIONS, Conversions
+from tmapi_spiders.errors import StorageError
 from tmapi_spiders.gate import Gate
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job
+from tmapi_spiders.images import Images
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.ledger import Ledger
+from tmapi_spiders.permits import Permits
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.retries import Retries
+from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from scrapy.crawler import Crawler
-    from scrapy.settings import BaseSettings
     from scrapy.statscollectors import StatsCollector
 
+    from tmapi_spiders.archive import Archive
+    from tmapi_spiders.arguments import Arguments
+    from tmapi_spiders.config import Config
     from tmapi_spiders.items import Outcome, Sighting
+    from tmapi_spiders.job import Job
     from tmapi_spiders.queries import Queries, Query
 
 __all__ = ["EXIT_CRASHED", "EXIT_FAILED", "EXIT_OK", "EXIT_STOPPED", "EXIT_USAGE", "Run", "run_of"]
@@ -34,6 +38,9 @@ logger = logging.getLogger(__name__)
 #: Scrapy's ``finish_reason`` of a crawl that ``CLOSESPIDER_TIMEOUT`` ended.
 _DEADLINE = "closespider_timeout"
 
+#: Scrapy closes a spider by itself when there is nothing left to do.
+_IDLE = {"finished", "start_error"}
+
 EXIT_OK = 0
 EXIT_CRASHED = 1
 EXIT_USAGE = 2
@@ -42,10 +49,17 @@ EXIT_STOPPED = 4
 
 
 class Run:
-    """One process's work on one job. :meth:`prepare` is the way to make one."""
+    """One process's work on one job; :func:`~tmapi_spiders.prepare.prepare_run` makes one."""
 
     def __init__(
-        self, config: Config, arguments: Arguments, queries: Queries, job: Job, command: str
+        self,
+        config: Config,
+        arguments: Arguments,
+        queries: Queries,
+        job: Job,
+        *,
+        archive: Archive,
+        command: Callable[[int | None], str],
     ) -> None:
         self.config = config
         self.arguments = arguments
@@ -53,18 +67,33 @@ class Run:
         self.not_begun: Iterator[Query] = iter(queries)
         """The queries that nobody has taken up yet."""
         self.job = job
+        self.archive = archive
+        archive.on_error = self.storage_failed
         self.command = command
-        """The command that runs this job again."""
-        self.gate = Gate(config.max_concurrency)
-        self.ledger = Ledger(job.name, self._write_outcome)
+        """Returns the command that goes on with this job, given another budget or None."""
+        self.conversions = Conversions(
+            config.output_dir / CONVERSIONS, config.source, config.conversion_days
+        )
+        self.images = Images(arguments.convert, len(queries) // len(queries.seeds), archive)
+        self.gate = Gate(
+            Permits(config.max_concurrency, config.retry_delay),
+            archive,
+            config.budget,
+            self._budget_spent,
+            self.storage_failed,
+        )
+        self.retries = Retries(config.retry_times, config.retry_delay)
+        self.ledger = Ledger(job.name, self._write_outcome, archive.history)
         self.base_url = config.base_url.geturl()
         """Where calls go; a sandbox of this run's own says where when it starts."""
         self.stop_reason: str | None = None
-        """Why the run stops early: interrupted, deadline, storage, settings, error; else None."""
+        """Why the run stops early, one of :data:`~tmapi_spiders.stops.STOPS`; else None."""
         self.stop_detail: str | None = None
         self.finish_reason: str | None = None
         """Scrapy's, once it closes the spider."""
         self.crashed = False
+        self.undone = False
+        """Whether the job was left as the last run had left it."""
         self.ended = False
         self.stats: StatsCollector | None = None
         """Scrapy's; None until the run starts."""
@@ -72,43 +101,11 @@ class Run:
         self.reported = False
         """Whether the summary was shown."""
 
-    @classmethod
-    def prepare(
-        cls,
-        settings: BaseSettings,
-        given: Mapping[str, Any],
-        arguments_model: type[Arguments] = Arguments,
-        spider: str = "image_search",
-    ) -> Run:
-        """Check settings and arguments, and take hold of the job; nothing is sent.
-
-        :param given: the spider's arguments as ``-a`` gives them
-        :param spider: the spider's name
-        :raises UsageProblems: with all that is wrong
-        :raises StorageError: if the job's folder can't be used
-        """
-        # scrapyd gives each crawl a "_job" of its own.
-        given = {name: value for name, value in given.items() if not name.startswith("_")}
-        problems: list[str] = []
-        try:
-            config = Config.from_settings(settings)
-        except UsageProblems as exc:
-            problems += exc.problems
-        try:
-            arguments, queries = arguments_model.parse(given)
-        except UsageProblems as exc:
-            problems += exc.problems
-        if problems:
-            raise UsageProblems(*problems)
-        while True:
-            job = Job(arguments.job_name(), config.output_dir, config.source, given)
-            if job.open(new=arguments.job is None):
-                break
-            time.sleep(0.1)  # new names are by the second
-        command = _command(spider, settings, given, job.name)
-        return cls(config, arguments, queries, job, command)
-
-    def start(self, stats_collector: StatsCollector, close_spider: Callable[[str], None]) -> None:
+    def start(
+        self,
+        stats_collector: StatsCollector,
+        close_spider: Callable[[str], None],
+    ) -> None:
         """Begin the job's files.
 
         :param close_spider: closes the spider, given the run's reason to stop
@@ -117,13 +114,13 @@ class Run:
         self._close_spider = close_spider
         self._begin_files()
         try:
-            self.job.start()
+            self.job.start(budget=self.config.budget)
         except StorageError as exc:
-            self._storage_failed(exc)
+            self.storage_failed(exc)
 
     def _begin_files(self) -> None:
         for name in (PRODUCTS, SIGHTINGS, OUTCOMES):
-            self.job.create(name, self._storage_failed)
+            self.job.create(name, self.storage_failed)
 
     def count(self, stat: str, by: int = 1) -> None:
         """Add to one of the stats of :mod:`tmapi_spiders.stats`."""
@@ -139,23 +136,35 @@ class Run:
         self.job.files[SIGHTINGS].write(to_line(sighting))
 
     def stop(self, reason: str, detail: str | None = None) -> None:
-        """Let no more calls out, and close the spider; calls in flight are finished."""
+        """Let no more calls out, and close the spider once what is in flight, and what the archive
+        holds, is written.
+        """
         if self.stop_reason is None:
             self.stop_reason, self.stop_detail = reason, detail
-        self.gate.close()
+        self._send_no_more()
         if self._close_spider is not None:
             self._close_spider(self.stop_reason)
 
     def closing(self, finish_reason: str) -> None:
         """Note that Scrapy closes the spider, and why; from now on no call goes out."""
-        self.gate.close()
         if self.finish_reason is not None:
             return  # a Ctrl-C while it closes already
         self.finish_reason = finish_reason
         if finish_reason == "start_error":
             self.crashed = True
-        elif finish_reason != "finished" and self.stop_reason is None:
+        elif finish_reason not in _IDLE and self.stop_reason is None:
             self.stop_reason = "deadline" if finish_reason == _DEADLINE else "interrupted"
+            self.stop_detail = finish_reason if finish_reason != "shutdown" else None
+        self._send_no_more()
+
+    def _send_no_more(self) -> None:
+        self.gate.close()
+        self.retries.close()
+
+    @property
+    def replays_on(self) -> bool:
+        """Whether what the archive holds is still to be written, although the run stops."""
+        return self.stop_reason is None or STOPS[self.stop_reason].replays
 
     def settle_outcomes(self) -> None:
         """Write the outcomes that are still owed, when no more pages will come."""
@@ -164,9 +173,19 @@ class Run:
     def abandon(self) -> None:
         """End a run that was not left to end by itself: Ctrl-C came twice or very early, a crash.
 
-        One that never began leaves the files of the job's last run alone.
+        One that has paid for nothing leaves all that the job's last run wrote as it is.
         """
-        if self.ended or (not self.job.files and self.job.last_finished_at is not None):
+        if self.ended:
+            return
+        if self.job.last_finished_at is not None and not self.gate.sent and not self.crashed:
+            self.stop_reason = self.stop_reason or "interrupted"
+            self.undone = True
+            try:
+                self.job.undo()
+            except StorageError as exc:
+                self.storage_failed(exc)
+            finally:
+                self._let_go()
             return
         if not self.job.files:
             self._begin_files()
@@ -174,34 +193,69 @@ class Run:
             self.stop_reason, self.stop_detail = "error", "a crash; the log has its traceback"
         self.closing("shutdown")
         self.settle_outcomes()
-        self.end()
+        self.end(whole=False)
 
-    def end(self) -> None:
-        """Put the files in their places, say in job.json how it ended, and let the job go."""
+    def end(self, *, whole: bool = True) -> None:
+        """Put the files in their places, say in job.json how it ended, and let the job go.
+
+        :param whole: whether the spider closed in good order, so that all that is paid for was
+            written
+        """
         self.ended = True
-        if self.stats is not None:
-            self.stats.set_value(stats.MOST_IN_FLIGHT, self.gate.most_in_flight)
         for file in self.job.files.values():
-            file.publish(complete=self.stop_reason is None)
+            file.publish(complete=whole and self.replays_on and not self.crashed)
         lost = self.counted(stats.PRODUCT_NEW) - self.job.files[PRODUCTS].lines
         if lost > 0 and self.stop_reason is None:
             self.stop("storage", f"{lost} products could not be written; the log says why")
+        self._tell_stats()
         try:
             self.job.end(self.exit_status, **self.facts())
         except StorageError as exc:
-            self._storage_failed(exc)
+            self.storage_failed(exc)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        try:
+            self.archive.close()
+            self.conversions.close()
+        except StorageError as exc:
+            self.storage_failed(exc)
         finally:
             self.job.release()
+
+    def _tell_stats(self) -> None:
+        if self.stats is None:
+            return
+        values: dict[str, float] = {
+            stats.MOST_IN_FLIGHT: self.gate.most_in_flight,
+            stats.PERMIT_HIGHEST: self.gate.permits.highest,
+            stats.PERMIT_NOW: self.gate.permits.allowed,
+            stats.CALL_ALL_RUNS: self.archive.calls,
+        }
+        if self.config.call_price:
+            values[stats.CALL_COST] = round(self.calls * self.config.call_price, 6)
+        if new := self.counted(stats.PRODUCT_NEW):
+            values[stats.CALL_PER_NEW_PRODUCT] = round(self.archive.calls / new, 4)
+        for name, value in values.items():
+            self.stats.set_value(name, value)
+
+    @property
+    def calls(self) -> int:
+        """Calls of this run that count."""
+        return self.gate.sent - self.gate.struck
 
     def facts(self) -> dict[str, Any]:
         """Return what the run came to, for job.json."""
         facts: dict[str, Any] = {
             "queries": {"all": len(self.queries), **dict(sorted(self.ledger.by_status.items()))},
-            "calls": self.gate.calls,
+            "budget": self.config.budget,
+            "calls": self.archive.calls,
+            "calls_of_last_run": self.calls,
             "stop_reason": self.stop_reason,
         }
         if self.config.call_price:
-            facts["cost"] = round(self.gate.calls * self.config.call_price, 6)
+            facts["cost"] = round(self.archive.calls * self.config.call_price, 6)
         return facts
 
     @property
@@ -217,30 +271,28 @@ class Run:
             return EXIT_FAILED
         return EXIT_OK
 
+    def storage_failed(self, exc: StorageError) -> None:
+        """Stop, since a file of the job can't be read or written."""
+        logger.error("%s", exc)
+        self.stop("storage", str(exc))
+
+    def _budget_spent(self) -> None:
+        made = plural(self.archive.calls, "call")
+        self.stop(
+            "budget", f"{made} made in all runs, and TMAPI_BUDGET allows {self.config.budget:,}"
+        )
+
+    def is_paid(self, query: Query) -> bool:
+        """Say whether an earlier run has paid for a query's first page."""
+        return self.archive.has_page(query.seed.seed_id, query.query_id)
+
     def _write_outcome(self, outcome: Outcome) -> None:
         self.job.files[OUTCOMES].write(to_line(outcome))
         self.count(stats.QUERY.format(status=outcome.status))
-
-    def _storage_failed(self, exc: StorageError) -> None:
-        logger.error("%s", exc)
-        self.stop("storage", str(exc))
+        self.images.ended(outcome.seed_id)
 
 
 def run_of(crawler: Crawler) -> Run:
     """Return the run that a crawl of this package's spider is."""
     run: Run = crawler.spider.run  # type: ignore[union-attr]
     return run
-
-
-def _command(spider: str, settings: BaseSettings, arguments: dict[str, Any], job: str) -> str:
-    """Return the command that runs a job again: with what was given on this one, but the token."""
-    arguments.pop("series", None)
-    words = ["scrapy", "crawl", spider]
-    for name, value in (arguments | {"job": job}).items():
-        words += ["-a", f"{name}={value}"]
-    for name in sorted(settings):
-        given = (settings.getpriority(name) or 0) >= COMMAND_LINE
-        if given and name.startswith(PREFIX) and name != f"{PREFIX}TOKEN":
-            words += ["-s", f"{name}={settings[name]}"]
-    project = os.environ.get("SCRAPY_PROJECT")
-    return (f"SCRAPY_PROJECT={shlex.quote(project)} " if project else "") + shlex.join(words)

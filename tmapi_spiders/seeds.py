@@ -93,6 +93,15 @@ class Seed:
         """
         return not _SEARCHABLE.match(self.img_url)
 
+    @property
+    def can_be_converted(self) -> bool:
+        """Whether there is an address to convert: a path of Alibaba's is what a conversion gives.
+
+        >>> Seed.parse("/search/imgextra5/1.jpg").can_be_converted
+        False
+        """
+        return not self.img_url.startswith(ALIBABA_PATH)
+
 
 def _normalise(text: str) -> str:
     if ",http://" in text or ",https://" in text:
@@ -139,6 +148,8 @@ class Seeds:
         self.duplicates = 0
         self.unconverted = 0
         """How many are on no host of Alibaba's, so that the search may not be able to read them."""
+        self.convertible = 0
+        """How many could be converted."""
         for where, text in lines:
             try:
                 seed = Seed.parse(text)
@@ -153,6 +164,7 @@ class Seeds:
             block += text.encode() + b"\n"
             self._count += 1
             self.unconverted += seed.needs_conversion
+            self.convertible += seed.can_be_converted
         if len(problems) > _SHOWN_PROBLEMS:
             more = len(problems) - _SHOWN_PROBLEMS
             problems = [*problems[:_SHOWN_PROBLEMS], f"seeds: {more} more lines like these."]

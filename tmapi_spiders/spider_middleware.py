@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.spidermiddlewares.base import BaseSpiderMiddleware
 
-from tmapi_spiders.download_handler import QUERY_ID
+from tmapi_spiders.calls import call_of
 from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,6 @@ class LedgerSpiderMiddleware(BaseSpiderMiddleware):
 
     def get_processed_item(self, item: Any, response: Response | None) -> Any:
         """Note the item and let it through."""
-        if response is not None and (query_id := response.meta.get(QUERY_ID)):
-            run_of(self.crawler).ledger.expect(query_id)
+        if (call := call_of(response)) is not None:
+            run_of(self.crawler).ledger.expect(call.query_id)
         return item

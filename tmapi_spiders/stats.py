@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 __all__ = [
+    "CALL_ALL_RUNS",
+    "CALL_ANSWERED",
+    "CALL_COST",
     "CALL_FAILED",
+    "CALL_NOT_COUNTED",
+    "CALL_OVER_LIMIT",
+    "CALL_PER_NEW_PRODUCT",
     "CALL_REFUSED",
+    "CALL_RETRIED",
     "CALL_SENT",
+    "CONVERSION_KEPT",
+    "CONVERSION_MADE",
+    "CONVERSION_REPLAYED",
     "MOST_IN_FLIGHT",
+    "PAGE_DOUBTED",
     "PAGE_READ",
     "PAGE_REFUSED",
+    "PAGE_REPLAYED",
+    "PERMIT_HIGHEST",
+    "PERMIT_NOW",
     "PRODUCT_DUPLICATE",
     "PRODUCT_NEW",
     "PRODUCT_REJECTED",
@@ -16,12 +30,39 @@ __all__ = [
 ]
 
 CALL_SENT = "tmapi/call/sent"
+"""Calls that left, in this run; conversions and second tries included."""
+CALL_ANSWERED = "tmapi/call/answered"
+"""With a page or a conversion."""
 CALL_FAILED = "tmapi/call/failed"
 """No answer came: connection, time-out."""
+CALL_OVER_LIMIT = "tmapi/call/over_limit"
+"""Answered that the account is over its limit."""
+CALL_NOT_COUNTED = "tmapi/call/not_counted"
+"""Answered 503, 439 or 401, or never sent: not in the budget."""
+CALL_RETRIED = "tmapi/call/retried"
+"""Second and later tries."""
 CALL_REFUSED = "tmapi/call/refused"
 """Not sent, since the job was stopping."""
+CALL_ALL_RUNS = "tmapi/call/all_runs"
+"""Calls that count, in all runs of the job."""
+CALL_PER_NEW_PRODUCT = "tmapi/call/per_new_product"
+"""Calls of all runs that count, by products written."""
+CALL_COST = "tmapi/call/cost"
+"""Money, of this run; where ``TMAPI_CALL_PRICE`` is set."""
 MOST_IN_FLIGHT = "tmapi/call/most_in_flight"
+PERMIT_HIGHEST = "tmapi/permit/highest"
+"""The most calls that were ever allowed in flight."""
+PERMIT_NOW = "tmapi/permit/now"
+"""Allowed at the end: what the account was found to bear, or more."""
+CONVERSION_MADE = "tmapi/conversion/made"
+CONVERSION_REPLAYED = "tmapi/conversion/replayed"
+CONVERSION_KEPT = "tmapi/conversion/kept"
+"""Replayed ones that another job has paid for."""
+PAGE_DOUBTED = "tmapi/page/doubted"
+"""A first page without items that was not believed before the image was converted (again)."""
 PAGE_READ = "tmapi/page/read"
+PAGE_REPLAYED = "tmapi/page/replayed"
+"""Out of the job's archive."""
 PAGE_REFUSED = "tmapi/page/refused"
 """An answer that is no page."""
 PRODUCT_NEW = "tmapi/product/new"

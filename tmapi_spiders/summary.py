@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
 from tmapi_spiders.config import DEFAULT_BASE_URL
+from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.phrases import calls, plural
+from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
     from tmapi_spiders.run import Run
@@ -48,60 +51,69 @@ def _say(lines: list[str]) -> None:
 def _announcement(run: Run) -> list[str]:
     """Return what will run: queries, least and most calls, budget, folder; then warnings."""
     arguments, queries = run.arguments, run.queries
-    least = len(queries)
-    most = least * arguments.max_pages
-    if most == least:
-        calls = _calls(run, most)
-    else:
-        calls = f"at least {_calls(run, least)}, "
-        calls += f"at most {_calls(run, most)}" if most else "no upper limit (max_pages=0)"
+    estimate = Estimate.of(run.config, arguments, queries, run.archive, run.conversions)
     duplicates = queries.seeds.duplicates
     repeated = f", {duplicates:,} repeated left out" if duplicates else ""
     lines = [
         (
-            f"{run.job.name}: {_plural(least, 'query', 'queries')} "
-            f"({queries.describe()}{repeated}), {calls}, no budget, into {run.job.folder}"
+            f"{run.job.name}: {plural(len(queries), 'query', 'queries')} "
+            f"({queries.describe()}{repeated}), {estimate.sentence()}, into {run.job.folder}"
         )
     ]
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
         if run.config.base_url.geturl() != DEFAULT_BASE_URL:
             lines.append("  note: TMAPI_BASE_URL is set, and not used: this is TMAPI_SANDBOX.")
-    if run.job.last_finished_at is not None:
+    if run.archive.pages or run.archive.calls:
         lines.append(
-            f"  note: this job ended before, at {run.job.last_finished_at}; its files are replaced."
+            f"  goes on with this job: {plural(run.archive.pages, 'page')} of it, of "
+            f"{calls(run.archive.calls, run.config.call_price)} so far, cost nothing again"
+        )
+    if run.job.last_budget and not run.config.budget:
+        lines.append(
+            f"  warning: the job's last run had TMAPI_BUDGET={run.job.last_budget}; this one has "
+            "none."
         )
     if arguments.page_size > _UNDOCUMENTED_PAGE_SIZE:
         lines.append(
             f"  warning: page_size={arguments.page_size}: above 20 is not documented; the API may "
             "answer with fewer items or an error."
         )
-    if queries.seeds.unconverted and arguments.convert == "auto":
+    if queries.seeds.unconverted and arguments.convert == "never":
         lines.append(
-            f"  warning: {_plural(queries.seeds.unconverted, 'seed')} on no Alibaba host; this "
-            "version does not convert images, and the search may find nothing for them. Such an "
-            "empty answer counts as failed, not as empty (convert=never believes it)."
+            f"  warning: {plural(queries.seeds.unconverted, 'seed')} on no Alibaba host, and "
+            "convert=never: the search may not be able to read the image, and say that it found "
+            "nothing."
         )
     return lines
 
 
 def _report(run: Run) -> list[str]:
     """Return what came of the run: queries by status, calls, products, files, what to do next."""
+    if run.undone:
+        return [
+            (
+                f"{run.job.name}: ended before it had called anything; what its last run wrote to "
+                f"{run.job.folder} is as it was."
+            ),
+            *_next_steps(run),
+        ]
     by_status = run.ledger.by_status
     ended = ", ".join(
         f"{by_status[status]:,} {status}" for status in _STATUSES if by_status[status]
     )
     lines = [
-        f"{run.job.name}: {_plural(len(run.queries), 'query', 'queries')}: {ended or 'none ended'}",
+        f"{run.job.name}: {plural(len(run.queries), 'query', 'queries')}: {ended or 'none ended'}",
+        f"  {_paid(run)}",
         (
-            f"  {_calls(run, run.gate.calls)}, {_plural(run.counted(stats.PAGE_READ), 'page')}, "
-            f"{_plural(run.counted(stats.PRODUCT_NEW), 'product')} "
-            f"({_plural(run.counted(stats.PRODUCT_DUPLICATE), 'duplicate')}, "
+            f"  {plural(run.counted(stats.PAGE_READ), 'page')}, "
+            f"{plural(run.counted(stats.PRODUCT_NEW), 'product')} "
+            f"({plural(run.counted(stats.PRODUCT_DUPLICATE), 'duplicate')}, "
             f"{run.counted(stats.PRODUCT_REJECTED):,} rejected)"
         ),
         f"  files in {run.job.folder}: "
         + ", ".join(
-            f"{name} {_plural(run.job.files[name].lines, 'line')}"
+            f"{name} {plural(run.job.files[name].lines, 'line')}"
             for name in (PRODUCTS, SIGHTINGS, OUTCOMES)
             if name in run.job.files
         ),
@@ -111,30 +123,61 @@ def _report(run: Run) -> list[str]:
     return lines + _next_steps(run)
 
 
+def _paid(run: Run) -> str:
+    """Return what was paid in this run, and what was replayed."""
+    price = run.config.call_price
+    replayed = run.counted(stats.PAGE_REPLAYED)
+    when = _days(*(run.archive.replayed or ()))
+    if not run.gate.sent and replayed:
+        return f"no call: replayed {plural(replayed, 'page')}, paid on {when}"
+    parts = [calls(run.calls, price), f"{run.counted(stats.CALL_ANSWERED):,} answered"]
+    for stat, words in (
+        (stats.CONVERSION_MADE, "of them conversions"),
+        (stats.CALL_RETRIED, "tried again"),
+        (stats.CALL_OVER_LIMIT, "refused over the account's limit (not counted)"),
+    ):
+        if count := run.counted(stat):
+            parts.append(f"{count:,} {words}")
+    if new := run.counted(stats.PRODUCT_NEW):
+        parts.append(f"{run.archive.calls / new:.3f} a new product")
+    if run.archive.calls != run.calls:
+        parts.append(f"{calls(run.archive.calls, price)} in all runs of this job")
+    if run.config.budget:
+        parts.append(f"budget {run.config.budget:,}")
+    if replayed:
+        parts.append(f"{plural(replayed, 'page')} replayed, paid on {when}")
+    return ", ".join(parts)
+
+
+def _days(*times: str) -> str:
+    """Return the day, or the days, of two times.
+
+    >>> _days("2026-11-23T18:00:00.000Z", "2026-11-24T03:00:00.000Z")
+    '2026-11-23 to 2026-11-24'
+    """
+    return " to ".join(dict.fromkeys(time[:10] for time in times))
+
+
 def _next_steps(run: Run) -> list[str]:
+    budget = None
     if run.stop_reason is not None:
-        detail = f" ({run.stop_detail})" if run.stop_detail else ""
-        why = f"STOPPED EARLY: {run.stop_reason}{detail}."
+        detail = f" ({run.stop_detail.rstrip('.')})" if run.stop_detail else ""
+        why = f"STOPPED EARLY: {run.stop_reason}{detail}. {STOPS[run.stop_reason].remedy}"
+        if run.stop_reason == "budget":
+            budget = 2 * max(run.config.budget, run.archive.calls)
     elif run.ledger.failures:
-        failed = _plural(run.ledger.failures, "query", "queries")
+        failed = plural(run.ledger.failures, "query", "queries")
         why = f"{failed} failed or ended partial; {run.job.folder / OUTCOMES} says why."
     else:
         return []
     errors = [
-        f"  {_plural(count, 'query', 'queries')}: {error}"
+        f"  {plural(count, 'query', 'queries')}: {error}"
         for error, count in run.ledger.errors.most_common(_SHOWN_ERRORS)
     ]
+    twice = ", with twice as many calls in all" if budget else ""
     return [
         *errors,
-        f"  {why} To run the job again (this version keeps no archive: it pays for every page):",
-        f"    {run.command}",
+        f"  {why.rstrip()}",
+        f"  To go on{twice} (what is paid for costs nothing again):",
+        f"    {run.command(budget)}",
     ]
-
-
-def _calls(run: Run, calls: int) -> str:
-    price = run.config.call_price
-    return _plural(calls, "call") + (f" (cost {calls * price:,.2f})" if price else "")
-
-
-def _plural(count: int, noun: str, plural: str = "") -> str:
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from scrapy.settings import Settings
 
 from tests.contract.test_sandbox_http import Client, serving
 from tmapi_spiders.commands import sandbox
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 DRIVER = """
 import argparse, sys
+from scrapy.settings import Settings
 from tmapi_spiders.commands import sandbox
 parser = argparse.ArgumentParser()
 sandbox.add_arguments(parser)
-sys.exit(sandbox.run(parser.parse_args()))
+sys.exit(sandbox.run(parser.parse_args(), Settings()))
 """
 
 
@@ -115,7 +117,7 @@ def test_a_bad_option_is_one_message_and_exit_2(
 ) -> None:
     parser = argparse.ArgumentParser()
     sandbox.add_arguments(parser)
-    assert sandbox.run(parser.parse_args(arguments.split())) == 2
+    assert sandbox.run(parser.parse_args(arguments.split()), Settings()) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"sandbox: {message}")

@@ -43,7 +43,8 @@ def check_stopped(done: Crawl, sandbox: SandboxThread, reason: str) -> None:
     }
     assert done.exit_status == 4
     assert f"STOPPED EARLY: {reason}" in done.log
-    assert f"    scrapy crawl image_search -a seeds={SLOW} -a sort=default,sales" in done.log
+    assert "To go on (what is paid for costs nothing again):" in done.log
+    assert "    scrapy crawl image_search -a job=j" in done.log
     assert done.job["running"] is False
     assert (done.job["exit_status"], done.job["stop_reason"]) == (4, reason)
     assert "Traceback" not in done.log
@@ -64,8 +65,14 @@ def test_deadline(crawl: Crawler, sandbox: SandboxThread) -> None:
 
 
 def test_scrapys_other_limits_stop_early_too(crawl: Crawler, sandbox: SandboxThread) -> None:
-    done = crawl("-s", "CLOSESPIDER_PAGECOUNT=5", seeds=SLOW, sort="default,sales", page_size=5)
+    done = crawl(
+        *("-s", "CLOSESPIDER_PAGECOUNT=5", "-s", "TMAPI_MAX_CONCURRENCY=6"),
+        seeds=SLOW,
+        sort="default,sales",
+        page_size=5,
+    )
     check_stopped(done, sandbox, "interrupted")
+    assert "STOPPED EARLY: interrupted (closespider_pagecount)." in done.log
 
 
 def test_a_second_signal_ends_at_once_and_still_settles(
@@ -82,7 +89,7 @@ def test_a_second_signal_ends_at_once_and_still_settles(
     done = crawl.finish(process)
     assert time.monotonic() - before < 10
     assert done.exit_status == 4
-    assert [(row["status"], row["calls"]) for row in done.outcomes] == [
+    assert sorted((row["status"], row["calls"]) for row in done.outcomes) == [
         ("complete", 1),
         ("failed", 1),
         ("not_started", 0),
@@ -167,20 +174,69 @@ def test_no_call_leaves_after_a_stop_however_many_wait(
     assert len(done.outcomes) == 40
 
 
-def test_an_interrupted_run_keeps_the_last_complete_files(
+def test_an_interrupted_replay_writes_every_line_again(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
-    first = crawl(seeds="/search/a/teapot.jpg")
-    before = (first.folder / "products.jsonl").read_bytes()
+    """Ctrl-C ends calls, not replays; what is new in the arguments is not begun."""
+    seeds = ",".join(f"/search/a/{number}.jpg" for number in range(40))
+    first = crawl(seeds=seeds)
+    before = {name: len(first.rows(name)) for name in ("products", "sightings", "outcomes")}
+    calls = sandbox.stats["calls"]
+    new = ",".join(f"/search/a/slow-2-{number}.jpg" for number in range(20))
+    process = crawl.start("-s", "LOG_LEVEL=INFO", seeds=f"{new},{seeds}", job="j")
+    wait_for(lambda: sandbox.stats["calls"] > calls, process)
+    process.send_signal(signal.SIGINT)
+    done = crawl.finish(process)
+    assert done.exit_status == 4
+    after = {name: len(done.rows(name)) for name in before}
+    assert after["products"] >= before["products"]
+    assert after["sightings"] >= before["sightings"]
+    assert after["outcomes"] == 60
+    assert sum(row["status"] == "complete" for row in done.outcomes) >= 40
+    assert not list(done.folder.glob("*.last"))
+
+
+def test_a_signal_before_the_first_replay_leaves_every_line(crawl: Crawler) -> None:
+    """The engine has not started yet, and Scrapy would drop all it had to do."""
+    seeds = ",".join(f"/search/a/{number}.jpg" for number in range(20))
+    first = crawl(seeds=seeds)
+    before = len(first.products), len(first.sightings)
     for _ in range(2):
-        process = crawl.start(seeds="/search/a/slow-1-a.jpg", page_size=5, job="j")
-        calls = sandbox.stats["calls"]
-        wait_for(lambda calls=calls: sandbox.stats["calls"] > calls, process)  # type: ignore[misc]
+        process = crawl.start(job="j")
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "goes on with this job" in line:
+                break
         process.send_signal(signal.SIGINT)
-        assert crawl.finish(process).outcome["status"] == "partial"
-        assert (first.folder / "products.jsonl.last").read_bytes() == before
-    crawl(seeds="/search/a/onepage.jpg")
+        done = crawl.finish(process)
+        assert done.exit_status == 4
+        assert (len(done.products), len(done.sightings)) == before
+        assert {row["status"] for row in done.outcomes} == {"complete"}
+        assert done.job["running"] is False
+
+
+def test_ending_a_replay_at_once_keeps_the_last_complete_files(crawl: Crawler) -> None:
+    seeds = ",".join(f"/search/a/{number}.jpg" for number in range(50))
+    first = crawl(seeds=seeds)
+    before = (first.folder / "products.jsonl").read_bytes()
+    process = crawl.start(seeds=seeds, job="j")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "goes on with this job" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    done = crawl.finish(process)
+    assert done.exit_status == 4
+    assert len(done.outcomes) == 50
+    assert (first.folder / "products.jsonl").read_bytes().count(b"\n") == before.count(b"\n")
+    assert not list(first.folder.glob("*.part"))
+    assert (done.job["running"], done.job["exit_status"]) in {(False, 0), (False, 4)}
+    again = crawl(job="j")
+    assert again.exit_status == 0
     assert not list(first.folder.glob("*.last"))
+    assert len(again.products) == before.count(b"\n")
 
 
 def test_a_killed_job_can_be_run_again(crawl: Crawler, sandbox: SandboxThread) -> None:

@@ -53,9 +53,9 @@ def test_all_problems_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
 @pytest.mark.parametrize(
     ("options", "arguments", "message"),
     [
-        ((), {}, "seeds: missing"),
+        ((), {}, "job=j: it has not run before in "),
         ((), {"seeds": "/etc"}, "it is a folder"),
-        (("-s", "TMAPI_BUDGET=100"), GOOD, "does not act on it yet"),
+        (("-s", "TMAPI_LEASE_SECONDS=100"), GOOD, "does not act on it yet"),
     ],
 )
 def test_one_problem(
@@ -142,7 +142,8 @@ def test_the_first_line_says_what_will_run(crawl: Crawler) -> None:
     )
     expected = (
         "j: 4 queries (1 seed × 2 sorts × 2 price ranges), at least 4 calls (cost 0.04), "
-        f"at most 12 calls (cost 0.12), no budget, into {os.fspath(done.folder)}"
+        "at most 12 calls (cost 0.12) without retries, no budget, into "
+        f"{os.fspath(done.folder)}"
     )
     assert expected in done.log
 

@@ -67,7 +67,11 @@ def test_base_urls(url: str) -> None:
         ("TMAPI_SANDBOX_OPTIONS", {"prodcts": 5}),
         ("TMAPI_SANDBOX_OPTIONS", {"products": "5"}),
         ("TMAPI_SANDBOX_OPTIONS", {"products": 0}),
-        ("TMAPI_RETRY_TIMES", 3),
+        ("TMAPI_RETRY_TIMES", 21),
+        ("TMAPI_RETRY_DELAY", -1),
+        ("TMAPI_BUDGET", 1.5),
+        ("TMAPI_CONVERSION_DAYS", "a week"),
+        ("TMAPI_LEASE_SECONDS", 3),
         ("TMAPI_DEDUPE", ["job"]),
     ],
 )

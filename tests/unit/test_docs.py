@@ -12,9 +12,11 @@ from pydantic_core import PydanticUndefined
 
 from tests.support import ROOT
 from tmapi_spiders import addon, run
+from tmapi_spiders.answers import TABLE, Row
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.items import Outcome, Product, Sighting
+from tmapi_spiders.stops import STOPS
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -79,3 +81,38 @@ def test_the_readmes_example_is_the_expected_output() -> None:
     first = (ROOT / "fixtures" / "expected.jsonl").read_text("utf-8").splitlines()[0]
     for name in ("query_id", "seed_id"):
         assert re.search(rf'"{name}":"(\w+)"', first)[1] in README  # type: ignore[index]
+
+
+COSTS = (ROOT / "docs" / "costs.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.meaning)
+def test_every_row_of_the_classifier_is_in_the_docs(row: Row) -> None:
+    (line,) = [
+        line
+        for line in COSTS.splitlines()
+        if f"| {row.meaning} |" in line and str(min(row.statuses)) in line
+    ]
+    for number in row.statuses | row.codes:
+        assert str(number) in line
+    for words in (row.message, row.says):
+        assert not words or f"`{words}`" in line
+    if row.stop:
+        assert f"stops: `{row.stop}`" in line
+    assert line.rstrip(" |").rpartition("| ")[2].startswith("yes" if row.counts else "no")
+
+
+def test_every_stop_is_in_the_docs() -> None:
+    for reason, stop in STOPS.items():
+        assert f"`{reason}`" in README
+        if reason not in {"settings", "error"}:
+            assert f"| `{reason}` | " in COSTS
+            assert stop.meaning.split()[0] in COSTS
+    assert {row.stop for row in TABLE if row.stop} <= STOPS.keys()
+
+
+def test_defaults_in_the_docs() -> None:
+    for field in attrs.fields(Config):
+        if field.name in {"retry_times", "retry_delay", "conversion_days"}:
+            default = field.metadata["default"]
+            assert f"`TMAPI_{field.name.upper()}` ({default}" in COSTS

@@ -9,7 +9,7 @@ from scrapy.settings import Settings
 
 from tests.support import TOKEN
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.run import Run
+from tmapi_spiders.prepare import prepare_run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def refused(folder: Path, settings: Any = None, **arguments: str) -> str:
     output = folder / "output"
     ours = {"TMAPI_TOKEN": TOKEN, "TMAPI_OUTPUT_DIR": str(output)}
     with pytest.raises(UsageProblems) as caught:
-        Run.prepare(Settings({**ours, **(settings or {})}), arguments)
+        prepare_run(Settings({**ours, **(settings or {})}), arguments)
     assert not output.exists()
     return str(caught.value)
 
@@ -43,7 +43,10 @@ def refused(folder: Path, settings: Any = None, **arguments: str) -> str:
         (GOOD | {"max_pages": "-1"}, "whole number from 0 up"),
         (GOOD | {"max_items": "1.5"}, "whole number from 0 up"),
         (GOOD | {"page_size": "0"}, "from 1 to 50"),
-        (GOOD | {"convert": "always"}, "does not convert images yet"),
+        (GOOD | {"convert": "allways"}, 'Did you mean "always"?'),
+        ({"job": "nix"}, "it has not run before"),
+        ({"job": "x" * 300}, "1 to 64 letters"),
+        ({"job": ".."}, "1 to 64 letters"),
         ({"seeds": "file:///etc/hosts"}, "no such file"),
         ({"seeds": "/etc"}, "it is a folder"),
         ({"seeds": "https://a b.example/x.jpg"}, "white space"),
@@ -56,7 +59,8 @@ def test_arguments(arguments: dict[str, str], message: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("TMAPI_BUDGET=100", "does not act on it yet"),
+        ("TMAPI_LEASE_SECONDS=100", "does not act on it yet"),
+        ("TMAPI_BUDGET=-1", "whole numbers from 0 up"),
         ("TMAPI_MAX_CONCURRENCY=0", "whole numbers from 1"),
         ("TMAPI_FAILED_OK=5", "from 0 to 1"),
         ("TMAPI_AUTH=cookie", "accepted: query, header"),

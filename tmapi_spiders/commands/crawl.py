@@ -17,7 +17,8 @@ from tmapi_spiders import summary
 from tmapi_spiders.addon import TmapiAddon
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE, Run
+from tmapi_spiders.prepare import prepare_run
+from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Command(crawl.Command):
         crawler = self._create_crawler(spider_class)
         try:
             _check_addon(crawler.settings)
-            run = Run.prepare(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
+            run = prepare_run(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
         except UsageProblems as exc:
             _complain(args[0], exc.problems)
             self.exitcode = EXIT_USAGE
@@ -71,7 +72,9 @@ class Command(crawl.Command):
             self.exitcode = EXIT_STOPPED
             return
         except KeyboardInterrupt:
-            _complain(args[0], ["interrupted while reading the seeds."])
+            _complain(
+                args[0], ["interrupted while reading the seeds. Give the same command again."]
+            )
             self.exitcode = EXIT_STOPPED
             return
         try:

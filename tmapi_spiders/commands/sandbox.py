@@ -12,6 +12,8 @@ from tmapi_spiders.sandbox import Sandbox, SandboxOptions
 if TYPE_CHECKING:
     import argparse
 
+    from scrapy.settings import BaseSettings
+
 DEFAULT_PORT: Final = 8688
 MAX_PORT: Final = 65535
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
@@ -70,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--token", default=defaults.token, help="the one token accepted (default: any)")
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, settings: BaseSettings) -> int:  # noqa: ARG001 - it has none
     """Serve until SIGINT or SIGTERM; returns the exit status."""
     try:
         sandbox_options = _read(options)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from tmapi_spiders.commands import sandbox
+from tmapi_spiders.commands import estimate, sandbox
 
 if TYPE_CHECKING:
     import argparse
 
 __all__ = ["Command"]
 
-#: Each is a module with ``add_arguments(parser)`` and ``run(options) -> exit status``; its
+#: Each is a module with ``add_arguments(parser)`` and ``run(options, settings) -> status``; its
 #: docstring's first line is its help.
-_SUBCOMMANDS = {"sandbox": sandbox}
+_SUBCOMMANDS = {"estimate": estimate, "sandbox": sandbox}
 
 
 class Command(ScrapyCommand):
@@ -54,4 +54,4 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:  # noqa: ARG002 - Scrapy's
         """Run the subcommand and take over its exit status."""
-        self.exitcode = _SUBCOMMANDS[opts.subcommand].run(opts)
+        self.exitcode = _SUBCOMMANDS[opts.subcommand].run(opts, self.settings)

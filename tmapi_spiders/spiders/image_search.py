@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from scrapy import Request, Spider, signals
+from scrapy.http import JsonRequest
 
 from tmapi_spiders import stats
-from tmapi_spiders.answers import NoPage, Page, read_answer
+from tmapi_spiders.answers import Converted, NoPage, Page
 from tmapi_spiders.arguments import Arguments
-from tmapi_spiders.clock import utc_now
-from tmapi_spiders.download_handler import FETCHED_AT, QUERY_ID
+from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
+from tmapi_spiders.downloader_middleware import TriesAgain
 from tmapi_spiders.gate import GateClosed
-from tmapi_spiders.items import Product, Sighting
 from tmapi_spiders.loaders import ProductLoader
+from tmapi_spiders.pages import PageReader
 from tmapi_spiders.paging import ending
-from tmapi_spiders.run import Run
+from tmapi_spiders.prepare import prepare_run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.python.failure import Failure
 
-    from tmapi_spiders.ledger import Progress
+    from tmapi_spiders.images import Image
+    from tmapi_spiders.items import Product
     from tmapi_spiders.queries import Query
+    from tmapi_spiders.run import Run
 
 __all__ = ["ImageSearchSpider"]
 
@@ -36,6 +40,12 @@ logger = logging.getLogger(__name__)
 
 #: Source: the vendor's page of the endpoint.
 SEARCH_PATH = "/1688/global/search/image/v2"
+
+#: Source: observed behaviour of the API; so is the body of :meth:`request_conversion`.
+CONVERT_PATH = "/1688/tools/image/convert_url"
+
+#: Queries left out between two turns of the event loop.
+_LEFT_OUT_AT_ONCE = 100
 
 
 class ImageSearchSpider(Spider):
@@ -49,6 +59,7 @@ class ImageSearchSpider(Spider):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.run = run
+        self._pages = PageReader(run, self.loader)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -56,28 +67,62 @@ class ImageSearchSpider(Spider):
 
         :raises UsageProblems: with all that is wrong with arguments and settings
         """
-        run = kwargs.pop("run", None) or Run.prepare(
+        run = kwargs.pop("run", None) or prepare_run(
             crawler.settings, kwargs, cls.arguments_model, cls.name
         )
         return super().from_crawler(crawler, *args, run=run)
 
     async def start(self) -> AsyncIterator[Request]:
-        """Yield the first page of each query, one whenever there is room for it.
+        """Yield the first request of each query, one whenever there is room for it.
 
         Without the wait Scrapy would pull all queries at once, and hold them in memory.
         """
+        run, left_out = self.run, 0
         while True:
             if self.crawler.engine.needs_backout():
                 await self.crawler.signals.wait_for(signals.scheduler_empty)
-            query = next(self.run.not_begun, None)
+            if not run.gate.is_open and not run.archive.unread:
+                return  # no call goes out, and nothing is left to replay
+            query = next(run.not_begun, None)
             if query is None:
                 return
-            self.run.ledger.open(query)
-            yield self.request_page(query, 1)
+            if run.gate.is_open or run.is_paid(query):
+                run.ledger.open(query)
+                for request in self.first_page(query):
+                    yield request
+                continue
+            for request in self._settle(query, 1):
+                yield request
+            run.ledger.leave_out(query, run.stop_reason)
+            left_out += 1
+            if not left_out % _LEFT_OUT_AT_ONCE:
+                await asyncio.sleep(0)
 
-    def request_page(self, query: Query, page: int) -> Request:
-        """Return the request for one page of *query*; the token is added on the wire."""
-        parameters = query.parameters() | {
+    def first_page(self, query: Query) -> Iterator[Request]:
+        """Yield the request for a query's first page, or for the conversion that it needs first.
+
+        Nothing, if it waits for a conversion that another query has asked for.
+        """
+        ledger, image = self.run.ledger, self.run.images.of(query)
+        path = image.paths[-1]
+        if path is not None:
+            progress = ledger[query.query_id]
+            progress.img_url, progress.generation = path, image.generation
+            yield self.request_page(query, 1)
+        elif image.failure is not None:
+            ledger.fail(query.query_id, *image.failure)
+        else:
+            image.waiting.append(query)
+            if len(image.waiting) == 1:
+                yield self.request_conversion(query, image)
+
+    def request_page(self, query: Query, page: int, *, again: bool = False) -> Request:
+        """Return the request for one page of *query*; the token is added on the wire.
+
+        :param again: whether this run has had the page, so that it comes out of the archive
+        """
+        progress = self.run.ledger[query.query_id]
+        parameters = query.parameters(progress.img_url) | {
             "page": str(page),
             "page_size": str(self.run.arguments.page_size),
         }
@@ -86,25 +131,68 @@ class ImageSearchSpider(Spider):
             callback=self.parse,
             errback=self.fail,
             cb_kwargs={"query": query, "page": page},
-            meta={QUERY_ID: query.query_id, **self._no_proxy()},
+            meta=self._meta(query, page, progress.generation, again=again),
             headers={"Accept": "application/json"},
             dont_filter=True,
         )
+
+    def request_conversion(self, query: Query, image: Image) -> Request:
+        """Return the request for the next conversion of an image, which *query* asks for."""
+        return JsonRequest(
+            f"{self.run.base_url}{CONVERT_PATH}",
+            data={"url": image.seed.img_url, "search_api_endpoint": "/global/search/image/v2"},
+            callback=self.parse_conversion,
+            errback=self.fail_conversion,
+            cb_kwargs={"image": image},
+            meta=self._meta(query, CONVERSION, image.generation + 1),
+            headers={"Accept": "application/json"},
+            dont_filter=True,
+        )
+
+    def parse_conversion(self, response: Response, **kwargs: Any) -> Iterator[Request]:
+        """Yield the first pages of the queries that waited for this conversion."""
+        image: Image = kwargs["image"]
+        answer = self._answer_to(response)
+        if isinstance(answer, NoPage):
+            self._fail_waiting(image, answer.code, answer.message)
+        elif isinstance(answer, Converted):
+            call = call_of(response)
+            for query in image.convert(answer.image_url, kept=call is not None and call.kept):
+                yield from self.first_page(query)
+
+    def fail_conversion(self, failure: Failure) -> None:
+        """Fail the queries that waited for a conversion that brought no answer."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        image: Image = request.cb_kwargs["image"]
+        if isinstance(failure.value, GateClosed):
+            for query in image.release():
+                self._cut_short(query)
+        elif not isinstance(failure.value, TriesAgain):
+            self._fail_waiting(image, None, _describe(failure))
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Product | Request]:
         """Yield the products of a page, then the request for the next one."""
         query: Query = kwargs["query"]
         page: int = kwargs["page"]
-        ledger = self.run.ledger
-        answer = self._judge(response, query, page)
+        run, ledger = self.run, self.run.ledger
+        answer = self._answer_to(response)
         if isinstance(answer, NoPage):
-            self.run.count(stats.PAGE_REFUSED)
-            # Decoded only here, so that an escaped token shows only now.
-            message = self.run.config.token.strike_out(answer.message)
-            ledger.fail(query.query_id, answer.code, message)
+            yield from self._settle(query, page)
+            ledger.fail(query.query_id, answer.code, answer.message)
             return
+        assert isinstance(answer, Page)
         progress = ledger[query.query_id]
-        products, fresh, truncated = self._read_page(response, progress, page, answer)
+        image = run.images.of(query)
+        if page == 1:
+            image.settled.add(query.query_id)
+        if answer.elements:
+            image.with_items.add(progress.generation)
+        elif page == 1 and not image.believes:
+            image.doubtful.append(query)
+            yield from self._settle(query, page)
+            return
+        yield from self._settle(query, page)
+        products, fresh, truncated = self._pages.read(response, progress, page, answer)
         yield from products
         end = ending(
             page=page,
@@ -113,108 +201,70 @@ class ImageSearchSpider(Spider):
             items=progress.items,
             truncated=truncated,
             has_next_page=answer.has_next_page,
-            max_pages=self.run.arguments.max_pages,
-            max_items=self.run.arguments.max_items,
+            max_pages=run.arguments.max_pages,
+            max_items=run.arguments.max_items,
         )
         if end is None:
             yield self.request_page(query, page + 1)
         else:
             ledger.end(query.query_id, end)
 
-    def fail(self, failure: Failure) -> None:
-        """Fail the query of a call that brought no answer; one that was not sent stays open."""
-        if isinstance(failure.value, GateClosed):
-            return
+    def fail(self, failure: Failure) -> Iterator[Request]:
+        """Fail the query of a call that brought no answer, unless it will be tried again."""
         request: Request = failure.request  # type: ignore[attr-defined]
-        message = f"{type(failure.value).__name__}: {failure.value}"
-        logger.debug("No answer: %s", message)
-        self.run.ledger.fail(request.meta[QUERY_ID], None, message)
+        query: Query = request.cb_kwargs["query"]
+        if isinstance(failure.value, TriesAgain):
+            return
+        yield from self._settle(query, request.cb_kwargs["page"])
+        if isinstance(failure.value, GateClosed):
+            self._cut_short(query)
+        else:
+            message = _describe(failure)
+            logger.debug("No answer: %s", message)
+            self.run.ledger.fail(query.query_id, None, message)
 
-    def _read_page(
-        self, response: Response, progress: Progress, page: int, answer: Page
-    ) -> tuple[list[Product], int, bool]:
-        """Return the page's products, how many of them are new to the query, and whether
-        ``max_items`` cut it.
-        """
-        run, query = self.run, progress.query
-        products = self._load(response, progress, page, answer)
-        run.count(stats.PAGE_READ)
-        progress.pages += 1
-        progress.total_count = answer.total_count
-        room = run.arguments.max_items - progress.items
-        truncated = bool(run.arguments.max_items) and len(products) > room
-        if truncated:
-            del products[room:]
-        for rank, product in enumerate(products, progress.items + 1):
-            product.rank = rank
-            run.write_sighting(
-                Sighting(
-                    job=product.job,
-                    query_id=query.query_id,
-                    seed_id=query.seed.seed_id,
-                    item_id=product.item_id,
-                    page=page,
-                    rank=rank,
-                    price=product.price,
-                    fetched_at=product.fetched_at,
-                )
-            )
-        progress.items += len(products)
-        fresh = {product.item_id for product in products} - progress.seen
-        progress.seen |= fresh
-        return products, len(fresh), truncated
+    def _settle(self, query: Query, page: int) -> Iterator[Request]:
+        """Note that a query's first page has come, or never will; decide what is in doubt."""
+        image = self.run.images.of(query)
+        if page == 1:
+            image.settled.add(query.query_id)
+        if not image.doubtful or not image.is_decided:
+            return
+        if image.believes:
+            for doubtful in image.take_doubtful():
+                yield self.request_page(doubtful, 1, again=True)
+        else:
+            waiting = image.doubt()
+            self.run.count(stats.PAGE_DOUBTED, len(waiting))
+            yield self.request_conversion(waiting[0], image)
 
-    def _load(
-        self, response: Response, progress: Progress, page: int, answer: Page
-    ) -> list[Product]:
-        """Load the page's elements, leaving out, counting and naming those that are no items."""
-        objects = [
-            (place, element)
-            for place, element in enumerate(answer.elements)
-            if isinstance(element, dict)
-        ]
-        loaded = self.loader.load_rows(
-            [element for _, element in objects],
-            job=self.run.job.name,
-            **progress.query.identity(),
-            page=page,
-            total_count=answer.total_count,
-            fetched_at=response.meta.get(FETCHED_AT) or utc_now(),
-        )
-        by_place = {
-            place: product
-            for (place, _), product in zip(objects, loaded, strict=True)
-            if product.item_id is not None
-        }
-        rejected = len(answer.elements) - len(by_place)
-        if rejected:
-            self.run.count(stats.PRODUCT_REJECTED, rejected)
-            if not progress.named_reject:
-                progress.named_reject = True
-                first = next(n for n in range(len(answer.elements)) if n not in by_place)
-                logger.warning(
-                    "Query %s (%s), page %d: data.items[%d] is no object with a usable item_id; "
-                    "it is left out (and so are others like it, without a further line)",
-                    progress.query.query_id,
-                    progress.query.seed.text,
-                    page,
-                    first,
-                )
-            progress.rejected_items += rejected
-        return list(by_place.values())
+    def _meta(self, query: Query, page: int, repeat: int, *, again: bool = False) -> dict[str, Any]:
+        call = Call(query.query_id, query.seed.seed_id, page, repeat, again=again)
+        meta: dict[str, Any] = {CALL: call}
+        if self.run.base_url.startswith("http:"):
+            # A proxy from the environment must not see the token of a call over plain http.
+            meta["proxy"] = None
+        return meta
 
-    def _judge(self, response: Response, query: Query, page: int) -> Page | NoPage:
-        """Read the answer, and disbelieve an empty one to an image the search may not have read."""
-        answer = read_answer(response.status, response.body)
-        unread = query.seed.needs_conversion and self.run.arguments.convert != "never"
-        if isinstance(answer, Page) and page == 1 and not answer.elements and unread:
-            return NoPage(
-                code=response.status,
-                message="nothing found, but the image is on no Alibaba host and was not converted, "
-                "so that the search may not have been able to read it",
-            )
-        return answer
+    def _answer_to(self, response: Response) -> Page | Converted | NoPage:
+        call = call_of(response)
+        assert call is not None
+        assert call.answer is not None
+        if isinstance(call.answer, NoPage):
+            # Decoded only here, so that an escaped token shows only now.
+            message = self.run.config.token.strike_out(call.answer.message)
+            return NoPage(call.answer.code, message, call.answer.row)
+        return call.answer
 
-    def _no_proxy(self) -> dict[str, Any]:
-        """A proxy from the environment must not see the token of a call over plain http."""
-        return {"proxy": None} if self.run.base_url.startswith("http:") else {}
+    def _fail_waiting(self, image: Image, code: int | None, message: str) -> None:
+        """Fail the queries of an image that could not be converted, now and later ones."""
+        image.failure = code, f"the image could not be converted: {message}"
+        for query in image.release():
+            self.run.ledger.fail(query.query_id, *image.failure)
+
+    def _cut_short(self, query: Query) -> None:
+        self.run.ledger.cut_short(query.query_id, self.run.stop_reason or "interrupted")
+
+
+def _describe(failure: Failure) -> str:
+    return f"{type(failure.value).__name__}: {failure.value}"

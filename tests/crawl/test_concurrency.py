@@ -1,0 +1,76 @@
+"""The account's limit: found, never exceeded for long, and nothing lost on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import Crawler, SandboxThread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def stat(log: str, name: str) -> int:
+    (line,) = [line for line in log.splitlines() if f"'{name}': " in line]
+    return int(line.rpartition(": ")[2].rstrip(",}"))
+
+
+@pytest.mark.parametrize(("limit", "most", "latency"), [(5, 40, 0.05), (1, 8, 0.01)])
+def test_wanting_more_than_the_account_bears_loses_nothing(
+    tmp_path: Path, limit: int, most: int, latency: float
+) -> None:
+    sandbox = SandboxThread(limit=limit, latency=latency)
+    try:
+        done = Crawler(tmp_path, sandbox.url)(
+            *("-s", f"TMAPI_MAX_CONCURRENCY={most}"),
+            seeds=",".join(f"/search/a/onepage-{number}.jpg" for number in range(80)),
+        )
+        stats = sandbox.stats
+    finally:
+        sandbox.stop()
+    assert done.exit_status == 0
+    assert {(row["status"], row["calls"], row["retries"]) for row in done.outcomes} == {
+        ("complete", 1, 0)
+    }
+    assert stats["ok"] == done.job["calls"] == 80
+    assert 0 < stats["refused"] <= 10
+    assert stats["max_in_flight"] <= stat(done.log, "tmapi/permit/highest") <= most
+    assert stat(done.log, "tmapi/permit/now") == limit
+    assert stat(done.log, "tmapi/call/most_in_flight") <= stat(done.log, "tmapi/permit/highest")
+
+
+def test_never_more_than_the_setting(tmp_path: Path) -> None:
+    sandbox = SandboxThread(latency=0.1)
+    try:
+        done = Crawler(tmp_path, sandbox.url)(
+            *("-s", "TMAPI_MAX_CONCURRENCY=7"),
+            seeds=",".join(f"/search/a/onepage-{number}.jpg" for number in range(60)),
+        )
+        assert sandbox.stats["max_in_flight"] == 7
+    finally:
+        sandbox.stop()
+    assert done.exit_status == 0
+    assert stat(done.log, "tmapi/permit/highest") == 7
+
+
+def test_an_account_that_something_else_uses_up_is_waited_for(tmp_path: Path) -> None:
+    """Not hammered: the pauses grow while not even one call gets through."""
+    sandbox = SandboxThread(limit=1, latency=1.0)
+    hog = Crawler(tmp_path / "hog", sandbox.url)
+    crawl = Crawler(tmp_path / "ours", sandbox.url)
+    try:
+        other = hog.start(seeds="/search/a/onepage.jpg", job="j")
+        while not sandbox.stats["in_flight"]:
+            assert other.poll() is None
+        done = crawl(
+            *("-s", "TMAPI_RETRY_DELAY=0.2"),
+            seeds=",".join(f"/search/a/onepage-{number}.jpg" for number in range(3)),
+        )
+        assert hog.finish(other).exit_status == 0
+        assert sandbox.stats["refused"] < 15
+    finally:
+        sandbox.stop()
+    assert done.exit_status == 0
+    assert {row["calls"] for row in done.outcomes} == {1}

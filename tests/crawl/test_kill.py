@@ -1,0 +1,160 @@
+"""Killed at random moments and run again: the result of a crawl that nobody disturbed.
+
+The long form (`make chaos`) kills some 30 times; every test run has a short one.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from tests.support import Crawl, Crawler, SandboxThread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Many pages, every world of pages, images that need a conversion, and failures that pass.
+ARGUMENTS = {
+    "seeds": ",".join(
+        [
+            *(f"https://cbu01.alicdn.com/{number}.jpg" for number in range(6)),
+            *(f"https://shop.example/{number}.jpg" for number in range(6)),
+            "https://cbu01.alicdn.com/onepage-unreadable.jpg",
+            "https://shop.example/overlap-fail-html-x1-p2.jpg",
+            "https://shop.example/convert-status-500-x1.jpg",
+            "https://shop.example/unconvertible.jpg",
+            "https://cbu01.alicdn.com/ragged-fail-422-denied-p3.jpg",
+            "https://cbu01.alicdn.com/nothing.jpg",
+            "/search/a/endless.jpg",
+            "/search/a/gap-p3.jpg",
+        ]
+    ),
+    "sort": "default,sales",
+    "price": "none,0-0.001",
+    "page_size": 10,
+    "job": "j",
+}
+OPTIONS = ("-s", "TMAPI_MAX_CONCURRENCY=12")
+
+
+@pytest.fixture
+def busy() -> Iterator[SandboxThread]:
+    """A sandbox with a limit, some latency and failures that pass."""
+    thread = SandboxThread(latency=0.15, limit=8, failure_rate=0.05)
+    yield thread
+    thread.stop()
+
+
+def result(done: Crawl) -> tuple[Any, ...]:
+    """Return what may not depend on timing (shared/design.md: sameness)."""
+    names = ("query_id", "status", "reason", "pages", "items")
+    return (
+        {(row["item_id"], row["language"]) for row in done.products},
+        {tuple(row[name] for name in names) for row in done.outcomes},
+        {(row["query_id"], row["page"], row["rank"], row["item_id"]) for row in done.sightings},
+    )
+
+
+def archived(folder: Path) -> set[str]:
+    """Return the requests in a job's archive, as the sandbox's books name them."""
+    if not (folder / "archive.sqlite").exists():
+        return set()
+    connection = sqlite3.connect(folder / "archive.sqlite")
+    rows: list[tuple[str, int]] = []
+    with suppress(sqlite3.OperationalError):  # killed before it had its tables
+        rows = connection.execute("SELECT request, repeat FROM answers").fetchall()
+    connection.close()
+    found = set()
+    for request, repeat in rows:
+        if request.startswith("GET "):
+            params = dict(parse_qsl(urlsplit(request.removeprefix("GET ")).query))
+            found.add(json.dumps(params, sort_keys=True))
+        elif repeat == 1:
+            body = json.loads(request.partition(" {")[2].join(["{", ""]))
+            found.add(json.dumps(body, sort_keys=True))
+    return found
+
+
+def paid(sandbox: SandboxThread) -> Counter[str]:
+    """Return how often each request was answered with what it asked for."""
+    return Counter(
+        json.dumps(call["params"], sort_keys=True)
+        for call in sandbox.calls
+        if call["status"] == call["code"] == 200
+    )
+
+
+def disturb(
+    crawl: Crawler, sandbox: SandboxThread, times: int, signals: list[signal.Signals], seed: int
+) -> tuple[int, list[dict[str, int]]]:
+    """Run the job and end it *times* times.
+
+    Return how often it was really in the middle, and what was in the archive after each end with
+    how often it had been paid for by then.
+    """
+    moment = random.Random(seed)
+    disturbed = 0
+    kept = []
+    arguments: dict[str, Any] = dict(ARGUMENTS)
+    for _ in range(times):
+        before = sandbox.stats["calls"]
+        process = crawl.start(*OPTIONS, **arguments)
+        if moment.random() < 0.8:  # else perhaps before the first call, or in a replay
+            while process.poll() is None and sandbox.stats["calls"] == before:
+                time.sleep(0.01)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(moment.uniform(0.0, 1.2))
+        disturbed += process.poll() is None and sandbox.stats["calls"] > before
+        process.send_signal(moment.choice(signals))
+        killed = crawl.finish(process)
+        assert "Traceback" not in killed.log
+        stored, counts = archived(killed.folder), paid(sandbox)
+        assert stored <= counts.keys()
+        kept.append({request: counts[request] for request in stored})
+    return disturbed, kept
+
+
+@pytest.mark.parametrize(
+    ("times", "signals", "seed"),
+    [
+        (2, [signal.SIGKILL], 1),
+        pytest.param(8, [signal.SIGKILL], 2, marks=pytest.mark.chaos),
+        pytest.param(8, [signal.SIGKILL], 3, marks=pytest.mark.chaos),
+        pytest.param(8, [signal.SIGKILL], 4, marks=pytest.mark.chaos),
+        pytest.param(
+            8, [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], 5, marks=pytest.mark.chaos
+        ),
+    ],
+)
+def test_killed_and_run_again(
+    busy: SandboxThread, tmp_path: Path, times: int, signals: list[signal.Signals], seed: int
+) -> None:
+    quiet = SandboxThread(latency=0.01, limit=8, failure_rate=0.05)
+    try:
+        undisturbed = Crawler(tmp_path / "undisturbed", quiet.url)(*OPTIONS, **ARGUMENTS)
+    finally:
+        quiet.stop()
+    crawl = Crawler(tmp_path / "killed", busy.url, covered=False)
+    disturbed, kept = disturb(crawl, busy, times, signals, seed)
+    assert disturbed >= times // 2
+    done = crawl(*OPTIONS, job="j")
+    assert done.exit_status == undisturbed.exit_status == 3
+    assert result(done) == result(undisturbed)
+    final = paid(busy)
+    for stored in kept:
+        assert all(final[request] == count for request, count in stored.items())
+    lost = sum(final.values()) - len(archived(done.folder))
+    assert lost <= 12 * times + 2, "what may be paid again is only what was in flight at a kill"
+    again = crawl(*OPTIONS, job="j")
+    assert result(again) == result(undisturbed)

@@ -1,0 +1,59 @@
+"""Calls: what this package knows of a request that may have to be paid for.
+
+It travels in ``Request.meta``, and is the same object for every try of one page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.http import Response
+
+    from tmapi_spiders.answers import Answer
+
+__all__ = ["CALL", "CONVERSION", "Call", "call_of"]
+
+#: Request.meta: the :class:`Call`.
+CALL = "tmapi_call"
+
+#: The page number of a conversion.
+CONVERSION = 0
+
+
+@attrs.define
+class Call:
+    """One page of one query, or one conversion, and how its tries went."""
+
+    query_id: str
+    """The query it is for; of a conversion, the one that asked for it."""
+    seed_id: str
+    page: int
+    """From 1; :data:`CONVERSION` for a conversion."""
+    repeat: int = 0
+    """What tells apart two requests that read the same: how many conversions came before."""
+    attempt: int = 1
+    refusals: int = 0
+    """How often the API said that the account is over its limit; that is no attempt."""
+    answer: Answer | None = None
+    """To the last try."""
+    fetched_at: str | None = None
+    """When the answer was paid for."""
+    again: bool = False
+    """Whether this run has had the answer already, and looks at it once more."""
+    kept: bool = False
+    """Whether another job has paid for the answer."""
+
+    @property
+    def is_conversion(self) -> bool:
+        """Whether this converts an image instead of searching."""
+        return self.page == CONVERSION
+
+
+def call_of(message: Request | Response | None) -> Call | None:
+    """Return what is known of a request or response; None if it is not one of ours."""
+    call: Call | None = message.meta.get(CALL) if message is not None else None
+    return call

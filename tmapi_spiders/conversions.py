@@ -1,0 +1,123 @@
+"""Conversions that jobs share: what the API made of an image on a foreign host.
+
+A conversion costs a call, and what it gives can be used again for a while, by any job. They are
+kept in one SQLite file in the folder of all jobs, each with its source and age.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tmapi_spiders.archive import Stored
+from tmapi_spiders.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["CONVERSIONS", "Conversions"]
+
+#: The file's name in the folder of all jobs.
+CONVERSIONS = "conversions.sqlite"
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS conversions (
+    source TEXT NOT NULL,
+    request TEXT NOT NULL,
+    body BLOB NOT NULL,
+    fetched_at TEXT NOT NULL,
+    PRIMARY KEY (source, request)
+)
+"""
+
+#: Another job may be writing.
+_PATIENCE = 10.0
+
+
+class Conversions:
+    """The conversions of all jobs in one output folder. The file is made when it is needed.
+
+    Every method raises :class:`~tmapi_spiders.errors.StorageError` if it can't be read or written.
+
+    :param source: the API's host, or ``sandbox``: conversions of two sources don't mix
+    :param days: how long a conversion is used; 0 = none is kept
+    """
+
+    def __init__(self, path: Path, source: str, days: float) -> None:
+        self._path = path
+        self._source = source
+        self._days = days
+        self._connection: sqlite3.Connection | None = None
+
+    def check(self) -> None:
+        """Read it, if there is one: a damaged file is to be found before anything is paid."""
+        len(self)
+
+    def find(self, request_line: str) -> Stored | None:
+        """Return the answer to a conversion that another job has paid for, if it is not too old."""
+        if not self._days or not (self._connection or self._path.exists()):
+            return None
+        oldest = datetime.now(UTC) - timedelta(days=self._days)
+        with self._open() as connection:
+            row = connection.execute(
+                "SELECT body, fetched_at FROM conversions "
+                "WHERE source = ? AND request = ? AND fetched_at >= ?",
+                (self._source, request_line, oldest.isoformat(timespec="milliseconds")),
+            ).fetchone()
+        return Stored(row[0], row[1], kept=True) if row else None
+
+    def keep(self, request_line: str, answer: Stored) -> None:
+        """Keep the answer to a conversion for other jobs."""
+        if not self._days:
+            return
+        with self._open() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO conversions VALUES (?, ?, ?, ?)",
+                (self._source, request_line, answer.body, answer.fetched_at),
+            )
+
+    def forget(self, request_line: str) -> None:
+        """Forget a conversion that has gone stale."""
+        if not (self._connection or self._path.exists()):
+            return
+        with self._open() as connection:
+            connection.execute(
+                "DELETE FROM conversions WHERE source = ? AND request = ?",
+                (self._source, request_line),
+            )
+
+    def __len__(self) -> int:
+        """Return how many there are of this source, however old."""
+        if not self._days or not self._path.exists():
+            return 0
+        with self._open() as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM conversions WHERE source = ?", (self._source,)
+            ).fetchone()
+        return int(count)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            if self._connection is None:
+                self._connection = sqlite3.connect(
+                    self._path, timeout=_PATIENCE, isolation_level=None
+                )
+                self._connection.execute(_TABLE)
+            yield self._connection
+        except sqlite3.OperationalError as exc:
+            raise StorageError(f"{self._path}: it can't be used ({exc}).") from exc
+        except sqlite3.DatabaseError as exc:
+            raise StorageError(
+                f"{self._path}: it can't be used ({exc}). It holds conversions that were paid for: "
+                "put a copy back, or delete it to pay for them again."
+            ) from exc

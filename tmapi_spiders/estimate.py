@@ -1,0 +1,162 @@
+"""Estimates: the least and the most calls that a job can still need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tmapi_spiders.archive import ARCHIVE, Archive
+from tmapi_spiders.conversions import CONVERSIONS, Conversions
+from tmapi_spiders.images import MOST_CONVERSIONS
+from tmapi_spiders.job import read_job_json
+from tmapi_spiders.phrases import calls, plural
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmapi_spiders.arguments import Arguments
+    from tmapi_spiders.config import Config
+    from tmapi_spiders.queries import Queries
+
+__all__ = ["Estimate"]
+
+
+#: Up to so many queries are gone through to see which of them are paid for.
+_COUNTED = 20_000
+
+
+@attrs.frozen
+class Estimate:
+    """How many calls a job needs from now on to end complete."""
+
+    least: int
+    """One page a query, and one conversion an image that needs it, but for what is paid."""
+    most: int | None
+    """Without retries; None: there is no upper limit, since neither pages nor items have one."""
+    pages: int | None
+    """How many of the most are pages that the arguments ask for."""
+    retry_times: int
+    budget: int
+    """0: no cap."""
+    spent: int
+    """Calls of earlier runs of the job."""
+    price: float
+    """Money a call; 0: not known."""
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        arguments: Arguments,
+        queries: Queries,
+        archive: Archive | None,
+        conversions: Conversions,
+    ) -> Estimate:
+        """Estimate; nothing is sent.
+
+        :param archive: what the job has paid for so far; None: nothing
+        :param conversions: those that other jobs have paid for
+        """
+        seeds = queries.seeds
+        first = {"always": seeds.convertible, "auto": seeds.unconverted}.get(arguments.convert, 0)
+        least = len(queries)
+        if archive is not None and archive.pages:
+            paid = archive.queries_with_pages()
+            if len(queries) <= _COUNTED:
+                paid.intersection_update(query.query_id for query in queries)
+            least -= len(paid)
+        if first:
+            kept = len(conversions) + (archive.conversions if archive else 0)
+            least = max(least, 0) + max(first - kept, 0)
+        limits = [limit for limit in (arguments.max_pages, arguments.max_items) if limit]
+        # Each page of a query but its last brings an item, so that max_items limits pages too.
+        pages = len(queries) * min(limits) if limits else None
+        most = pages
+        if most is not None and arguments.convert != "never":
+            again = len(queries) // len(seeds) + MOST_CONVERSIONS - 1
+            most += first + seeds.convertible * again
+        return cls(
+            max(least, 0),
+            most,
+            pages,
+            config.retry_times,
+            config.budget,
+            archive.calls if archive else 0,
+            config.call_price,
+        )
+
+    @classmethod
+    def of_job(
+        cls, config: Config, arguments: Arguments, queries: Queries, folder: Path | None
+    ) -> Estimate:
+        """Estimate a job that nobody runs now.
+
+        :param folder: the job's, if it may have one
+        :raises UsageProblems: if it comes from another source
+        :raises StorageError: if its archive can't be read
+        """
+        archive = None
+        if folder is not None and read_job_json(folder):
+            archive = Archive.open(folder / ARCHIVE, config.source, must_exist=True, read_only=True)
+        conversions = Conversions(
+            config.output_dir / CONVERSIONS, config.source, config.conversion_days
+        )
+        try:
+            return cls.of(config, arguments, queries, archive, conversions)
+        finally:
+            conversions.close()
+            if archive is not None:
+                archive.close()
+
+    @property
+    def left(self) -> int | None:
+        """Calls that the budget still allows; None: no cap."""
+        return max(self.budget - self.spent, 0) if self.budget else None
+
+    def sentence(self) -> str:
+        """Return it in one line, for the crawl's announcement."""
+        if self.most is None:
+            most = "no upper limit (max_pages=0)"
+        else:
+            most = f"at most {calls(self.most, self.price)} without retries"
+        return f"at least {calls(self.least, self.price)}, {most}, {self.budget_phrase()}"
+
+    def budget_phrase(self) -> str:
+        """Return what the budget is, and what is left of it."""
+        if not self.budget:
+            return "no budget"
+        spent = f", {self.spent:,} of them spent" if self.spent else ""
+        return f"budget {plural(self.budget, 'call')}{spent}"
+
+    def lines(self) -> list[str]:
+        """Return it at length."""
+        least = f"  least   {calls(self.least, self.price)}: "
+        least += "a page a query, and a conversion an image that needs one"
+        if self.spent:
+            least += "; what earlier runs have paid for costs nothing"
+        lines = [least]
+        if self.most is None or self.pages is None:
+            lines.append(
+                "  most    no upper limit: neither max_pages nor max_items is set; "
+                "TMAPI_BUDGET would be one"
+            )
+        else:
+            most = f"  most    {calls(self.most, self.price)}: {plural(self.pages, 'page')}"
+            if self.most > self.pages:
+                most += (
+                    f"; {self.most - self.pages:,} more if images turn out to need a conversion "
+                    "(it, and their first pages again)"
+                )
+            lines.append(most)
+            if self.retry_times:
+                tried = self.most * (1 + self.retry_times)
+                lines.append(
+                    f"          {calls(tried, self.price)} if each of them needs all of its tries "
+                    f"(TMAPI_RETRY_TIMES={self.retry_times})"
+                )
+        phrase = self.budget_phrase().removeprefix("budget ") if self.budget else "none"
+        lines.append(f"  budget  {phrase}")
+        if self.left is not None:
+            lines[-1] += f": {calls(self.left, self.price)} at most from now on"
+        return lines

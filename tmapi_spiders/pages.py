@@ -1,0 +1,113 @@
+"""Pages: a page's elements become products, and sightings of them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from tmapi_spiders import stats
+from tmapi_spiders.calls import call_of
+from tmapi_spiders.clock import utc_now
+from tmapi_spiders.items import Product, Sighting
+
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
+    from tmapi_spiders.answers import Page
+    from tmapi_spiders.ledger import Progress
+    from tmapi_spiders.loaders import ProductLoader
+    from tmapi_spiders.run import Run
+
+__all__ = ["PageReader"]
+
+logger = logging.getLogger(__name__)
+
+
+class PageReader:
+    """Reads the pages of a run's queries.
+
+    :param loader: makes products of a page's elements
+    """
+
+    def __init__(self, run: Run, loader: type[ProductLoader]) -> None:
+        self._run = run
+        self._loader = loader
+
+    def read(
+        self, response: Response, progress: Progress, page: int, answer: Page
+    ) -> tuple[list[Product], int, bool]:
+        """Return the page's products, how many of them are new to the query, and whether
+        ``max_items`` cut it.
+        """
+        run, query = self._run, progress.query
+        products = self._load(response, progress, page, answer)
+        run.count(stats.PAGE_READ)
+        progress.pages += 1
+        progress.total_count = answer.total_count
+        progress.finished_at = self._fetched_at(response)
+        room = run.arguments.max_items - progress.items
+        truncated = bool(run.arguments.max_items) and len(products) > room
+        if truncated:
+            del products[room:]
+        for rank, product in enumerate(products, progress.items + 1):
+            product.rank = rank
+            run.write_sighting(
+                Sighting(
+                    job=product.job,
+                    query_id=query.query_id,
+                    seed_id=query.seed.seed_id,
+                    item_id=product.item_id,
+                    page=page,
+                    rank=rank,
+                    price=product.price,
+                    fetched_at=product.fetched_at,
+                )
+            )
+        progress.items += len(products)
+        fresh = {product.item_id for product in products} - progress.seen
+        progress.seen |= fresh
+        return products, len(fresh), truncated
+
+    @staticmethod
+    def _fetched_at(response: Response) -> str:
+        call = call_of(response)
+        return (call.fetched_at if call else None) or utc_now()
+
+    def _load(
+        self, response: Response, progress: Progress, page: int, answer: Page
+    ) -> list[Product]:
+        """Load the page's elements, leaving out, counting and naming those that are no items."""
+        objects = [
+            (place, element)
+            for place, element in enumerate(answer.elements)
+            if isinstance(element, dict)
+        ]
+        loaded = self._loader.load_rows(
+            [element for _, element in objects],
+            job=self._run.job.name,
+            **progress.identity(),
+            page=page,
+            total_count=answer.total_count,
+            fetched_at=self._fetched_at(response),
+        )
+        by_place = {
+            place: product
+            for (place, _), product in zip(objects, loaded, strict=True)
+            if product.item_id is not None
+        }
+        rejected = len(answer.elements) - len(by_place)
+        if rejected:
+            self._run.count(stats.PRODUCT_REJECTED, rejected)
+            if not progress.named_reject:
+                progress.named_reject = True
+                first = next(n for n in range(len(answer.elements)) if n not in by_place)
+                logger.warning(
+                    "Query %s (%s), page %d: data.items[%d] is no object with a usable item_id; "
+                    "it is left out (and so are others like it, without a further line)",
+                    progress.query.query_id,
+                    progress.query.seed.text,
+                    page,
+                    first,
+                )
+            progress.rejected_items += rejected
+        return list(by_place.values())

@@ -1,0 +1,94 @@
+"""Going on with a job: its arguments, as job.json has them, and the command that does it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.arguments import is_job_name
+from tmapi_spiders.config import COMMAND_LINE, PREFIX
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.job import read_job_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from scrapy.settings import BaseSettings
+
+__all__ = ["command", "with_stored_arguments", "without_seeds_problem"]
+
+
+def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[str, Any]:
+    """Return the spider's arguments, from job.json where an existing job is named without seeds.
+
+    What is given wins. A command with seeds is whole by itself.
+
+    :param given: the spider's arguments as ``-a`` gives them
+    :param output_dir: the folder of all jobs
+    :raises UsageProblems: if there is no such job
+    :raises StorageError: if job.json can't be read
+    """
+    name = given.get("job")
+    if "seeds" in given or not is_job_name(name):
+        return dict(given)
+    last = read_job_json(output_dir / name)
+    stored = last.get("arguments")
+    if not isinstance(stored, dict):
+        raise UsageProblems(
+            f"job={name}: it has not run before in {output_dir}, so that its seeds are not known."
+        )
+    stored = {key: value for key, value in stored.items() if key not in {"job", "series"}}
+    seeds, directory = stored.get("seeds"), last.get("directory")
+    if isinstance(seeds, str) and isinstance(directory, str):
+        # A file is where it was, wherever the user is now.
+        try:
+            path = Path(directory) / Path(seeds).expanduser()
+            if path.is_file() or not _looks_like_images(seeds):
+                stored = {**stored, "seeds": str(path)}
+        except (OSError, ValueError, RuntimeError):  # no path at all; said when it is read
+            pass
+    return {**stored, **given}
+
+
+def without_seeds_problem(problems: Iterable[str], given: Mapping[str, Any]) -> list[str]:
+    """Leave out that seeds are missing where they were to come from the job.
+
+    >>> without_seeds_problem(["seeds: missing.", "sort=x: ..."], {"job": "monday"})
+    ['sort=x: ...']
+    """
+    if not is_job_name(given.get("job")) or "seeds" in given:
+        return list(problems)
+    return [problem for problem in problems if not problem.startswith("seeds: missing")]
+
+
+def _looks_like_images(seeds: str) -> bool:
+    """Say whether these are images, not a file.
+
+    >>> _looks_like_images("//a.alicdn.com/1.jpg"), _looks_like_images("seeds.txt")
+    (True, False)
+    """
+    return seeds.strip().startswith(("http:", "https:", "//", "/search/"))
+
+
+def command(
+    spider: str, settings: BaseSettings, arguments: Mapping[str, Any], budget: int | None = None
+) -> str:
+    """Return the command that goes on with a job: what was given on this one, but the token.
+
+    :param arguments: those to be given with ``-a``
+    :param budget: to be given instead of the present one
+    """
+    words = ["scrapy", "crawl", spider]
+    for name, value in arguments.items():
+        words += ["-a", f"{name}={value}"]
+    for name in sorted(settings):
+        given = (settings.getpriority(name) or 0) >= COMMAND_LINE
+        ours = name.startswith(PREFIX) and name != f"{PREFIX}TOKEN"
+        if given and ours and not (budget is not None and name == f"{PREFIX}BUDGET"):
+            words += ["-s", f"{name}={settings[name]}"]
+    if budget is not None:
+        words += ["-s", f"{PREFIX}BUDGET={budget}"]
+    project = os.environ.get("SCRAPY_PROJECT")
+    return (f"SCRAPY_PROJECT={shlex.quote(project)} " if project else "") + shlex.join(words)

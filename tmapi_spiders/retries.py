@@ -1,0 +1,92 @@
+"""Retries: the one authority over whether and when a call is tried again.
+
+A page that waits for its next try is in nobody's queue: it holds no download place and no permit,
+and comes back to Scrapy's scheduler when its time is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrapy import Request
+
+    from tmapi_spiders.calls import Call
+
+__all__ = ["Retries", "backoff"]
+
+_LONGEST_DELAY = 120.0
+_JITTER = 0.25
+
+
+def backoff(delay: float, tries: int) -> float:
+    """Return how long to wait after so many failed tries: doubled each time, without jitter.
+
+    >>> [backoff(2.0, tries) for tries in (1, 2, 3, 10)]
+    [2.0, 4.0, 8.0, 120.0]
+
+    :param delay: seconds after the first
+    """
+    return min(delay * 2.0 ** min(tries - 1, 30), _LONGEST_DELAY)
+
+
+class Retries:
+    """The tries of all calls of a run.
+
+    :param times: tries after the first (``TMAPI_RETRY_TIMES``)
+    :param delay: seconds before the first of them (``TMAPI_RETRY_DELAY``); it doubles
+    """
+
+    def __init__(self, times: int, delay: float) -> None:
+        self._times = times
+        self._delay = delay
+        self._waiting: dict[Request, asyncio.TimerHandle] = {}
+        self._open = True
+        self.crawl: Callable[[Request], None] | None = None
+        """Hands a request to Scrapy's engine; set once there is one."""
+
+    def __len__(self) -> int:
+        """Return how many pages are waiting for their next try."""
+        return len(self._waiting)
+
+    def try_again(self, request: Request, call: Call) -> bool:
+        """Try again a call that failed for a passing reason; return False if it had its tries."""
+        if call.attempt > self._times or not self._open:
+            return False
+        self._postpone(request, backoff(self._delay, call.attempt))
+        call.attempt += 1
+        call.answer = None
+        return True
+
+    def wait_for_room(self, request: Request, call: Call) -> None:
+        """Try again a call that was over the account's limit, however often that happens.
+
+        The first time at once, since it waits at the gate anyway.
+        """
+        call.refusals += 1
+        call.answer = None
+        wait = backoff(self._delay, call.refusals - 1) if call.refusals > 1 else 0.0
+        self._postpone(request, wait)
+
+    def close(self) -> None:
+        """Send all that wait on their way, where the closed gate ends them."""
+        self._open = False
+        for request, timer in list(self._waiting.items()):
+            timer.cancel()
+            self._go(request)
+
+    def _postpone(self, request: Request, seconds: float) -> None:
+        # Above pages of other queries: what has waited longest goes first.
+        again = request.replace(priority=request.priority + 1)
+        if not self._open:
+            seconds = 0.0
+        jittered = seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+        self._waiting[again] = asyncio.get_running_loop().call_later(jittered, self._go, again)
+
+    def _go(self, request: Request) -> None:
+        if self._waiting.pop(request, None) is not None and self.crawl is not None:
+            self.crawl(request)

@@ -1,0 +1,36 @@
+"""Stops: why a job can stop early, and what its user is to do about it."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["STOPS", "Stop"]
+
+
+@attrs.frozen
+class Stop:
+    """A reason to stop a job."""
+
+    meaning: str
+    remedy: str = ""
+    """What to do before going on."""
+    replays: bool = True
+    """Whether what the archive holds is still written; else the files can't be relied on."""
+
+
+#: By the ``reason`` of outcomes.jsonl and the ``stop_reason`` of job.json.
+STOPS = {
+    "auth": Stop("the API refused the token", "Check TMAPI_TOKEN (and TMAPI_AUTH)."),
+    "balance": Stop("the account is out of balance or subscription", "Top up the account."),
+    "base_url": Stop("there is no such API", "Check TMAPI_BASE_URL."),
+    "budget": Stop("TMAPI_BUDGET is spent"),
+    "deadline": Stop("CLOSESPIDER_TIMEOUT is over"),
+    "interrupted": Stop("Ctrl-C, SIGTERM, or one of Scrapy's other limits"),
+    "storage": Stop(
+        "a file can't be written or read",
+        "Make room, or mend what the message names.",
+        replays=False,
+    ),
+    "settings": Stop("the project has switched off what the crawl needs", replays=False),
+    "error": Stop("a crash", replays=False),
+}
