@@ -1,9 +1,7 @@
-"""The archive: what a job has paid for, and the journal of its calls. One SQLite file.
+"""The archive: what a job has paid for. One SQLite file, with the journal of its calls.
 
-- An answer (a page or a conversion) is stored before anything is made of it, keyed by the unsigned
-  request, without scheme and host, and a repeat number.
-- A call is journaled before it leaves, and struck out if it turns out not to count. One that was
-  in flight when the process was killed stays.
+An answer (a page or a conversion) is stored before anything is made of it, keyed by the unsigned
+request, without scheme and host, and a repeat number.
 
 Every statement is a transaction of its own, in WAL mode: what was stored survives the end of the
 process, however it comes. (``synchronous=NORMAL``: a power cut may cost the last seconds.)
@@ -13,7 +11,6 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from contextlib import contextmanager
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
@@ -21,17 +18,19 @@ from urllib.parse import urlsplit
 import attrs
 
 from tmapi_spiders.calls import CONVERSION
+from tmapi_spiders.database import damaged, failing_as_storage
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from scrapy import Request
 
     from tmapi_spiders.calls import Call
 
-__all__ = ["ARCHIVE", "Archive", "History", "Stored", "request_line"]
+__all__ = ["ARCHIVE", "Archive", "Stored", "request_line"]
 
 #: The file's name in the job's folder.
 ARCHIVE = "archive.sqlite"
@@ -56,18 +55,12 @@ CREATE TABLE answers (
 );
 CREATE TABLE job (source TEXT NOT NULL);
 CREATE INDEX answers_of_seed ON answers (seed_id, query_id, page, repeat, items);
-CREATE TABLE calls (
-    call INTEGER PRIMARY KEY,
-    query_id TEXT NOT NULL,
-    attempt INTEGER NOT NULL,
-    sent_at TEXT NOT NULL
-);
-CREATE INDEX calls_of_query ON calls (query_id, attempt, sent_at);
+{journal}
 PRAGMA user_version = {schema};
 COMMIT;
 """
 
-#: Of zlib: a third of the time of the default, for a tenth more bytes.
+#: Of zlib: pages are stored once each and mostly never read again, so that the fastest will do.
 _LEVEL = 1
 
 
@@ -79,16 +72,6 @@ class Stored:
     fetched_at: str
     kept: bool = False
     """Whether another job has paid for it."""
-
-
-@attrs.frozen
-class History:
-    """What a query has cost in earlier runs of the job."""
-
-    calls: int = 0
-    retries: int = 0
-    first_sent_at: str | None = None
-    last_sent_at: str | None = None
 
 
 def request_line(request: Request) -> str:
@@ -110,7 +93,7 @@ def request_line(request: Request) -> str:
 class Archive:
     """One job's archive. :meth:`open` is the way to make one.
 
-    Opening, finding, storing and journaling raise :class:`~tmapi_spiders.errors.StorageError` if
+    Opening, finding and storing raise :class:`~tmapi_spiders.errors.StorageError` if
     the file can't be read or written: nobody may take that for "not paid yet". What only asks about
     earlier runs tells :attr:`on_error`, which stops the job, and answers as if there were none.
     """
@@ -118,18 +101,18 @@ class Archive:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self.journal: Journal
+        """Of the job's calls; in the same file, so that both are kept or lost together."""
         self.on_error: Callable[[StorageError], None] = _raise
         self.pages = 0
         """True pages stored, in all runs."""
         self.conversions = 0
-        self.calls = 0
-        """Calls that count, in all runs; those in flight included."""
         self.unread = 0
         """Pages stored in earlier runs that this run has not read."""
         self.replayed: tuple[str, str] | None = None
         """When the oldest and the youngest answer that was replayed were paid for."""
         self._resumed = False
-        """Whether there was anything in it when it was opened."""
+        """Whether there was a page in it when it was opened."""
 
     @classmethod
     def open(cls, path: Path, source: str, *, must_exist: bool, read_only: bool = False) -> Self:
@@ -145,12 +128,13 @@ class Archive:
                 f"{path}: it is missing, and with it all that this job has paid for. Put it back; "
                 "or, to pay for everything again, choose another job name."
             )
-        with _failing_as_storage(path):
+        with failing_as_storage(path):
             uri = f"{path.absolute().as_uri()}{'?mode=ro' if read_only else ''}"
             connection = sqlite3.connect(uri, uri=True, isolation_level=None)
             try:
                 archive = cls(path, connection)
                 archive._prepare(source, must_exist=must_exist, read_only=read_only)
+                archive.journal = Journal(path, connection)
             except BaseException:
                 connection.close()
                 raise
@@ -169,13 +153,13 @@ class Archive:
             execute("PRAGMA synchronous = NORMAL")
         if version == 0:
             if must_exist:
-                raise StorageError(_damaged(self.path, "it is empty"))
-            self._connection.executescript(_TABLES.format(schema=_SCHEMA))
+                raise damaged(self.path, "it is empty")
+            self._connection.executescript(_TABLES.format(journal=Journal.TABLES, schema=_SCHEMA))
             execute("INSERT INTO job VALUES (?)", (source,))
             return
         (found,) = execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
-            raise StorageError(_damaged(self.path, str(found)))
+            raise damaged(self.path, str(found))
         (theirs,) = execute("SELECT source FROM job").fetchone() or (source,)
         if theirs != source:
             raise UsageProblems(
@@ -184,18 +168,16 @@ class Archive:
             )
         for request, body, crc, page in execute("SELECT request, body, crc, page FROM answers"):
             if zlib.crc32(body) != crc:
-                raise StorageError(_damaged(self.path, f"the answer to {request}"))
+                raise damaged(self.path, f"the answer to {request}")
             if page == CONVERSION:
                 self.conversions += 1
             else:
                 self.pages += 1
-        (self.calls,) = execute("SELECT count(*) FROM calls").fetchone()
-        self.unread = self.pages
-        self._resumed = bool(self.pages or self.calls)
+        self.unread, self._resumed = self.pages, bool(self.pages)
 
     def close(self) -> None:
         """Close the file; nothing that was stored depends on it."""
-        with _failing_as_storage(self.path):
+        with failing_as_storage(self.path):
             self._connection.close()
 
     def find(self, request: Request, call: Call) -> Stored | None:
@@ -209,9 +191,7 @@ class Archive:
         try:
             body = zlib.decompress(row[0])
         except zlib.error as exc:
-            raise StorageError(_damaged(self.path, f"the answer to {request_line(request)}")) from (
-                exc
-            )
+            raise damaged(self.path, f"the answer to {request_line(request)}") from (exc)
         if not call.again:
             self.unread -= not call.is_conversion and self.unread > 0
             first, last = self.replayed or (row[1], row[1])
@@ -224,7 +204,7 @@ class Archive:
         :param items: how many elements the page has
         """
         line, packed = request_line(request), zlib.compress(body, _LEVEL)
-        with _failing_as_storage(self.path):
+        with failing_as_storage(self.path):
             self._connection.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -246,32 +226,6 @@ class Archive:
         else:
             self.pages += 1
 
-    def journal(self, query_id: str, attempt: int, sent_at: str) -> int:
-        """Note that a call is about to leave; return its number."""
-        with _failing_as_storage(self.path):
-            number = self._connection.execute(
-                "INSERT INTO calls (query_id, attempt, sent_at) VALUES (?, ?, ?)",
-                (query_id, attempt, sent_at),
-            ).lastrowid
-        assert number is not None
-        self.calls += 1
-        return number
-
-    def strike(self, number: int) -> None:
-        """Strike out a call that does not count."""
-        with _failing_as_storage(self.path):
-            self._connection.execute("DELETE FROM calls WHERE call = ?", (number,))
-        self.calls -= 1
-
-    def history(self, query_id: str) -> History:
-        """Return what a query has cost in earlier runs."""
-        rows = self._ask(
-            "SELECT count(*), count(nullif(attempt, 1)), min(sent_at), max(sent_at) "
-            "FROM calls WHERE query_id = ?",
-            query_id,
-        )
-        return History(*rows[0]) if rows else History()
-
     def has_page(self, seed_id: str, query_id: str) -> bool:
         """Say whether an earlier run has stored a query's first page."""
         return bool(
@@ -291,7 +245,7 @@ class Archive:
 
     def queries_with_pages(self) -> set[str]:
         """Return the ids of the queries that have a page stored."""
-        with _failing_as_storage(self.path):
+        with failing_as_storage(self.path):
             rows = self._connection.execute("SELECT DISTINCT query_id FROM answers WHERE page > 0")
             return {query_id for (query_id,) in rows}
 
@@ -300,14 +254,14 @@ class Archive:
         if not self._resumed:
             return []
         try:
-            with _failing_as_storage(self.path):
+            with failing_as_storage(self.path):
                 return self._connection.execute(statement, values).fetchall()
         except StorageError as exc:
             self.on_error(exc)
             return []
 
     def _one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
-        with _failing_as_storage(self.path):
+        with failing_as_storage(self.path):
             row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
         return row
 
@@ -318,20 +272,3 @@ def _key(line: str, call: Call) -> bytes:
 
 def _raise(exc: StorageError) -> None:
     raise exc
-
-
-def _damaged(path: Path, what: str) -> str:
-    return (
-        f"{path}: it is damaged ({what}). It holds what was paid for: put a copy back, or try "
-        "`sqlite3 archive.sqlite .recover`; to pay for everything again, choose another job name."
-    )
-
-
-@contextmanager
-def _failing_as_storage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as exc:
-        if isinstance(exc, sqlite3.OperationalError):
-            raise StorageError(f"{path}: it can't be used ({exc}).") from exc
-        raise StorageError(_damaged(path, str(exc))) from exc

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Closing"]
 
 #: Seconds between two looks at whether nothing is left to do.
-_LOOKED_FOR_REST = 0.02
+_POLL_SECONDS = 0.02
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Closing:
             while not self._closes and (  # noqa: ASYNC110 - there is no event to wait for
                 len(run.retries) or not self._engine.spider_is_idle()
             ):
-                await asyncio.sleep(_LOOKED_FOR_REST)
+                await asyncio.sleep(_POLL_SECONDS)
         self._closes = True
 
     def _spider_idle(self) -> None:

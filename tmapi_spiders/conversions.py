@@ -9,14 +9,16 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tmapi_spiders.archive import Stored
-from tmapi_spiders.errors import StorageError
+from tmapi_spiders.database import failing_as_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tmapi_spiders.config import Config
 
 __all__ = ["CONVERSIONS", "Conversions"]
 
@@ -51,6 +53,11 @@ class Conversions:
         self._source = source
         self._days = days
         self._connection: sqlite3.Connection | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Return those of the jobs in the configured output folder."""
+        return cls(config.output_dir / CONVERSIONS, config.source, config.conversion_days)
 
     def check(self) -> None:
         """Read it, if there is one: a damaged file is to be found before anything is paid."""
@@ -107,17 +114,10 @@ class Conversions:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
+        with failing_as_storage(self._path):
             if self._connection is None:
                 self._connection = sqlite3.connect(
                     self._path, timeout=_PATIENCE, isolation_level=None
                 )
                 self._connection.execute(_TABLE)
             yield self._connection
-        except sqlite3.OperationalError as exc:
-            raise StorageError(f"{self._path}: it can't be used ({exc}).") from exc
-        except sqlite3.DatabaseError as exc:
-            raise StorageError(
-                f"{self._path}: it can't be used ({exc}). It holds conversions that were paid for: "
-                "put a copy back, or delete it to pay for them again."
-            ) from exc

@@ -143,9 +143,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
             run.count(stats.CONVERSION_MADE)
         if not answer.counts:
             self._does_not_count(call)
-        if isinstance(answer, NoPage) and answer.row.stop is not None:
-            # Now, not when a middleware sees it: the next call must not leave with this permit.
-            run.stop(answer.row.stop, f"the API said: {self._token.strike_out(answer.message)}")
+        run.heed(answer)  # now, not when a middleware sees it: no call must leave with this permit
         if answer.kind is Kind.OVER_LIMIT:
             run.count(stats.CALL_OVER_LIMIT)
             run.gate.refused(permit)

@@ -80,7 +80,8 @@ class AnswerMiddleware:
         message = run.config.token.strike_out(answer.message)
         run.count(stats.PAGE_REFUSED)
         run.ledger.note(call.query_id, answer.code, message)
-        if answer.kind is Kind.STOP:  # as the download handler has done
+        run.heed(answer)
+        if answer.kind is not Kind.WRONG_QUERY and not run.gate.is_open:
             raise GateClosed("the job is stopping")
         if answer.kind is Kind.OVER_LIMIT:
             self._wait_for_room(request, call)
@@ -99,20 +100,18 @@ class AnswerMiddleware:
             return
         message = f"{type(exception).__name__}: {exception}"
         self._run.ledger.note(call.query_id, None, message)
+        if not self._run.gate.is_open:
+            raise GateClosed("the job is stopping")
         self._try_again(request, call, message)
 
     def _try_again(self, request: Request, call: Call, problem: str) -> None:
         """Have the page tried again; return if it had all its tries."""
-        if not self._run.gate.is_open:
-            raise GateClosed("the job is stopping")
         if self._run.retries.try_again(request, call):
             logger.debug("Try %d failed, another follows: %s", call.attempt - 1, problem)
             raise TriesAgain(problem)
         logger.debug("Try %d was the last: %s", call.attempt, problem)
 
     def _wait_for_room(self, request: Request, call: Call) -> None:
-        if not self._run.gate.is_open:
-            raise GateClosed("the job is stopping")
         allowed = self._run.gate.permits.allowed
         if call.refusals > 1 and allowed == 1 and not self._over_limit:
             self._over_limit = True

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from tmapi_spiders.archive import ARCHIVE, Archive
-from tmapi_spiders.conversions import CONVERSIONS, Conversions
+from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.images import MOST_CONVERSIONS
 from tmapi_spiders.job import read_job_json
 from tmapi_spiders.phrases import calls, plural
@@ -82,7 +82,7 @@ class Estimate:
             pages,
             config.retry_times,
             config.budget,
-            archive.calls if archive else 0,
+            archive.journal.calls if archive else 0,
             config.call_price,
         )
 
@@ -99,9 +99,7 @@ class Estimate:
         archive = None
         if folder is not None and read_job_json(folder):
             archive = Archive.open(folder / ARCHIVE, config.source, must_exist=True, read_only=True)
-        conversions = Conversions(
-            config.output_dir / CONVERSIONS, config.source, config.conversion_days
-        )
+        conversions = Conversions.of(config)
         try:
             return cls.of(config, arguments, queries, archive, conversions)
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 from scrapy.exceptions import IgnoreRequest
@@ -19,27 +19,14 @@ from tmapi_spiders.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tmapi_spiders.journal import Journal
     from tmapi_spiders.permits import Permits
 
-__all__ = ["Gate", "GateClosed", "Journal", "Permit"]
+__all__ = ["Gate", "GateClosed", "Permit"]
 
 
 class GateClosed(IgnoreRequest):
     """The job is stopping: this call was not sent, and costs nothing."""
-
-
-class Journal(Protocol):
-    """Where calls are noted before they leave, and struck out if they don't count."""
-
-    @property
-    def calls(self) -> int:
-        """Calls noted, in all runs of the job."""
-
-    def journal(self, query_id: str, attempt: int, sent_at: str) -> int:
-        """Note a call; return its number."""
-
-    def strike(self, number: int) -> None:
-        """Strike out a call."""
 
 
 @attrs.frozen
@@ -180,7 +167,7 @@ class Gate:
                 continue
             try:
                 sent_at = utc_now()
-                number = self._journal.journal(query_id, attempt, sent_at)
+                number = self._journal.note(query_id, attempt, sent_at)
             except StorageError as exc:
                 future.set_exception(GateClosed("the job is stopping"))
                 self._storage_failed(exc)

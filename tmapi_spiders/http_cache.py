@@ -15,7 +15,6 @@ from tmapi_spiders import stats
 from tmapi_spiders.answers import Converted, Page, read_answer
 from tmapi_spiders.archive import Stored, request_line
 from tmapi_spiders.calls import call_of
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError
 
 if TYPE_CHECKING:
@@ -105,9 +104,8 @@ class ArchiveStorage:
         try:
             run.archive.store(request, call, response.body, items)
             if call.is_conversion:
-                run.conversions.keep(
-                    request_line(request), Stored(response.body, call.fetched_at or utc_now())
-                )
+                assert call.fetched_at is not None
+                run.conversions.keep(request_line(request), Stored(response.body, call.fetched_at))
         except StorageError as exc:
             run.storage_failed(exc)
 

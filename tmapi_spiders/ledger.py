@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.archive import History
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.items import Outcome
+from tmapi_spiders.journal import History
 from tmapi_spiders.paging import Ending
 
 if TYPE_CHECKING:
@@ -99,10 +99,6 @@ class Ledger:
     def __getitem__(self, query_id: str) -> Progress:
         """Return how far an open query is."""
         return self._open[query_id]
-
-    def get(self, query_id: str) -> Progress | None:
-        """Return how far a query is; None if its outcome is written."""
-        return self._open.get(query_id)
 
     def called(self, query_id: str, sent_at: str, *, again: bool) -> None:
         """Note that a call for this query leaves.

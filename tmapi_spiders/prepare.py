@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import resume
 from tmapi_spiders.archive import ARCHIVE, Archive
-from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.arguments import Arguments, is_job_name
 from tmapi_spiders.config import Config
+from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import Job
 from tmapi_spiders.run import Run
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
     from scrapy.settings import BaseSettings
 
-__all__ = ["prepare_run"]
+    from tmapi_spiders.queries import Queries
+
+__all__ = ["prepare_run", "read_given"]
+
+_SOME_IMAGE = "/search/placeholder.jpg"
 
 
 def prepare_run(
@@ -34,20 +39,9 @@ def prepare_run(
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used
     """
-    # scrapyd gives each crawl a "_job" of its own.
-    given = {name: value for name, value in given.items() if not name.startswith("_")}
-    problems: list[str] = []
-    try:
-        config = Config.from_settings(settings)
-        given = resume.with_stored_arguments(given, config.output_dir)
-    except UsageProblems as exc:
-        problems += exc.problems
-    try:
-        arguments, queries = arguments_model.parse(given)
-    except UsageProblems as exc:
-        problems += resume.without_seeds_problem(exc.problems, given if problems else {})
-    if problems:
-        raise UsageProblems(*problems)
+    config, given, arguments, queries = read_given(settings, given, arguments_model)
+    conversions = Conversions.of(config)
+    conversions.check()
     while True:
         job = Job(arguments.job_name(), config.output_dir, config.source, given)
         if job.open(new=arguments.job is None):
@@ -65,11 +59,47 @@ def prepare_run(
         needed = {} if job.arguments_stored else whole
         return resume.command(spider, settings, needed | {"job": job.name}, budget)
 
-    run = Run(config, arguments, queries, job, archive=archive, command=command)
+    return Run(
+        config,
+        arguments,
+        queries,
+        job,
+        archive=archive,
+        conversions=conversions,
+        command=command,
+    )
+
+
+def read_given(
+    settings: BaseSettings,
+    given: Mapping[str, Any],
+    arguments_model: type[Arguments] = Arguments,
+    *,
+    needs_token: bool = True,
+) -> tuple[Config, dict[str, Any], Arguments, Queries]:
+    """Read settings and arguments, those of an existing job included where it is named alone.
+
+    :param given: the spider's arguments as ``-a`` gives them
+    :param needs_token: whether calls are to be made
+    :return: the configuration, the arguments as given and stored, as read, and the queries
+    :raises UsageProblems: with all that is wrong
+    :raises StorageError: if job.json can't be read
+    """
+    # scrapyd gives each crawl a "_job" of its own.
+    whole = {name: value for name, value in given.items() if not name.startswith("_")}
+    problems: list[str] = []
     try:
-        run.conversions.check()
-    except BaseException:
-        archive.close()
-        job.release()
-        raise
-    return run
+        config = Config.from_settings(settings, needs_token=needs_token)
+        whole = resume.with_stored_arguments(whole, config.output_dir)
+    except UsageProblems as exc:
+        problems += exc.problems
+        # The seeds were to come from the job: look at the other arguments alone.
+        if is_job_name(whole.get("job")):
+            whole.setdefault("seeds", _SOME_IMAGE)
+    try:
+        arguments, queries = arguments_model.parse(whole)
+    except UsageProblems as exc:
+        problems += exc.problems
+    if problems:
+        raise UsageProblems(*problems)
+    return config, whole, arguments, queries

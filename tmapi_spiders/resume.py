@@ -13,11 +13,11 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import read_job_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from scrapy.settings import BaseSettings
 
-__all__ = ["command", "with_stored_arguments", "without_seeds_problem"]
+__all__ = ["command", "with_stored_arguments"]
 
 
 def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[str, Any]:
@@ -50,17 +50,6 @@ def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[st
         except (OSError, ValueError, RuntimeError):  # no path at all; said when it is read
             pass
     return {**stored, **given}
-
-
-def without_seeds_problem(problems: Iterable[str], given: Mapping[str, Any]) -> list[str]:
-    """Leave out that seeds are missing where they were to come from the job.
-
-    >>> without_seeds_problem(["seeds: missing.", "sort=x: ..."], {"job": "monday"})
-    ['sort=x: ...']
-    """
-    if not is_job_name(given.get("job")) or "seeds" in given:
-        return list(problems)
-    return [problem for problem in problems if not problem.startswith("seeds: missing")]
 
 
 def _looks_like_images(seeds: str) -> bool:

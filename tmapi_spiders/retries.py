@@ -45,7 +45,6 @@ class Retries:
         self._times = times
         self._delay = delay
         self._waiting: dict[Request, asyncio.TimerHandle] = {}
-        self._open = True
         self.crawl: Callable[[Request], None] | None = None
         """Hands a request to Scrapy's engine; set once there is one."""
 
@@ -55,7 +54,7 @@ class Retries:
 
     def try_again(self, request: Request, call: Call) -> bool:
         """Try again a call that failed for a passing reason; return False if it had its tries."""
-        if call.attempt > self._times or not self._open:
+        if call.attempt > self._times:
             return False
         self._postpone(request, backoff(self._delay, call.attempt))
         call.attempt += 1
@@ -74,7 +73,6 @@ class Retries:
 
     def close(self) -> None:
         """Send all that wait on their way, where the closed gate ends them."""
-        self._open = False
         for request, timer in list(self._waiting.items()):
             timer.cancel()
             self._go(request)
@@ -82,8 +80,6 @@ class Retries:
     def _postpone(self, request: Request, seconds: float) -> None:
         # Above pages of other queries: what has waited longest goes first.
         again = request.replace(priority=request.priority + 1)
-        if not self._open:
-            seconds = 0.0
         jittered = seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
         self._waiting[again] = asyncio.get_running_loop().call_later(jittered, self._go, again)
 

@@ -6,11 +6,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import stats
-from tmapi_spiders.conversions import CONVERSIONS, Conversions
+from tmapi_spiders.answers import NoPage
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.gate import Gate
 from tmapi_spiders.images import Images
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.journal import History
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.ledger import Ledger
 from tmapi_spiders.permits import Permits
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
+    from tmapi_spiders.answers import Answer
     from tmapi_spiders.archive import Archive
     from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.config import Config
+    from tmapi_spiders.conversions import Conversions
     from tmapi_spiders.items import Outcome, Sighting
     from tmapi_spiders.job import Job
     from tmapi_spiders.queries import Queries, Query
@@ -59,6 +62,7 @@ class Run:
         job: Job,
         *,
         archive: Archive,
+        conversions: Conversions,
         command: Callable[[int | None], str],
     ) -> None:
         self.config = config
@@ -71,19 +75,17 @@ class Run:
         archive.on_error = self.storage_failed
         self.command = command
         """Returns the command that goes on with this job, given another budget or None."""
-        self.conversions = Conversions(
-            config.output_dir / CONVERSIONS, config.source, config.conversion_days
-        )
+        self.conversions = conversions
         self.images = Images(arguments.convert, len(queries) // len(queries.seeds), archive)
         self.gate = Gate(
             Permits(config.max_concurrency, config.retry_delay),
-            archive,
+            archive.journal,
             config.budget,
             self._budget_spent,
             self.storage_failed,
         )
         self.retries = Retries(config.retry_times, config.retry_delay)
-        self.ledger = Ledger(job.name, self._write_outcome, archive.history)
+        self.ledger = Ledger(job.name, self._write_outcome, self._history)
         self.base_url = config.base_url.geturl()
         """Where calls go; a sandbox of this run's own says where when it starts."""
         self.stop_reason: str | None = None
@@ -144,6 +146,12 @@ class Run:
         self._send_no_more()
         if self._close_spider is not None:
             self._close_spider(self.stop_reason)
+
+    def heed(self, answer: Answer) -> None:
+        """Stop if an answer says that no call will be answered any more."""
+        if isinstance(answer, NoPage) and answer.row.stop is not None:
+            message = self.config.token.strike_out(answer.message)
+            self.stop(answer.row.stop, f"the API said: {message}")
 
     def closing(self, finish_reason: str) -> None:
         """Note that Scrapy closes the spider, and why; from now on no call goes out."""
@@ -231,12 +239,12 @@ class Run:
             stats.MOST_IN_FLIGHT: self.gate.most_in_flight,
             stats.PERMIT_HIGHEST: self.gate.permits.highest,
             stats.PERMIT_NOW: self.gate.permits.allowed,
-            stats.CALL_ALL_RUNS: self.archive.calls,
+            stats.CALL_ALL_RUNS: self.archive.journal.calls,
         }
         if self.config.call_price:
             values[stats.CALL_COST] = round(self.calls * self.config.call_price, 6)
         if new := self.counted(stats.PRODUCT_NEW):
-            values[stats.CALL_PER_NEW_PRODUCT] = round(self.archive.calls / new, 4)
+            values[stats.CALL_PER_NEW_PRODUCT] = round(self.archive.journal.calls / new, 4)
         for name, value in values.items():
             self.stats.set_value(name, value)
 
@@ -250,12 +258,12 @@ class Run:
         facts: dict[str, Any] = {
             "queries": {"all": len(self.queries), **dict(sorted(self.ledger.by_status.items()))},
             "budget": self.config.budget,
-            "calls": self.archive.calls,
+            "calls": self.archive.journal.calls,
             "calls_of_last_run": self.calls,
             "stop_reason": self.stop_reason,
         }
         if self.config.call_price:
-            facts["cost"] = round(self.archive.calls * self.config.call_price, 6)
+            facts["cost"] = round(self.archive.journal.calls * self.config.call_price, 6)
         return facts
 
     @property
@@ -277,7 +285,7 @@ class Run:
         self.stop("storage", str(exc))
 
     def _budget_spent(self) -> None:
-        made = plural(self.archive.calls, "call")
+        made = plural(self.archive.journal.calls, "call")
         self.stop(
             "budget", f"{made} made in all runs, and TMAPI_BUDGET allows {self.config.budget:,}"
         )
@@ -285,6 +293,13 @@ class Run:
     def is_paid(self, query: Query) -> bool:
         """Say whether an earlier run has paid for a query's first page."""
         return self.archive.has_page(query.seed.seed_id, query.query_id)
+
+    def _history(self, query_id: str) -> History:
+        try:
+            return self.archive.journal.history(query_id)
+        except StorageError as exc:
+            self.storage_failed(exc)
+            return History()
 
     def _write_outcome(self, outcome: Outcome) -> None:
         self.job.files[OUTCOMES].write(to_line(outcome))

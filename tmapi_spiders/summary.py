@@ -64,10 +64,10 @@ def _announcement(run: Run) -> list[str]:
         lines.append(f"  {MADE_UP}")
         if run.config.base_url.geturl() != DEFAULT_BASE_URL:
             lines.append("  note: TMAPI_BASE_URL is set, and not used: this is TMAPI_SANDBOX.")
-    if run.archive.pages or run.archive.calls:
+    if run.archive.pages or run.archive.journal.calls:
         lines.append(
             f"  goes on with this job: {plural(run.archive.pages, 'page')} of it, of "
-            f"{calls(run.archive.calls, run.config.call_price)} so far, cost nothing again"
+            f"{calls(run.archive.journal.calls, run.config.call_price)} so far, cost nothing again"
         )
     if run.job.last_budget and not run.config.budget:
         lines.append(
@@ -139,9 +139,9 @@ def _paid(run: Run) -> str:
         if count := run.counted(stat):
             parts.append(f"{count:,} {words}")
     if new := run.counted(stats.PRODUCT_NEW):
-        parts.append(f"{run.archive.calls / new:.3f} a new product")
-    if run.archive.calls != run.calls:
-        parts.append(f"{calls(run.archive.calls, price)} in all runs of this job")
+        parts.append(f"{run.archive.journal.calls / new:.3f} a new product")
+    if run.archive.journal.calls != run.calls:
+        parts.append(f"{calls(run.archive.journal.calls, price)} in all runs of this job")
     if run.config.budget:
         parts.append(f"budget {run.config.budget:,}")
     if replayed:
@@ -164,7 +164,7 @@ def _next_steps(run: Run) -> list[str]:
         detail = f" ({run.stop_detail.rstrip('.')})" if run.stop_detail else ""
         why = f"STOPPED EARLY: {run.stop_reason}{detail}. {STOPS[run.stop_reason].remedy}"
         if run.stop_reason == "budget":
-            budget = 2 * max(run.config.budget, run.archive.calls)
+            budget = 2 * max(run.config.budget, run.archive.journal.calls)
     elif run.ledger.failures:
         failed = plural(run.ledger.failures, "query", "queries")
         why = f"{failed} failed or ended partial; {run.job.folder / OUTCOMES} says why."

@@ -21,6 +21,15 @@ FOREIGN = "https://shop.example/onepage-lamp.jpg"
 ALIBABA = "https://cbu01.alicdn.com/onepage-lamp.jpg"
 
 
+def make_stale(kept: Path) -> None:
+    """Have all conversions that jobs share lead to an image that is no longer there."""
+    connection = sqlite3.connect(kept)
+    stale = json.dumps({"code": 200, "data": {"image_url": "/search/x/nothing.jpg"}})
+    connection.execute("UPDATE conversions SET body = ?", (stale.encode(),))
+    connection.commit()
+    connection.close()
+
+
 def endpoints(sandbox: SandboxThread) -> list[str]:
     return [call["endpoint"] for call in sandbox.calls]
 
@@ -292,11 +301,7 @@ class TestKept:
 
     def test_but_no_stale_one(self, crawl: Crawler, sandbox: SandboxThread) -> None:
         crawl(seeds=FOREIGN, job="monday")
-        connection = sqlite3.connect(crawl.output / "conversions.sqlite")
-        stale = json.dumps({"code": 200, "data": {"image_url": "/search/x/nothing.jpg"}})
-        connection.execute("UPDATE conversions SET body = ?", (stale.encode(),))
-        connection.commit()
-        connection.close()
+        make_stale(crawl.output / "conversions.sqlite")
         tuesday = crawl(seeds=FOREIGN, job="tuesday")
         assert (tuesday.outcome["status"], tuesday.outcome["calls"]) == ("complete", 3)
         wednesday = crawl(seeds=FOREIGN, job="wednesday")
@@ -308,11 +313,7 @@ class TestKept:
         """It was converted by another job: this one has not made sure."""
         seed = "https://cbu01.alicdn.com/onepage-unreadable.jpg"
         crawl(seeds=seed, job="monday")
-        connection = sqlite3.connect(crawl.output / "conversions.sqlite")
-        stale = json.dumps({"code": 200, "data": {"image_url": "/search/x/nothing.jpg"}})
-        connection.execute("UPDATE conversions SET body = ?", (stale.encode(),))
-        connection.commit()
-        connection.close()
+        make_stale(crawl.output / "conversions.sqlite")
         for job, calls in (("tuesday", 4), ("wednesday", 2)):
             done = crawl(seeds=seed, job=job)
             assert (done.outcome["status"], done.outcome["calls"]) == ("complete", calls)
@@ -329,8 +330,8 @@ class TestKept:
         (crawl.output / "conversions.sqlite").write_bytes(b"garbage" * 999)
         done = crawl(seeds=FOREIGN)
         assert done.exit_status == 4
-        assert "conversions.sqlite: it can't be used (file is not a database)" in done.log
-        assert "delete it to pay for them again" in done.log
+        assert "conversions.sqlite: it is damaged (file is not a database)" in done.log
+        assert "without it, everything in it is paid for again" in done.log
         assert sandbox.stats["calls"] == 0
         assert "nothing was sent" in done.log
         assert "Traceback" not in done.log

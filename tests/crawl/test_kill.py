@@ -81,7 +81,7 @@ def archived(folder: Path) -> set[str]:
             params = dict(parse_qsl(urlsplit(request.removeprefix("GET ")).query))
             found.add(json.dumps(params, sort_keys=True))
         elif repeat == 1:
-            body = json.loads(request.partition(" {")[2].join(["{", ""]))
+            body = json.loads("{" + request.partition(" {")[2])
             found.add(json.dumps(body, sort_keys=True))
     return found
 

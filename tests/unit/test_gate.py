@@ -4,39 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 
-from tmapi_spiders.errors import StorageError
+from tmapi_spiders.clock import utc_now
 from tmapi_spiders.gate import Gate, GateClosed
+from tmapi_spiders.journal import Journal
 from tmapi_spiders.permits import Permits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-@attrs.define
-class Journal:
-    calls: int = 0
-    numbers: set[int] = attrs.field(factory=set)
-    full: bool = False
-
-    def journal(self, query_id: str, attempt: int, sent_at: str) -> int:
-        if self.full:
-            raise StorageError("disk full")
-        self.calls += 1
-        self.numbers.add(number := max(self.numbers, default=0) + 1)
-        return number
-
-    def strike(self, number: int) -> None:
-        self.calls -= 1
-        self.numbers.remove(number)
+    from tmapi_spiders.errors import StorageError
 
 
-def gate_of(most: int, journal: Journal | None = None, **options: object) -> Gate:
-    return Gate(Permits(most), journal or Journal(), **options)  # type: ignore[arg-type]
+def journal_of(calls: int = 0, *, writable: bool = True) -> Journal:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.executescript(Journal.TABLES)
+    journal = Journal(Path("journal.sqlite"), connection)
+    for _ in range(calls):
+        journal.note("q", 1, utc_now())
+    if not writable:
+        connection.execute("PRAGMA query_only = ON")
+    return journal
+
+
+def gate_of(most: int, journal: Journal | None = None, **options: Any) -> Gate:
+    return Gate(Permits(most), journal or journal_of(), **options)
 
 
 async def calls_through(gate: Gate, count: int, counts: Callable[[], bool]) -> int:
@@ -86,7 +83,7 @@ def test_the_budget_is_exact_though_some_calls_do_not_count(budget: int, spent: 
     """Some 32 in flight, of which some do not count: the job stops at exactly the budget."""
 
     async def main() -> None:
-        journal, stops = Journal(spent), []
+        journal, stops = journal_of(spent), []
 
         def exhausted() -> None:
             stops.append((journal.calls, gate.in_flight))
@@ -111,7 +108,7 @@ def test_a_budget_that_just_suffices_stops_nothing() -> None:
 
 def test_a_journal_that_cant_be_written_lets_nothing_out() -> None:
     failures: list[StorageError] = []
-    gate = gate_of(4, Journal(full=True), storage_failed=failures.append)
+    gate = gate_of(4, journal_of(writable=False), storage_failed=failures.append)
     assert asyncio.run(calls_through(gate, 1, lambda: True)) == 0
     assert len(failures) == 1
 
