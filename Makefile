@@ -1,10 +1,11 @@
 # make demo   a crawl of the sandbox, and what it wrote
+# make demo-distributed  three workers on a Redis server, one of them killed; checked against one crawl
 # make test   all tests, but the long form of those that kill crawls at random moments (make chaos)
 # make coverage  the same, and which branches they went
 # make lint   ruff and mypy
-# make chaos  crawls killed at random moments, many times (some 2 minutes)
+# make chaos  crawls killed at random moments, many times (some 4 minutes)
 # make bench  how long a crawl takes to begin, and what it takes in memory; how close it runs to an
-#             account's limit of calls in flight (some 6 minutes)
+#             account's limit of calls in flight; workers beside stock scrapy-redis (some 10 minutes)
 # make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test coverage chaos lint bench clean
+.PHONY: demo demo-distributed test coverage chaos lint bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make …")'
@@ -26,6 +27,9 @@ demo: $(READY)
 	@echo
 	@echo "The first lines of output/demo/products.jsonl, cut short (outcomes.jsonl tells of each query):"
 	@$(BIN)/python -c 'for n, line in zip(range(3), open("output/demo/products.jsonl", encoding="utf-8")): print(" ", line[:300], "…")'
+
+demo-distributed: $(READY)
+	$(BIN)/python -m tests.distributed.demo
 
 # The tests wait for processes half of the time: three at once on two cores.
 WORKERS ?= 3
@@ -50,6 +54,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/limit.py
+	$(BIN)/python benchmarks/distributed.py
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache

@@ -106,6 +106,9 @@ class Crawler:
     covered: bool = True
     """Whether coverage may be measured: it can hang on a Ctrl-C, and needs a disk to write to."""
 
+    variables: dict[str, str] = attrs.field(factory=dict)
+    """Of the environment, besides."""
+
     def environment(self, **variables: str) -> dict[str, str]:
         theirs = ("TMAPI_", "SCRAPY_") if self.covered else ("TMAPI_", "SCRAPY_", "COVERAGE")
         inherited = {
@@ -118,7 +121,7 @@ class Crawler:
         }
         if self.url:
             ours |= {"TMAPI_BASE_URL": self.url, "TMAPI_TOKEN": TOKEN}
-        return inherited | ours | variables
+        return inherited | ours | self.variables | variables
 
     def start(
         self,
@@ -140,6 +143,21 @@ class Crawler:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def command(self, *words: str, env: dict[str, str] | None = None, **arguments: Any) -> Crawl:
+        """Run any of Scrapy's commands to its end."""
+        given = [word for name, value in arguments.items() for word in ("-a", f"{name}={value}")]
+        done = subprocess.run(
+            [sys.executable, "-m", "scrapy", *words, *given],
+            cwd=self.project,
+            env=self.environment(**env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Crawl(done.returncode, done.stderr, done.stdout, self.output / "j")
 
     def finish(self, process: subprocess.Popen[str], job: str = "j") -> Crawl:
         try:

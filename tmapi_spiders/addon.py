@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.settings import SETTINGS_PRIORITIES
 
+from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
@@ -92,23 +93,43 @@ class TmapiAddon:
         spider = self._crawler.spider
         if not isinstance(spider, ImageSearchSpider):
             return
-        run = spider.run
+        run: Any = spider.run
+        most = run.job.max_concurrency if isinstance(run, Worker) else run.config.max_concurrency
         for name, value in _NEEDED.items():
             settings.set(name, value, "spider")
         # The gate lets as many out as may go; some more wait there, so that each place is taken as
         # soon as it is free.
         for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"):
-            settings.set(name, run.config.max_concurrency + _WAITING_AT_THE_GATE, "spider")
+            settings.set(name, most + _WAITING_AT_THE_GATE, "spider")
         for name, value in _PREFERRED.items():
             settings.set(name, value, "addon")
+        _merge(settings, "DOWNLOADER_MIDDLEWARES", _DOWNLOADER_MIDDLEWARES)
+        _merge(settings, "DOWNLOAD_HANDLERS", {"http": _HANDLER, "https": _HANDLER})
+        if isinstance(run, Worker):
+            _configure_worker(settings)
+            return
         _merge(settings, "ITEM_PIPELINES", _PIPELINES)
         _merge(settings, "EXTENSIONS", _EXTENSIONS)
         _merge(settings, "SPIDER_MIDDLEWARES", _SPIDER_MIDDLEWARES)
-        _merge(settings, "DOWNLOADER_MIDDLEWARES", _DOWNLOADER_MIDDLEWARES)
-        _merge(settings, "DOWNLOAD_HANDLERS", {"http": _HANDLER, "https": _HANDLER})
         _merge(settings, "FEED_STORAGES", FEED_STORAGES)
         _merge(settings, "FEED_EXPORTERS", FEED_EXPORTERS)
         _merge(settings, "FEEDS", job_feeds(run.job.folder))
+
+
+def _configure_worker(settings: Settings) -> None:
+    """Configure a worker: what it brings is committed to Redis, with the page it stood on."""
+    settings.set(
+        "HTTPCACHE_STORAGE", "tmapi_spiders.distributed.lease_cache.LeaseStorage", "spider"
+    )
+    settings.set("FEEDS", {}, "spider")
+    validation = "tmapi_spiders.pipelines.ValidationPipeline"
+    _merge(settings, "ITEM_PIPELINES", {validation: _PIPELINES[validation]})
+    for name, component in (
+        ("EXTENSIONS", "tmapi_spiders.distributed.components.WorkerExtension"),
+        ("SPIDER_MIDDLEWARES", "tmapi_spiders.distributed.components.LeaseSpiderMiddleware"),
+    ):
+        (place,) = (_EXTENSIONS if name == "EXTENSIONS" else _SPIDER_MIDDLEWARES).values()
+        _merge(settings, name, {component: place})
 
 
 def _merge(settings: Settings, name: str, ours: dict[str, Any]) -> None:

@@ -192,10 +192,9 @@ class Archive:
             body = zlib.decompress(row[0])
         except zlib.error as exc:
             raise damaged(self.path, f"the answer to {request_line(request)}") from (exc)
-        if not call.again:
-            self.unread -= not call.is_conversion and self.unread > 0
-            first, last = self.replayed or (row[1], row[1])
-            self.replayed = min(first, row[1]), max(last, row[1])
+        self.unread -= not call.is_conversion and self.unread > 0
+        first, last = self.replayed or (row[1], row[1])
+        self.replayed = min(first, row[1]), max(last, row[1])
         return Stored(body, row[1], kept=bool(row[2]))
 
     def store(self, request: Request, call: Call, body: bytes, items: int) -> None:

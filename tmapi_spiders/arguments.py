@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tmapi_spiders import readers
 from tmapi_spiders.errors import UsageProblems, did_you_mean
 from tmapi_spiders.queries import FILTERS, LANGUAGES, SORTS, Filters, PriceRange, Queries
-from tmapi_spiders.seeds import Seeds
+from tmapi_spiders.seeds import Seeds, StreamedSeeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -191,10 +192,18 @@ class Arguments(BaseModel):
         default=None, description="A search repeated: the job is named SERIES-TIME."
     )
 
+    keep_alive: Annotated[bool, BeforeValidator(readers.switch)] = Field(
+        default=False, description="Of workers: whether they wait for more when the job has ended."
+    )
+
     @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> tuple[Arguments, Queries]:
+    def parse(
+        cls, given: Mapping[str, Any], *, streamed: bool = False
+    ) -> tuple[Arguments, Queries]:
         """Read and check *given* (names and values, as ``-a`` gives them) and the seeds they name.
 
+        :param streamed: whether seeds are read anew each time, instead of held in memory without
+            repeated ones
         :raises UsageProblems: with all that is wrong
         """
         problems: list[str] = []
@@ -207,7 +216,8 @@ class Arguments(BaseModel):
             problems.append("job and series: a series names its jobs itself; give one of the two.")
         if isinstance(given.get("seeds"), str) and given["seeds"].strip():
             try:
-                seeds = Seeds.from_argument(given["seeds"])
+                reader = StreamedSeeds if streamed else Seeds
+                seeds = reader.from_argument(given["seeds"])
             except UsageProblems as exc:
                 problems += exc.problems
         if arguments is None or seeds is None or problems:

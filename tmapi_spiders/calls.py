@@ -42,8 +42,6 @@ class Call:
     """To the last try."""
     fetched_at: str | None = None
     """When the answer was paid for."""
-    again: bool = False
-    """Whether this run has had the answer already, and looks at it once more."""
     kept: bool = False
     """Whether another job has paid for the answer."""
 

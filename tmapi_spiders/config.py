@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.sandbox import SandboxOptions
 
-__all__ = ["COMMAND_LINE", "DEFAULT_BASE_URL", "PREFIX", "Config"]
+__all__ = ["COMMAND_LINE", "DEFAULT_BASE_URL", "PREFIX", "Config", "given_value"]
 
 PREFIX = "TMAPI_"
 
@@ -75,7 +75,12 @@ class Config:
     """Whether this crawl starts a local, made-up TMAPI for itself and asks that."""
     sandbox_options: SandboxOptions = setting({}, readers.sandbox_options)
     """Options of that sandbox; see :class:`tmapi_spiders.sandbox.SandboxOptions`."""
-    lease_seconds: float = setting(0, readers.later(0))
+    lease_seconds: float = setting(30, readers.number(float, 1, 3600))
+    """Of workers: after so long without a heartbeat, a worker's pages go to the others."""
+    expire_days: float = setting(7, readers.number(float, 0, 3650))
+    """Of jobs on Redis: for how long they stay once they ended and were exported; 0 = for ever."""
+    trim_exported: bool = setting(False, readers.switch)
+    """Of jobs on Redis: whether rows that were exported are dropped there."""
 
     @classmethod
     def from_settings(
@@ -94,9 +99,7 @@ class Config:
         values: dict[str, Any] = {}
         for field in attrs.fields(cls):
             name = PREFIX + field.name.upper()
-            given = settings.get(name)
-            if given is None:
-                given = environ.get(name) or None  # set to nothing is not set
+            given = given_value(settings, field.name, environ)
             if given is None:
                 given = field.metadata["default"]
             try:
@@ -120,6 +123,20 @@ class Config:
     def source(self) -> str:
         """Where the products come from: the API's host (and port), or ``sandbox``."""
         return "sandbox" if self.sandbox else self.base_url.netloc
+
+
+def given_value(
+    settings: BaseSettings, field: str, environ: Mapping[str, str] = os.environ
+) -> Any | None:
+    """Return what the user gave for one setting; None if nothing.
+
+    :param field: its name without the prefix, in lower case
+    """
+    name = PREFIX + field.upper()
+    given = settings.get(name)
+    if given is None:
+        given = environ.get(name) or None  # set to nothing is not set
+    return given
 
 
 def _shown(name: str, given: Any) -> str:
@@ -171,11 +188,7 @@ def _misspelt(settings: BaseSettings, environ: Mapping[str, str]) -> list[str]:
     The environment belongs to others too: there only what looks like one of ours is refused.
     """
     known = [field.name.upper() for field in attrs.fields(Config)]
-    usable = ", ".join(
-        PREFIX + field.name.upper()
-        for field in attrs.fields(Config)
-        if field.metadata["read"].__qualname__.partition(".")[0] != readers.later.__name__
-    )
+    usable = ", ".join(PREFIX + name for name in known)
     problems = []
     for name in {*settings, *environ}:
         word = name.removeprefix(PREFIX)

@@ -112,7 +112,7 @@ class AnswerMiddleware:
         logger.debug("Try %d was the last: %s", call.attempt, problem)
 
     def _wait_for_room(self, request: Request, call: Call) -> None:
-        allowed = self._run.gate.permits.allowed
+        allowed = self._run.gate.allowed
         if call.refusals > 1 and allowed == 1 and not self._over_limit:
             self._over_limit = True
             logger.warning(

@@ -36,6 +36,7 @@ class Permit:
     number: int
     """Of the call in the journal."""
     sent_at: str
+    query_id: str = ""
 
 
 class Gate:
@@ -80,6 +81,11 @@ class Gate:
     def is_open(self) -> bool:
         """Whether calls may still leave."""
         return self._open
+
+    @property
+    def allowed(self) -> int:
+        """Calls that may be in flight now."""
+        return self.permits.allowed
 
     def close(self) -> None:
         """Let no more calls out; those in flight are not touched."""

@@ -90,8 +90,7 @@ class ArchiveStorage:
             return None
         answer = read_answer(200, stored.body, conversion=call.is_conversion)
         call.answer, call.fetched_at, call.kept = answer, stored.fetched_at, stored.kept
-        if not call.again:
-            run.count(stats.CONVERSION_REPLAYED if call.is_conversion else stats.PAGE_REPLAYED)
+        run.count(stats.CONVERSION_REPLAYED if call.is_conversion else stats.PAGE_REPLAYED)
         return JsonResponse(request.url, status=200, body=stored.body, request=request)
 
     def store_response(

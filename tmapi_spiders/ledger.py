@@ -53,6 +53,8 @@ class Progress:
     """Products on their way through the pipelines."""
     named_reject: bool = False
     """Whether the log has named an element of it that is no item."""
+    empty_page: tuple[int | None, str] | None = None
+    """Of an empty first page that may not be believed yet: its total_count and fetched_at."""
     ending: Ending | None = None
 
     def identity(self) -> dict[str, object]:

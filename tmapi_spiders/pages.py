@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import attrs
+
 from tmapi_spiders import stats
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
@@ -18,9 +20,34 @@ if TYPE_CHECKING:
     from tmapi_spiders.loaders import ProductLoader
     from tmapi_spiders.run import Run
 
-__all__ = ["PageReader"]
+__all__ = ["PageReader", "Reading", "count_page", "fetched_at"]
 
 logger = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class Reading:
+    """What was read of a page."""
+
+    products: list[Product]
+    fresh: int
+    """How many of the products are new to the query."""
+    truncated: bool
+    """Whether ``max_items`` cut the page."""
+
+
+def fetched_at(response: Response) -> str:
+    """Return when a response was paid for."""
+    call = call_of(response)
+    return (call.fetched_at if call else None) or utc_now()
+
+
+def count_page(run: Run, progress: Progress, total_count: int | None, fetched_at: str) -> None:
+    """Count a page as one of its query's; one without items, once it is believed."""
+    run.count(stats.PAGE_READ)
+    progress.pages += 1
+    progress.total_count = total_count
+    progress.finished_at = fetched_at
 
 
 class PageReader:
@@ -33,18 +60,11 @@ class PageReader:
         self._run = run
         self._loader = loader
 
-    def read(
-        self, response: Response, progress: Progress, page: int, answer: Page
-    ) -> tuple[list[Product], int, bool]:
-        """Return the page's products, how many of them are new to the query, and whether
-        ``max_items`` cut it.
-        """
+    def read(self, response: Response, progress: Progress, page: int, answer: Page) -> Reading:
+        """Read a page: its products get their ranks, and their sightings are written."""
         run, query = self._run, progress.query
         products = self._load(response, progress, page, answer)
-        run.count(stats.PAGE_READ)
-        progress.pages += 1
-        progress.total_count = answer.total_count
-        progress.finished_at = self._fetched_at(response)
+        count_page(run, progress, answer.total_count, fetched_at(response))
         room = run.arguments.max_items - progress.items
         truncated = bool(run.arguments.max_items) and len(products) > room
         if truncated:
@@ -66,12 +86,7 @@ class PageReader:
         progress.items += len(products)
         fresh = {product.item_id for product in products} - progress.seen
         progress.seen |= fresh
-        return products, len(fresh), truncated
-
-    @staticmethod
-    def _fetched_at(response: Response) -> str:
-        call = call_of(response)
-        return (call.fetched_at if call else None) or utc_now()
+        return Reading(products, len(fresh), truncated)
 
     def _load(
         self, response: Response, progress: Progress, page: int, answer: Page
@@ -88,7 +103,7 @@ class PageReader:
             **progress.identity(),
             page=page,
             total_count=answer.total_count,
-            fetched_at=self._fetched_at(response),
+            fetched_at=fetched_at(response),
         )
         by_place = {
             place: product

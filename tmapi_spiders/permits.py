@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Permits"]
+__all__ = ["FIRST", "LONGEST_PAUSE", "LONGEST_PROBE_SECONDS", "PROBE_SECONDS", "Permits"]
 
-_FIRST = 4
-_PROBE_SECONDS = 15.0
-_LONGEST_PROBE_SECONDS = 300.0
+#: How many calls may be in flight before anything is known.
+FIRST = 4
+
+#: Seconds from a refusal to the next try with more; and the longest such time.
+PROBE_SECONDS = 15.0
+LONGEST_PROBE_SECONDS = 300.0
 _SHORTEST_PAUSE = 0.05
-_LONGEST_PAUSE = 60.0
+#: The longest time without calls, in seconds, where even a single one is refused.
+LONGEST_PAUSE = 60.0
 
 
 class Permits:
@@ -47,14 +51,14 @@ class Permits:
         self, most: int, pause: float = 1.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._most = most
-        self._allowed = float(min(most, _FIRST))
+        self._allowed = float(min(most, FIRST))
         self._first_pause = self._next_pause = max(pause, _SHORTEST_PAUSE)
         self._clock = clock
         self._growing = True
         """Whether nothing was refused yet."""
         self._probed_from: float | None = None
         """What the present raises began from; None while there are none."""
-        self._interval = _PROBE_SECONDS
+        self._interval = PROBE_SECONDS
         self._probe_at = 0.0
         self.highest = self.allowed
 
@@ -87,14 +91,14 @@ class Permits:
         self._growing = False
         if self._probed_from is not None:
             came_further = held > self._probed_from
-            longer = min(2 * self._interval, _LONGEST_PROBE_SECONDS)
-            self._interval = _PROBE_SECONDS if came_further else longer
+            longer = min(2 * self._interval, LONGEST_PROBE_SECONDS)
+            self._interval = PROBE_SECONDS if came_further else longer
             self._probed_from = None
         self._allowed = max(1.0, min(self._allowed, float(held)))
         self._probe_at = self._clock() + self._interval
         if held:
             return 0.0
-        pause, self._next_pause = self._next_pause, min(2 * self._next_pause, _LONGEST_PAUSE)
+        pause, self._next_pause = self._next_pause, min(2 * self._next_pause, LONGEST_PAUSE)
         return pause
 
     def _raise(self, by: float) -> None:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
 
-__all__ = ["DedupePipeline", "Duplicate", "OutcomePipeline", "Rejected", "ValidationPipeline"]
+__all__ = [
+    "SCOPES",
+    "DedupePipeline",
+    "Duplicate",
+    "OutcomePipeline",
+    "Rejected",
+    "ValidationPipeline",
+]
 
 
 class Duplicate(DropItem):
@@ -77,6 +84,10 @@ def _problem(product: Product) -> str | None:
     return None
 
 
+#: Within what a product is written once, by ``TMAPI_DEDUPE``: the columns that have to be the same.
+SCOPES = {"job": ("language",), "seed": ("language", "seed_id"), "query": ("query_id",)}
+
+
 class DedupePipeline(_RunPipeline):
     """Writes a product once per language and job, seed or query (``TMAPI_DEDUPE``).
 
@@ -114,11 +125,7 @@ class DedupePipeline(_RunPipeline):
             self._seen[self._scope_of(item)].discard(item.item_id)
 
     def _scope_of(self, product: Product) -> tuple[str, ...]:
-        if self._scope == "seed":
-            return (product.language, product.seed_id)
-        if self._scope == "query":
-            return (product.query_id,)
-        return (product.language,)
+        return tuple(getattr(product, name) for name in SCOPES[self._scope])
 
 
 class OutcomePipeline(_RunPipeline):

@@ -100,6 +100,8 @@ def read_given(
         arguments, queries = arguments_model.parse(whole)
     except UsageProblems as exc:
         problems += exc.problems
+    if "keep_alive" in whole:
+        problems.append("keep_alive: it is for workers (SCRAPY_PROJECT=distributed); leave it out.")
     if problems:
         raise UsageProblems(*problems)
     return config, whole, arguments, queries

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.seeds import Seed, Seeds, stable_hash
+from tmapi_spiders.seeds import Seed, Seeds, StreamedSeeds, stable_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,7 +114,7 @@ class Query:
 class Queries:
     """All queries of a job, lazily: seeds × languages × sorts × prices × filters."""
 
-    seeds: Seeds
+    seeds: Seeds | StreamedSeeds
     languages: tuple[str, ...]
     sorts: tuple[str, ...]
     prices: tuple[PriceRange, ...]

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = [
     "base_url",
     "is_loopback",
-    "later",
     "number",
     "one_of",
     "output_dir",
@@ -73,20 +72,6 @@ def number(kind: type[int | float], least: float, most: float = math.inf) -> Cal
         if not (least <= number <= most) or math.isinf(number):
             raise ValueError(rule)
         return number
-
-    return read
-
-
-def later(default: Any) -> Callable[[Any], Any]:
-    """A setting of a later version: anything but its default would be a promise not kept."""
-
-    def read(value: Any) -> Any:
-        if str(value).strip() not in {str(default), ""}:
-            raise ValueError(
-                "this version does not act on it yet, so that it is refused rather than ignored; "
-                "leave it out."
-            )
-        return default
 
     return read
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.calls import Call
 
-__all__ = ["Retries", "backoff"]
+__all__ = ["Retries", "backoff", "jittered"]
 
 _LONGEST_DELAY = 120.0
 _JITTER = 0.25
@@ -32,6 +32,11 @@ def backoff(delay: float, tries: int) -> float:
     :param delay: seconds after the first
     """
     return min(delay * 2.0 ** min(tries - 1, 30), _LONGEST_DELAY)
+
+
+def jittered(seconds: float) -> float:
+    """Return about as many seconds, so that what failed together does not come back together."""
+    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
 
 
 class Retries:
@@ -80,8 +85,8 @@ class Retries:
     def _postpone(self, request: Request, seconds: float) -> None:
         # Above pages of other queries: what has waited longest goes first.
         again = request.replace(priority=request.priority + 1)
-        jittered = seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
-        self._waiting[again] = asyncio.get_running_loop().call_later(jittered, self._go, again)
+        wait = jittered(seconds)
+        self._waiting[again] = asyncio.get_running_loop().call_later(wait, self._go, again)
 
     def _go(self, request: Request) -> None:
         if self._waiting.pop(request, None) is not None and self.crawl is not None:

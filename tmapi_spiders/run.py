@@ -34,7 +34,16 @@ if TYPE_CHECKING:
     from tmapi_spiders.job import Job
     from tmapi_spiders.queries import Queries, Query
 
-__all__ = ["EXIT_CRASHED", "EXIT_FAILED", "EXIT_OK", "EXIT_STOPPED", "EXIT_USAGE", "Run", "run_of"]
+__all__ = [
+    "EXIT_CRASHED",
+    "EXIT_FAILED",
+    "EXIT_OK",
+    "EXIT_STOPPED",
+    "EXIT_USAGE",
+    "Run",
+    "early_end",
+    "run_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +62,9 @@ EXIT_STOPPED = 4
 
 class Run:
     """One process's work on one job; :func:`~tmapi_spiders.prepare.prepare_run` makes one."""
+
+    shared_course: Any = None
+    """Of a worker, which takes the place of a run: what its answers lead to."""
 
     def __init__(
         self,
@@ -160,9 +172,8 @@ class Run:
         self.finish_reason = finish_reason
         if finish_reason == "start_error":
             self.crashed = True
-        elif finish_reason not in _IDLE and self.stop_reason is None:
-            self.stop_reason = "deadline" if finish_reason == _DEADLINE else "interrupted"
-            self.stop_detail = finish_reason if finish_reason != "shutdown" else None
+        elif self.stop_reason is None:
+            self.stop_reason, self.stop_detail = early_end(finish_reason)
         self._send_no_more()
 
     def _send_no_more(self) -> None:
@@ -305,6 +316,18 @@ class Run:
         self.job.files[OUTCOMES].write(to_line(outcome))
         self.count(stats.QUERY.format(status=outcome.status))
         self.images.ended(outcome.seed_id)
+
+
+def early_end(finish_reason: str) -> tuple[str | None, str | None]:
+    """Return why a crawl that Scrapy closes has stopped early, and a detail; None if it has not.
+
+    >>> early_end("finished"), early_end("closespider_timeout")
+    ((None, None), ('deadline', 'closespider_timeout'))
+    """
+    if finish_reason in _IDLE:
+        return None, None
+    reason = "deadline" if finish_reason == _DEADLINE else "interrupted"
+    return reason, finish_reason if finish_reason != "shutdown" else None
 
 
 def run_of(crawler: Crawler) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
-from io import BytesIO, TextIOWrapper
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -16,7 +16,7 @@ from tmapi_spiders.errors import UsageProblems
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["ALIBABA_HOSTS", "Seed", "Seeds", "stable_hash"]
+__all__ = ["ALIBABA_HOSTS", "Seed", "Seeds", "StreamedSeeds", "stable_hash"]
 
 #: Hosts (with their subdomains) whose images the search reads without conversion.
 #: Source: observed by users of the API, on its V1 endpoint.
@@ -37,6 +37,8 @@ _NORMAL = re.compile(r"https?://[a-z0-9.-]+/[!-\"$-~]*")
 _HOST = r"\w[\w.-]*|[0-9a-f:.]*:[0-9a-f:.]*"
 
 _SHOWN_PROBLEMS = 20
+_NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments."
+_REMEDY = "Accepted: a text file with one image a line, or images separated by commas."
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
 _ACCEPTED = "accepted: an http(s) URL, //host/path, or a path of Alibaba's beginning with /search/"
@@ -154,7 +156,7 @@ class Seeds:
             try:
                 seed = Seed.parse(text)
             except ValueError as exc:
-                problems.append(f"{where}: {text[:200]!r}: {exc}.")
+                problems.append(_problem(where, text, exc))
                 continue
             digest = bytes.fromhex(seed.seed_id)
             if digest in known:
@@ -165,11 +167,7 @@ class Seeds:
             self._count += 1
             self.unconverted += seed.needs_conversion
             self.convertible += seed.can_be_converted
-        if len(problems) > _SHOWN_PROBLEMS:
-            more = len(problems) - _SHOWN_PROBLEMS
-            problems = [*problems[:_SHOWN_PROBLEMS], f"seeds: {more} more lines like these."]
-        if problems:
-            raise UsageProblems(*problems)
+        _refuse(problems)
         self._block = bytes(block)
 
     @classmethod
@@ -189,9 +187,7 @@ class Seeds:
             return cls((f"seeds, image {n}", image) for n, image in enumerate(images, 1))
         seeds = cls(_lines_of(given))
         if not len(seeds):
-            raise UsageProblems(
-                f"seeds={given}: it holds no image. Accepted: one image a line, # for comments."
-            )
+            raise UsageProblems(f"seeds={given}: {_NO_IMAGE}")
         return seeds
 
     def __len__(self) -> int:
@@ -199,6 +195,68 @@ class Seeds:
 
     def __iter__(self) -> Iterator[Seed]:
         return (Seed.parse(line.decode().rstrip("\n")) for line in BytesIO(self._block))
+
+
+class StreamedSeeds:
+    """The seeds of a file, read anew each time they are gone through, repeated ones included.
+
+    However many there are, they take no memory. For those who leave out repeated ones themselves.
+    """
+
+    duplicates = 0
+    """Not known."""
+
+    def __init__(self, given: str) -> None:
+        """Read and check the file.
+
+        :raises UsageProblems: with all that is wrong, or where there is no seed at all
+        """
+        self._given = given
+        self._count = 0
+        self.unconverted = 0
+        """How many are on no host of Alibaba's."""
+        self.convertible = 0
+        """How many could be converted."""
+        problems: list[str] = []
+        for where, text in _lines_of(given):
+            try:
+                seed = Seed.parse(text)
+            except ValueError as exc:
+                problems.append(_problem(where, text, exc))
+                continue
+            self._count += 1
+            self.unconverted += seed.needs_conversion
+            self.convertible += seed.can_be_converted
+        _refuse(problems)
+        if not self._count:
+            raise UsageProblems(f"seeds={given}: {_NO_IMAGE}")
+
+    @classmethod
+    def from_argument(cls, given: str) -> StreamedSeeds | Seeds:
+        """Read the argument ``seeds``; what can be read once only, and images, are held in memory.
+
+        :raises UsageProblems: with all that is wrong
+        """
+        return cls(given.strip()) if _is_file(given.strip()) else Seeds.from_argument(given)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Seed]:
+        return (Seed.parse(text) for _, text in _lines_of(self._given))
+
+
+def _problem(where: str, text: str, exc: ValueError) -> str:
+    return f"{where}: {text[:200]!r}: {exc}."
+
+
+def _refuse(problems: list[str]) -> None:
+    """Raise what is wrong, if anything is."""
+    if len(problems) > _SHOWN_PROBLEMS:
+        more = len(problems) - _SHOWN_PROBLEMS
+        problems = [*problems[:_SHOWN_PROBLEMS], f"seeds: {more} more lines like these."]
+    if problems:
+        raise UsageProblems(*problems)
 
 
 def _is_file(given: str) -> bool:
@@ -210,40 +268,45 @@ def _is_file(given: str) -> bool:
 
 def _lines_of(given: str) -> Iterator[tuple[str, str]]:
     """Yield (where, image) of each line of a seeds file that is no comment."""
-    remedy = "Accepted: a text file with one image a line, or images separated by commas."
     path = Path(given)
     try:
         path = path.expanduser()
         if path.is_dir():
-            raise UsageProblems(f"seeds={given}: it is a folder. {remedy}")
-        content = path.read_bytes()
+            raise UsageProblems(f"seeds={given}: it is a folder. {_REMEDY}")
+        with path.open("rb") as file:
+            if is_picture(file.peek(16)):
+                raise UsageProblems(
+                    f"seeds={given}: it is a picture, and the API wants a URL: put the picture on "
+                    f"a web server, and give its address. {_REMEDY}"
+                )
+            number = 0
+            for raw in file:
+                for text in _decode(raw, given, number + 1).split("\r"):
+                    number += 1
+                    image = _COMMENT.sub("", text).strip()
+                    if image:
+                        yield f"{path}, line {number}", image
     except FileNotFoundError:
         raise UsageProblems(
-            f"seeds={given}: no such file (looked for {path.absolute()}). {remedy}"
+            f"seeds={given}: no such file (looked for {path.absolute()}). {_REMEDY}"
         ) from None
     except (OSError, ValueError, RuntimeError) as exc:
         reason = getattr(exc, "strerror", None) or exc
-        raise UsageProblems(f"seeds={given}: it can't be read ({reason}). {remedy}") from exc
-    if is_picture(content):
+        raise UsageProblems(f"seeds={given}: it can't be read ({reason}). {_REMEDY}") from exc
+
+
+def _decode(raw: bytes, given: str, number: int) -> str:
+    """Return a line of a seeds file without its end."""
+    if b"\0" in raw:
         raise UsageProblems(
-            f"seeds={given}: it is a picture, and the API wants a URL: put the picture on a web "
-            f"server, and give its address. {remedy}"
-        )
-    if b"\0" in content:
-        raise UsageProblems(
-            f"seeds={given}: it is no text file, or one in UTF-16; save it as UTF-8. {remedy}"
+            f"seeds={given}: it is no text file, or one in UTF-16; save it as UTF-8. {_REMEDY}"
         )
     try:
-        content.decode()
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as exc:
-        bad = content.count(b"\n", 0, exc.start) + 1
         raise UsageProblems(
-            f"seeds={given}, line {bad}: it is not UTF-8; save the file as UTF-8. {remedy}"
+            f"seeds={given}, line {number}: it is not UTF-8; save the file as UTF-8. {_REMEDY}"
         ) from exc
-    for number, line in enumerate(TextIOWrapper(BytesIO(content), "utf-8-sig"), 1):
-        image = _COMMENT.sub("", line).strip()
-        if image:
-            yield f"{path}, line {number}", image
 
 
 def is_picture(content: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from tests.crawl.test_hostile import in_project
 from tests.crawl.test_stopping import wait_for
 from tests.support import CannedApi, Crawler
 
@@ -241,6 +242,64 @@ class TestAnEmptyFirstPage:
             assert ends["default"] == ("complete", "last_page")
             assert ends["sales"] == ("not_started", "budget")
         assert sandbox.stats["calls"] == 3
+
+    def test_in_doubt_when_the_job_stops_is_no_page_yet(
+        self, crawl: Crawler, sandbox: SandboxThread
+    ) -> None:
+        arguments = {"seeds": "https://cbu01.alicdn.com/nothing.jpg", "sort": "default,sales"}
+        one_at_a_time = ("-s", "TMAPI_MAX_CONCURRENCY=1")
+        stopped = crawl(*one_at_a_time, "-s", "TMAPI_BUDGET=1", **arguments)
+        in_doubt, not_begun = sorted(stopped.outcomes, key=lambda row: row["sort"])
+        assert (in_doubt["status"], in_doubt["reason"]) == ("failed", "budget")
+        assert (in_doubt["calls"], in_doubt["pages"]) == (1, 0)
+        assert in_doubt["total_count"] is in_doubt["finished_at"] is None
+        assert not_begun["status"] == "not_started"
+        done = crawl(*one_at_a_time)
+        assert {(row["status"], row["pages"]) for row in done.outcomes} == {("empty", 1)}
+        assert {row["total_count"] for row in done.outcomes} == {0}
+
+    def test_counts_once_and_is_dated_when_it_was_paid_for(
+        self, crawl: Crawler, sandbox: SandboxThread
+    ) -> None:
+        done = crawl(
+            *("-s", "TMAPI_MAX_CONCURRENCY=1"),
+            seeds="https://cbu01.alicdn.com/onepage.jpg",
+            price="0-0.001,none",
+        )
+        empty, whole = sorted(done.outcomes, key=lambda row: row["status"], reverse=True)
+        assert (empty["status"], empty["pages"], empty["total_count"]) == ("empty", 1, 0)
+        assert empty["started_at"] <= empty["finished_at"] <= whole["finished_at"]
+        again = crawl()
+        assert [row["finished_at"] for row in again.outcomes if row["status"] == "empty"] == [
+            empty["finished_at"]
+        ]
+
+    def test_is_believed_beside_items_that_a_loader_fails_on(
+        self, sandbox: SandboxThread, tmp_path: Path
+    ) -> None:
+        module = (
+            'SPIDER_MODULES = ["own"]\n'
+            "from tmapi_spiders.loaders import ProductLoader\n"
+            "from tmapi_spiders.spiders.image_search import ImageSearchSpider\n"
+            "class Loader(ProductLoader):\n"
+            "    @classmethod\n"
+            "    def load_rows(cls, rows, **fields):\n"
+            '        if rows: raise ValueError("a bug")\n'
+            "        return []\n"
+            "class Own(ImageSearchSpider):\n"
+            '    name = "own"\n'
+            "    loader = Loader\n"
+        )
+        crawl = in_project(tmp_path / "p", sandbox.url, module)
+        process = crawl.start(
+            *("-s", "TMAPI_MAX_CONCURRENCY=1"),
+            spider="own",
+            seeds="https://cbu01.alicdn.com/onepage.jpg",
+            price="0-0.001,none",
+            job="j",
+        )
+        done = crawl.finish(process)
+        assert sorted(row["status"] for row in done.outcomes) == ["empty", "failed"]
 
     def test_later_on_is_the_end(self, crawl: Crawler, sandbox: SandboxThread) -> None:
         done = crawl(seeds="https://shop.example/gap-p2.jpg", page_size=5)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Many pages, every world of pages, images that need a conversion, and failures that pass.
-ARGUMENTS = {
+ARGUMENTS: dict[str, Any] = {
     "seeds": ",".join(
         [
             *(f"https://cbu01.alicdn.com/{number}.jpg" for number in range(6)),

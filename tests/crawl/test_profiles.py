@@ -50,13 +50,6 @@ def test_a_seed_that_is_a_sandbox_picture_finds_that_product_first(
     assert done.products[0]["item_id"] == found["item_id"]
 
 
-def test_the_distributed_profile_crawls(crawl: Crawler) -> None:
-    process = crawl.start(
-        seeds="/search/onepage.jpg", job="j", env={"SCRAPY_PROJECT": "distributed"}
-    )
-    assert crawl.finish(process).exit_status == 0
-
-
 class Api(BaseHTTPRequestHandler):
     """Another server that answers as the documents say: the vendor's example, then nothing."""
 

@@ -55,7 +55,7 @@ def test_all_problems_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
     [
         ((), {}, "job=j: it has not run before in "),
         ((), {"seeds": "/etc"}, "it is a folder"),
-        (("-s", "TMAPI_LEASE_SECONDS=100"), GOOD, "does not act on it yet"),
+        ((), GOOD | {"keep_alive": 1}, "keep_alive: it is for workers"),
     ],
 )
 def test_one_problem(

@@ -71,7 +71,7 @@ def test_base_urls(url: str) -> None:
         ("TMAPI_RETRY_DELAY", -1),
         ("TMAPI_BUDGET", 1.5),
         ("TMAPI_CONVERSION_DAYS", "a week"),
-        ("TMAPI_LEASE_SECONDS", 3),
+        ("TMAPI_LEASE_SECONDS", 0),
         ("TMAPI_DEDUPE", ["job"]),
     ],
 )

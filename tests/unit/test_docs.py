@@ -32,7 +32,9 @@ def test_every_argument_is_in_the_readme_with_its_default() -> None:
     documented = table("Arguments")
     for name, field in Arguments.model_fields.items():
         default = documented.pop(name)
-        if isinstance(field.default, int | str):
+        if isinstance(field.default, bool):
+            assert default == str(int(field.default)), name
+        elif isinstance(field.default, int | str):
             assert default == str(field.default), name
         elif field.default is PydanticUndefined:
             assert default == "", name

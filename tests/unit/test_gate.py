@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sqlite3
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ def journal_of(calls: int = 0, *, writable: bool = True) -> Journal:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     connection.executescript(Journal.TABLES)
     journal = Journal(Path("journal.sqlite"), connection)
+    weakref.finalize(journal, connection.close)
     for _ in range(calls):
         journal.note("q", 1, utc_now())
     if not writable:

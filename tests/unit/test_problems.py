@@ -59,7 +59,7 @@ def test_arguments(arguments: dict[str, str], message: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("TMAPI_LEASE_SECONDS=100", "does not act on it yet"),
+        ("TMAPI_LEASE_SECONDS=0.5", "from 1 to 3600"),
         ("TMAPI_BUDGET=-1", "whole numbers from 0 up"),
         ("TMAPI_MAX_CONCURRENCY=0", "whole numbers from 1"),
         ("TMAPI_FAILED_OK=5", "from 0 to 1"),

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from scrapy.commands import crawl
 from scrapy.utils.misc import load_object
 
-from tmapi_spiders import summary
 from tmapi_spiders.addon import TmapiAddon
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.prepare import prepare_run
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
+from tmapi_spiders.ways import prepare, tell
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +61,7 @@ class Command(crawl.Command):
         crawler = self._create_crawler(spider_class)
         try:
             _check_addon(crawler.settings)
-            run = prepare_run(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
+            run = prepare(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
         except UsageProblems as exc:
             _complain(args[0], exc.problems)
             self.exitcode = EXIT_USAGE
@@ -87,7 +86,7 @@ class Command(crawl.Command):
             signal.signal(number, signal.SIG_IGN)
         run.crashed |= process.bootstrap_failed
         run.abandon()
-        summary.report(run)
+        tell(run)
         self.exitcode = run.exit_status
 
 

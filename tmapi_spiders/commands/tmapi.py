@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from tmapi_spiders.commands import estimate, sandbox
+from tmapi_spiders.commands import delete, enqueue, estimate, export, replay, sandbox, status, stop
 
 if TYPE_CHECKING:
     import argparse
@@ -16,7 +16,16 @@ __all__ = ["Command"]
 
 #: Each is a module with ``add_arguments(parser)`` and ``run(options, settings) -> status``; its
 #: docstring's first line is its help.
-_SUBCOMMANDS = {"estimate": estimate, "sandbox": sandbox}
+_SUBCOMMANDS = {
+    "delete": delete,
+    "enqueue": enqueue,
+    "estimate": estimate,
+    "export": export,
+    "replay": replay,
+    "sandbox": sandbox,
+    "status": status,
+    "stop": stop,
+}
 
 
 class Command(ScrapyCommand):

@@ -10,16 +10,15 @@ from urllib.parse import urlencode
 from scrapy import Request, Spider, signals
 from scrapy.http import JsonRequest
 
-from tmapi_spiders import stats
 from tmapi_spiders.answers import Converted, NoPage, Page
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
+from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.downloader_middleware import TriesAgain
 from tmapi_spiders.gate import GateClosed
 from tmapi_spiders.loaders import ProductLoader
-from tmapi_spiders.pages import PageReader
-from tmapi_spiders.paging import ending
-from tmapi_spiders.prepare import prepare_run
+from tmapi_spiders.pages import PageReader, fetched_at
+from tmapi_spiders.ways import prepare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -29,10 +28,10 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.python.failure import Failure
 
-    from tmapi_spiders.images import Image
     from tmapi_spiders.items import Product
     from tmapi_spiders.queries import Query
     from tmapi_spiders.run import Run
+    from tmapi_spiders.seeds import Seed
 
 __all__ = ["ImageSearchSpider"]
 
@@ -60,6 +59,8 @@ class ImageSearchSpider(Spider):
         super().__init__()
         self.run = run
         self._pages = PageReader(run, self.loader)
+        # What the answers lead to: further requests of this process, or turns that workers share.
+        self._course: Any = run.shared_course or LocalCourse(run, self)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -67,7 +68,7 @@ class ImageSearchSpider(Spider):
 
         :raises UsageProblems: with all that is wrong with arguments and settings
         """
-        run = kwargs.pop("run", None) or prepare_run(
+        run = kwargs.pop("run", None) or prepare(
             crawler.settings, kwargs, cls.arguments_model, cls.name
         )
         return super().from_crawler(crawler, *args, run=run)
@@ -78,7 +79,7 @@ class ImageSearchSpider(Spider):
         Without the wait Scrapy would pull all queries at once, and hold them in memory.
         """
         run, left_out = self.run, 0
-        while True:
+        while not run.shared_course:  # a worker's requests come from Redis, by its scheduler
             if self.crawler.engine.needs_backout():
                 await self.crawler.signals.wait_for(signals.scheduler_empty)
             if not run.gate.is_open and not run.archive.unread:
@@ -88,41 +89,24 @@ class ImageSearchSpider(Spider):
                 return
             if run.gate.is_open or run.is_paid(query):
                 run.ledger.open(query)
-                for request in self.first_page(query):
+                for request in self._course.begin(query):
                     yield request
                 continue
-            for request in self._settle(query, 1):
+            for request in self._course.leave_out(query):
                 yield request
-            run.ledger.leave_out(query, run.stop_reason)
             left_out += 1
             if not left_out % _LEFT_OUT_AT_ONCE:
                 await asyncio.sleep(0)
 
-    def first_page(self, query: Query) -> Iterator[Request]:
-        """Yield the request for a query's first page, or for the conversion that it needs first.
-
-        Nothing, if it waits for a conversion that another query has asked for.
-        """
-        ledger, image = self.run.ledger, self.run.images.of(query)
-        path = image.paths[-1]
-        if path is not None:
-            progress = ledger[query.query_id]
-            progress.img_url, progress.generation = path, image.generation
-            yield self.request_page(query, 1)
-        elif image.failure is not None:
-            ledger.fail(query.query_id, *image.failure)
-        else:
-            image.waiting.append(query)
-            if len(image.waiting) == 1:
-                yield self.request_conversion(query, image)
-
-    def request_page(self, query: Query, page: int, *, again: bool = False) -> Request:
+    def request_page(
+        self, query: Query, page: int, *, img_url: str | None, generation: int
+    ) -> Request:
         """Return the request for one page of *query*; the token is added on the wire.
 
-        :param again: whether this run has had the page, so that it comes out of the archive
+        :param img_url: what is sent for the image
+        :param generation: how many conversions of the image came before
         """
-        progress = self.run.ledger[query.query_id]
-        parameters = query.parameters(progress.img_url) | {
+        parameters = query.parameters(img_url) | {
             "page": str(page),
             "page_size": str(self.run.arguments.page_size),
         }
@@ -131,115 +115,83 @@ class ImageSearchSpider(Spider):
             callback=self.parse,
             errback=self.fail,
             cb_kwargs={"query": query, "page": page},
-            meta=self._meta(query, page, progress.generation, again=again),
+            meta=self._meta(Call(query.query_id, query.seed.seed_id, page, generation)),
             headers={"Accept": "application/json"},
             dont_filter=True,
         )
 
-    def request_conversion(self, query: Query, image: Image) -> Request:
-        """Return the request for the next conversion of an image, which *query* asks for."""
+    def request_conversion(self, seed: Seed, query_id: str, repeat: int) -> Request:
+        """Return the request for a conversion of a seed's image.
+
+        :param query_id: the query that asks, and pays, for it
+        :param repeat: which conversion of the image it is, from 1
+        """
         return JsonRequest(
             f"{self.run.base_url}{CONVERT_PATH}",
-            data={"url": image.seed.img_url, "search_api_endpoint": "/global/search/image/v2"},
+            data={"url": seed.img_url, "search_api_endpoint": "/global/search/image/v2"},
             callback=self.parse_conversion,
             errback=self.fail_conversion,
-            cb_kwargs={"image": image},
-            meta=self._meta(query, CONVERSION, image.generation + 1),
+            cb_kwargs={"seed": seed, "query_id": query_id},
+            meta=self._meta(Call(query_id, seed.seed_id, CONVERSION, repeat)),
             headers={"Accept": "application/json"},
             dont_filter=True,
         )
-
-    def parse_conversion(self, response: Response, **kwargs: Any) -> Iterator[Request]:
-        """Yield the first pages of the queries that waited for this conversion."""
-        image: Image = kwargs["image"]
-        answer = self._answer_to(response)
-        if isinstance(answer, NoPage):
-            self._fail_waiting(image, answer.code, answer.message)
-        elif isinstance(answer, Converted):
-            call = call_of(response)
-            for query in image.convert(answer.image_url, kept=call is not None and call.kept):
-                yield from self.first_page(query)
-
-    def fail_conversion(self, failure: Failure) -> None:
-        """Fail the queries that waited for a conversion that brought no answer."""
-        request: Request = failure.request  # type: ignore[attr-defined]
-        image: Image = request.cb_kwargs["image"]
-        if isinstance(failure.value, GateClosed):
-            for query in image.release():
-                self._cut_short(query)
-        elif not isinstance(failure.value, TriesAgain):
-            self._fail_waiting(image, None, _describe(failure))
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Product | Request]:
         """Yield the products of a page, then the request for the next one."""
         query: Query = kwargs["query"]
         page: int = kwargs["page"]
-        run, ledger = self.run, self.run.ledger
         answer = self._answer_to(response)
         if isinstance(answer, NoPage):
-            yield from self._settle(query, page)
-            ledger.fail(query.query_id, answer.code, answer.message)
+            yield from self._course.page_failed(query, page, answer.code, answer.message)
             return
         assert isinstance(answer, Page)
-        progress = ledger[query.query_id]
-        image = run.images.of(query)
+        progress = self.run.ledger[query.query_id]
         if page == 1:
-            image.settled.add(query.query_id)
-        if answer.elements:
-            image.with_items.add(progress.generation)
-        elif page == 1 and not image.believes:
-            image.doubtful.append(query)
-            yield from self._settle(query, page)
-            return
-        yield from self._settle(query, page)
-        products, fresh, truncated = self._pages.read(response, progress, page, answer)
-        yield from products
-        end = ending(
-            page=page,
-            elements=len(answer.elements),
-            fresh=fresh,
-            items=progress.items,
-            truncated=truncated,
-            has_next_page=answer.has_next_page,
-            max_pages=run.arguments.max_pages,
-            max_items=run.arguments.max_items,
-        )
-        if end is None:
-            yield self.request_page(query, page + 1)
-        else:
-            ledger.end(query.query_id, end)
+            if not answer.elements:
+                at = fetched_at(response)
+                yield from self._course.empty_first_page(progress, answer, at)
+                return
+            yield from self._course.first_items(progress)
+        reading = self._pages.read(response, progress, page, answer)
+        yield from reading.products
+        yield from self._course.page_read(progress, page, answer, reading)
+
+    def parse_conversion(self, response: Response, **kwargs: Any) -> Iterator[Request]:
+        """Yield the first pages of the queries that waited for this conversion."""
+        seed: Seed = kwargs["seed"]
+        query_id: str = kwargs["query_id"]
+        answer = self._answer_to(response)
+        if isinstance(answer, NoPage):
+            yield from self._course.conversion_failed(seed, query_id, answer.code, answer.message)
+        elif isinstance(answer, Converted):
+            call = call_of(response)
+            kept = call is not None and call.kept
+            yield from self._course.converted(seed, query_id, answer.image_url, kept=kept)
 
     def fail(self, failure: Failure) -> Iterator[Request]:
         """Fail the query of a call that brought no answer, unless it will be tried again."""
         request: Request = failure.request  # type: ignore[attr-defined]
         query: Query = request.cb_kwargs["query"]
-        if isinstance(failure.value, TriesAgain):
-            return
-        yield from self._settle(query, request.cb_kwargs["page"])
+        page: int = request.cb_kwargs["page"]
         if isinstance(failure.value, GateClosed):
-            self._cut_short(query)
-        else:
+            yield from self._course.page_cut_short(query, page)
+        elif not isinstance(failure.value, TriesAgain):
             message = _describe(failure)
             logger.debug("No answer: %s", message)
-            self.run.ledger.fail(query.query_id, None, message)
+            yield from self._course.page_failed(query, page, None, message)
 
-    def _settle(self, query: Query, page: int) -> Iterator[Request]:
-        """Note that a query's first page has come, or never will; decide what is in doubt."""
-        image = self.run.images.of(query)
-        if page == 1:
-            image.settled.add(query.query_id)
-        if not image.doubtful or not image.is_decided:
-            return
-        if image.believes:
-            for doubtful in image.take_doubtful():
-                yield self.request_page(doubtful, 1, again=True)
-        else:
-            waiting = image.doubt()
-            self.run.count(stats.PAGE_DOUBTED, len(waiting))
-            yield self.request_conversion(waiting[0], image)
+    def fail_conversion(self, failure: Failure) -> Iterator[Request]:
+        """Fail the queries that waited for a conversion that brought no answer."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        seed: Seed = request.cb_kwargs["seed"]
+        query_id: str = request.cb_kwargs["query_id"]
+        if isinstance(failure.value, GateClosed):
+            yield from self._course.conversion_cut_short(seed, query_id)
+        elif not isinstance(failure.value, TriesAgain):
+            yield from self._course.conversion_failed(seed, query_id, None, _describe(failure))
 
-    def _meta(self, query: Query, page: int, repeat: int, *, again: bool = False) -> dict[str, Any]:
-        call = Call(query.query_id, query.seed.seed_id, page, repeat, again=again)
+    def _meta(self, call: Call) -> dict[str, Any]:
         meta: dict[str, Any] = {CALL: call}
         if self.run.base_url.startswith("http:"):
             # A proxy from the environment must not see the token of a call over plain http.
@@ -255,15 +207,6 @@ class ImageSearchSpider(Spider):
             message = self.run.config.token.strike_out(call.answer.message)
             return NoPage(call.answer.code, message, call.answer.row)
         return call.answer
-
-    def _fail_waiting(self, image: Image, code: int | None, message: str) -> None:
-        """Fail the queries of an image that could not be converted, now and later ones."""
-        image.failure = code, f"the image could not be converted: {message}"
-        for query in image.release():
-            self.run.ledger.fail(query.query_id, *image.failure)
-
-    def _cut_short(self, query: Query) -> None:
-        self.run.ledger.cut_short(query.query_id, self.run.stop_reason or "interrupted")
 
 
 def _describe(failure: Failure) -> str:

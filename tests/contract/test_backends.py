@@ -1,0 +1,336 @@
+"""What holds for permits, budget and dedupe, in one process as for workers on Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+import pytest
+from scrapy.exceptions import DropItem
+
+from tests.distributed.filling import Desk
+from tests.unit.test_gate import journal_of
+from tmapi_spiders import permits
+from tmapi_spiders.distributed import store
+from tmapi_spiders.distributed.course import SharedCourse
+from tmapi_spiders.distributed.feeding import feed
+from tmapi_spiders.distributed.store import run_script
+from tmapi_spiders.gate import Gate
+from tmapi_spiders.items import Product
+from tmapi_spiders.permits import Permits
+from tmapi_spiders.pipelines import DedupePipeline
+from tmapi_spiders.queries import Query
+from tmapi_spiders.seeds import Seed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.distributed.servers import RedisServer
+
+PAUSE = 0.2
+
+
+class Calls(Protocol):
+    """Calls of a job, let out by one of the backends."""
+
+    def out(self, wanted: int) -> list[Any]:
+        """Let out as many as may go, of those wanted."""
+
+    def answered(self, call: Any, *, counts: bool = True) -> None: ...
+
+    def refused(self, call: Any) -> None: ...
+
+    @property
+    def counted(self) -> int: ...
+
+    @property
+    def is_exhausted(self) -> bool: ...
+
+
+class LocalCalls:
+    def __init__(self, most: int, budget: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._journal = journal_of()
+        self.is_exhausted = False
+        self._gate = Gate(Permits(most, PAUSE), self._journal, budget, self._exhausted)
+
+    def _exhausted(self) -> None:
+        self.is_exhausted = True
+        self._gate.close()
+
+    def out(self, wanted: int) -> list[Any]:
+        async def let_out() -> list[Any]:
+            waiting = [asyncio.ensure_future(self._gate.admit()) for _ in range(wanted)]
+            await asyncio.sleep(0.01)
+            found = [one for one in waiting if one.done() and not one.exception()]
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            return [one.result() for one in found]
+
+        return self._loop.run_until_complete(let_out())
+
+    def answered(self, call: Any, *, counts: bool = True) -> None:
+        self._do(lambda: self._gate.answered(call, counts=counts))
+
+    def refused(self, call: Any) -> None:
+        self._do(lambda: self._gate.refused(call))
+
+    def _do(self, act: Any) -> None:
+        async def run() -> None:
+            act()
+
+        self._loop.run_until_complete(run())
+
+    @property
+    def counted(self) -> int:
+        return self._journal.calls
+
+    def close(self) -> None:
+        self._gate.close()
+        self._loop.close()
+
+
+class SharedCalls:
+    def __init__(self, desk: Desk, most: int, budget: int) -> None:
+        desk.settings.update(TMAPI_MAX_CONCURRENCY=most, TMAPI_BUDGET=budget)
+        self._desk = desk
+        self._job = desk.make(seeds=200)
+
+    def out(self, wanted: int) -> list[Any]:
+        return self._desk.lease(self._job, wanted)
+
+    def answered(self, call: Any, *, counts: bool = True) -> None:
+        values = ("w", 0, 30_000, 0, f'[["{call.task}", "{call.token}"]]', "conversion:", "")
+        run_script(self._desk.client, "exchange", self._job.keys, *values)
+        if counts:
+            self._desk.commit(self._job, call)
+        else:
+            self._back(call, "unsent")
+
+    def refused(self, call: Any) -> None:
+        self._back(call, "refused")
+
+    def _back(self, call: Any, how: str) -> None:
+        call.sent, call.counts = True, False
+        step = call.give_back(how, lambda _: None, pause=PAUSE)
+        assert run_script(self._desk.client, "give_back", self._job.keys, *step.values) == b"done"
+
+    @property
+    def counted(self) -> int:
+        return int(self._desk.facts().get("calls", 0))
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self._desk.facts().get("stop_reason") == "budget"
+
+    def close(self) -> None:
+        pass
+
+
+@attrs.define
+class Backend:
+    """Makes calls of one kind, and closes them at the end of the test."""
+
+    name: str
+    desk: Desk
+    made: list[Any] = attrs.field(factory=list)
+
+    def __call__(self, most: int = 40, budget: int = 0) -> Calls:
+        calls = (
+            LocalCalls(most, budget)
+            if self.name == "local"
+            else SharedCalls(self.desk, most, budget)
+        )
+        self.made.append(calls)
+        return calls
+
+
+@pytest.fixture(params=["local", "redis"])
+def backend(
+    request: pytest.FixtureRequest, redis_server: RedisServer, tmp_path: Path
+) -> Iterator[Backend]:
+    found = Backend(request.param, Desk(redis_server, tmp_path, settings={}))
+    yield found
+    for calls in found.made:
+        calls.close()
+
+
+@pytest.fixture
+def quick_probes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(permits, "PROBE_SECONDS", 0.3)
+    store.script.cache_clear()
+    yield
+    store.script.cache_clear()
+
+
+class TestPermits:
+    def test_they_double_each_round_up_to_the_most(self, backend: Backend) -> None:
+        calls = backend(most=13)
+        in_flight = calls.out(100)
+        for expected in (4, 8, 13, 13):
+            assert len(in_flight) == expected
+            assert not calls.out(100), "none beside them"
+            for call in in_flight.copy():
+                calls.answered(call)
+                in_flight.remove(call)
+                in_flight += calls.out(100)
+
+    def test_no_more_than_wanted(self, backend: Backend) -> None:
+        assert len(backend().out(2)) == 2
+
+    def test_they_do_not_grow_while_nobody_wants_more(self, backend: Backend) -> None:
+        calls = backend()
+        for _ in range(5):
+            (call,) = calls.out(1)
+            calls.answered(call)
+        assert len(calls.out(100)) == 4
+
+    def test_a_refusal_sets_them_to_what_was_in_flight(self, backend: Backend) -> None:
+        calls = backend()
+        first, *others = calls.out(4)
+        calls.refused(first)
+        assert not calls.out(100)
+        for call in others:
+            calls.answered(call)
+        assert len(calls.out(100)) == 3
+
+    def test_a_refused_call_does_not_count(self, backend: Backend) -> None:
+        calls = backend()
+        first, *others = calls.out(4)
+        calls.refused(first)
+        assert calls.counted == 3
+        for call in others:
+            calls.answered(call)
+        assert calls.counted == 3
+
+    @pytest.mark.usefixtures("quick_probes")
+    def test_after_a_while_one_more_is_tried(self, backend: Backend) -> None:
+        calls = backend()
+        first, *others = calls.out(4)
+        calls.refused(first)
+        for call in others:
+            calls.answered(call)
+        out = calls.out(100)
+        time.sleep(0.35)
+        for call in out:
+            calls.answered(call)
+        assert len(calls.out(100)) == 4
+
+    def test_if_not_even_one_is_borne_there_is_a_pause(self, backend: Backend) -> None:
+        calls = backend(most=1)
+        (call,) = calls.out(100)
+        calls.refused(call)
+        assert not calls.out(100)
+        time.sleep(PAUSE + 0.1)
+        assert len(calls.out(100)) == 1
+
+
+class TestBudget:
+    def test_no_call_beyond_it(self, backend: Backend) -> None:
+        calls = backend(budget=6)
+        for expected in (4, 2):
+            out = calls.out(100)
+            assert len(out) == expected
+            assert not calls.is_exhausted
+            for call in out:
+                calls.answered(call)
+        assert not calls.out(100)
+        assert calls.is_exhausted
+        assert calls.counted == 6
+
+    def test_what_does_not_count_makes_room(self, backend: Backend) -> None:
+        calls = backend(budget=3)
+        first, *others = calls.out(100)
+        assert len(others) == 2
+        assert not calls.out(1)
+        assert not calls.is_exhausted, "one in flight may turn out not to count"
+        calls.answered(first, counts=False)
+        (fourth,) = calls.out(100)
+        for call in (*others, fourth):
+            calls.answered(call)
+        assert calls.counted == 3
+        assert not calls.out(1)
+        assert calls.is_exhausted
+
+    def test_a_budget_that_just_suffices_stops_nothing(self, backend: Backend) -> None:
+        calls = backend(budget=4)
+        for call in calls.out(4):
+            calls.answered(call)
+        assert not calls.is_exhausted
+
+
+LAMP, HAT = (Seed.parse(f"/search/a/{name}.jpg") for name in ("lamp", "hat"))
+PAGES = [
+    (Query(LAMP), [1, 2, 3]),
+    (Query(LAMP), [3, 4, 1]),
+    (Query(LAMP, sort="sales"), [2, 5]),
+    (Query(LAMP, language="ru"), [1, 2]),
+    (Query(HAT), [1, 6, 6]),
+]
+
+
+WRITTEN = {
+    "job": [[1, 2, 3], [4], [5], [1, 2], [6]],
+    "seed": [[1, 2, 3], [4], [5], [1, 2], [1, 6]],
+    "query": [[1, 2, 3], [4], [2, 5], [1, 2], [1, 6]],
+}
+
+
+class TestDedupe:
+    @staticmethod
+    def local(dedupe: str) -> list[list[int]]:
+        run = SimpleNamespace(config=SimpleNamespace(dedupe=dedupe), count=lambda _: None)
+        signals = SimpleNamespace(connect=lambda *_: None)
+        pipeline = DedupePipeline(
+            SimpleNamespace(spider=SimpleNamespace(run=run), signals=signals)  # type: ignore[arg-type]
+        )
+        written = []
+        for query, ids in PAGES:
+            page = []
+            for item_id in ids:
+                product = Product(
+                    item_id=item_id,
+                    language=query.language,
+                    seed_id=query.seed.seed_id,
+                    query_id=query.query_id,
+                )
+                try:
+                    pipeline.process_item(product)
+                except DropItem:
+                    continue
+                page.append(item_id)
+            written.append(page)
+        return written
+
+    @staticmethod
+    def shared(dedupe: str, desk: Desk) -> list[list[int]]:
+        desk.settings.update(TMAPI_DEDUPE=dedupe)
+        job = desk.make(seeds=0, language="en,ru", sort="default,sales")
+        feed(desk.client, job, [LAMP, HAT])
+        worker: Any = SimpleNamespace(job=job)
+        desk.client.hset(f"{job.account}:limit", "allowed", 100)
+        written = []
+        for query, ids in PAGES:
+            leases = {lease.query.query_id: lease for lease in desk.lease(job, 100)}
+            lease = leases.pop(query.query_id)
+            lease.goes_on = True
+            lease.scope = SharedCourse(worker).scope(lease)
+            lease.products = [(item_id, b"%d" % item_id) for item_id in ids]
+            before = len(desk.rows("items"))
+            step = lease.commit(lambda _: None)
+            assert run_script(desk.client, "commit", job.keys, *step.values)[0] == b"done"
+            written.append([int(line) for line in desk.rows("items")[before:]])
+            desk.leave(job)  # and give the others back
+        return written
+
+    @pytest.mark.parametrize("dedupe", ["job", "seed", "query"])
+    def test_each_product_once_within_its_scope(self, backend: Backend, dedupe: str) -> None:
+        written = (
+            self.local(dedupe) if backend.name == "local" else self.shared(dedupe, backend.desk)
+        )
+        assert written == WRITTEN[dedupe]

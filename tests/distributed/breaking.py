@@ -1,0 +1,59 @@
+"""Settings of a worker whose parser has a bug: it fails on page 2 of one query (BREAK=read), or
+when that is read and its products are on their way (BREAK=after), or a middleware of the project
+swallows it (BREAK=silently).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from settings.distributed import *  # noqa: F403
+from tmapi_spiders.distributed.course import SharedCourse
+from tmapi_spiders.pages import PageReader
+from tmapi_spiders.spiders.image_search import ImageSearchSpider
+
+EXTENSIONS = {"tests.distributed.breaking.Bug": 1}
+
+
+class Bug:
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Bug:
+        if os.environ["BREAK"] == "after":
+            return cls.after()
+        if os.environ["BREAK"] == "silently":
+            return cls.silently()
+        read = PageReader.read
+
+        def broken(self: PageReader, response: Any, progress: Any, page: int, answer: Any) -> Any:
+            if page == 2 and "two" in progress.query.seed.text:
+                raise KeyError("no such field")
+            return read(self, response, progress, page, answer)
+
+        PageReader.read = broken  # type: ignore[method-assign]
+        return cls()
+
+    @classmethod
+    def after(cls) -> Bug:
+        page_read = SharedCourse.page_read
+
+        def broken(self: SharedCourse, progress: Any, page: int, *others: Any) -> Any:
+            found = page_read(self, progress, page, *others)
+            if page == 2 and "two" in progress.query.seed.text:
+                raise KeyError("no such field")
+            return found
+
+        SharedCourse.page_read = broken  # type: ignore[method-assign, assignment]
+        return cls()
+
+    @classmethod
+    def silently(cls) -> Bug:
+        parse = ImageSearchSpider.parse
+
+        def swallowing(self: ImageSearchSpider, response: Any, **kwargs: Any) -> Any:
+            if kwargs["page"] == 2 and "two" in kwargs["query"].seed.text:
+                return iter(())
+            return parse(self, response, **kwargs)
+
+        ImageSearchSpider.parse = swallowing  # type: ignore[method-assign]
+        return cls()

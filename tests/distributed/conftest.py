@@ -1,0 +1,41 @@
+"""A real Redis or Valkey server for each test, and workers that use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.distributed.servers import RedisServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support import Crawler, SandboxThread
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(shared_server: RedisServer) -> RedisServer:
+    """A server without any data; it serves other tests of this process too."""
+    shared_server.client.flushall()
+    return shared_server
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of this test alone, which may be killed; it writes all to its disk (AOF)."""
+    with RedisServer(tmp_path / "redis", "--appendonly", "yes") as server:
+        yield server
+
+
+@pytest.fixture
+def worker(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> Crawler:
+    """Starts workers of the sandbox on the shared server."""
+    return redis_server.crawler(tmp_path / "output", sandbox.url)

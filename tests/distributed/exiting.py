@@ -1,0 +1,54 @@
+"""Settings of workers that exit, as by kill -9, between any two steps: now and then, at random."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import Any
+
+from settings.distributed import *  # noqa: F403
+from tmapi_spiders.distributed.store import Store
+from tmapi_spiders.distributed.turns import LeaseGate
+from tmapi_spiders.distributed.worker import Worker
+
+EXTENSIONS = {"tests.distributed.exiting.Exits": 1}
+
+
+class Exits:
+    """Makes each of these steps, before and after it, a possible end of the process."""
+
+    def __init__(self) -> None:
+        share = float(os.environ["EXIT_SHARE"])
+        draw = random.Random(int(os.environ["EXIT_SEED"]))
+
+        def perhaps() -> None:
+            if draw.random() < share:
+                os._exit(9)
+
+        async def sent(store: Store, steps: Any, run: Any = Store._try) -> Any:
+            perhaps()
+            reply = await run(store, steps)
+            perhaps()
+            return reply
+
+        def between(owner: Any, name: str) -> None:
+            original = getattr(owner, name)
+
+            def wrapped(*args: Any, **kwargs: Any) -> Any:
+                perhaps()
+                result = original(*args, **kwargs)
+                perhaps()
+                return result
+
+            setattr(owner, name, wrapped)
+
+        Store._try = sent  # type: ignore[method-assign, assignment]
+        between(LeaseGate, "answered")
+        between(Worker, "commit")
+        between(Worker, "give_back")
+        between(Worker, "take")
+        between(Worker, "_committed")
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Exits:
+        return cls()

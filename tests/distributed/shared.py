@@ -1,0 +1,100 @@
+"""What a job on Redis has come to, read as any consumer of its lists would."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tmapi_spiders.distributed.shared_job import SharedJob
+
+if TYPE_CHECKING:
+    from tests.support import Crawl
+
+
+@attrs.frozen
+class Shared:
+    """A job on Redis."""
+
+    client: Any
+    """A redis.Redis; its types leave open whether it decodes."""
+    name: str = "j"
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        found = self.client.lrange(f"image_search:{self.name}:{name}", 0, -1)
+        return [json.loads(line) for line in found]
+
+    @property
+    def products(self) -> list[dict[str, Any]]:
+        return self._lines("items")
+
+    @property
+    def sightings(self) -> list[dict[str, Any]]:
+        return self._lines("sightings")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        found = self.client.hgetall(f"image_search:{self.name}:job")
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    @property
+    def outcomes(self) -> dict[str, dict[str, Any]]:
+        """By query id."""
+        job = SharedJob.load(self.client, self.name)
+        seeds = self.client.hgetall(f"image_search:{self.name}:seeds")
+        found = self.client.hgetall(f"image_search:{self.name}:outcomes")
+        return {
+            job.query_of(task.decode(), seeds[task.partition(b"/")[0]].decode()).query_id: (
+                json.loads(outcome)
+            )
+            for task, outcome in found.items()
+        }
+
+    @property
+    def dead(self) -> dict[str, dict[str, Any]]:
+        found = self.client.hgetall(f"image_search:{self.name}:dead")
+        return {task.decode(): json.loads(letter) for task, letter in found.items()}
+
+    def check(self) -> None:
+        """Nothing is there twice, nothing is left over, every query has its outcome."""
+        products = Counter((row["item_id"], row["language"]) for row in self.products)
+        assert max(products.values(), default=1) == 1
+        sightings = Counter((row["query_id"], row["page"], row["rank"]) for row in self.sightings)
+        assert max(sightings.values(), default=1) == 1
+        facts = self.facts
+        assert facts["state"] == "ended"
+        assert len(self.outcomes) == int(facts["queries"])
+        assert int(facts["products"]) == len(products)
+        left = {key.decode().split(":")[2] for key in self.client.keys(f"*:{self.name}:*")}
+        assert not left & {"requests", "delayed", "leases", "leased", "query", "images", "seen"} - {
+            "seen" if self.has_failures else ""
+        }
+
+    @property
+    def has_failures(self) -> bool:
+        return int(self.facts.get("failures", 0)) > 0
+
+
+def result_of(shared: Shared) -> tuple[Any, ...]:
+    """Return what may not depend on timing, nor on how many work on the job."""
+    names = ("status", "reason", "pages", "items")
+    return (
+        {(row["item_id"], row["language"]) for row in shared.products},
+        {
+            (query_id, *(str(row.get(name, 0)) for name in names))
+            for query_id, row in shared.outcomes.items()
+        },
+        {(row["query_id"], row["page"], row["rank"], row["item_id"]) for row in shared.sightings},
+    )
+
+
+def result_of_crawl(crawl: Crawl) -> tuple[Any, ...]:
+    """Return the same of a crawl in one process."""
+    names = ("query_id", "status", "reason", "pages", "items")
+    return (
+        {(row["item_id"], row["language"]) for row in crawl.products},
+        {tuple(str(row[name]) for name in names) for row in crawl.outcomes},
+        {(row["query_id"], row["page"], row["rank"], row["item_id"]) for row in crawl.sightings},
+    )

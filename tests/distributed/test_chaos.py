@@ -1,0 +1,131 @@
+"""Workers killed, stopped, and cut off: nothing is lost, nothing is there twice.
+
+The long form (`make chaos`) kills more often; every test run has a short one.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.crawl.test_kill import ARGUMENTS, paid
+from tests.distributed.shared import Shared, result_of, result_of_crawl
+from tests.distributed.test_workers import differences
+from tests.support import Crawler, SandboxThread
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.distributed.servers import RedisServer
+
+LIMIT = 8
+LEASE = "1.5"
+SHARE = {name: value for name, value in ARGUMENTS.items() if name != "job"}
+
+
+@pytest.fixture
+def busy() -> Iterator[SandboxThread]:
+    """A sandbox with a limit, some latency and failures that pass."""
+    thread = SandboxThread(latency=0.15, limit=LIMIT, failure_rate=0.05)
+    yield thread
+    thread.stop()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    """The result of a crawl in one process that nobody disturbed."""
+    quiet = SandboxThread(latency=0.01, limit=LIMIT, failure_rate=0.05)
+    try:
+        local = Crawler(tmp_path_factory.mktemp("local"), quiet.url)(**ARGUMENTS)
+    finally:
+        quiet.stop()
+    assert local.exit_status == 3
+    return result_of_crawl(local)
+
+
+def enqueue(start: Crawler, **arguments: Any) -> None:
+    done = start.command("tmapi", "enqueue", "j", **arguments)
+    assert done.exit_status == 0, done.log
+
+
+def lost_calls(sandbox: SandboxThread) -> int:
+    """Return how many pages and conversions were paid for more than once."""
+    return sum(count - 1 for count in paid(sandbox).values())
+
+
+@pytest.mark.parametrize(
+    ("kills", "exits", "seed"),
+    [
+        (4, 2, 1),
+        pytest.param(20, 0, 2, marks=pytest.mark.chaos),
+        pytest.param(20, 20, 3, marks=pytest.mark.chaos),
+        pytest.param(0, 40, 4, marks=pytest.mark.chaos),
+    ],
+)
+def test_workers_killed_at_any_moment(  # noqa: PLR0917
+    tmp_path: Path,
+    busy: SandboxThread,
+    redis_server: RedisServer,
+    expected: tuple[Any, ...],
+    kills: int,
+    exits: int,
+    seed: int,
+) -> None:
+    start = redis_server.crawler(tmp_path / "shared", busy.url, TMAPI_LEASE_SECONDS=LEASE)
+    enqueue(start, **SHARE)
+    moment = random.Random(seed)
+    shared = Shared(redis_server.client)
+    workers: list[subprocess.Popen[str]] = []
+    ended = Counter[str]()
+
+    def begin() -> subprocess.Popen[str]:
+        env = {}
+        if ended["exit"] + sum(process.exits for process in workers) < exits:  # type: ignore[attr-defined]
+            env = {
+                "SCRAPY_SETTINGS_MODULE": "tests.distributed.exiting",
+                "EXIT_SHARE": "0.01" if kills else "0.03",
+                "EXIT_SEED": str(moment.randrange(10**6)),
+            }
+        process = start.start(job="j", env=env)
+        process.exits = bool(env)  # type: ignore[attr-defined]
+        return process
+
+    deadline = time.monotonic() + 240
+    while ended["kill"] < kills or ended["exit"] < exits:
+        assert time.monotonic() < deadline
+        if shared.facts["state"] == "ended":
+            break
+        workers += [begin() for _ in range(3 - len(workers))]
+        time.sleep(moment.uniform(0.3, 1.0))
+        running = [process for process in workers if process.poll() is None]
+        if running and ended["kill"] < kills:
+            victim = moment.choice(running)
+            victim.kill()
+            victim.wait()
+            ended["kill"] += 1
+        for process in [process for process in workers if process.poll() is not None]:
+            workers.remove(process)
+            _, log = process.communicate()
+            ended["exit"] += process.returncode == 9
+            left = {3} if shared.facts["state"] == "ended" else set()
+            assert process.returncode in {-9, 9} | left, log
+            assert "Traceback" not in log
+    assert ended["kill"] >= kills
+    assert ended["exit"] >= exits
+    for process in workers:
+        process.kill()
+        process.communicate()
+    done = [start.finish(process) for process in [start.start(job="j") for _ in range(2)]]
+    assert {crawl.exit_status for crawl in done} == {3}, done[0].log
+    shared.check()
+    assert differences(result_of(shared), expected) == [[], [], []]
+    assert busy.stats["max_in_flight"] <= LIMIT + busy.stats["refused"]
+    ends = sum(ended.values()) + 3
+    assert lost_calls(busy) <= LIMIT * ends
+    print(f"{dict(ended)}, {lost_calls(busy)} paid again, {busy.stats['calls']} calls")

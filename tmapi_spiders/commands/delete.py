@@ -1,0 +1,86 @@
+"""Delete a job from Redis, after asking; exported files stay."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.distributed.asking import ask, no_such_job
+from tmapi_spiders.distributed.keeping import begin_erasing, erase
+from tmapi_spiders.distributed.looking import look
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.phrases import calls, plural
+from tmapi_spiders.run import EXIT_OK, EXIT_USAGE
+
+if TYPE_CHECKING:
+    import argparse
+
+    from redis import Redis
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.config import Config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("job", help="the job's name")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(options: argparse.Namespace, settings: BaseSettings) -> int:
+    """Ask, and delete the job; returns the exit status."""
+    name: str = options.job
+
+    def act(server: Redis, config: Config) -> int:
+        seen = look(server, name)
+        if seen is None:
+            raise no_such_job(server, name)
+        _refuse_if_busy(name, *_busy(seen))
+        if not options.yes and not _agreed(name, _question(seen, config.call_price)):
+            print(f"{name}: nothing was deleted.")
+            return EXIT_USAGE
+        _refuse_if_busy(name, *begin_erasing(server, name))
+        print(f"{name}: deleted from Redis ({plural(erase(server, name), 'key')}).")
+        return EXIT_OK
+
+    try:
+        return ask("delete", settings, name, act)
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted; to see whether it is there: scrapy tmapi status {name}")
+        return EXIT_USAGE
+
+
+def _busy(seen: dict[str, Any]) -> tuple[int, int]:
+    """Return how many workers are alive, and how many leases are held."""
+    return len(seen["workers"]), sum(not lease["is_expired"] for lease in seen["leases"])
+
+
+def _refuse_if_busy(name: str, workers: int, leases: int) -> None:
+    if workers or leases:
+        raise UsageProblems(
+            f"job={name}: {plural(workers, 'worker')} alive, {plural(leases, 'page')} leased. "
+            f"First: scrapy tmapi stop {name}; then delete it when they have left (one that was "
+            "killed counts as alive for up to TMAPI_LEASE_SECONDS)."
+        )
+
+
+def _question(seen: dict[str, Any], price: float) -> str:
+    products = seen["products"]
+    missing = products["all"] - products["exported"]
+    return (
+        f"Delete {seen['job']}? It has {plural(seen['queries']['all'], 'query', 'queries')}, "
+        f"{plural(products['all'], 'product')} of which {missing:,} are not exported, "
+        f"{calls(seen['calls'], price)} paid. Type the job's name to delete it: "
+    )
+
+
+def _agreed(name: str, question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageProblems(
+            f"job={name}: without a terminal nobody can be asked. To delete it all the same: "
+            f"scrapy tmapi delete {name} --yes"
+        )
+    try:
+        return input(question).strip() == name
+    except EOFError:
+        return False

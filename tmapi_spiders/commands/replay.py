@@ -1,0 +1,49 @@
+"""Have a job's dead letters, and what failed besides, worked on once more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tmapi_spiders.distributed.asking import ask, load_job
+from tmapi_spiders.distributed.reopening import reopen
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.run import EXIT_OK
+
+if TYPE_CHECKING:
+    import argparse
+
+    from redis import Redis
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.config import Config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("job", help="the job's name")
+    parser.add_argument(
+        "--failed",
+        action="store_true",
+        help="also the queries that failed, or ended partial by an error: they cost calls again",
+    )
+
+
+def run(options: argparse.Namespace, settings: BaseSettings) -> int:
+    """Put them into the queue; returns the exit status."""
+    name: str = options.job
+
+    def act(server: Redis, config: Config) -> int:  # noqa: ARG001
+        replayed, others = reopen(server, load_job(server, name), failed=options.failed)
+        print(
+            f"{name}: {plural(replayed, 'query', 'queries')} with a dead letter, which cost nothing"
+            f", and {plural(others, 'other')} that ended by an error are in the queue again"
+        )
+        if replayed or others:
+            print(
+                f"  To have them worked on, start workers: scrapy crawl image_search -a job={name}"
+            )
+        elif not options.failed:
+            print(f"  What failed without a dead letter: scrapy tmapi replay {name} --failed")
+        return EXIT_OK
+
+    return ask("replay", settings, name, act)

@@ -1,0 +1,86 @@
+"""Show how far a job on Redis is, or all of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tmapi_spiders.distributed.asking import ask, job_names, no_such_job
+from tmapi_spiders.distributed.keeping import forget
+from tmapi_spiders.distributed.looking import look
+from tmapi_spiders.distributed.showing import show, show_short
+from tmapi_spiders.run import EXIT_OK
+
+if TYPE_CHECKING:
+    import argparse
+
+    from redis import Redis
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.config import Config
+
+#: Seconds between two looks.
+_EVERY = 2.0
+
+_CLEAR = "\x1b[H\x1b[2J"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("job", nargs="?", help="the job's name (default: all jobs)")
+    parser.add_argument("--json", action="store_true", help="for machines: one JSON value a look")
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help=f"look again every {_EVERY:g} s until the job has ended, or Ctrl-C",
+    )
+
+
+def run(options: argparse.Namespace, settings: BaseSettings) -> int:
+    """Show it; returns the exit status."""
+
+    def act(server: Redis, config: Config) -> int:
+        while True:
+            seen = _look(server, options.job)
+            if options.json:
+                value = seen[0] if options.job is not None else seen
+                text = orjson.dumps(value, default=str).decode()
+            else:
+                text = _text(seen, options.job, config.call_price)
+            clears = options.watch and not options.json and sys.stdout.isatty()
+            print((_CLEAR if clears else "") + text, flush=True)
+            if not options.watch or (options.job is not None and seen[0]["state"] == "ended"):
+                return EXIT_OK
+            time.sleep(_EVERY)
+
+    try:
+        return ask("status", settings, options.job, act)
+    except KeyboardInterrupt:  # how one leaves --watch
+        return EXIT_OK
+
+
+def _look(server: Redis, job: str | None) -> list[dict[str, Any]]:
+    if job is not None:
+        seen = look(server, job)
+        if seen is None:
+            raise no_such_job(server, job)
+        return [seen]
+    found = []
+    for name in job_names(server):
+        seen = look(server, name)
+        if seen is not None:
+            found.append(seen)
+        else:
+            forget(server, name)
+    return found
+
+
+def _text(seen: list[dict[str, Any]], job: str | None, price: float) -> str:
+    if job is not None:
+        return "\n".join(show(seen[0], price))
+    if not seen:
+        return "There is no job on this Redis. Put one there: scrapy tmapi enqueue NAME -a seeds=…"
+    return "\n".join(line for one in seen for line in show_short(one, price))

@@ -1,0 +1,65 @@
+"""Stop all workers of a job on Redis, wherever they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tmapi_spiders.distributed.asking import ask, clean, no_such_job
+from tmapi_spiders.distributed.keys import job_key
+from tmapi_spiders.distributed.looking import look
+from tmapi_spiders.distributed.store import run_script
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.run import EXIT_OK
+
+if TYPE_CHECKING:
+    import argparse
+
+    from redis import Redis
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.config import Config
+
+_DETAIL = "scrapy tmapi stop"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("job", help="the job's name")
+
+
+def run(options: argparse.Namespace, settings: BaseSettings) -> int:
+    """Stop the job; returns the exit status."""
+    name: str = options.job
+
+    def act(server: Redis, config: Config) -> int:  # noqa: ARG001
+        state = run_script(server, "stop", (job_key(name), ""), "interrupted", _DETAIL, "")
+        if state is None:
+            raise no_such_job(server, name)
+        print("\n".join(_lines(name, state.decode("utf-8", "replace"), look(server, name) or {})))
+        return EXIT_OK
+
+    return ask("stop", settings, name, act)
+
+
+def _lines(name: str, state: str, seen: dict[str, object]) -> list[str]:
+    if state == "ended":
+        return [f"{name}: it has ended already. Its files: scrapy tmapi export {name}"]
+    if state == "deleting":
+        return [f"{name}: it is being deleted. To finish that: scrapy tmapi delete {name}"]
+    workers = seen.get("workers") or []
+    assert isinstance(workers, list)
+    first = f"{name}: stopped"
+    if state == "stopped":
+        first = f"{name}: it was stopped already ({clean(seen.get('stop_reason'))})"
+    leaving = "no worker is alive"
+    if workers:
+        leaving = (
+            f"{plural(len(workers), 'worker')} will leave once what is in flight is committed: "
+            + ", ".join(clean(worker["worker"]) for worker in workers)
+        )
+    return [
+        f"{first}; {leaving}",
+        f"  Its files: scrapy tmapi export {name}",
+        "  To go on, start workers again (what is committed costs nothing again):",
+        f"    scrapy crawl image_search -a job={name}",
+    ]

@@ -1,0 +1,186 @@
+"""The course of a job: what happens after a page or a conversion was answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tmapi_spiders import stats
+from tmapi_spiders.pages import count_page
+from tmapi_spiders.paging import Ending, ending
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scrapy import Request
+
+    from tmapi_spiders.answers import Page
+    from tmapi_spiders.ledger import Progress
+    from tmapi_spiders.pages import Reading
+    from tmapi_spiders.queries import Query
+    from tmapi_spiders.run import Run
+    from tmapi_spiders.seeds import Seed
+
+__all__ = ["LocalCourse", "Requests"]
+
+
+class Requests(Protocol):
+    """Builds requests: the spider."""
+
+    def request_page(
+        self, query: Query, page: int, *, img_url: str | None, generation: int
+    ) -> Request:
+        """Return the request for one page of a query."""
+
+    def request_conversion(self, seed: Seed, query_id: str, repeat: int) -> Request:
+        """Return the request for a conversion of a seed's image."""
+
+
+class LocalCourse:
+    """The course of a job that one process works on alone.
+
+    Each method yields the requests that are to be made now. An image is settled before the query's
+    outcome may be written, since the image is forgotten with the last outcome.
+
+    :param requests: builds them
+    """
+
+    def __init__(self, run: Run, requests: Requests) -> None:
+        self._run = run
+        self._requests = requests
+
+    def begin(self, query: Query) -> Iterator[Request]:
+        """Ask for a query's first page, or for the conversion that it needs first.
+
+        For nothing, if it waits for a conversion that another query has asked for.
+        """
+        ledger, image = self._run.ledger, self._run.images.of(query.seed)
+        path = image.paths[-1]
+        if path is not None:
+            progress = ledger[query.query_id]
+            progress.img_url, progress.generation = path, image.generation
+            yield self._page(progress, 1)
+        elif image.failure is not None:
+            ledger.fail(query.query_id, *image.failure)
+        elif image.wait(query.query_id):
+            yield self._requests.request_conversion(
+                query.seed, query.query_id, image.generation + 1
+            )
+
+    def leave_out(self, query: Query) -> Iterator[Request]:
+        """Write the outcome of a query that is not begun, since the job is stopping."""
+        yield from self._settle(query, items=None)
+        self._run.ledger.leave_out(query, self._run.stop_reason)
+
+    def first_items(self, progress: Progress) -> Iterator[Request]:
+        """Note that a query's first page has items.
+
+        Before they are read: a loader, or a spider middleware, that fails on them ends this query,
+        and must not leave others of the image in doubt.
+        """
+        yield from self._settle(progress.query, items=True, generation=progress.generation)
+
+    def page_read(
+        self, progress: Progress, page: int, answer: Page, reading: Reading
+    ) -> Iterator[Request]:
+        """Ask for the page after one whose products are on their way, or end the query."""
+        asked = self._run.arguments
+        end = ending(
+            page=page,
+            elements=len(answer.elements),
+            fresh=reading.fresh,
+            items=progress.items,
+            truncated=reading.truncated,
+            has_next_page=answer.has_next_page,
+            max_pages=asked.max_pages,
+            max_items=asked.max_items,
+        )
+        if end is None:
+            yield self._page(progress, page + 1)
+        else:
+            self._run.ledger.end(progress.query.query_id, end)
+
+    def empty_first_page(
+        self, progress: Progress, answer: Page, fetched_at: str
+    ) -> Iterator[Request]:
+        """Take up a first page without items: the query's end, once it is believed."""
+        progress.empty_page = answer.total_count, fetched_at
+        yield from self._settle(progress.query, items=False, generation=progress.generation)
+
+    def page_failed(
+        self, query: Query, page: int, code: int | None, message: str
+    ) -> Iterator[Request]:
+        """End a query whose page will not come, by an error."""
+        if page == 1:
+            yield from self._settle(query, items=None)
+        self._run.ledger.fail(query.query_id, code, message)
+
+    def page_cut_short(self, query: Query, page: int) -> Iterator[Request]:
+        """End a query whose page will not come, since the job is stopping."""
+        if page == 1:
+            yield from self._settle(query, items=None)
+        self._cut_short(query.query_id)
+
+    def converted(
+        self,
+        seed: Seed,
+        query_id: str,  # noqa: ARG002 - who paid for it
+        path: str,
+        *,
+        kept: bool,
+    ) -> Iterator[Request]:
+        """Ask for the first pages of the queries that waited for a conversion.
+
+        :param path: what the conversion gave
+        :param kept: whether another job has paid for it
+        """
+        for waiting in self._run.images.of(seed).convert(path, kept=kept):
+            yield from self.begin(self._run.ledger[waiting].query)
+
+    def conversion_failed(
+        self,
+        seed: Seed,
+        query_id: str,  # noqa: ARG002
+        code: int | None,
+        message: str,
+    ) -> Iterator[Request]:
+        """End the queries that waited for a conversion by its failure."""
+        image = self._run.images.of(seed)
+        for waiting in image.fail(code, message):
+            assert image.failure is not None
+            self._run.ledger.fail(waiting, *image.failure)
+        return iter(())
+
+    def conversion_cut_short(self, seed: Seed, query_id: str) -> Iterator[Request]:  # noqa: ARG002
+        """End the queries that waited for a conversion, since the job is stopping."""
+        for waiting in self._run.images.of(seed).release():
+            self._cut_short(waiting)
+        return iter(())
+
+    def _page(self, progress: Progress, page: int) -> Request:
+        return self._requests.request_page(
+            progress.query, page, img_url=progress.img_url, generation=progress.generation
+        )
+
+    def _settle(
+        self, query: Query, *, items: bool | None, generation: int | None = None
+    ) -> Iterator[Request]:
+        """Tell the image of a query's first page, and do what that decides."""
+        image = self._run.images.of(query.seed)
+        decision = image.settle(query.query_id, items=items, generation=generation)
+        for query_id in decision.believed:
+            self._end_empty(query_id)
+        if decision.convert:
+            self._run.count(stats.PAGE_DOUBTED, decision.doubted)
+            yield self._requests.request_conversion(
+                query.seed, image.waiting[0], image.generation + 1
+            )
+
+    def _end_empty(self, query_id: str) -> None:
+        """End a query whose empty first page is believed."""
+        progress = self._run.ledger[query_id]
+        assert progress.empty_page is not None
+        count_page(self._run, progress, *progress.empty_page)
+        self._run.ledger.end(query_id, Ending("empty", "empty_page"))
+
+    def _cut_short(self, query_id: str) -> None:
+        self._run.ledger.cut_short(query_id, self._run.stop_reason or "interrupted")

@@ -1,0 +1,1 @@
+"""Across workers: one job on many machines, which share it through Redis."""

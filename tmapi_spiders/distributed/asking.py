@@ -1,0 +1,111 @@
+"""Asking: what all commands for jobs on Redis do alike: connect, check, and say what went wrong."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from redis import exceptions
+
+from tmapi_spiders.arguments import is_job_name
+from tmapi_spiders.config import Config
+from tmapi_spiders.distributed.connection import check_server, connect, describe
+from tmapi_spiders.distributed.keys import JOBS
+from tmapi_spiders.distributed.shared_job import SharedJob
+from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
+from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from redis import Redis
+    from scrapy.settings import BaseSettings
+
+__all__ = ["ask", "clean", "job_names", "load_job", "no_such_job"]
+
+
+def ask(
+    command: str,
+    settings: BaseSettings,
+    job: str | None,
+    act: Callable[[Redis, Config], int],
+    *,
+    needs_token: bool = False,
+) -> int:
+    """Do what a command does, on a connection that works; return its exit status.
+
+    :param command: its name, for messages
+    :param job: the job that it is asked for, if it is for one
+    :param act: does it, and returns the exit status
+    :param needs_token: whether it has to know the account
+    """
+    server: Redis | None = None
+    try:
+        config = Config.from_settings(settings, needs_token=needs_token)
+        if job is not None:
+            _check_name(job)
+        server = connect(settings)
+        check_server(server, settings)
+        return act(server, config)
+    except UsageProblems as exc:
+        problems, status = exc.problems, EXIT_USAGE
+    except StorageError as exc:
+        problems, status = (str(exc),), EXIT_STOPPED
+    except (exceptions.RedisError, OSError) as exc:
+        problems = (f"{describe(settings)}: {exc}. Run the same command again once it works.",)
+        status = EXIT_STOPPED
+    finally:
+        if server is not None:
+            server.close()
+    for problem in problems:
+        print(f"{command}: {problem}", file=sys.stderr)
+    return status
+
+
+def _check_name(job: str) -> None:
+    if not is_job_name(job):
+        raise UsageProblems(
+            f"job={clean(job)}: this can't be a job's name; accepted: up to 64 of A-Z, a-z, 0-9, _ "
+            "and -."
+        )
+
+
+def load_job(server: Redis, name: str) -> SharedJob:
+    """Return a job that is to be there.
+
+    :raises UsageProblems: if it is not, or is of another version
+    :raises StorageError: if what Redis has of it can't be read
+    """
+    try:
+        return SharedJob.load(server, name)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise StorageError(
+            f"job={name}: what Redis has of it can't be read ({type(exc).__name__}: {exc}). If "
+            f"somebody else has written there: scrapy tmapi delete {name}"
+        ) from exc
+
+
+def job_names(server: Redis) -> list[str]:
+    """Return the names of all jobs that are on Redis, or were until they expired."""
+    found: set[bytes] = server.smembers(JOBS)  # type: ignore[assignment]
+    return sorted(
+        name for name in (one.decode("utf-8", "replace") for one in found) if is_job_name(name)
+    )
+
+
+def no_such_job(server: Redis, name: str) -> UsageProblems:
+    """Return what to raise where a job is not there."""
+    nearest = did_you_mean(name, job_names(server))
+    return UsageProblems(
+        f"job={name}: there is no such job on this Redis.{nearest} "
+        "To see all of them: scrapy tmapi status"
+    )
+
+
+def clean(text: object) -> str:
+    r"""Return text as a terminal may be given it: what Redis holds may be anybody's.
+
+    >>> clean("a\x1b[2Jb")
+    'a?[2Jb'
+    """
+    return "".join(char if char.isprintable() else "?" for char in str(text))

@@ -1,0 +1,116 @@
+"""Joining: a worker is made ready, and with it the job if it is given seeds; nothing is sent."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from redis import exceptions
+
+from tmapi_spiders.arguments import Arguments, is_job_name
+from tmapi_spiders.config import Config
+from tmapi_spiders.distributed.asking import load_job
+from tmapi_spiders.distributed.connection import check_server, connect, connect_async, describe
+from tmapi_spiders.distributed.feeding import feed
+from tmapi_spiders.distributed.shared_job import SharedJob
+from tmapi_spiders.distributed.store import Store, run_script
+from tmapi_spiders.distributed.worker import Worker
+from tmapi_spiders.errors import UsageProblems
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from redis import Redis
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.queries import Queries
+
+__all__ = ["enqueue", "prepare_worker"]
+
+logger = logging.getLogger(__name__)
+
+_SOME_IMAGE = "/search/placeholder.jpg"
+
+
+def prepare_worker(
+    settings: BaseSettings,
+    given: Mapping[str, Any],
+    arguments_model: type[Arguments] = Arguments,
+) -> Worker:
+    """Check settings and arguments, feed the job if seeds are given, and join it; send nothing.
+
+    :param given: the spider's arguments as ``-a`` gives them
+    :raises UsageProblems: with all that is wrong, also with Redis
+    """
+    given = {name: value for name, value in given.items() if not name.startswith("_")}
+    config, arguments, queries = _read(settings, given, arguments_model)
+    server = connect(settings)
+    for warning in check_server(server, settings):
+        logger.warning("%s", warning)
+    name = arguments.job
+    assert name is not None
+    try:
+        if queries is not None:
+            enqueue(server, settings, config, given, queries, update=False)
+        job = load_job(server, name)
+        job.check_arguments(given)
+        job.check_settings(config, settings, update=False)
+        stops = int(run_script(server, "join", job.keys))
+    except exceptions.RedisError as exc:
+        raise UsageProblems(f"{describe(settings)}: {exc}") from exc
+    finally:
+        server.close()
+    job = job.after(stops)
+    store = Store(connect_async(settings), job.keys, config.lease_seconds / 6)
+    return Worker(config, job, store, keep_alive=bool(arguments.keep_alive))
+
+
+def enqueue(
+    server: Redis,
+    settings: BaseSettings,
+    config: Config,
+    given: Mapping[str, Any],
+    queries: Queries,
+    *,
+    update: bool,
+) -> tuple[SharedJob, int]:
+    """Put seeds into a job, which is made if there is none; return how many were new.
+
+    :param given: the spider's arguments as ``-a`` gives them
+    :param update: whether the job's budget and limit become those given
+    :raises UsageProblems: if the job has other arguments or settings
+    """
+    job = SharedJob.create(server, given["job"], given, config)
+    job.check_arguments(given)
+    job.check_settings(config, settings, update=update)
+    if update:
+        job.update_settings(server, config, settings)
+    _, new = feed(server, job, queries.seeds)
+    return job, new
+
+
+def _read(
+    settings: BaseSettings, given: Mapping[str, Any], arguments_model: type[Arguments]
+) -> tuple[Config, Arguments, Queries | None]:
+    """Return the configuration, the arguments, and the queries if there are seeds."""
+    problems: list[str] = []
+    try:
+        config = Config.from_settings(settings)
+    except UsageProblems as exc:
+        problems += exc.problems
+    if not is_job_name(given.get("job")) and "series" not in given:
+        problems.append(
+            "job: missing. Workers share a job by its name: -a job=monday (the same everywhere)."
+        )
+    if "series" in given:
+        problems.append("series: workers share a job by its name; give job=NAME instead.")
+    try:
+        whole = {"seeds": _SOME_IMAGE, **given}
+        arguments, queries = arguments_model.parse(
+            {name: value for name, value in whole.items() if name != "series"}, streamed=True
+        )
+    except UsageProblems as exc:
+        problems += exc.problems
+    if problems:
+        raise UsageProblems(*problems)
+    return config, arguments, queries if "seeds" in given else None

@@ -1,0 +1,86 @@
+"""Keeping: how long a job's keys stay on Redis, and how they go."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tmapi_spiders.distributed.keys import JOBS, job_key
+from tmapi_spiders.distributed.store import run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from redis import Redis
+
+    from tmapi_spiders.distributed.shared_job import SharedJob
+
+__all__ = ["begin_erasing", "erase", "expire", "forget", "keep"]
+
+#: Keys in one step.
+_BATCH = 1000
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
+
+def keep(server: Redis, name: str) -> None:
+    """Have a job that was exported stay on Redis, since it goes on.
+
+    It must be open by then, so that no export has its keys expire any more.
+    """
+    job = f"{job_key(name)}:job"
+    if not server.hexists(job, "exported_at"):
+        return
+    for keys in _keys(server, name):
+        pipeline = server.pipeline(transaction=False)
+        for key in keys:
+            pipeline.persist(key)
+        pipeline.execute()
+    server.hdel(job, "exported_at")
+
+
+def expire(server: Redis, job: SharedJob, days: float) -> bool:
+    """Have a job go after some days; return False if it goes on meanwhile, so that it has to stay.
+
+    :param days: more than 0
+    """
+    seconds, microseconds = server.time()
+    at = round(seconds * 1000 + microseconds / 1000 + days * _DAY_MS)
+    last = f"{job_key(job.name)}:job".encode()
+    for keys in _keys(server, job.name):
+        others = [key for key in keys if key != last]
+        if not run_script(server, "expire", job.keys, job.id, at, *others):
+            return False
+    return bool(run_script(server, "expire", job.keys, job.id, at, last))
+
+
+def begin_erasing(server: Redis, name: str) -> tuple[int, int]:
+    """Have nobody work on a job any more, unless somebody does.
+
+    :return: workers that are alive, and leases that they hold; both 0 if it is to be erased
+    """
+    alive, held = run_script(server, "erase", (job_key(name), ""), "0", JOBS, name)
+    return int(alive), int(held)
+
+
+def erase(server: Redis, name: str) -> int:
+    """Delete all keys of a job, itself at last; return how many. What jobs share stays."""
+    last, count = f"{job_key(name)}:job".encode(), 1
+    for keys in _keys(server, name):
+        if others := [key for key in keys if key != last]:
+            server.unlink(*others)
+            count += len(others)
+    run_script(server, "erase", (job_key(name), ""), "1", JOBS, name)
+    return count
+
+
+def forget(server: Redis, name: str) -> bool:
+    """Take a job that has expired from the list of jobs; return whether it had."""
+    return bool(run_script(server, "forget", (job_key(name), ""), JOBS, name))
+
+
+def _keys(server: Redis, name: str) -> Iterator[tuple[bytes, ...]]:
+    """Yield all keys of a job, in batches; one may come twice. No name has a wildcard in it."""
+    found = server.scan_iter(match=f"{job_key(name)}:*", count=_BATCH)
+    while keys := tuple(islice(found, _BATCH)):
+        yield keys

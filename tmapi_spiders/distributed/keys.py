@@ -1,0 +1,100 @@
+"""Redis keys: what a job looks like there, and how its parts are called.
+
+``P`` is ``image_search:<job>`` and ``A`` is ``image_search:@account:<digest>``; as in scrapy-redis,
+names begin with the spider's. What jobs share has an ``@``, which no job's name has. A **task** is
+``<seed_id>/<n>``, the query of a seed under the n-th combination of the job's other arguments, or
+``<seed_id>/c``, the conversion of its image.
+
+================================ ====== =====================================================
+key                              type   content
+================================ ====== =====================================================
+``image_search:jobs``            set    names of the jobs that are here
+``P:job``                        hash   arguments, settings, state and counters of the job
+``P:seeds``                      hash   seed id → the seed as the user wrote it
+``P:requests``                   list   tasks, the next one at its left
+``P:delayed``                    zset   tasks that wait, by the time they are due (ms)
+``P:leases``                     zset   tasks that a worker holds, by the end of its lease (ms)
+``P:leased``                     hash   task → ``token sends since worker``
+``P:query:<task>``               hash   how far a query that has begun is
+``P:seen:<task>``                set    item ids that a query has brought, while it is open
+``P:images``                     hash   seed id → JSON: what is known of its image
+``P:outcomes``                   hash   task → JSON: how a query ended
+``P:items``                      list   lines of products.jsonl
+``P:sightings``                  list   lines of sightings.jsonl
+``P:dupefilter:<scope>``         set    item ids that were written
+``P:dead``                       hash   id → JSON: dead letters
+``P:bodies``                     hash   id → the answer of a dead letter, or one to be replayed
+``P:workers``                    hash   worker → JSON: host, process, start
+``P:alive``                      zset   workers, by the time until which they count as alive (ms)
+``P:pace``                       hash   minute → pages committed in it
+``A:permits``                    zset   ``P task token`` of calls in flight, by their lease's end
+``A:limit``                      hash   how many calls the account bears, as far as is known
+``image_search:@conversion:<…>`` string JSON: the answer to a conversion, for some days
+================================ ====== =====================================================
+
+All numbers are decimal text and all times milliseconds of Redis's own clock, but for those in JSON
+lines and outcomes, which are as in the files of a job.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tmapi_spiders.config import Config
+
+__all__ = [
+    "CONVERSION_TASK",
+    "JOBS",
+    "OF_A_JOB",
+    "account_key",
+    "conversion_prefix",
+    "job_key",
+]
+
+_SPIDER = "image_search"
+
+#: Set of the names of all jobs.
+JOBS = f"{_SPIDER}:jobs"
+
+#: Behind the slash of a task that is a conversion.
+CONVERSION_TASK = "c"
+
+#: The keys of a job that have a fixed name; ``query:``, ``seen:`` and ``dupefilter:`` come on top.
+OF_A_JOB = (
+    *("job", "seeds", "requests", "delayed", "leases", "leased", "images", "outcomes", "items"),
+    *("sightings", "dead", "bodies", "workers", "alive", "pace"),
+)
+
+
+def job_key(job: str) -> str:
+    """Return what all keys of a job begin with.
+
+    >>> job_key("monday")
+    'image_search:monday'
+    """
+    return f"{_SPIDER}:{job}"
+
+
+def account_key(config: Config) -> str:
+    """Return what the keys of an account begin with: all jobs on one token share its limit.
+
+    The digest is salted with the source and cut to 64 bits: it tells tokens apart, no more.
+    """
+    digest = blake2b(
+        config.token.reveal().encode(),
+        digest_size=8,
+        salt=blake2b(config.source.encode(), digest_size=16).digest(),
+        person=b"tmapi-account",
+    )
+    return f"{_SPIDER}:@account:{digest.hexdigest()}"
+
+
+def conversion_prefix(source: str) -> str:
+    """Return what the keys of conversions begin with, which jobs share; a seed's id comes next.
+
+    >>> conversion_prefix("sandbox")
+    'image_search:@conversion:sandbox:'
+    """
+    return f"{_SPIDER}:@conversion:{source}:"

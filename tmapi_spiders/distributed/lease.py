@@ -1,0 +1,193 @@
+"""Leases: a task that a worker holds, and what is to be committed of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import orjson
+
+from tmapi_spiders.distributed.keys import CONVERSION_TASK
+from tmapi_spiders.distributed.store import Step
+from tmapi_spiders.images import Image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tmapi_spiders.ledger import Progress
+    from tmapi_spiders.queries import Query
+
+__all__ = ["Lease"]
+
+
+@attrs.define(eq=False)
+class Lease:
+    """One page, or one conversion, that this worker alone may work on until its time is up."""
+
+    task: str
+    token: str
+    sends: bool
+    """Whether it is leave to make a call; else the answer is in *body*."""
+    query: Query
+    """Of a conversion, the one that pays for it."""
+    progress: Progress
+    page: int
+    attempt: int
+    refusals: int
+    repeat: int
+    """Of a conversion: which one of this image it is, from 1."""
+    image: Image
+    image_version: int
+    body: bytes
+    """An answer that is there already: another job's conversion, or a dead letter's."""
+    fetched_at: str | None
+    """When that was paid for."""
+    valid_until: float
+    """By the event loop's clock."""
+    answered: bool = False
+    """Whether its permit has been given back."""
+    counts: bool = True
+    """Whether the call, if one was made, counts."""
+    sent: bool = False
+    is_lost: bool = False
+    """Whether somebody else has it by now."""
+    settled: bool = False
+    """Whether the step that ends it is on its way."""
+    callback_ended: bool = False
+    unsettled: int = 0
+    """Products on their way through the pipelines."""
+    has_items: bool | None = None
+    """Of a first page, whether it has elements, once that is known."""
+    error: str | None = None
+    """What the parsing of its answer raised."""
+    answer: bytes = b""
+    """The body of its answer, in case that it can't be parsed."""
+    seen: list[int] = attrs.field(factory=list)
+    products: list[tuple[int, bytes]] = attrs.field(factory=list)
+    sightings: list[bytes] = attrs.field(factory=list)
+    set: dict[str, Any] = attrs.field(factory=dict)
+    """Fields of the query's hash; None removes one."""
+    count: dict[str, int] = attrs.field(factory=dict)
+    """Counters of the job."""
+    ends: tuple[Any, Any] = (None, None)
+    """How the query ends, if the page has an item that is new to it, and if not."""
+    goes_on: bool = False
+    scope: str = ""
+    """Within what a product is written once."""
+    change: Callable[[Image], list[dict[str, Any]]] | None = None
+    """Given what is known of the image, changes that, and returns what becomes of other tasks.
+
+    It is asked again if somebody else has changed the image meanwhile.
+    """
+    believed: int = 0
+    """Empty first pages that its commit has believed."""
+    letter: dict[str, Any] | None = None
+    """What is told of an answer that can't be parsed."""
+    keep: tuple[str, int, bytes] | None = None
+    """A key, milliseconds, and the answer to keep there for other jobs."""
+
+    @property
+    def is_conversion(self) -> bool:
+        """Whether it converts an image instead of searching."""
+        return self.task.endswith(f"/{CONVERSION_TASK}")
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether it is known what becomes of its query, or of those that wait for it."""
+        return self.goes_on or self.change is not None or self.ends != (None, None)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its place in the budget stays taken; without a call it has none."""
+        return not self.sends or (self.sent and self.counts)
+
+    @property
+    def pages_before(self) -> int:
+        """Pages of the query that are committed."""
+        return self.page - 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing more will come of its answer."""
+        return self.callback_ended and not self.unsettled
+
+    def commit(self, done: Callable[[Any], None]) -> Step:
+        """Return the step that commits it."""
+        rest: dict[str, Any] = {}
+        if self.letter is not None:
+            rest["letter"] = orjson.dumps(self.letter).decode()
+        if self.change is not None:
+            image = Image.from_json(self.image.to_json())
+            rest["others"] = [
+                {**other, "set": _texts(other.get("set", {}))} for other in self.change(image)
+            ]
+            rest["image"] = {"seed_id": self.query.seed.seed_id, "version": self.image_version}
+            if not image.is_done:
+                content = {**image.to_json(), "version": self.image_version + 1}
+                rest["image"]["content"] = orjson.dumps(content).decode()
+        fresh, stale = self.ends
+        rest |= {
+            "counts": self.is_counted,
+            "set": _texts(self.set),
+            "count": self.count,
+            "scope": self.scope,
+            "next": self.goes_on,
+            "ends_fresh": fresh or False,
+            "ends_stale": stale or False,
+        }
+        values: list[Any] = [self.task, self.token, b""]
+        values += [len(self.seen), *self.seen, len(self.products)]
+        for item_id, line in self.products:
+            values += (item_id, line.rstrip(b"\n"))
+        values += [len(self.sightings), *(line.rstrip(b"\n") for line in self.sightings)]
+        if self.keep is not None:
+            rest["keep"], rest["keep_ms"], body = self.keep
+            values.append(body)
+        elif self.letter is not None:
+            values.append(self.answer)
+        values[2] = orjson.dumps(rest)
+        return Step("commit", values, done)
+
+    def give_back(
+        self,
+        how: str,
+        done: Callable[[Any], None],
+        *,
+        delay: float = 0.0,
+        pause: float = 0.0,
+    ) -> Step:
+        """Return the step that gives it back.
+
+        :param how: retry, refused or unsent; see the script
+        :param delay: seconds before anybody takes it
+        :param pause: seconds without calls, if not even one was borne
+        """
+        rest = {
+            "how": how,
+            "counts": self.is_counted,
+            "delay": round(delay * 1000),
+            "pause": round(pause * 1000),
+            "set": _texts(self.set),
+            "note": _texts(
+                {
+                    name: getattr(self.progress, name)
+                    for name in ("code", "message", "finished_at")
+                    if getattr(self.progress, name) is not None
+                }
+            ),
+            "count": self.count,
+        }
+        return Step("give_back", [self.task, self.token, orjson.dumps(rest)], done)
+
+    def take_image(self, image: Image, version: int) -> None:
+        """Take over what somebody else has found out about the image."""
+        self.image, self.image_version = image, version
+
+
+def _texts(fields: dict[str, Any]) -> dict[str, str]:
+    """Return fields as Redis holds them: text, where '' is none.
+
+    >>> _texts({"page": 2, "code": None, "seen": ""})
+    {'page': '2', 'code': '', 'seen': ''}
+    """
+    return {name: "" if value is None else str(value) for name, value in fields.items()}

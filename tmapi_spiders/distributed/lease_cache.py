@@ -1,0 +1,61 @@
+"""Scrapy's HTTP cache in a worker: answers that are there already are not paid for again.
+
+Those are dead letters that are replayed, and other jobs' conversions. What comes in is kept at hand
+until it is committed, so that an answer that can't be parsed can go to the dead letters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrapy.http import JsonResponse
+
+from tmapi_spiders import stats
+from tmapi_spiders.answers import read_answer
+from tmapi_spiders.calls import call_of
+
+if TYPE_CHECKING:
+    from scrapy import Request
+    from scrapy.http import Response
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.distributed.worker import Worker
+    from tmapi_spiders.spiders.image_search import ImageSearchSpider
+
+__all__ = ["LeaseStorage"]
+
+
+class LeaseStorage:
+    """Finds answers in leases (``HTTPCACHE_STORAGE``)."""
+
+    def __init__(self, settings: BaseSettings) -> None:
+        """Make the storage; it has no settings."""
+
+    def open_spider(self, spider: ImageSearchSpider) -> None:
+        """Do nothing."""
+
+    def close_spider(self, spider: ImageSearchSpider) -> None:
+        """Do nothing."""
+
+    def retrieve_response(self, spider: ImageSearchSpider, request: Request) -> Response | None:
+        """Return the answer that came with the lease, if one did."""
+        worker: Worker = spider.run  # type: ignore[assignment]
+        call = call_of(request)
+        lease = worker.held.get(call.query_id) if call is not None else None
+        if call is None or lease is None or not lease.body:
+            return None
+        call.answer = read_answer(200, lease.body, conversion=call.is_conversion)
+        call.fetched_at, call.kept = lease.fetched_at, call.is_conversion
+        lease.answer = lease.body
+        worker.count(stats.CONVERSION_KEPT if call.is_conversion else stats.PAGE_REPLAYED)
+        return JsonResponse(request.url, status=200, body=lease.body, request=request)
+
+    def store_response(
+        self, spider: ImageSearchSpider, request: Request, response: Response
+    ) -> None:
+        """Keep an answer that was paid for at hand."""
+        worker: Worker = spider.run  # type: ignore[assignment]
+        call = call_of(request)
+        lease = worker.held.get(call.query_id) if call is not None else None
+        if call is not None and lease is not None:
+            lease.answer, lease.fetched_at = response.body, call.fetched_at

@@ -1,0 +1,115 @@
+"""Outcomes of a shared job: what became of each query, from what Redis has of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import orjson
+
+from tmapi_spiders.distributed.keys import job_key
+from tmapi_spiders.distributed.reading import read_progress
+from tmapi_spiders.ledger import Ledger, Progress
+from tmapi_spiders.paging import Ending
+from tmapi_spiders.seeds import Seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from redis import Redis
+
+    from tmapi_spiders.distributed.shared_job import SharedJob
+    from tmapi_spiders.items import Outcome
+    from tmapi_spiders.queries import Query
+
+__all__ = ["write_outcomes"]
+
+logger = logging.getLogger(__name__)
+
+#: Seeds in one step.
+_BATCH = 500
+
+_UNREADABLE = "what Redis has of it can't be read"
+
+_FIELDS = [field.name for field in attrs.fields(Progress) if field.name != "query"]
+
+
+def write_outcomes(
+    server: Redis, job: SharedJob, reason: str | None, write: Callable[[Outcome], None]
+) -> Ledger:
+    """Write exactly one outcome for each query of a job that is final.
+
+    :param reason: why the job was stopped; None if it ended, so that a query without an outcome is
+        one that nobody can account for
+    :return: which has counted them
+    """
+    ledger = Ledger(job.name, write)
+    for batch in _tasks(server, job):
+        tasks = list(batch)
+        stored: list[Any] = server.hmget(f"{job_key(job.name)}:outcomes", tasks) if tasks else []
+        outcomes = dict(zip(tasks, stored, strict=True))
+        pipeline = server.pipeline(transaction=False)
+        unfinished = [task for task in tasks if outcomes[task] is None]
+        for task in unfinished:
+            pipeline.hgetall(f"{job_key(job.name)}:query:{task}")
+        begun = dict(zip(unfinished, pipeline.execute(), strict=True))
+        for task in tasks:
+            _settle(ledger, batch[task], outcomes[task], begun.get(task), reason)
+        ledger.finish(None, ())
+    return ledger
+
+
+def _tasks(server: Redis, job: SharedJob) -> Iterator[dict[str, Query]]:
+    """Yield the queries of all seeds by their tasks, in batches; each query once."""
+    known: set[bytes] = set()
+    batch: dict[str, Query] = {}
+    for seed_id, text in server.hscan_iter(f"{job_key(job.name)}:seeds", count=_BATCH):
+        if seed_id in known:
+            continue
+        known.add(seed_id)
+        try:
+            seed = Seed.parse(text.decode())
+        except ValueError as exc:
+            logger.warning("Seed %r on Redis is no seed (%s); it is left out.", text, exc)
+            continue
+        if seed.seed_id.encode() != seed_id:
+            logger.warning("Seed %r on Redis has another's id; it is left out.", text)
+            continue
+        queries = (job.query(seed, number) for number in range(len(job.combinations)))
+        batch |= {f"{seed.seed_id}/{number}": query for number, query in enumerate(queries)}
+        if len(batch) >= _BATCH:
+            yield batch
+            batch = {}
+    yield batch
+
+
+def _settle(
+    ledger: Ledger,
+    query: Query,
+    outcome: bytes | None,
+    begun: dict[bytes, bytes] | None,
+    reason: str | None,
+) -> None:
+    """Give one query its outcome."""
+    progress = ledger.open(query)
+    ending: Ending | None = None
+    try:
+        if outcome is not None:
+            fields: dict[str, Any] = orjson.loads(outcome.decode("utf-8", "replace"))
+            ending = Ending(fields["status"], fields["reason"])
+        else:
+            fields = {
+                name.decode(): value.decode("utf-8", "replace")
+                for name, value in (begun or {}).items()
+            }
+        known = read_progress(query, fields)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        ledger.fail(query.query_id, None, _UNREADABLE)
+        return
+    for name in _FIELDS:
+        setattr(progress, name, getattr(known, name))
+    if ending is not None:
+        ledger.end(query.query_id, ending)
+    elif reason is not None:
+        ledger.cut_short(query.query_id, reason)

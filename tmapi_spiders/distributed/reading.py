@@ -1,0 +1,74 @@
+"""Reading: what Redis hands out with a lease becomes typed objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tmapi_spiders.distributed.lease import Lease
+from tmapi_spiders.images import Image
+from tmapi_spiders.ledger import Progress
+
+if TYPE_CHECKING:
+    from tmapi_spiders.distributed.shared_job import SharedJob
+    from tmapi_spiders.queries import Query
+
+__all__ = ["read_image", "read_lease", "read_progress"]
+
+_COUNTS = ("pages", "items", "new_items", "rejected_items", "calls", "retries", "generation")
+
+
+def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
+    """Return the lease that a row of an exchange's reply is.
+
+    :raises ValueError: and the like, if it is not what this package has written
+    """
+    task, token, sends, seed, flat, image, body = row
+    fields = {
+        flat[n].decode(): flat[n + 1].decode("utf-8", "replace") for n in range(0, len(flat), 2)
+    }
+    name = task.decode()
+    query = job.query_of(name, seed.decode())
+    if query.seed.seed_id != name.partition("/")[0]:
+        raise ValueError("its seed has another id")
+    known, version = read_image(image, query, job)
+    progress = read_progress(query, fields)
+    if progress.img_url is None and known.paths[-1] is not None:
+        progress.img_url, progress.generation = known.paths[-1], known.generation
+    return Lease(
+        task=name,
+        token=token.decode(),
+        sends=sends == b"1",
+        query=query,
+        progress=progress,
+        page=int(fields.get("page", "1")),
+        attempt=int(fields.get("attempt", "1")),
+        refusals=int(fields.get("refusals", "0")),
+        repeat=int(fields.get("repeat", "1")),
+        image=known,
+        image_version=version,
+        body=body,
+        fetched_at=fields.get("fetched_at"),
+        valid_until=valid_until,
+    )
+
+
+def read_image(content: bytes, query: Query, job: SharedJob) -> tuple[Image, int]:
+    """Return what is known of a query's image, and the version of that knowledge."""
+    if not content:
+        return Image.first(query.seed, job.arguments.convert, len(job.combinations)), 0
+    decoded = orjson.loads(content)
+    return Image.from_json(decoded), int(decoded["version"])
+
+
+def read_progress(query: Query, fields: dict[str, str]) -> Progress:
+    """Return how far a query is, from the fields of its hash or of its outcome."""
+    progress = Progress(query)
+    for name in _COUNTS:
+        setattr(progress, name, int(fields.get(name, "0")))
+    for name in ("code", "total_count"):
+        setattr(progress, name, int(fields[name]) if name in fields else None)
+    for name in ("message", "started_at", "finished_at", "img_url"):
+        setattr(progress, name, fields.get(name))
+    return progress

@@ -1,0 +1,95 @@
+"""The scheduler of a worker: scrapy-redis's, but that what Redis hands out are leases.
+
+Stock scrapy-redis takes a request out of Redis when it hands it to the engine, and knows nothing of
+what becomes of it. Here a task stays on Redis, leased, until what it brought is committed; the
+worker asks for leases as there is room, and hands each to the engine as a request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from scrapy.utils.misc import load_object
+from scrapy_redis.scheduler import Scheduler
+
+from tmapi_spiders.errors import UsageProblems
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy import Request, Spider
+    from scrapy.crawler import Crawler
+    from scrapy.settings import BaseSettings
+
+__all__ = ["LeaseScheduler", "check_scheduler", "is_shared"]
+
+logger = logging.getLogger(__name__)
+
+
+def is_shared(settings: BaseSettings) -> bool:
+    """Say whether a crawl with these settings is a worker's: its ``SCHEDULER`` says so."""
+    scheduler = load_object(settings["SCHEDULER"])
+    return isinstance(scheduler, type) and issubclass(scheduler, LeaseScheduler)
+
+
+def check_scheduler(settings: BaseSettings) -> None:
+    """Refuse scrapy-redis's own scheduler: it loses what a worker has in hand when it dies.
+
+    :raises UsageProblems: saying what to set instead
+    """
+    scheduler = load_object(settings["SCHEDULER"])
+    is_stock = isinstance(scheduler, type) and issubclass(scheduler, Scheduler)
+    if is_stock and not issubclass(scheduler, LeaseScheduler):
+        ours = f"{LeaseScheduler.__module__}.{LeaseScheduler.__qualname__}"
+        raise UsageProblems(
+            f"SCHEDULER={settings['SCHEDULER']}: pages that were paid for would be lost with a "
+            f'worker that dies. For workers: SCHEDULER = "{ours}"; for a crawl in one process '
+            'leave it out, or: SCHEDULER = "scrapy.core.scheduler.Scheduler".'
+        )
+
+
+class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no types
+    """Hands the requests of leased tasks to the engine (``SCHEDULER``)."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        # Of the base class: nothing here is a queue on Redis, and nothing is ever flushed.
+        super().__init__(server=None, persist=True)
+        self._crawler = crawler
+        self._requests: deque[Request] = deque()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the scheduler; the worker was made when the crawl was prepared."""
+        scheduler = cls(crawler)
+        scheduler.stats = crawler.stats
+        return scheduler
+
+    def open(self, spider: Spider) -> None:
+        """Begin."""
+        self.spider = spider
+
+    def close(self, reason: str) -> None:
+        """End; what was not begun was given back."""
+
+    def __len__(self) -> int:
+        """Return how many requests of leased tasks wait for the engine."""
+        return len(self._requests)
+
+    def enqueue_request(self, request: Request) -> bool:
+        """Take a request: a leased task's, or one that a middleware of the project makes."""
+        self._requests.append(request)
+        return True
+
+    def next_request(self, *_: Any) -> Request | None:
+        """Return the next request."""
+        return self._requests.popleft() if self._requests else None
+
+    def has_pending_requests(self) -> bool:
+        """Say whether the spider is not to be closed: this worker holds leases, or may get some."""
+        if self._requests:
+            return True
+        worker: Any = self._crawler.spider.run  # type: ignore[union-attr]
+        worker.notice_idle()  # the engine asks when neither downloader nor scraper has anything
+        return bool(worker.is_busy)

@@ -1,0 +1,95 @@
+-- Commits a page: its products and sightings, the query's progress, what comes next, and the lease.
+-- ARGV: task, token, JSON of the rest, then three lists, each after its length: ids of the page's
+-- items, (id, line) of its products, lines of its sightings; then an answer to be kept for other jobs or as a dead letter.
+-- Returns: {'lost'} | {'conflict', the image now} | {'done', products that were new}
+local task, rest = ARGV[1], cjson.decode(ARGV[3])
+if lease_of(task) ~= ARGV[2] then return {'lost'} end
+local key = query_key(task)
+
+if rest.image then
+  local known = call('HGET', IMAGES, rest.image.seed_id)
+  local version = known and cjson.decode(known).version or 0
+  if version ~= rest.image.version then return {'conflict', known or ''} end
+  if rest.image.content then
+    call('HSET', IMAGES, rest.image.seed_id, rest.image.content)
+  else
+    call('HDEL', IMAGES, rest.image.seed_id)
+  end
+end
+
+local at = 4
+local function next_argument()
+  at = at + 1
+  return ARGV[at - 1]
+end
+
+local function next_list()
+  local list = {}
+  for n = 1, tonumber(next_argument()) do list[n] = next_argument() end
+  return list
+end
+
+-- Gives a list to a command, in parts: Lua hands over so many values at once. Returns the sum.
+local function all(command, key, values)
+  local sum = 0
+  for n = 1, #values, 1000 do
+    sum = sum + call(command, key, unpack(values, n, math.min(n + 999, #values)))
+  end
+  return sum
+end
+
+local fresh, new = all('SADD', P .. ':seen:' .. task, next_list()), 0
+local products, lines = tonumber(next_argument()), {}
+for _ = 1, products do
+  local id, line = next_argument(), next_argument()
+  if call('SADD', P .. ':dupefilter:' .. rest.scope, id) == 1 then
+    new = new + 1
+    lines[new] = line
+  end
+end
+all('RPUSH', P .. ':items', lines)
+all('RPUSH', P .. ':sightings', next_list())
+local kept = next_argument()
+if rest.keep then call('SET', rest.keep, kept, 'PX', rest.keep_ms) end
+
+if rest.counts == false then refund(task) end
+set_fields(key, rest.set)
+if new > 0 then call('HINCRBY', key, 'new_items', new) end
+count('products', new)
+count('duplicates', products - new)
+for name, by in pairs(rest.count or {}) do count(name, by) end
+if rest.count and rest.count.pages then
+  call('HINCRBY', P .. ':pace', math.floor(now / 60000), rest.count.pages)
+  call('HDEL', P .. ':pace', math.floor(now / 60000) - 60)
+end
+
+let_go(task, ARGV[2])
+if rest.letter then
+  if kept ~= '' then call('HSET', BODIES, task, kept) end
+  call('HSET', DEAD, task, rest.letter)
+  count('dead', 1)
+else
+  call('HDEL', BODIES, task)
+  call('HDEL', DEAD, task)
+end
+if is_conversion(task) then
+  call('DEL', key)
+else
+  local ending = fresh > 0 and rest.ends_fresh or fresh == 0 and rest.ends_stale
+  if ending then
+    end_query(task, ending[1], ending[2])
+  elseif rest.next then
+    call('HDEL', key, 'attempt', 'refusals', 'deaths')
+    call('LPUSH', REQUESTS, task)
+  end
+end
+for _, other in ipairs(rest.others or {}) do
+  set_fields(query_key(other.task), other.set)
+  if other.ends then
+    end_query(other.task, other.ends[1], other.ends[2])
+  elseif other.queue then
+    call('LPUSH', REQUESTS, other.task)
+  end
+end
+end_if_done()
+return {'done', new}

@@ -1,0 +1,162 @@
+-- What all scripts share. KEYS: 1 the job's prefix (P), 2 the account's (A); see keys.py.
+-- A script is one step: nobody sees half of it, and it happens whole or not at all.
+local P, A = KEYS[1], KEYS[2]
+local call = redis.call
+local clock = call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local JOB, REQUESTS, DELAYED = P .. ':job', P .. ':requests', P .. ':delayed'
+local LEASES, LEASED = P .. ':leases', P .. ':leased'
+local SEEDS, IMAGES, OUTCOMES = P .. ':seeds', P .. ':images', P .. ':outcomes'
+local DEAD, BODIES, ALIVE = P .. ':dead', P .. ':bodies', P .. ':alive'
+local PERMITS, LIMIT = A .. ':permits', A .. ':limit'
+
+local function job(field) return call('HGET', JOB, field) end
+local function count(field, by) if by ~= 0 then call('HINCRBY', JOB, field, by) end end
+local function query_key(task) return P .. ':query:' .. task end
+local function is_conversion(task) return string.sub(task, -2) == '/c' end
+local function permit(task, token) return P .. ' ' .. task .. ' ' .. token end
+
+-- The query that a task's calls are counted to: of a conversion, the one that asked for it.
+local function payer(task)
+  if is_conversion(task) then return call('HGET', query_key(task), 'payer') end
+  return task
+end
+
+local function set_fields(key, fields)
+  for name, value in pairs(fields) do
+    if value == '' then call('HDEL', key, name) else call('HSET', key, name, value) end
+  end
+end
+
+-- A lease: its fencing token, whether it was for a call, since when, whose. Nil if there is none.
+local function lease_of(task)
+  local found = call('HGET', LEASED, task)
+  if found then return string.match(found, '^(%d+) (%d) (%d+) (.*)$') end
+end
+
+local function let_go(task, token)
+  call('HDEL', LEASED, task)
+  call('ZREM', LEASES, task)
+  call('ZREM', PERMITS, permit(task, token))
+end
+
+-- Takes back the place in the budget of a call that does not count.
+local function refund(task)
+  count('calls', -1)
+  local again = tonumber(call('HGET', query_key(task), 'attempt') or '1') > 1
+  local key = query_key(payer(task))
+  if again then call('HINCRBY', key, 'retries', -1) end
+  if call('HINCRBY', key, 'calls', -1) == 0 then call('HDEL', key, 'started_at') end
+end
+
+local function end_query(task, status, reason)
+  local key, outcome = query_key(task), {}
+  call('HSET', key, 'status', status, 'reason', reason)
+  if reason == 'empty_page' and call('HEXISTS', key, 'empty_at') == 1 then  -- it was in doubt
+    call('HSET', key, 'finished_at', call('HGET', key, 'empty_at'))
+    local total = call('HGET', key, 'empty_total_count')
+    if total then call('HSET', key, 'total_count', total) end
+  end
+  local ended_well = status == 'complete' or status == 'empty'
+  if ended_well then call('HDEL', key, 'code', 'message') end
+  call('HDEL', key, 'attempt', 'refusals', 'deaths', 'empty_at', 'empty_total_count')
+  local fields = call('HGETALL', key)
+  for n = 1, #fields, 2 do outcome[fields[n]] = fields[n + 1] end
+  call('HSET', OUTCOMES, task, cjson.encode(outcome))
+  call('DEL', key)
+  if ended_well then call('DEL', P .. ':seen:' .. task, P .. ':dupefilter:' .. task) end
+  count('status:' .. status, 1)
+  if status == 'failed' or (status == 'partial' and reason == 'error') then count('failures', 1) end
+end
+
+-- Ends a query by an error: partial if it has a page, else failed.
+local function fail_query(task)
+  local pages = tonumber(call('HGET', query_key(task), 'pages') or '0')
+  end_query(task, pages > 0 and 'partial' or 'failed', 'error')
+end
+
+-- The job has ended when it was fed to its end and there is nothing left to do.
+local function end_if_done()
+  if job('state') == 'open' and job('fed') == '1' and call('LLEN', REQUESTS) == 0
+    and call('ZCARD', LEASES) == 0 and call('ZCARD', DELAYED) == 0 then
+    call('HSET', JOB, 'state', 'ended', 'ended_at', now)
+  end
+end
+
+-- Time in which nobody at all could reach this server (it was down, or a machine was asleep) is not
+-- held against those who hold leases: they get a whole lease to come back.
+local function breathe(lease_ms)
+  local last = tonumber(job('seen_at') or now)
+  call('HSET', JOB, 'seen_at', now)
+  if now - last <= lease_ms / 2 then return end
+  for _, task in ipairs(call('ZRANGE', LEASES, 0, -1)) do
+    local token = lease_of(task)
+    call('ZADD', LEASES, now + lease_ms, task)
+    call('ZADD', PERMITS, 'XX', now + lease_ms, permit(task, token))
+  end
+end
+
+local function stop(reason, detail)
+  call('HINCRBY', JOB, 'stops', 1)
+  call('HSET', JOB, 'state', 'stopped', 'stop_reason', reason, 'stop_detail', detail)
+end
+
+-- How many calls the account bears: the same rules as in permits.py, for all workers together.
+local function limit()
+  local found = call('HMGET', LIMIT, 'allowed', 'refused', 'probed_from', 'interval', 'probe_at',
+    'pause', 'paused_until')
+  return {
+    allowed = tonumber(found[1] or FIRST), refused = found[2] == '1',
+    probed_from = tonumber(found[3] or '0'), interval = tonumber(found[4] or PROBE_MS),
+    probe_at = tonumber(found[5] or '0'), pause = tonumber(found[6] or '0'),
+    paused_until = tonumber(found[7] or '0'),
+  }
+end
+
+local function keep(known)
+  call('HSET', LIMIT, 'allowed', tostring(known.allowed), 'refused', known.refused and '1' or '0',
+    'probed_from', tostring(known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
+    'pause', known.pause, 'paused_until', known.paused_until)
+  call('EXPIRE', LIMIT, REMEMBERED_SECONDS)
+end
+
+local function most() return tonumber(job('max_concurrency') or '1') end
+
+-- An answer that was no refusal; *held*: calls in flight, the answered one included.
+local function learn_from_answer(held)
+  local known, highest = limit(), most()
+  local changed = known.pause > 0
+  known.pause = 0
+  local allowed = math.floor(known.allowed)
+  if held >= allowed and allowed < highest then
+    local by = 1
+    if known.refused and known.probed_from > 0 then
+      by = 1 / allowed  -- the last raise holds: by one each round
+    elseif known.refused then
+      if now >= known.probe_at then known.probed_from = known.allowed else by = 0 end
+    end
+    known.allowed = math.min(known.allowed + by, highest)
+    changed = changed or by > 0
+  end
+  if changed then keep(known) end
+end
+
+-- A refusal; *held*: calls in flight beside the refused one; *first_pause* in milliseconds.
+local function learn_from_refusal(held, first_pause)
+  local known = limit()
+  known.refused = true
+  if known.probed_from > 0 then
+    local further = held > known.probed_from
+    known.interval = further and PROBE_MS or math.min(2 * known.interval, LONGEST_PROBE_MS)
+    known.probed_from = 0
+  end
+  known.allowed = math.max(1, math.min(known.allowed, held))
+  known.probe_at = now + known.interval
+  if held == 0 then
+    known.pause = known.pause == 0 and first_pause or math.min(2 * known.pause, LONGEST_PAUSE_MS)
+    known.paused_until = now + known.pause
+  end
+  keep(known)
+end
+

@@ -1,0 +1,118 @@
+-- A worker's turn: permits of answered calls come back, what is due or whose worker has died goes
+-- back into the queue, and the worker gets new leases.
+-- ARGV: worker, leases wanted, milliseconds of a lease, stops it knows of, JSON: [[task, token]] of
+-- calls that were answered, prefix of conversion keys.
+-- Returns: JSON of the job's state, then for each lease {task, token, sends, seed, query, image, body}.
+local worker, wanted, lease_ms, known_stops = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+
+-- As if they had come one by one, and each place had been taken again at once.
+local held = call('ZCARD', PERMITS)
+for _, answered in ipairs(cjson.decode(ARGV[5])) do
+  if call('ZREM', PERMITS, permit(answered[1], answered[2])) == 1 then
+    learn_from_answer(held)
+    held = held + 1
+  end
+end
+
+local state = job('state')
+if not state then return {cjson.encode({state = 'gone'})} end
+breathe(lease_ms)
+call('ZADD', ALIVE, now + lease_ms, worker)
+
+-- Somebody else's data under the queue's name can't be there beside ours: it is moved away.
+local kind = call('TYPE', REQUESTS)['ok']
+if kind ~= 'list' and kind ~= 'none' then
+  call('RENAME', REQUESTS, P .. ':foreign')
+  call('HSET', DEAD, 'foreign', cjson.encode({error = 'a ' .. kind .. ' was in the place of the queue; it is in ' .. P .. ':foreign', at = now}))
+end
+
+for _, task in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 100)) do
+  let_go(task, (lease_of(task)))
+  count('expired', 1)
+  call('HINCRBY', query_key(task), 'deaths', 1)
+  call('LPUSH', REQUESTS, task)
+end
+call('ZREMRANGEBYSCORE', PERMITS, '-inf', now)
+for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 100)) do
+  call('ZREM', DELAYED, task)
+  call('LPUSH', REQUESTS, task)
+end
+
+local known = limit()
+local allowed = math.min(math.floor(known.allowed), most())
+local leases = {}
+if state == 'open' and job('stops') == known_stops then
+  local workers = call('ZCOUNT', ALIVE, now, '+inf')
+  local fair = math.ceil(allowed / math.max(workers, 1))
+  local budget, calls = tonumber(job('budget') or '0'), tonumber(job('calls') or '0')
+  local mine = 0
+  for _, leased in ipairs(call('HVALS', LEASED)) do
+    if string.match(leased, '^%d+ 1 %d+ (.*)$') == worker then mine = mine + 1 end
+  end
+  while #leases < wanted do
+    local task = call('LINDEX', REQUESTS, 0)
+    if not task then break end
+    local seed_id, which = string.match(task, '^(%x+)/(%w+)$')
+    local seed = seed_id and call('HGET', SEEDS, seed_id)
+    if which == 'c' then
+      if not payer(task) then seed = nil end
+    elseif not string.match(which or '', '^%d+$') or tonumber(which) >= tonumber(job('each') or '0') then
+      seed = nil
+    end
+    if not seed then
+      call('LPOP', REQUESTS)
+      local id = 'foreign-' .. call('HINCRBY', JOB, 'foreign', 1)
+      call('HSET', BODIES, id, task)
+      call('HSET', DEAD, id, cjson.encode({error = 'no task of this job was in the queue', at = now}))
+    elseif call('HEXISTS', LEASED, task) == 1 or call('HEXISTS', OUTCOMES, task) == 1 then
+      call('LPOP', REQUESTS)  -- queued twice
+    else
+      local key = query_key(task)
+      local body = call('HGET', BODIES, task)
+      if not body and which == 'c' and (call('HGET', key, 'repeat') or '1') == '1' then
+        body = call('GET', ARGV[6] .. seed_id)
+      end
+      -- What has killed so many workers is leased without a call, for one to tell its end.
+      local worn = tonumber(call('HGET', key, 'deaths') or '0') >= MOST_DEATHS
+      if worn then body = nil end
+      local sends = (body or worn) and '0' or '1'
+      if sends == '1' then
+        if budget > 0 and calls >= budget then
+          -- Else one of those in flight may turn out not to count.
+          if call('ZCARD', LEASES) == 0 and #leases == 0 then
+            stop('budget', calls .. ' calls made by all workers, and TMAPI_BUDGET allows ' .. budget)
+          end
+          break
+        end
+        if call('ZCARD', PERMITS) >= allowed or mine >= fair or known.paused_until > now then break end
+      end
+      call('LPOP', REQUESTS)
+      -- With the time in it, so that none comes twice should this server lose its last moments.
+      local token = string.format('%d', now * 1000 + call('HINCRBY', JOB, 'tokens', 1) % 1000)
+      call('HSET', LEASED, task, token .. ' ' .. sends .. ' ' .. now .. ' ' .. worker)
+      call('ZADD', LEASES, now + lease_ms, task)
+      if sends == '1' then
+        calls, mine = calls + 1, mine + 1
+        call('ZADD', PERMITS, now + lease_ms, permit(task, token))
+        count('calls', 1)
+        local paying = query_key(payer(task))
+        call('HINCRBY', paying, 'calls', 1)
+        if tonumber(call('HGET', key, 'attempt') or '1') > 1 then call('HINCRBY', paying, 'retries', 1) end
+        call('HSETNX', paying, 'started_at', ARGV[7])
+      end
+      leases[#leases + 1] = {
+        task, token, sends, seed, call('HGETALL', key), call('HGET', IMAGES, seed_id) or '', body or ''
+      }
+    end
+  end
+  end_if_done()
+end
+
+local due = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
+return {cjson.encode({
+  state = job('state'), stops = job('stops'), reason = job('stop_reason') or '',
+  detail = job('stop_detail') or '', requests = call('LLEN', REQUESTS),
+  leases = call('ZCARD', LEASES), due = due[2] and math.max(0, due[2] - now) or -1,
+  held = call('ZCARD', PERMITS), allowed = allowed, fed = job('fed'),
+  queries = job('queries') or '0', failures = job('failures') or '0', feed_age = now - tonumber(job('fed_at') or '0'),
+}), unpack(leases)}

@@ -1,0 +1,9 @@
+-- Begins (ARGV 1 = '0') or ends ('1') a feed.
+if not job('state') or job('state') == 'deleting' then return false end
+call('HSET', JOB, 'fed', ARGV[1], 'fed_at', now)
+if ARGV[1] == '0' and job('state') == 'ended' then
+  call('HSET', JOB, 'state', 'open')
+  call('HDEL', JOB, 'ended_at')
+end
+end_if_done()
+return job('state')

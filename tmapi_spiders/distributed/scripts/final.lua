@@ -1,0 +1,18 @@
+-- Says whether nothing more will come of the job unless somebody goes on with it: it has ended, or
+-- was stopped and its workers have left. ARGV: the job's id, then '' to ask, or what was answered
+-- before and the time, to note that all was exported.
+-- Returns: '' if it is not final, or not as it was before; else what it is now.
+local state = job('state')
+if job('id') ~= ARGV[1] then return '' end
+local is_final = state == 'ended'
+  or state == 'stopped' and call('ZCOUNT', ALIVE, now, '+inf') == 0
+if not is_final then return '' end
+local found = state
+for _, field in ipairs({'stops', 'ended_at', 'queries', 'calls', 'tokens', 'fed_at'}) do
+  found = found .. ' ' .. (job(field) or '')
+end
+if ARGV[2] ~= '' then
+  if found ~= ARGV[2] then return '' end
+  call('HSET', JOB, 'exported_at', ARGV[3])
+end
+return found

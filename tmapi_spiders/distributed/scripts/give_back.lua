@@ -1,0 +1,25 @@
+-- Gives a lease back: its task is done by somebody, at once or later.
+-- ARGV: task, token, JSON: {how, counts, delay, set, note, pause, count, letter}.
+-- how: retry (a try has failed), refused (over the account's limit), unsent, or unreadable: what is
+-- here of the task is not what a worker has written.
+local task, rest = ARGV[1], cjson.decode(ARGV[3])
+local token, sends = lease_of(task)
+if token ~= ARGV[2] then return 'lost' end
+local key = query_key(task)
+if sends == '1' and not rest.counts then refund(task) end
+set_fields(key, rest.set or {})
+set_fields(query_key(payer(task)), rest.note or {})
+for name, by in pairs(rest.count or {}) do count(name, by) end
+let_go(task, token)
+if rest.how == 'refused' then learn_from_refusal(call('ZCARD', PERMITS), rest.pause) end
+if rest.how == 'unreadable' then
+  call('HSET', DEAD, task, rest.letter)
+  count('dead', 1)
+  if not is_conversion(task) then fail_query(task) end
+elseif rest.delay > 0 then
+  call('ZADD', DELAYED, now + rest.delay, task)
+else
+  call('LPUSH', REQUESTS, task)
+end
+end_if_done()
+return 'done'

@@ -1,0 +1,33 @@
+-- Extends a worker's leases, and gives back those that it does not know of: the reply that told it
+-- of them was lost, so that no call was made.
+-- ARGV: worker, milliseconds of a lease, JSON: {task: token} that it holds, JSON of the worker.
+-- Returns the tasks that are no longer its own.
+local worker, lease_ms, held = ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])
+if not job('state') then return {} end
+breathe(lease_ms)
+local lost = {}
+for task, token in pairs(held) do
+  if lease_of(task) == token then
+    call('ZADD', LEASES, now + lease_ms, task)
+    call('ZADD', PERMITS, 'XX', now + lease_ms, permit(task, token))
+  else
+    lost[#lost + 1] = task
+  end
+end
+local all = call('HGETALL', LEASED)
+for n = 1, #all, 2 do
+  local token, sends, _, whose = string.match(all[n + 1], '^(%d+) (%d) (%d+) (.*)$')
+  if whose == worker and not held[all[n]] then
+    if sends == '1' then refund(all[n]) end
+    let_go(all[n], token)
+    call('LPUSH', REQUESTS, all[n])
+  end
+end
+if ARGV[4] ~= '' then
+  call('ZADD', ALIVE, now + lease_ms, worker)
+  call('HSET', P .. ':workers', worker, ARGV[4])
+else
+  call('ZREM', ALIVE, worker)
+  call('HDEL', P .. ':workers', worker)
+end
+return lost

@@ -1,0 +1,10 @@
+-- A worker joins: a job that was stopped goes on. Returns the number of stops so far.
+if job('state') == 'stopped' then
+  call('HSET', JOB, 'state', 'open')
+  call('HDEL', JOB, 'stop_reason', 'stop_detail')
+end
+for _, worker in ipairs(call('ZRANGEBYSCORE', ALIVE, '-inf', now - 3600000)) do
+  call('ZREM', ALIVE, worker)
+  call('HDEL', P .. ':workers', worker)
+end
+return job('stops') or '0'

@@ -1,0 +1,215 @@
+"""A job on Redis: what all of its workers have to agree on."""
+
+from __future__ import annotations
+
+import uuid
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import orjson
+
+from tmapi_spiders import __version__
+from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.clock import utc_now
+from tmapi_spiders.config import PREFIX, given_value
+from tmapi_spiders.distributed.keys import JOBS, account_key, job_key
+from tmapi_spiders.distributed.store import run_script
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.queries import Query
+from tmapi_spiders.seeds import Seed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from redis import Redis
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.config import Config
+
+__all__ = ["SCHEMA", "SharedJob", "facts_of"]
+
+#: Of all that is under a job's keys; rises when an older worker can't take part any more.
+SCHEMA = 1
+
+#: Settings that are the job's: a worker whose own differ is refused.
+_SETTINGS = ("budget", "max_concurrency", "dedupe")
+
+_SOME_IMAGE = "/search/placeholder.jpg"
+
+#: Arguments that are not the job's.
+_NOT_KEPT = {"seeds", "job", "series", "keep_alive"}
+
+
+def facts_of(server: Redis, name: str) -> dict[str, str]:
+    """Return the job's hash; {} if there is no such job."""
+    found: dict[bytes, bytes] = server.hgetall(f"{job_key(name)}:job")  # type: ignore[assignment]
+    return {field.decode(): value.decode("utf-8", "replace") for field, value in found.items()}
+
+
+@attrs.frozen
+class SharedJob:
+    """One job, as it is kept on Redis."""
+
+    name: str
+    id: str
+    """Of this very job: one that is deleted and made again has another."""
+    arguments: Arguments
+    source: str
+    budget: int
+    max_concurrency: int
+    dedupe: str
+    account: str
+    """What the keys of the account begin with."""
+    stops: int = 0
+    combinations: tuple[Any, ...] = attrs.field(init=False, repr=False)
+
+    @combinations.default
+    def _combinations(self) -> tuple[Any, ...]:
+        asked = self.arguments
+        return tuple(product(asked.language, asked.sort, asked.price, asked.filters))
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """What the keys of the job and of the account begin with."""
+        return job_key(self.name), self.account
+
+    def after(self, stops: int) -> SharedJob:
+        """Return the job as it is after so many stops."""
+        return attrs.evolve(self, stops=stops)
+
+    def query(self, seed: str | Seed, number: int) -> Query:
+        """Return the query of a seed under the combination with this number.
+
+        :raises ValueError: if this is no seed
+        :raises IndexError: if there is no such combination
+        """
+        return Query(
+            Seed.parse(seed) if isinstance(seed, str) else seed, *self.combinations[number]
+        )
+
+    def query_of(self, task: str, seed: str) -> Query:
+        """Return the query that a task is; of a conversion, the first one of its seed."""
+        which = task.rpartition("/")[2]
+        return self.query(seed, int(which) if which.isdigit() else 0)
+
+    @classmethod
+    def create(
+        cls, server: Redis, name: str, given: Mapping[str, Any], config: Config
+    ) -> SharedJob:
+        """Put a new job there, without seeds, or return the one that is there.
+
+        :param given: the spider's arguments as ``-a`` gives them
+        """
+        kept = {key: value for key, value in given.items() if key not in _NOT_KEPT}
+        facts = {
+            "id": uuid.uuid4().hex,
+            "schema": SCHEMA,
+            "version": __version__,
+            "arguments": orjson.dumps(kept, default=str).decode(),
+            "source": config.source,
+            "account": account_key(config),
+            "state": "open",
+            "fed": "0",
+            "stops": 0,
+            "created_at": utc_now(),
+            **{setting: getattr(config, setting) for setting in _SETTINGS},
+        }
+        fields = [part for pair in facts.items() for part in pair]
+        run_script(server, "create", (job_key(name), account_key(config)), JOBS, name, *fields)
+        return cls.load(server, name)
+
+    @classmethod
+    def load(cls, server: Redis, name: str) -> SharedJob:
+        """Return the job that is there.
+
+        :raises UsageProblems: if there is none, or if it is of another version
+        """
+        facts = facts_of(server, name)
+        if "arguments" not in facts:
+            raise UsageProblems(
+                f"job={name}: there is no such job on this Redis. Put it there first: "
+                f"scrapy tmapi enqueue {name} -a seeds=seeds.txt"
+            )
+        if facts.get("state") == "deleting":
+            raise UsageProblems(
+                f"job={name}: it is being deleted, or its deletion was cut short. Finish that "
+                f"first: scrapy tmapi delete {name}"
+            )
+        if int(facts["schema"]) != SCHEMA:
+            raise UsageProblems(
+                f"job={name}: it was enqueued by tmapi_spiders {facts['version']}, whose jobs this "
+                f"version ({__version__}) can't work on. Use the same version everywhere."
+            )
+        stored = orjson.loads(facts["arguments"])
+        arguments, _ = Arguments.parse({**stored, "seeds": _SOME_IMAGE, "job": name})
+        return cls(
+            name=name,
+            id=facts["id"],
+            arguments=arguments,
+            source=facts["source"],
+            budget=int(facts["budget"]),
+            max_concurrency=int(facts["max_concurrency"]),
+            dedupe=facts["dedupe"],
+            account=facts["account"],
+            stops=int(facts["stops"]),
+        )
+
+    def check_arguments(self, given: Mapping[str, Any]) -> None:
+        """Make sure that arguments given for an existing job are its own; seeds may be added.
+
+        :raises UsageProblems: naming those that differ
+        """
+        theirs, _ = Arguments.parse({**given, "seeds": _SOME_IMAGE, "job": self.name})
+        problems = [
+            f"{name}={given[name]}: the job {self.name} was enqueued with another; a job has one "
+            "set of arguments, to which seeds may be added. Leave it out, or choose another job."
+            for name in Arguments.model_fields
+            if name in given
+            and name not in _NOT_KEPT
+            and getattr(theirs, name) != getattr(self.arguments, name)
+        ]
+        if problems:
+            raise UsageProblems(*problems)
+
+    def check_settings(self, config: Config, settings: BaseSettings, *, update: bool) -> None:
+        """Make sure that a process's own settings are the job's.
+
+        :param update: whether budget and limit are about to be changed, so that they may differ
+        :raises UsageProblems: naming those that differ
+        """
+        problems = []
+        if self.source != config.source:
+            problems.append(
+                f"job={self.name}: its products come from {self.source}, and this worker would ask "
+                f"{config.source}. Products of two sources don't mix; choose another job name."
+            )
+        elif self.account != account_key(config):
+            problems.append(
+                f"TMAPI_TOKEN: the job {self.name} was enqueued with another account's token. Its "
+                "limit of calls in flight is the account's; use the same token everywhere."
+            )
+        for setting in _SETTINGS:
+            theirs, ours = getattr(self, setting), getattr(config, setting)
+            if given_value(settings, setting) is None or theirs == ours:
+                continue
+            if update and setting != "dedupe":
+                continue
+            name = PREFIX + setting.upper()
+            problems.append(
+                f"{name}={ours}: the job {self.name} has {theirs}. Leave it out"
+                + (
+                    "."
+                    if setting == "dedupe"
+                    else f", or change it for all workers: scrapy tmapi enqueue {self.name} "
+                    f"-s {name}={ours}"
+                )
+            )
+        if problems:
+            raise UsageProblems(*problems)
+
+    def update_settings(self, server: Redis, config: Config, settings: BaseSettings) -> None:
+        """Take over budget and limit, where they are given."""
+        for setting in ("budget", "max_concurrency"):
+            if given_value(settings, setting) is not None:
+                server.hset(f"{job_key(self.name)}:job", setting, getattr(config, setting))

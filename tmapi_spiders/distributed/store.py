@@ -1,0 +1,167 @@
+"""The store: a job's scripts, run on Redis one batch at a time.
+
+What waits for the server goes in one pipeline, so that a page costs about two round trips, however
+many pages a worker has in hand. While the server is away, or can't be written to, a batch is tried
+again until it gets through: each step is safe to repeat, since a lease's token lets it take effect
+only once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from redis import exceptions
+
+from tmapi_spiders import permits
+from tmapi_spiders.distributed.connection import is_passing, is_unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
+
+__all__ = ["Step", "Store", "run_script"]
+
+logger = logging.getLogger(__name__)
+
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 5.0
+
+#: Seconds between two complaints that the server is away.
+_COMPLAINT = 30.0
+
+#: Of one page: what kills so many workers is not tried again.
+_MOST_DEATHS = 10
+
+#: For how long an account's limit is remembered when nobody calls.
+_REMEMBERED_SECONDS = 3600
+
+
+@cache
+def script(name: str) -> tuple[str, str]:
+    """Return a script's text, with what it shares with the others, and its SHA-1."""
+    folder = resources.files("tmapi_spiders.distributed") / "scripts"
+    constants = {
+        "FIRST": permits.FIRST,
+        "PROBE_MS": permits.PROBE_SECONDS * 1000,
+        "LONGEST_PROBE_MS": permits.LONGEST_PROBE_SECONDS * 1000,
+        "LONGEST_PAUSE_MS": permits.LONGEST_PAUSE * 1000,
+        "REMEMBERED_SECONDS": _REMEMBERED_SECONDS,
+        "MOST_DEATHS": _MOST_DEATHS,
+    }
+    head = "".join(f"local {key} = {value:g}\n" for key, value in constants.items())
+    parts = [(folder / f"{part}.lua").read_text("utf-8") for part in ("common", name)]
+    text = head + "".join(parts)
+    return text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def run_script(server: Redis, name: str, keys: Sequence[str], *values: Any) -> Any:
+    """Run a script on a connection of a command's own, and return its reply."""
+    text, sha = script(name)
+    try:
+        return server.evalsha(sha, len(keys), *keys, *values)
+    except exceptions.NoScriptError:
+        return server.eval(text, len(keys), *keys, *values)
+
+
+@attrs.frozen(eq=False)
+class Step:
+    """One run of a script, and who wants to know its reply."""
+
+    name: str
+    values: Sequence[Any]
+    done: Callable[[Any], None] = lambda _: None
+
+
+class Store:
+    """A worker's way to its job on Redis.
+
+    :param keys: what the keys of the job and of the account begin with
+    :param longest_wait: seconds between two tries while the server is away
+    """
+
+    def __init__(
+        self, server: AsyncRedis, keys: tuple[str, str], longest_wait: float = _LONGEST_WAIT
+    ) -> None:
+        self._server = server
+        self._keys = keys
+        self._longest_wait = min(longest_wait, _LONGEST_WAIT)
+        self.is_away = False
+        """Whether the last batch did not get through."""
+        self._is_loaded = False
+        self.batches = 0
+        """Round trips so far."""
+
+    async def run(self, steps: Sequence[Step]) -> None:
+        """Run the steps in order, and tell each its reply; return when all have theirs.
+
+        :raises exceptions.RedisError: if a step is refused for another reason than that the server
+            is away or full; the steps behind it may have run
+        """
+        wait, complained = _FIRST_WAIT, 0.0
+        while True:
+            steps, problem = await self._try(steps)
+            if not steps:
+                break
+            if problem is None:
+                continue
+            now = asyncio.get_running_loop().time()
+            if not self.is_away or now > complained + _COMPLAINT:
+                complained = now
+                why = "can't be written to" if is_unwritable(problem) else "is away"
+                logger.error(
+                    "Redis %s (%s). Nothing is called meanwhile; what is paid for is held until it "
+                    "is back.",
+                    *(why, problem),
+                )
+            self.is_away = True
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, self._longest_wait)
+        if self.is_away:
+            self.is_away = False
+            logger.warning("Redis is back.")
+
+    async def _try(self, steps: Sequence[Step]) -> tuple[Sequence[Step], Exception | None]:
+        """Run the steps; return those that have to be run again, and why if that is to wait.
+
+        Those behind a step that failed may have run; to run them again changes nothing.
+        """
+        pipeline = self._server.pipeline(transaction=False)
+        for step in steps:
+            pipeline.evalsha(script(step.name)[1], len(self._keys), *self._keys, *step.values)
+        self.batches += 1
+        try:
+            if not self._is_loaded:
+                await self._load()
+            replies = await pipeline.execute(raise_on_error=False)
+            for number, (step, reply) in enumerate(zip(steps, replies, strict=True)):
+                if isinstance(reply, exceptions.NoScriptError):
+                    self._is_loaded = False  # it was restarted
+                    return steps[number:], None
+                if isinstance(reply, Exception):
+                    steps = steps[number:]
+                    raise reply
+                step.done(reply)
+        except (exceptions.RedisError, OSError) as exc:
+            if not is_passing(exc):
+                raise
+            return steps, exc
+        return (), None
+
+    async def _load(self) -> None:
+        """Have the server know all scripts."""
+        for path in (resources.files("tmapi_spiders.distributed") / "scripts").iterdir():
+            if path.name.endswith(".lua") and path.name != "common.lua":
+                await self._server.script_load(script(path.name.removesuffix(".lua"))[0])
+        self._is_loaded = True
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._server.aclose()

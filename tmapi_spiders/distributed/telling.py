@@ -1,0 +1,65 @@
+"""What a worker tells people: what it works on, and what came of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tmapi_spiders import stats
+from tmapi_spiders.phrases import calls, plural
+from tmapi_spiders.resume import in_project
+from tmapi_spiders.stops import STOPS
+
+if TYPE_CHECKING:
+    from tmapi_spiders.distributed.worker import Worker
+
+__all__ = ["announce", "report"]
+
+
+def announce(worker: Worker) -> None:
+    """Say what this worker works on."""
+    job = worker.job
+    budget = f"budget {plural(job.budget, 'call')}" if job.budget else "no budget"
+    _say(
+        f"{job.name}: worker {worker.name} joins; {budget}, at most {job.max_concurrency} calls in "
+        f"flight for the account, of all workers"
+    )
+
+
+def report(worker: Worker) -> None:
+    """Say what came of it, once."""
+    if worker.reported:
+        return
+    worker.reported = True
+    job = worker.job.name
+    price = worker.config.call_price
+    _say(
+        f"{job}: this worker made {calls(worker.calls, price)}, and committed "
+        f"{plural(worker.counted(stats.PAGE_READ), 'page')} with "
+        f"{plural(worker.counted(stats.PRODUCT_NEW), 'new product')} "
+        f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')})"
+    )
+    if worker.stop_reason is not None:
+        detail = f" ({worker.stop_detail.rstrip('.')})" if worker.stop_detail else ""
+        remedy = STOPS[worker.stop_reason].remedy
+        _say(f"  STOPPED EARLY: {worker.stop_reason}{detail}. {remedy}".rstrip())
+        if worker.stop_reason == "budget":
+            more = 2 * worker.job.budget
+            _say(
+                "  To go on with twice as many calls in all, and then start workers again:",
+                "    " + in_project(f"scrapy tmapi enqueue {job} -s TMAPI_BUDGET={more}"),
+            )
+        else:
+            _say(
+                "  To go on, start workers again (what is committed costs nothing again):",
+                "    " + in_project(f"scrapy crawl image_search -a job={job}"),
+            )
+    elif worker.ended:
+        failures = int(worker.exchange.state.get("failures") or 0)
+        _say("  the job has ended" + (f"; {failures:,} of its queries failed" if failures else ""))
+        _say("  Its files: " + in_project(f"scrapy tmapi export {job}"))
+
+
+def _say(*lines: str) -> None:
+    """Print for people: on standard error."""
+    print("\n".join(lines), file=sys.stderr, flush=True)
