@@ -102,7 +102,7 @@ def test_workers_killed_at_any_moment(  # noqa: PLR0917
         if shared.facts["state"] == "ended":
             break
         workers += [begin() for _ in range(3 - len(workers))]
-        time.sleep(moment.uniform(0.3, 1.0))
+        time.sleep(moment.uniform(0.2, 0.7))
         running = [process for process in workers if process.poll() is None]
         if running and ended["kill"] < kills:
             victim = moment.choice(running)
