@@ -194,9 +194,9 @@ class Outcome:
     rejected_items: int
     """Elements that were no items, or failed validation."""
     calls: int
-    """Calls sent; by the last run alone, while there is no archive to go on from."""
+    """Calls sent that count, in all runs of the job."""
     retries: int
-    """Calls sent again after an answer that was no page; 0, as this version sends none again."""
+    """Those of them that were second or later tries."""
     total_count: int | None
     started_at: str | None
     """When its first call was sent."""

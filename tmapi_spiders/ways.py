@@ -29,8 +29,8 @@ def prepare(
 ) -> Any:
     """Check settings and arguments, and take hold of the job, or join it; send nothing.
 
-    :param given: the spider's arguments as ``-a`` gives them
-    :param spider: the spider's name
+    The parameters are those of :func:`~tmapi_spiders.prepare.prepare_run`.
+
     :return: a :class:`~tmapi_spiders.run.Run`, or the
         :class:`~tmapi_spiders.distributed.worker.Worker` that takes its place
     :raises UsageProblems: with all that is wrong

@@ -10,7 +10,6 @@ import pytest
 
 from tests.distributed.filling import Desk
 from tmapi_spiders.distributed import looking
-from tmapi_spiders.distributed.keys import OF_A_JOB
 from tmapi_spiders.distributed.store import run_script
 
 if TYPE_CHECKING:
@@ -126,6 +125,13 @@ def test_watch_ends_with_the_job(
 
 
 _GARBAGE = b"\xff\x00\x1b[2J\n-1e999"
+
+
+#: The keys of a job that have a fixed name.
+OF_A_JOB = (
+    *("job", "seeds", "requests", "delayed", "leases", "leased", "images", "outcomes", "items"),
+    *("sightings", "dead", "bodies", "workers", "alive", "pace"),
+)
 
 
 @pytest.mark.parametrize("part", OF_A_JOB)

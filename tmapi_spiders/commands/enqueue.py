@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from scrapy.utils.conf import arglist_to_dict
-
 from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
 from tmapi_spiders.distributed.asking import ask, load_job
 from tmapi_spiders.distributed.joining import enqueue
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.run import EXIT_OK, EXIT_USAGE
+from tmapi_spiders.run import EXIT_OK
 
 if TYPE_CHECKING:
     import argparse
@@ -25,27 +23,14 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of the crawl."""
     parser.add_argument("job", help="the job's name; an existing one is added to")
-    parser.add_argument(
-        "-a",
-        dest="spargs",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an argument of the crawl (may be repeated)",
-    )
+    add_spider_arguments(parser)
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Put the seeds in; returns the exit status."""
-    try:
-        given = arglist_to_dict(options.spargs)
-    except ValueError:
-        print("enqueue: -a: accepted: NAME=VALUE.", file=sys.stderr)
-        return EXIT_USAGE
-    given["job"] = options.job
 
     def act(server: Redis, config: Config) -> int:
-        print(_enqueue(server, settings, config, given))
+        print(_enqueue(server, settings, config, given_arguments(options)))
         return EXIT_OK
 
     return ask("enqueue", settings, options.job, act, needs_token=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from scrapy.utils.conf import arglist_to_dict
-
+from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.phrases import plural
@@ -22,25 +21,13 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of the crawl."""
     parser.add_argument("job", nargs="?", help="an existing job, whose arguments are taken over")
-    parser.add_argument(
-        "-a",
-        dest="spargs",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an argument of the crawl (may be repeated)",
-    )
+    add_spider_arguments(parser)
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Print the estimate; returns the exit status."""
     try:
-        given = arglist_to_dict(options.spargs)
-    except ValueError:
-        return _refuse("-a: accepted: NAME=VALUE.")
-    if options.job is not None:
-        given["job"] = options.job
-    try:
+        given = given_arguments(options)
         config, _, arguments, queries = read_given(settings, given, needs_token=False)
         folder = config.output_dir / arguments.job if arguments.job else None
         estimate = Estimate.of_job(config, arguments, queries, folder)

@@ -23,13 +23,14 @@ key                              type   content
 ``P:sightings``                  list   lines of sightings.jsonl
 ``P:dupefilter:<scope>``         set    item ids that were written
 ``P:dead``                       hash   id → JSON: dead letters
-``P:bodies``                     hash   id → the answer of a dead letter, or one to be replayed
+``P:bodies``                     hash   id → the answer of a dead letter, as it came
 ``P:workers``                    hash   worker → JSON: host, process, start
 ``P:alive``                      zset   workers, by the time until which they count as alive (ms)
 ``P:pace``                       hash   minute → pages committed in it
+``P:foreign``                    any    what somebody had put in the place of the queue
 ``A:permits``                    zset   ``P task token`` of calls in flight, by their lease's end
 ``A:limit``                      hash   how many calls the account bears, as far as is known
-``image_search:@conversion:<…>`` string JSON: the answer to a conversion, for some days
+``image_search:@conversion:<…>`` string the API's answer to a conversion, for some days
 ================================ ====== =====================================================
 
 All numbers are decimal text and all times milliseconds of Redis's own clock, but for those in JSON
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CONVERSION_TASK",
     "JOBS",
-    "OF_A_JOB",
     "account_key",
     "conversion_prefix",
     "job_key",
@@ -60,12 +60,6 @@ JOBS = f"{_SPIDER}:jobs"
 
 #: Behind the slash of a task that is a conversion.
 CONVERSION_TASK = "c"
-
-#: The keys of a job that have a fixed name; ``query:``, ``seen:`` and ``dupefilter:`` come on top.
-OF_A_JOB = (
-    *("job", "seeds", "requests", "delayed", "leases", "leased", "images", "outcomes", "items"),
-    *("sightings", "dead", "bodies", "workers", "alive", "pace"),
-)
 
 
 def job_key(job: str) -> str:

@@ -1,7 +1,7 @@
 -- A worker's turn: permits of answered calls come back, what is due or whose worker has died goes
 -- back into the queue, and the worker gets new leases.
 -- ARGV: worker, leases wanted, milliseconds of a lease, stops it knows of, JSON: [[task, token]] of
--- calls that were answered, prefix of conversion keys.
+-- calls that were answered, prefix of conversion keys, the time (ISO 8601) for queries that begin.
 -- Returns: JSON of the job's state, then for each lease {task, token, sends, seed, query, image, body}.
 local worker, wanted, lease_ms, known_stops = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
