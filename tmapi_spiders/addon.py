@@ -11,6 +11,7 @@ from scrapy.settings import SETTINGS_PRIORITIES
 
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
+from tmapi_spiders.local_run import local_run_of
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ _PIPELINES = {
 }
 
 #: Before Scrapy's own, which are at 0: the job's files are begun before the feeds are opened.
-_EXTENSIONS = {"tmapi_spiders.extension.RunExtension": -100}
+_EXTENSIONS = {"tmapi_spiders.local_extension.LocalExtension": -100}
 
 #: Next to the engine.
 _SPIDER_MIDDLEWARES = {"tmapi_spiders.spider_middleware.LedgerSpiderMiddleware": 10}
@@ -93,7 +94,7 @@ class TmapiAddon:
         spider = self._crawler.spider
         if not isinstance(spider, ImageSearchSpider):
             return
-        run: Any = spider.run
+        run = spider.run
         most = run.job.max_concurrency if isinstance(run, Worker) else run.config.max_concurrency
         for name, value in _NEEDED.items():
             settings.set(name, value, "spider")
@@ -113,7 +114,7 @@ class TmapiAddon:
         _merge(settings, "SPIDER_MIDDLEWARES", _SPIDER_MIDDLEWARES)
         _merge(settings, "FEED_STORAGES", FEED_STORAGES)
         _merge(settings, "FEED_EXPORTERS", FEED_EXPORTERS)
-        _merge(settings, "FEEDS", job_feeds(run.job.folder))
+        _merge(settings, "FEEDS", job_feeds(local_run_of(self._crawler).job.folder))
 
 
 def _configure_worker(settings: Settings) -> None:

@@ -2,51 +2,65 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from tmapi_spiders import stats
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import Ending, ending
+from tmapi_spiders.parts import Course
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from scrapy import Request
 
     from tmapi_spiders.answers import Page
-    from tmapi_spiders.ledger import Progress
-    from tmapi_spiders.pages import Reading
+    from tmapi_spiders.local_run import LocalRun
+    from tmapi_spiders.paging import Reading
+    from tmapi_spiders.progress import Progress
     from tmapi_spiders.queries import Query
-    from tmapi_spiders.run import Run
     from tmapi_spiders.seeds import Seed
 
-__all__ = ["LocalCourse", "Requests"]
+__all__ = ["LocalCourse"]
+
+#: Queries left out between two turns of the event loop.
+_LEFT_OUT_AT_ONCE = 100
 
 
-class Requests(Protocol):
-    """Builds requests: the spider."""
-
-    def request_page(
-        self, query: Query, page: int, *, img_url: str | None, generation: int
-    ) -> Request:
-        """Return the request for one page of a query."""
-
-    def request_conversion(self, seed: Seed, query_id: str, repeat: int) -> Request:
-        """Return the request for a conversion of a seed's image."""
-
-
-class LocalCourse:
+class LocalCourse(Course):
     """The course of a job that one process works on alone.
 
-    Each method yields the requests that are to be made now. An image is settled before the query's
-    outcome may be written, since the image is forgotten with the last outcome.
-
-    :param requests: builds them
+    An image is settled before the query's outcome may be written, since the image is forgotten with
+    the last outcome.
     """
 
-    def __init__(self, run: Run, requests: Requests) -> None:
+    def __init__(self, run: LocalRun) -> None:
         self._run = run
-        self._requests = requests
+
+    @override
+    async def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
+        run, left_out = self._run, 0
+        while True:
+            # Without the wait Scrapy would pull all queries at once, and hold them in memory.
+            await room()
+            if not run.gate.is_open and not run.archive.unread:
+                return  # no call goes out, and nothing is left to replay
+            query = next(run.not_begun, None)
+            if query is None:
+                return
+            if run.gate.is_open or run.is_paid(query):
+                run.ledger.open(query)
+                for request in self.begin(query):
+                    yield request
+                continue
+            for request in self.leave_out(query):
+                yield request
+            left_out += 1
+            if not left_out % _LEFT_OUT_AT_ONCE:
+                await asyncio.sleep(0)
 
     def begin(self, query: Query) -> Iterator[Request]:
         """Ask for a query's first page, or for the conversion that it needs first.
@@ -62,7 +76,7 @@ class LocalCourse:
         elif image.failure is not None:
             ledger.fail(query.query_id, *image.failure)
         elif image.wait(query.query_id):
-            yield self._requests.request_conversion(
+            yield self._run.requests.request_conversion(
                 query.seed, query.query_id, image.generation + 1
             )
 
@@ -71,18 +85,14 @@ class LocalCourse:
         yield from self._settle(query, items=None)
         self._run.ledger.leave_out(query, self._run.stop_reason)
 
+    @override
     def first_items(self, progress: Progress) -> Iterator[Request]:
-        """Note that a query's first page has items.
-
-        Before they are read: a loader, or a spider middleware, that fails on them ends this query,
-        and must not leave others of the image in doubt.
-        """
         yield from self._settle(progress.query, items=True, generation=progress.generation)
 
+    @override
     def page_read(
         self, progress: Progress, page: int, answer: Page, reading: Reading
     ) -> Iterator[Request]:
-        """Ask for the page after one whose products are on their way, or end the query."""
         asked = self._run.arguments
         end = ending(
             page=page,
@@ -99,79 +109,75 @@ class LocalCourse:
         else:
             self._run.ledger.end(progress.query.query_id, end)
 
+    @override
     def empty_first_page(
         self, progress: Progress, answer: Page, fetched_at: str
     ) -> Iterator[Request]:
-        """Take up a first page without items: the query's end, once it is believed."""
         progress.empty_page = answer.total_count, fetched_at
         yield from self._settle(progress.query, items=False, generation=progress.generation)
 
+    @override
     def page_failed(
         self, query: Query, page: int, code: int | None, message: str
     ) -> Iterator[Request]:
-        """End a query whose page will not come, by an error."""
         if page == 1:
             yield from self._settle(query, items=None)
         self._run.ledger.fail(query.query_id, code, message)
 
+    @override
     def page_cut_short(self, query: Query, page: int) -> Iterator[Request]:
-        """End a query whose page will not come, since the job is stopping."""
         if page == 1:
             yield from self._settle(query, items=None)
         self._cut_short(query.query_id)
 
+    @override
     def converted(
         self,
         seed: Seed,
-        query_id: str,  # noqa: ARG002 - who paid for it
+        query_id: str,
         path: str,
         *,
         kept: bool,
     ) -> Iterator[Request]:
-        """Ask for the first pages of the queries that waited for a conversion.
-
-        :param path: what the conversion gave
-        :param kept: whether another job has paid for it
-        """
         for waiting in self._run.images.of(seed).convert(path, kept=kept):
             yield from self.begin(self._run.ledger[waiting].query)
 
+    @override
     def conversion_failed(
         self,
         seed: Seed,
-        query_id: str,  # noqa: ARG002
+        query_id: str,
         code: int | None,
         message: str,
     ) -> Iterator[Request]:
-        """End the queries that waited for a conversion by its failure."""
         image = self._run.images.of(seed)
         for waiting in image.fail(code, message):
             assert image.failure is not None
             self._run.ledger.fail(waiting, *image.failure)
         return iter(())
 
-    def conversion_cut_short(self, seed: Seed, query_id: str) -> Iterator[Request]:  # noqa: ARG002
+    @override
+    def conversion_cut_short(self, seed: Seed, query_id: str) -> Iterator[Request]:
         """End the queries that waited for a conversion, since the job is stopping."""
         for waiting in self._run.images.of(seed).release():
             self._cut_short(waiting)
         return iter(())
 
     def _page(self, progress: Progress, page: int) -> Request:
-        return self._requests.request_page(
+        return self._run.requests.request_page(
             progress.query, page, img_url=progress.img_url, generation=progress.generation
         )
 
     def _settle(
         self, query: Query, *, items: bool | None, generation: int | None = None
     ) -> Iterator[Request]:
-        """Tell the image of a query's first page, and do what that decides."""
         image = self._run.images.of(query.seed)
         decision = image.settle(query.query_id, items=items, generation=generation)
         for query_id in decision.believed:
             self._end_empty(query_id)
         if decision.convert:
             self._run.count(stats.PAGE_DOUBTED, decision.doubted)
-            yield self._requests.request_conversion(
+            yield self._run.requests.request_conversion(
                 query.seed, image.waiting[0], image.generation + 1
             )
 

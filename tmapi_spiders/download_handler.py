@@ -33,7 +33,7 @@ from tmapi_spiders.answers import Converted, Kind, NoPage, read_answer
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.gate import GateClosed
+from tmapi_spiders.parts import GateClosed
 from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.answers import Answer
     from tmapi_spiders.calls import Call
-    from tmapi_spiders.gate import Permit
+    from tmapi_spiders.parts import Permit
 
 __all__ = ["SigningDownloadHandler", "UntrustedCertificate"]
 

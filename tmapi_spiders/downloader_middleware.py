@@ -21,7 +21,7 @@ from scrapy.exceptions import (
 from tmapi_spiders import stats
 from tmapi_spiders.answers import Kind, NoPage, read_answer
 from tmapi_spiders.calls import call_of
-from tmapi_spiders.gate import GateClosed
+from tmapi_spiders.parts import GateClosed
 from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:

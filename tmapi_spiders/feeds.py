@@ -9,7 +9,7 @@ from scrapy.exporters import BaseItemExporter
 
 from tmapi_spiders.job import PRODUCTS
 from tmapi_spiders.jsonl import to_line
-from tmapi_spiders.run import run_of
+from tmapi_spiders.local_run import local_run_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -55,7 +55,7 @@ class JobFeedStorage:
     """
 
     def __init__(self, crawler: Crawler, uri: str) -> None:
-        self._run = run_of(crawler)
+        self._run = local_run_of(crawler)
         self._name = Path(uri).name
 
     @classmethod

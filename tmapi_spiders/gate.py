@@ -10,11 +10,11 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
 
-import attrs
-from scrapy.exceptions import IgnoreRequest
+from typing_extensions import override
 
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.parts import Gate, GateClosed, Permit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,24 +22,10 @@ if TYPE_CHECKING:
     from tmapi_spiders.journal import Journal
     from tmapi_spiders.permits import Permits
 
-__all__ = ["Gate", "GateClosed", "Permit"]
+__all__ = ["LocalGate"]
 
 
-class GateClosed(IgnoreRequest):
-    """The job is stopping: this call was not sent, and costs nothing."""
-
-
-@attrs.frozen
-class Permit:
-    """Leave for one call, until it is given back."""
-
-    number: int
-    """Of the call in the journal."""
-    sent_at: str
-    query_id: str = ""
-
-
-class Gate:
+class LocalGate(Gate):
     """Lets as many calls out as permits and budget allow, and none once it is closed.
 
     Scrapy's own slot concurrency is no limit to rely on: requests that a middleware sends, or that
@@ -70,25 +56,21 @@ class Gate:
         self._open = True
         self._waiting: deque[tuple[asyncio.Future[Permit], str, int]] = deque()
         self._pause: asyncio.TimerHandle | None = None
-        self.sent = 0
-        """Calls that left, in this run."""
-        self.struck = 0
-        """Those of them that turned out not to count."""
         self.in_flight = 0
         self.most_in_flight = 0
 
     @property
+    @override
     def is_open(self) -> bool:
-        """Whether calls may still leave."""
         return self._open
 
     @property
+    @override
     def allowed(self) -> int:
-        """Calls that may be in flight now."""
         return self.permits.allowed
 
+    @override
     def close(self) -> None:
-        """Let no more calls out; those in flight are not touched."""
         self._open = False
         if self._pause is not None:
             self._pause.cancel()
@@ -98,12 +80,8 @@ class Gate:
             if not future.done():
                 future.set_exception(GateClosed("the job is stopping"))
 
+    @override
     async def admit(self, query_id: str = "", attempt: int = 1, *, first: bool = False) -> Permit:
-        """Wait for leave to send one call, and note it in the journal.
-
-        :param first: whether it goes before all others that wait, since it has waited before
-        :raises GateClosed: if the job is stopping, or stops during the wait
-        """
         if not self._open:
             raise GateClosed("the job is stopping")
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
@@ -117,25 +95,19 @@ class Gate:
                 self._leave()
             raise
 
+    @override
     def answered(self, permit: Permit, *, counts: bool) -> None:
-        """Take back the permit of a call that was answered, but for one over the limit.
-
-        :param counts: whether the call stays in the journal
-        """
         self.permits.answered(self.in_flight)
         self._give_back(permit, counts=counts)
         self._leave()
 
+    @override
     def failed(self, permit: Permit, *, sent: bool) -> None:
-        """Take back the permit of a call that brought no answer.
-
-        :param sent: whether it may have reached the API
-        """
         self._give_back(permit, counts=sent)
         self._leave()
 
+    @override
     def refused(self, permit: Permit) -> None:
-        """Take back the permit of a call that was over the account's limit."""
         self._give_back(permit, counts=False)
         pause = self.permits.refused(self.in_flight - 1)
         if pause and self._open:

@@ -16,6 +16,7 @@ from tmapi_spiders.answers import Converted, Page, read_answer
 from tmapi_spiders.archive import Stored, request_line
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.local_run import LocalRun, local_run_of
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
     from tmapi_spiders.calls import Call
-    from tmapi_spiders.run import Run
     from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 __all__ = ["ArchivePolicy", "ArchiveStorage"]
@@ -76,7 +76,7 @@ class ArchiveStorage:
 
     def retrieve_response(self, spider: ImageSearchSpider, request: Request) -> Response | None:
         """Return the stored answer; None, a miss, goes on to the gate, which may be closed."""
-        run, call = spider.run, call_of(request)
+        run, call = local_run_of(spider.crawler), call_of(request)
         if call is None:
             return None
         try:
@@ -97,7 +97,7 @@ class ArchiveStorage:
         self, spider: ImageSearchSpider, request: Request, response: Response
     ) -> None:
         """Store an answer that was paid for."""
-        run, call = spider.run, call_of(request)
+        run, call = local_run_of(spider.crawler), call_of(request)
         assert call is not None
         items = len(call.answer.elements) if isinstance(call.answer, Page) else 0
         try:
@@ -109,7 +109,7 @@ class ArchiveStorage:
             run.storage_failed(exc)
 
 
-def _kept_conversion(run: Run, request: Request, call: Call) -> Stored | None:
+def _kept_conversion(run: LocalRun, request: Request, call: Call) -> Stored | None:
     """Take over a conversion that another job has paid for; None if there is none.
 
     Only an image's first: a second one is asked for since the first seems to have gone stale.

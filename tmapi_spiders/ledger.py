@@ -5,65 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import attrs
+from typing_extensions import override
 
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.items import Outcome
 from tmapi_spiders.journal import History
 from tmapi_spiders.paging import Ending
+from tmapi_spiders.parts import Ledger
+from tmapi_spiders.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tmapi_spiders.queries import Query
 
-__all__ = ["Ledger", "Progress"]
+__all__ = ["LocalLedger"]
 
 
 _KEPT_ERRORS = 100
 
 
-@attrs.define
-class Progress:
-    """How far a query is. It is forgotten once its outcome is written."""
-
-    query: Query
-    pages: int = 0
-    items: int = 0
-    new_items: int = 0
-    rejected_items: int = 0
-    calls: int = 0
-    """Those that count, in all runs of the job."""
-    retries: int = 0
-    """Those of them that were second or later tries."""
-    total_count: int | None = None
-    code: int | None = None
-    message: str | None = None
-    started_at: str | None = None
-    """When the first call was sent, in whichever run."""
-    finished_at: str | None = None
-    """When the last page was paid for, or the last error came."""
-    img_url: str | None = None
-    """What was sent for the image; None before that is known."""
-    generation: int = 0
-    """How many conversions of the image came before."""
-    seen: set[int] = attrs.field(factory=set)
-    """Item ids that this query has brought."""
-    unsettled: int = 0
-    """Products on their way through the pipelines."""
-    named_reject: bool = False
-    """Whether the log has named an element of it that is no item."""
-    empty_page: tuple[int | None, str] | None = None
-    """Of an empty first page that may not be believed yet: its total_count and fetched_at."""
-    ending: Ending | None = None
-
-    def identity(self) -> dict[str, object]:
-        """Return the columns by which every output file names this query, image as sent."""
-        sent = {"seed_img_url": self.img_url} if self.img_url is not None else {}
-        return {**self.query.identity(), **sent}
-
-
-class Ledger:
+class LocalLedger(Ledger):
     """Follows every query from its first request to its outcome; exactly one outcome each.
 
     A query's outcome is written when its last page is read **and** each of its products has come
@@ -98,42 +60,39 @@ class Ledger:
         progress = self._open[query.query_id] = self._begin(query)
         return progress
 
+    @override
     def __getitem__(self, query_id: str) -> Progress:
-        """Return how far an open query is."""
         return self._open[query_id]
 
+    @override
     def called(self, query_id: str, sent_at: str, *, again: bool) -> None:
-        """Note that a call for this query leaves.
-
-        :param again: whether it is a second or later try
-        """
         progress = self._open[query_id]
         progress.calls += 1
         progress.retries += again
         if progress.started_at is None:
             progress.started_at = sent_at
 
+    @override
     def not_counted(self, query_id: str, *, again: bool) -> None:
-        """Take back :meth:`called`: that call does not count."""
         if (progress := self._open.get(query_id)) is not None:
             progress.calls -= 1
             progress.retries -= again
             if not progress.calls:
                 progress.started_at = None
 
+    @override
     def note(self, query_id: str, code: int | None, message: str) -> None:
-        """Note an error that may not be the end of this query."""
         if (progress := self._open.get(query_id)) is not None:
             progress.code, progress.message = code, message
             progress.finished_at = utc_now()
 
+    @override
     def expect(self, query_id: str) -> None:
-        """Note that a product goes into the pipelines."""
         if (progress := self._open.get(query_id)) is not None:
             progress.unsettled += 1
 
+    @override
     def settle(self, query_id: str, *, new: bool = False, rejected: bool = False) -> None:
-        """Note that a product has come out of the pipelines: written, dropped or rejected."""
         progress = self._open.get(query_id)
         if progress is None:  # its outcome was written when the crawl was cut short
             return
@@ -148,8 +107,8 @@ class Ledger:
         progress.ending = ending
         self._close_if_done(progress)
 
+    @override
     def fail(self, query_id: str, code: int | None, message: str) -> None:
-        """Note that this query can't go on: partial if it has a page, else failed."""
         progress = self._open.get(query_id)
         if progress is None or progress.ending is not None:
             return

@@ -5,35 +5,24 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import attrs
-
 from tmapi_spiders import stats
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
-from tmapi_spiders.items import Product, Sighting
+from tmapi_spiders.items import Sighting
+from tmapi_spiders.paging import Reading
 
 if TYPE_CHECKING:
     from scrapy.http import Response
 
     from tmapi_spiders.answers import Page
-    from tmapi_spiders.ledger import Progress
+    from tmapi_spiders.items import Product
     from tmapi_spiders.loaders import ProductLoader
+    from tmapi_spiders.progress import Progress
     from tmapi_spiders.run import Run
 
-__all__ = ["PageReader", "Reading", "count_page", "fetched_at"]
+__all__ = ["PageReader", "count_page", "fetched_at"]
 
 logger = logging.getLogger(__name__)
-
-
-@attrs.frozen
-class Reading:
-    """What was read of a page."""
-
-    products: list[Product]
-    fresh: int
-    """How many of the products are new to the query."""
-    truncated: bool
-    """Whether ``max_items`` cut the page."""
 
 
 def fetched_at(response: Response) -> str:
@@ -99,7 +88,7 @@ class PageReader:
         ]
         loaded = self._loader.load_rows(
             [element for _, element in objects],
-            job=self._run.job.name,
+            job=self._run.job_name,
             **progress.identity(),
             page=page,
             total_count=answer.total_count,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import attrs
 
-__all__ = ["Ending", "ending"]
+if TYPE_CHECKING:
+    from tmapi_spiders.items import Product
+
+__all__ = ["Ending", "Reading", "ending"]
 
 
 @attrs.frozen
@@ -13,6 +18,17 @@ class Ending:
 
     status: str
     reason: str
+
+
+@attrs.frozen
+class Reading:
+    """What was read of a page."""
+
+    products: list[Product]
+    fresh: int
+    """How many of the products are new to the query."""
+    truncated: bool
+    """Whether ``max_items`` cut the page."""
 
 
 def ending(

@@ -15,6 +15,7 @@ from scrapy.exceptions import DropItem
 
 from tmapi_spiders import stats
 from tmapi_spiders.items import Product
+from tmapi_spiders.local_run import local_run_of
 from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
@@ -136,4 +137,4 @@ class OutcomePipeline(_RunPipeline):
 
     def close_spider(self) -> None:
         """Write the outcomes that are still owed."""
-        self.run.settle_outcomes()
+        local_run_of(self.crawler).settle_outcomes()

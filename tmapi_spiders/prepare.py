@@ -10,9 +10,10 @@ from tmapi_spiders.archive import ARCHIVE, Archive
 from tmapi_spiders.arguments import Arguments, is_job_name
 from tmapi_spiders.config import Config
 from tmapi_spiders.conversions import Conversions
+from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import Job
-from tmapi_spiders.run import Run
+from tmapi_spiders.local_run import LocalRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ def prepare_run(
     given: Mapping[str, Any],
     arguments_model: type[Arguments] = Arguments,
     spider: str = "image_search",
-) -> Run:
+) -> LocalRun:
     """Check settings and arguments, take hold of the job and open its archive; send nothing.
 
     :param given: the spider's arguments as ``-a`` gives them
@@ -59,7 +60,7 @@ def prepare_run(
         needed = {} if job.arguments_stored else whole
         return resume.command(spider, settings, needed | {"job": job.name}, budget)
 
-    return Run(
+    run = LocalRun(
         config,
         arguments,
         queries,
@@ -68,6 +69,8 @@ def prepare_run(
         conversions=conversions,
         command=command,
     )
+    run.course = LocalCourse(run)
+    return run
 
 
 def read_given(

@@ -10,6 +10,10 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
+from tmapi_spiders.parts import Retries
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.calls import Call
 
-__all__ = ["Retries", "backoff", "jittered"]
+__all__ = ["LocalRetries", "backoff", "jittered"]
 
 _LONGEST_DELAY = 120.0
 _JITTER = 0.25
@@ -39,7 +43,7 @@ def jittered(seconds: float) -> float:
     return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
 
 
-class Retries:
+class LocalRetries(Retries):
     """The tries of all calls of a run.
 
     :param times: tries after the first (``TMAPI_RETRY_TIMES``)
@@ -53,12 +57,12 @@ class Retries:
         self.crawl: Callable[[Request], None] | None = None
         """Hands a request to Scrapy's engine; set once there is one."""
 
+    @override
     def __len__(self) -> int:
-        """Return how many pages are waiting for their next try."""
         return len(self._waiting)
 
+    @override
     def try_again(self, request: Request, call: Call) -> bool:
-        """Try again a call that failed for a passing reason; return False if it had its tries."""
         if call.attempt > self._times:
             return False
         self._postpone(request, backoff(self._delay, call.attempt))
@@ -66,13 +70,11 @@ class Retries:
         call.answer = None
         return True
 
+    @override
     def wait_for_room(self, request: Request, call: Call) -> None:
-        """Try again a call that was over the account's limit, however often that happens.
-
-        The first time at once, since it waits at the gate anyway.
-        """
         call.refusals += 1
         call.answer = None
+        # The first time at once, since it waits at the gate anyway.
         wait = backoff(self._delay, call.refusals - 1) if call.refusals > 1 else 0.0
         self._postpone(request, wait)
 

@@ -14,7 +14,7 @@ from tmapi_spiders.phrases import calls, plural
 from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
-    from tmapi_spiders.run import Run
+    from tmapi_spiders.local_run import LocalRun
 
 __all__ = ["announce", "report"]
 
@@ -29,14 +29,14 @@ _SHOWN_ERRORS = 3
 _UNDOCUMENTED_PAGE_SIZE = 20
 
 
-def announce(run: Run) -> None:
+def announce(run: LocalRun) -> None:
     """Say what will run."""
     _say(_announcement(run))
     if run.config.sandbox:
         logger.info(MADE_UP)  # a log file must say it too
 
 
-def report(run: Run) -> None:
+def report(run: LocalRun) -> None:
     """Say what came of the run, once."""
     if not run.reported:
         run.reported = True
@@ -48,7 +48,7 @@ def _say(lines: list[str]) -> None:
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
-def _announcement(run: Run) -> list[str]:
+def _announcement(run: LocalRun) -> list[str]:
     """Return what will run: queries, least and most calls, budget, folder; then warnings."""
     arguments, queries = run.arguments, run.queries
     estimate = Estimate.of(run.config, arguments, queries, run.archive, run.conversions)
@@ -88,7 +88,7 @@ def _announcement(run: Run) -> list[str]:
     return lines
 
 
-def _report(run: Run) -> list[str]:
+def _report(run: LocalRun) -> list[str]:
     """Return what came of the run: queries by status, calls, products, files, what to do next."""
     if run.undone:
         return [
@@ -123,7 +123,7 @@ def _report(run: Run) -> list[str]:
     return lines + _next_steps(run)
 
 
-def _paid(run: Run) -> str:
+def _paid(run: LocalRun) -> str:
     """Return what was paid in this run, and what was replayed."""
     price = run.config.call_price
     replayed = run.counted(stats.PAGE_REPLAYED)
@@ -158,7 +158,7 @@ def _days(*times: str) -> str:
     return " to ".join(dict.fromkeys(time[:10] for time in times))
 
 
-def _next_steps(run: Run) -> list[str]:
+def _next_steps(run: LocalRun) -> list[str]:
     budget = None
     if run.stop_reason is not None:
         detail = f" ({run.stop_detail.rstrip('.')})" if run.stop_detail else ""

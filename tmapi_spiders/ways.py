@@ -10,6 +10,7 @@ from tmapi_spiders.distributed import telling
 from tmapi_spiders.distributed.joining import prepare_worker
 from tmapi_spiders.distributed.scheduler import check_scheduler, is_shared
 from tmapi_spiders.distributed.worker import Worker
+from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.prepare import prepare_run
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from scrapy.settings import BaseSettings
 
+    from tmapi_spiders.run import Run
 
 __all__ = ["prepare", "tell"]
 
@@ -26,13 +28,11 @@ def prepare(
     given: Mapping[str, Any],
     arguments_model: type[Arguments] = Arguments,
     spider: str = "image_search",
-) -> Any:
+) -> Run:
     """Check settings and arguments, and take hold of the job, or join it; send nothing.
 
     The parameters are those of :func:`~tmapi_spiders.prepare.prepare_run`.
 
-    :return: a :class:`~tmapi_spiders.run.Run`, or the
-        :class:`~tmapi_spiders.distributed.worker.Worker` that takes its place
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used
     """
@@ -42,9 +42,9 @@ def prepare(
     return prepare_run(settings, given, arguments_model, spider)
 
 
-def tell(run: Any) -> None:
+def tell(run: Run) -> None:
     """Say what came of it, once."""
     if isinstance(run, Worker):
         telling.report(run)
-    else:
+    elif isinstance(run, LocalRun):
         summary.report(run)

@@ -15,10 +15,10 @@ from tests.distributed.filling import Desk
 from tests.unit.test_gate import journal_of
 from tmapi_spiders import permits
 from tmapi_spiders.distributed import store
-from tmapi_spiders.distributed.course import SharedCourse
 from tmapi_spiders.distributed.feeding import feed
+from tmapi_spiders.distributed.staging import scope
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.gate import Gate
+from tmapi_spiders.gate import LocalGate
 from tmapi_spiders.items import Product
 from tmapi_spiders.permits import Permits
 from tmapi_spiders.pipelines import DedupePipeline
@@ -56,7 +56,7 @@ class LocalCalls:
         self._loop = asyncio.new_event_loop()
         self._journal = journal_of()
         self.is_exhausted = False
-        self._gate = Gate(Permits(most, PAUSE), self._journal, budget, self._exhausted)
+        self._gate = LocalGate(Permits(most, PAUSE), self._journal, budget, self._exhausted)
 
     def _exhausted(self) -> None:
         self.is_exhausted = True
@@ -312,14 +312,13 @@ class TestDedupe:
         desk.settings.update(TMAPI_DEDUPE=dedupe)
         job = desk.make(seeds=0, language="en,ru", sort="default,sales")
         feed(desk.client, job, [LAMP, HAT])
-        worker: Any = SimpleNamespace(job=job)
         desk.client.hset(f"{job.account}:limit", "allowed", 100)
         written = []
         for query, ids in PAGES:
             leases = {lease.query.query_id: lease for lease in desk.lease(job, 100)}
             lease = leases.pop(query.query_id)
             lease.goes_on = True
-            lease.scope = SharedCourse(worker).scope(lease)
+            lease.scope = scope(lease, job)
             lease.products = [(item_id, b"%d" % item_id) for item_id in ids]
             before = len(desk.rows("items"))
             step = lease.commit(lambda _: None)

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from settings.distributed import *  # noqa: F403
+from tmapi_spiders.distributed.holding import Holding
 from tmapi_spiders.distributed.store import Store
 from tmapi_spiders.distributed.turns import LeaseGate
 from tmapi_spiders.distributed.worker import Worker
@@ -44,10 +45,10 @@ class Exits:
 
         Store._try = sent  # type: ignore[method-assign, assignment]
         between(LeaseGate, "answered")
-        between(Worker, "commit")
-        between(Worker, "give_back")
+        between(Holding, "commit")
+        between(Holding, "give_back")
         between(Worker, "take")
-        between(Worker, "_committed")
+        between(Holding, "_committed")
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Exits:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tmapi_spiders.clock import utc_now
-from tmapi_spiders.gate import Gate, GateClosed
+from tmapi_spiders.gate import LocalGate
 from tmapi_spiders.journal import Journal
+from tmapi_spiders.parts import GateClosed
 from tmapi_spiders.permits import Permits
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ def journal_of(calls: int = 0, *, writable: bool = True) -> Journal:
     return journal
 
 
-def gate_of(most: int, journal: Journal | None = None, **options: Any) -> Gate:
-    return Gate(Permits(most), journal or journal_of(), **options)
+def gate_of(most: int, journal: Journal | None = None, **options: Any) -> LocalGate:
+    return LocalGate(Permits(most), journal or journal_of(), **options)
 
 
-async def calls_through(gate: Gate, count: int, counts: Callable[[], bool]) -> int:
+async def calls_through(gate: LocalGate, count: int, counts: Callable[[], bool]) -> int:
     """Make *count* calls at once; return how many left."""
 
     async def call() -> bool:
@@ -63,7 +64,7 @@ def test_permits() -> None:
 
 
 def test_a_call_that_waits_when_the_gate_closes_is_not_sent() -> None:
-    async def main() -> Gate:
+    async def main() -> LocalGate:
         gate = gate_of(1)
         permit = await gate.admit()
         waiting = asyncio.create_task(gate.admit())

@@ -14,7 +14,7 @@ from tmapi_spiders.images import Image
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tmapi_spiders.ledger import Progress
+    from tmapi_spiders.progress import Progress
     from tmapi_spiders.queries import Query
 
 __all__ = ["Lease"]

@@ -13,13 +13,13 @@ from scrapy.http import JsonResponse
 from tmapi_spiders import stats
 from tmapi_spiders.answers import read_answer
 from tmapi_spiders.calls import call_of
+from tmapi_spiders.distributed.worker import worker_of
 
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.distributed.worker import Worker
     from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 __all__ = ["LeaseStorage"]
@@ -39,9 +39,8 @@ class LeaseStorage:
 
     def retrieve_response(self, spider: ImageSearchSpider, request: Request) -> Response | None:
         """Return the answer that came with the lease, if one did."""
-        worker: Worker = spider.run  # type: ignore[assignment]
-        call = call_of(request)
-        lease = worker.held.get(call.query_id) if call is not None else None
+        worker, call = worker_of(spider.crawler), call_of(request)
+        lease = worker.holding.get(call.query_id) if call is not None else None
         if call is None or lease is None or not lease.body:
             return None
         call.answer = read_answer(200, lease.body, conversion=call.is_conversion)
@@ -54,8 +53,7 @@ class LeaseStorage:
         self, spider: ImageSearchSpider, request: Request, response: Response
     ) -> None:
         """Keep an answer that was paid for at hand."""
-        worker: Worker = spider.run  # type: ignore[assignment]
-        call = call_of(request)
-        lease = worker.held.get(call.query_id) if call is not None else None
+        worker, call = worker_of(spider.crawler), call_of(request)
+        lease = worker.holding.get(call.query_id) if call is not None else None
         if call is not None and lease is not None:
             lease.answer, lease.fetched_at = response.body, call.fetched_at

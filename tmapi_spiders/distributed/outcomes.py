@@ -10,8 +10,9 @@ import orjson
 
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.reading import read_progress
-from tmapi_spiders.ledger import Ledger, Progress
+from tmapi_spiders.ledger import LocalLedger
 from tmapi_spiders.paging import Ending
+from tmapi_spiders.progress import Progress
 from tmapi_spiders.seeds import Seed
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ _FIELDS = [field.name for field in attrs.fields(Progress) if field.name != "quer
 
 def write_outcomes(
     server: Redis, job: SharedJob, reason: str | None, write: Callable[[Outcome], None]
-) -> Ledger:
+) -> LocalLedger:
     """Write exactly one outcome for each query of a job that is final.
 
     :param reason: why the job was stopped; None if it ended, so that a query without an outcome is
         one that nobody can account for
     :return: which has counted them
     """
-    ledger = Ledger(job.name, write)
+    ledger = LocalLedger(job.name, write)
     for batch in _tasks(server, job):
         tasks = list(batch)
         stored: list[Any] = server.hmget(f"{job_key(job.name)}:outcomes", tasks) if tasks else []
@@ -85,7 +86,7 @@ def _tasks(server: Redis, job: SharedJob) -> Iterator[dict[str, Query]]:
 
 
 def _settle(
-    ledger: Ledger,
+    ledger: LocalLedger,
     query: Query,
     outcome: bytes | None,
     begun: dict[bytes, bytes] | None,

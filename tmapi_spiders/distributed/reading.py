@@ -8,7 +8,7 @@ import orjson
 
 from tmapi_spiders.distributed.lease import Lease
 from tmapi_spiders.images import Image
-from tmapi_spiders.ledger import Progress
+from tmapi_spiders.progress import Progress
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scrapy.utils.misc import load_object
 from scrapy_redis.scheduler import Scheduler
 
+from tmapi_spiders.distributed.worker import worker_of
 from tmapi_spiders.errors import UsageProblems
 
 if TYPE_CHECKING:
@@ -90,6 +91,6 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
         """Say whether the spider is not to be closed: this worker holds leases, or may get some."""
         if self._requests:
             return True
-        worker: Any = self._crawler.spider.run  # type: ignore[union-attr]
+        worker = worker_of(self._crawler)
         worker.notice_idle()  # the engine asks when neither downloader nor scraper has anything
-        return bool(worker.is_busy)
+        return worker.is_busy

@@ -1,7 +1,7 @@
 """A worker: one process of many that work on a job together.
 
-It takes the place of a :class:`~tmapi_spiders.run.Run` for the components that Scrapy builds. What
-a run keeps in memory and in the job's folder is on Redis here; the worker holds leases.
+What a run of its own keeps in memory and in the job's folder is on Redis here; the worker holds
+leases.
 """
 
 from __future__ import annotations
@@ -14,40 +14,36 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.answers import NoPage
+from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.course import SharedCourse
 from tmapi_spiders.distributed.exchange import Exchange
-from tmapi_spiders.distributed.reading import read_image, read_lease
+from tmapi_spiders.distributed.holding import Holding
+from tmapi_spiders.distributed.outbox import Outbox
+from tmapi_spiders.distributed.reading import read_lease
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.distributed.turns import LeaseGate, LeaseLedger, LeaseRetries
 from tmapi_spiders.jsonl import to_line
-from tmapi_spiders.run import (
-    EXIT_CRASHED,
-    EXIT_FAILED,
-    EXIT_OK,
-    EXIT_STOPPED,
-    EXIT_USAGE,
-    early_end,
-)
+from tmapi_spiders.run import Run, run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from redis.exceptions import RedisError
     from scrapy import Request
+    from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
-    from tmapi_spiders.answers import Answer
-    from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.config import Config
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
     from tmapi_spiders.items import Sighting
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "worker_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -55,266 +51,130 @@ logger = logging.getLogger(__name__)
 _LOST_ON_THE_WAY = 2.0
 
 
-class Worker:
+class Worker(Run):
     """One process's part in a shared job.
 
     :param keep_alive: whether it waits for more when the job has ended
     """
 
-    replays_on = True
-    """Whether what is paid for is still committed, although the worker stops."""
+    gate: LeaseGate
 
     def __init__(
         self, config: Config, job: SharedJob, store: Store, *, keep_alive: bool = False
     ) -> None:
-        self.config = config
+        super().__init__(config, job.arguments, job.name)
         self.job = job
-        self.keep_alive = keep_alive
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
-        self.base_url = config.base_url.geturl()
-        self.held: dict[str, Lease] = {}
-        """What it holds, by the query that the calls are for."""
-        self.exchange = Exchange(self, store)
-        self.gate = LeaseGate(self)
-        self.retries = LeaseRetries(self)
-        self.ledger = LeaseLedger(self)
-        self.shared_course = SharedCourse(self)
-        self.stop_reason: str | None = None
-        self.stop_detail: str | None = None
-        self.finish_reason: str | None = None
-        self.crashed = False
-        self.ended = False
-        self.reported = False
+        self._keep_alive = keep_alive
+        self._outbox = Outbox()
+        self.holding = Holding(self._outbox, job, self.name, self.count)
+        self.exchange = Exchange(
+            store,
+            self._outbox,
+            self.holding,
+            job,
+            worker=self.name,
+            lease_seconds=config.lease_seconds,
+            wanted=self._wanted,
+            calls=lambda: self.gate.sent,
+            told=self._told,
+            refused=self._refused,
+        )
+        self.gate = LeaseGate(self.holding, self.exchange, config.lease_seconds)
+        self.retries = LeaseRetries(self.holding, config.retry_times, config.retry_delay)
+        self.ledger = LeaseLedger(self.holding)
+        self.course = SharedCourse(self.holding, job, config.conversion_days)
         self._idle_since: float | None = None
-        self.stats: StatsCollector | None = None
-        self._close_spider: Callable[[str], None] | None = None
-        self._make_request: Callable[[Lease], Request] | None = None
         self._crawl: Callable[[Request], None] | None = None
 
-    @property
-    def arguments(self) -> Arguments:
-        """The job's."""
-        return self.job.arguments
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls may leave."""
-        return self.gate.is_open
-
-    @property
-    def is_away(self) -> bool:
-        """Whether Redis did not answer when it was last asked."""
-        return self.exchange.is_away
-
-    @property
-    def allowed(self) -> int:
-        """Calls in flight that the account bears, of all workers, as far as is known."""
-        return int(self.exchange.state.get("allowed", 1))
-
-    @property
-    def sent(self) -> int:
-        """Calls that left."""
-        return self.gate.sent
-
-    # What Scrapy's side asks for
-
+    @override
     def start(
         self,
         stats_collector: StatsCollector,
         close_spider: Callable[[str], None],
-        make_request: Callable[[Lease], Request],
         crawl: Callable[[Request], None],
     ) -> None:
-        """Begin to take leases.
-
-        :param close_spider: closes the spider, given the reason
-        :param make_request: makes the request of a lease
-        :param crawl: hands a request to Scrapy's engine
-        """
-        self.stats = stats_collector
-        self._close_spider = close_spider
-        self._make_request, self._crawl = make_request, crawl
+        super().start(stats_collector, close_spider, crawl)
+        self._crawl = crawl
         if self.gate.is_open:
             self.exchange.begin()
 
-    def count(self, stat: str, by: int = 1) -> None:
-        """Add to one of the stats of :mod:`tmapi_spiders.stats`."""
-        if self.stats is not None:
-            self.stats.inc_value(stat, by)
-
-    def counted(self, stat: str) -> int:
-        """Return what :meth:`count` added up."""
-        return int(self.stats.get_value(stat, 0)) if self.stats is not None else 0
-
+    @override
     def write_sighting(self, sighting: Sighting) -> None:
-        """Have a sighting committed with its page."""
-        if (lease := self.held.get(sighting.query_id)) is not None:
+        if (lease := self.holding.get(sighting.query_id)) is not None:
             lease.seen.append(sighting.item_id)
             lease.sightings.append(to_line(sighting))
 
-    def heed(self, answer: Answer) -> None:
-        """Stop the job, for all workers, if an answer says that none will be answered any more."""
-        if isinstance(answer, NoPage) and answer.row.stop is not None:
-            message = self.config.token.strike_out(answer.message)
-            self.stop(answer.row.stop, f"the API said: {message}", for_all=True)
-
-    def stop(self, reason: str, detail: str | None = None, *, for_all: bool = False) -> None:
-        """Take no more leases, and close the spider once what is in flight is committed.
-
-        :param for_all: whether all workers of the job are to stop
-        """
+    @override
+    def stop_job(self, reason: str, detail: str) -> None:
         if self.stop_reason is None:
-            self.stop_reason, self.stop_detail = reason, detail
-            if for_all:
-                self.exchange.add(Step("stop", [reason, detail or "", self.exchange.stops]))
-        self.gate.close()
-        self.exchange.wake()
-        if self._close_spider is not None:
-            self._close_spider(self.stop_reason)
+            self._outbox.add(Step("stop", [reason, detail, self.exchange.stops]))
+        self.stop(reason, detail)
 
-    def closing(self, finish_reason: str) -> None:
-        """Note that Scrapy closes the spider, and why; from now on no call goes out."""
-        if self.finish_reason is not None:
-            return
-        self.finish_reason = finish_reason
-        if finish_reason == "start_error":
-            self.crashed = True
-        elif self.stop_reason is None:
-            self.stop_reason, self.stop_detail = early_end(finish_reason)
+    @override
+    def _send_no_more(self) -> None:
         self.gate.close()
-        self.exchange.wake()
+        self._outbox.wake()
 
     @property
     def is_busy(self) -> bool:
         """Whether there is, or may come, something to do, so that the spider stays open."""
-        exchange = self.exchange
-        return bool(self.held) or exchange.is_busy or (self.gate.is_open and exchange.is_running)
+        may_come = self.gate.is_open and self.exchange.is_running
+        return bool(self.holding) or self._outbox.has_steps or may_come
 
     async def leave(self) -> None:
         """Commit or give back what is held, and say goodbye."""
-        for lease in list(self.held.values()):
-            self.give_back(lease, "unsent")
+        for lease in self.holding:
+            self.holding.give_back(lease, "unsent")
         await self.exchange.end()
         self.ended = True
         if self.stats is not None:
             self.stats.set_value(stats.REDIS_BATCH, self.exchange.batches)
 
-    # Leases
+    @override
+    def abandon(self) -> None:
+        # What it holds goes to the others when its leases are over. Its calls in flight stay
+        # counted, since nobody knows whether they were billed.
+        if not self.ended:
+            self.closing("shutdown")
 
-    def end_lease(self, lease: Lease, step: Step) -> None:
-        """Have the step run that commits a lease or gives it back; only the first one counts."""
-        if lease.settled:
-            return
-        lease.settled = True
-        if lease.is_lost:
-            self._let_go(lease)
-        else:
-            self.exchange.add(step)
+    @property
+    @override
+    def share_failed(self) -> float:
+        state = self.exchange.state
+        queries, failures = int(state.get("queries", 0)), int(state.get("failures", 0))
+        return failures / queries if queries else 0.0
 
-    def commit_if_whole(self, lease: Lease) -> None:
-        """Commit a page that was parsed, once all of its products are out of the pipelines."""
-        if lease.is_whole and not lease.settled:
-            if not lease.is_staged:
-                lease.error = lease.error or "its answer was not taken: a middleware kept it back"
-            if lease.error is not None:
-                self._bury(lease)
-            else:
-                self.commit(lease)
+    # What the exchange asks and tells
 
-    def commit(self, lease: Lease) -> None:
-        """Commit what is staged in a lease."""
-        self.end_lease(lease, lease.commit(lambda reply: self._committed(lease, reply)))
+    def _wanted(self) -> int:
+        """Return how many more leases there is room for."""
+        if not self.gate.is_open:
+            return 0
+        calling = sum(not lease.answered for lease in self.holding)
+        return max(self.job.max_concurrency - calling, 0)
 
-    def give_back(self, lease: Lease, how: str, **options: float) -> None:
-        """Give a lease back; see :meth:`Lease.give_back`."""
-        self.end_lease(lease, lease.give_back(how, lambda _: self._let_go(lease), **options))
-
-    def note(self, query_id: str, code: int | None, message: str) -> None:
-        """Note an error of a query that may not be its end."""
-        if (lease := self.held.get(query_id)) is not None:
-            progress = lease.progress
-            progress.code, progress.message, progress.finished_at = code, message, utc_now()
-
-    def _bury(self, lease: Lease) -> None:
-        """Put a page that can't be parsed to the dead letters; it is not paid for again."""
-        letter = {
-            "query_id": lease.query.query_id,
-            "seed": lease.query.seed.text,
-            "page": lease.page,
-            "error": lease.error,
-            "at": utc_now(),
-            "worker": self.name,
-        }
-        logger.error(
-            "Query %s, page %d: its answer can't be parsed (%s); it is kept as a dead letter",
-            *(lease.query.query_id, lease.page, lease.error),
-        )
-        self.shared_course.bury(lease, letter)
-
-    def answered(self, lease: Lease) -> None:
-        """Have the permit of a call come back before its page is parsed."""
-        if lease.sends and not lease.answered:
-            lease.answered = True
-            self.exchange.answered(lease)
-
-    def lose(self, lease: Lease) -> None:
-        """Note that somebody else has a lease by now: nothing that comes of it is committed.
-
-        It is held until its request is over, so that what comes of that can't be taken for an
-        answer to another lease of the same query.
-        """
-        if not lease.settled and not lease.is_lost:
-            logger.warning(
-                "Lost the lease of %s, page %d: this worker was silent for more than "
-                "TMAPI_LEASE_SECONDS=%g. Another one does it.",
-                *(lease.query.query_id, lease.page, self.config.lease_seconds),
+    def _told(self, rows: list[Any], valid_until: float) -> None:
+        """Begin with the leases that Redis has handed out, and heed what it says of the job."""
+        for row in rows:
+            self.take(row, valid_until)
+        exchange = self.exchange
+        state = exchange.state
+        if state["state"] == "gone":
+            self.stop("storage", "the job was deleted from Redis")
+        elif int(state["stops"]) > exchange.stops:
+            exchange.stops = int(state["stops"])
+            self.stop(state["reason"] or "interrupted", state["detail"] or None)
+        elif state["state"] == "ended" and not self._keep_alive:
+            self._finish()
+        elif exchange.feeder_is_dead:
+            self.stop(
+                "interrupted",
+                f"whoever fed the job has died; run it again: scrapy tmapi enqueue {self.job.name}",
             )
-            lease.is_lost = True
-            self.count(stats.LEASE_LOST)
-
-    def _committed(self, lease: Lease, reply: list[Any]) -> None:
-        if reply[0] == b"conflict":
-            lease.take_image(*read_image(reply[1], lease.query, self.job))
-            self.exchange.add(lease.commit(lambda again: self._committed(lease, again)))
-            return
-        if reply[0] == b"done":
-            new = int(reply[1])
-            self.count(stats.PRODUCT_NEW, new)
-            self.count(stats.PRODUCT_DUPLICATE, len(lease.products) - new)
-            self.count(stats.LEASE_COMMITTED)
-            self.count(stats.PAGE_READ, lease.believed)
-        else:
-            self.count(stats.LEASE_LOST)
-        self._let_go(lease)
-
-    def _let_go(self, lease: Lease) -> None:
-        if self.held.get(lease.query.query_id) is lease:
-            del self.held[lease.query.query_id]
-        self.exchange.look()
-
-    def notice_idle(self) -> None:
-        """Fail what is leased while nothing in the engine works on it: it was lost on the way."""
-        now = time.monotonic()
-        if self._idle_since is None:
-            self._idle_since = now
-        elif now > self._idle_since + _LOST_ON_THE_WAY:
-            for lease in list(self.held.values()):
-                if not lease.settled:
-                    self.shared_course.give_up(
-                        lease,
-                        "its request or its answer was lost on the way: a bug, please report it",
-                    )
-
-    def finish(self) -> None:
-        """Close the spider: the job has ended."""
-        if self.gate.is_open:
-            self.gate.close()
-            if self._close_spider is not None:
-                self._close_spider("finished")
 
     def take(self, row: list[Any], valid_until: float) -> None:
         """Begin with a lease that Redis has handed out."""
-        assert self._make_request is not None
         assert self._crawl is not None
         try:
             lease = read_lease(row, self.job, valid_until)
@@ -322,54 +182,74 @@ class Worker:
             self._unreadable(row, f"what Redis has of it can't be read: {exc}")
             return
         if not self.gate.is_open:  # it was asked for before
-            self.exchange.add(lease.give_back("unsent", lambda _: None))
+            self._outbox.add(lease.give_back("unsent", lambda _: None))
             return
-        if lease.query.query_id in self.held:  # one that was lost, and whose request is not over
+        if self.holding.get(lease.query.query_id) is not None:
+            # One that was lost, and whose request is not over.
             step = lease.give_back("unsent", lambda _: None, delay=_LOST_ON_THE_WAY)
-            self.exchange.add(step)
+            self._outbox.add(step)
             return
-        self.held[lease.query.query_id] = lease
+        self.holding.take(lease)
         self._idle_since = None
-        self.count(stats.LEASE_TAKEN)
         if not lease.sends and not lease.body:
-            self.shared_course.give_up(lease, "each of the workers that had it died over it")
+            self.holding.fail(lease, None, "each of the workers that had it died over it")
             return
-        self._crawl(self._make_request(lease))
+        self._crawl(self._request(lease))
+
+    def _request(self, lease: Lease) -> Request:
+        """Return the request of a lease."""
+        query, progress = lease.query, lease.progress
+        if lease.is_conversion:
+            request = self.requests.request_conversion(query.seed, query.query_id, lease.repeat)
+        else:
+            request = self.requests.request_page(
+                query, lease.page, img_url=progress.img_url, generation=progress.generation
+            )
+        call = call_of(request)
+        assert call is not None
+        call.attempt, call.refusals = lease.attempt, lease.refusals
+        return request
 
     def _unreadable(self, row: list[Any], problem: str) -> None:
         """Put a task that this worker can't make sense of to the dead letters."""
         logger.error("Task %r: %s", row[0], problem)
         letter = orjson.dumps({"task": repr(row[0]), "error": problem, "at": utc_now()}).decode()
         rest: dict[str, Any] = {"how": "unreadable", "counts": False, "delay": 0, "letter": letter}
-        self.exchange.add(Step("give_back", [row[0], row[1], orjson.dumps(rest)]))
+        self._outbox.add(Step("give_back", [row[0], row[1], orjson.dumps(rest)]))
 
-    # How it ended
+    def _finish(self) -> None:
+        """Close the spider: the job has ended."""
+        if self.gate.is_open:
+            self.gate.close()
+            if self._close_spider is not None:
+                self._close_spider("finished")
 
-    def abandon(self) -> None:
-        """End a worker that was not left to end by itself: Ctrl-C came twice or very early.
+    def _refused(self, exc: RedisError | None) -> None:
+        """Stop at once: Redis does not take what this worker asks, and will not."""
+        if exc is None:
+            self.crashed = True
+            self.stop("error", "a crash; the log has its traceback")
+        else:
+            logger.error("Redis refused what this worker asked: %s", exc)
+            self.stop("storage", f"Redis: {exc}")
 
-        What it holds goes to the others when its leases are over. Its calls in flight stay counted,
-        since nobody knows whether they were billed.
-        """
-        if not self.ended:
-            self.closing("shutdown")
+    def notice_idle(self) -> None:
+        """Fail what is leased while nothing in the engine works on it: it was lost on the way."""
+        now = time.monotonic()
+        if self._idle_since is None:
+            self._idle_since = now
+        elif now > self._idle_since + _LOST_ON_THE_WAY:
+            for lease in self.holding:
+                if not lease.settled:
+                    self.holding.fail(
+                        lease,
+                        None,
+                        "its request or its answer was lost on the way: a bug, please report it",
+                    )
 
-    @property
-    def calls(self) -> int:
-        """Calls of this worker that count."""
-        return self.gate.sent - self.gate.struck
 
-    @property
-    def exit_status(self) -> int:
-        """The process's exit status, as far as this worker decides it."""
-        if self.crashed:
-            return EXIT_CRASHED
-        if self.stop_reason == "settings":
-            return EXIT_USAGE
-        if self.stop_reason is not None or not self.ended:
-            return EXIT_STOPPED
-        state = self.exchange.state
-        queries, failures = int(state.get("queries", 0)), int(state.get("failures", 0))
-        if queries and failures / queries > self.config.failed_ok:
-            return EXIT_FAILED
-        return EXIT_OK
+def worker_of(crawler: Crawler) -> Worker:
+    """Return the worker that a crawl is."""
+    run = run_of(crawler)
+    assert isinstance(run, Worker)
+    return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -13,11 +12,10 @@ from scrapy.http import JsonRequest
 from tmapi_spiders.answers import Converted, NoPage, Page
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
-from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.downloader_middleware import TriesAgain
-from tmapi_spiders.gate import GateClosed
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.pages import PageReader, fetched_at
+from tmapi_spiders.parts import GateClosed
 from tmapi_spiders.ways import prepare
 
 if TYPE_CHECKING:
@@ -43,9 +41,6 @@ SEARCH_PATH = "/1688/global/search/image/v2"
 #: Source: observed behaviour of the API; so is the body of :meth:`request_conversion`.
 CONVERT_PATH = "/1688/tools/image/convert_url"
 
-#: Queries left out between two turns of the event loop.
-_LEFT_OUT_AT_ONCE = 100
-
 
 class ImageSearchSpider(Spider):
     """Searches 1688.com by image: every seed under every combination of the other arguments."""
@@ -59,8 +54,7 @@ class ImageSearchSpider(Spider):
         super().__init__()
         self.run = run
         self._pages = PageReader(run, self.loader)
-        # What the answers lead to: further requests of this process, or turns that workers share.
-        self._course: Any = run.shared_course or LocalCourse(run, self)
+        run.requests = self
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -74,29 +68,14 @@ class ImageSearchSpider(Spider):
         return super().from_crawler(crawler, *args, run=run)
 
     async def start(self) -> AsyncIterator[Request]:
-        """Yield the first request of each query, one whenever there is room for it.
+        """Yield the requests that the crawl begins with, one whenever there is room for it."""
+        async for request in self.run.course.start(self._room):
+            yield request
 
-        Without the wait Scrapy would pull all queries at once, and hold them in memory.
-        """
-        run, left_out = self.run, 0
-        while not run.shared_course:  # a worker's requests come from Redis, by its scheduler
-            if self.crawler.engine.needs_backout():
-                await self.crawler.signals.wait_for(signals.scheduler_empty)
-            if not run.gate.is_open and not run.archive.unread:
-                return  # no call goes out, and nothing is left to replay
-            query = next(run.not_begun, None)
-            if query is None:
-                return
-            if run.gate.is_open or run.is_paid(query):
-                run.ledger.open(query)
-                for request in self._course.begin(query):
-                    yield request
-                continue
-            for request in self._course.leave_out(query):
-                yield request
-            left_out += 1
-            if not left_out % _LEFT_OUT_AT_ONCE:
-                await asyncio.sleep(0)
+    async def _room(self) -> None:
+        """Wait until Scrapy has room for a request."""
+        if self.crawler.engine.needs_backout():
+            await self.crawler.signals.wait_for(signals.scheduler_empty)
 
     def request_page(
         self, query: Query, page: int, *, img_url: str | None, generation: int
@@ -143,31 +122,31 @@ class ImageSearchSpider(Spider):
         page: int = kwargs["page"]
         answer = self._answer_to(response)
         if isinstance(answer, NoPage):
-            yield from self._course.page_failed(query, page, answer.code, answer.message)
+            yield from self.run.course.page_failed(query, page, answer.code, answer.message)
             return
         assert isinstance(answer, Page)
         progress = self.run.ledger[query.query_id]
         if page == 1:
             if not answer.elements:
                 at = fetched_at(response)
-                yield from self._course.empty_first_page(progress, answer, at)
+                yield from self.run.course.empty_first_page(progress, answer, at)
                 return
-            yield from self._course.first_items(progress)
+            yield from self.run.course.first_items(progress)
         reading = self._pages.read(response, progress, page, answer)
         yield from reading.products
-        yield from self._course.page_read(progress, page, answer, reading)
+        yield from self.run.course.page_read(progress, page, answer, reading)
 
     def parse_conversion(self, response: Response, **kwargs: Any) -> Iterator[Request]:
         """Yield the first pages of the queries that waited for this conversion."""
         seed: Seed = kwargs["seed"]
         query_id: str = kwargs["query_id"]
-        answer = self._answer_to(response)
+        answer, course = self._answer_to(response), self.run.course
         if isinstance(answer, NoPage):
-            yield from self._course.conversion_failed(seed, query_id, answer.code, answer.message)
+            yield from course.conversion_failed(seed, query_id, answer.code, answer.message)
         elif isinstance(answer, Converted):
             call = call_of(response)
             kept = call is not None and call.kept
-            yield from self._course.converted(seed, query_id, answer.image_url, kept=kept)
+            yield from course.converted(seed, query_id, answer.image_url, kept=kept)
 
     def fail(self, failure: Failure) -> Iterator[Request]:
         """Fail the query of a call that brought no answer, unless it will be tried again."""
@@ -175,11 +154,11 @@ class ImageSearchSpider(Spider):
         query: Query = request.cb_kwargs["query"]
         page: int = request.cb_kwargs["page"]
         if isinstance(failure.value, GateClosed):
-            yield from self._course.page_cut_short(query, page)
+            yield from self.run.course.page_cut_short(query, page)
         elif not isinstance(failure.value, TriesAgain):
             message = _describe(failure)
             logger.debug("No answer: %s", message)
-            yield from self._course.page_failed(query, page, None, message)
+            yield from self.run.course.page_failed(query, page, None, message)
 
     def fail_conversion(self, failure: Failure) -> Iterator[Request]:
         """Fail the queries that waited for a conversion that brought no answer."""
@@ -187,9 +166,9 @@ class ImageSearchSpider(Spider):
         seed: Seed = request.cb_kwargs["seed"]
         query_id: str = request.cb_kwargs["query_id"]
         if isinstance(failure.value, GateClosed):
-            yield from self._course.conversion_cut_short(seed, query_id)
+            yield from self.run.course.conversion_cut_short(seed, query_id)
         elif not isinstance(failure.value, TriesAgain):
-            yield from self._course.conversion_failed(seed, query_id, None, _describe(failure))
+            yield from self.run.course.conversion_failed(seed, query_id, None, _describe(failure))
 
     def _meta(self, call: Call) -> dict[str, Any]:
         meta: dict[str, Any] = {CALL: call}

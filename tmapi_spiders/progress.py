@@ -1,0 +1,53 @@
+"""Progress: how far a query is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from tmapi_spiders.paging import Ending
+    from tmapi_spiders.queries import Query
+
+__all__ = ["Progress"]
+
+
+@attrs.define
+class Progress:
+    """How far a query is. It is forgotten once its outcome is written."""
+
+    query: Query
+    pages: int = 0
+    items: int = 0
+    new_items: int = 0
+    rejected_items: int = 0
+    calls: int = 0
+    """Those that count, in all runs of the job."""
+    retries: int = 0
+    """Those of them that were second or later tries."""
+    total_count: int | None = None
+    code: int | None = None
+    message: str | None = None
+    started_at: str | None = None
+    """When the first call was sent, in whichever run."""
+    finished_at: str | None = None
+    """When the last page was paid for, or the last error came."""
+    img_url: str | None = None
+    """What was sent for the image; None before that is known."""
+    generation: int = 0
+    """How many conversions of the image came before."""
+    seen: set[int] = attrs.field(factory=set)
+    """Item ids that this query has brought."""
+    unsettled: int = 0
+    """Products on their way through the pipelines."""
+    named_reject: bool = False
+    """Whether the log has named an element of it that is no item."""
+    empty_page: tuple[int | None, str] | None = None
+    """Of an empty first page that may not be believed yet: its total_count and fetched_at."""
+    ending: Ending | None = None
+
+    def identity(self) -> dict[str, object]:
+        """Return the columns by which every output file names this query, image as sent."""
+        sent = {"seed_img_url": self.img_url} if self.img_url is not None else {}
+        return {**self.query.identity(), **sent}
