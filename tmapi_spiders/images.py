@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tmapi_spiders.archive import Archive
-    from tmapi_spiders.seeds import Seed
+    from tmapi_spiders.seed import Seed
 
 __all__ = ["MOST_CONVERSIONS", "Decision", "Image", "Images"]
 

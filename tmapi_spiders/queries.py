@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.seeds import Seed, Seeds, StreamedSeeds, stable_hash
+from tmapi_spiders.seed import Seed, stable_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tmapi_spiders.seeds import Seeds, StreamedSeeds
 
 __all__ = [
     "FILTERS",

@@ -23,7 +23,7 @@ from tmapi_spiders.items import Product
 from tmapi_spiders.permits import Permits
 from tmapi_spiders.pipelines import DedupePipeline
 from tmapi_spiders.queries import Query
-from tmapi_spiders.seeds import Seed
+from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from tmapi_spiders.distributed.feeding import feed
 from tmapi_spiders.distributed.reading import read_lease
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.seeds import Seed
+from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
     from pathlib import Path

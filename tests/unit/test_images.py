@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tmapi_spiders.images import MOST_CONVERSIONS, Decision, Image
-from tmapi_spiders.seeds import Seed
+from tmapi_spiders.seed import Seed
 
 FOREIGN = Seed.parse("https://shop.example/a.jpg")
 ALIBABA = Seed.parse("https://cbu01.alicdn.com/a.jpg")

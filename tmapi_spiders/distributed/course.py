@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.paging import Reading
     from tmapi_spiders.progress import Progress
     from tmapi_spiders.queries import Query
-    from tmapi_spiders.seeds import Seed
+    from tmapi_spiders.seed import Seed
 
 __all__ = ["SharedCourse"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tmapi_spiders.distributed.shared_job import SharedJob
-    from tmapi_spiders.seeds import Seed
+    from tmapi_spiders.seed import Seed
 
 __all__ = ["feed"]
 

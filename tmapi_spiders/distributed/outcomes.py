@@ -13,7 +13,7 @@ from tmapi_spiders.distributed.reading import read_progress
 from tmapi_spiders.ledger import LocalLedger
 from tmapi_spiders.paging import Ending
 from tmapi_spiders.progress import Progress
-from tmapi_spiders.seeds import Seed
+from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tmapi_spiders.distributed.shared_job import SharedJob
-    from tmapi_spiders.seeds import Seed
+    from tmapi_spiders.seed import Seed
 
 __all__ = ["reopen"]
 

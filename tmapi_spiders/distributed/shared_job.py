@@ -17,7 +17,7 @@ from tmapi_spiders.distributed.keys import JOBS, account_key, job_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.queries import Query
-from tmapi_spiders.seeds import Seed
+from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

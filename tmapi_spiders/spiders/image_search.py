@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.items import Product
     from tmapi_spiders.queries import Query
     from tmapi_spiders.run import Run
-    from tmapi_spiders.seeds import Seed
+    from tmapi_spiders.seed import Seed
 
 __all__ = ["ImageSearchSpider"]
 
