@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.crawl.test_kill import paid
-from tests.distributed.cutting import CuttingProxy
+from tests.distributed.proxies import CuttingProxy
 from tests.distributed.shared import Shared, result_of
 from tests.support import TOKEN, Crawler, SandboxThread
 from tmapi_spiders.distributed.feeding import feed

@@ -18,9 +18,11 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.connection import SSLConnection
 from redis.retry import Retry
 from scrapy_redis import connection as scrapy_redis
 
+from tmapi_spiders.distributed.advice import advice
 from tmapi_spiders.errors import UsageProblems
 
 if TYPE_CHECKING:
@@ -87,19 +89,27 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
             service = settings.get("REDIS_SENTINEL_SERVICE_NAME", "mymaster")
             if settings.get("REDIS_DB"):
                 ours["db"] = settings.getint("REDIS_DB")
-            known = {"socket_timeout", "socket_connect_timeout", "ssl", "ssl_ca_certs"}
-            asking = {name: value for name, value in ours.items() if name in known}
-            return sentinel(nodes, sentinel_kwargs=asking, **ours).master_for(service, client)
-        copy = settings.copy()
-        copy.set("REDIS_URL", _url(settings), "cmdline")
-        copy.set("REDIS_PARAMS", {**ours, "redis_cls": client}, "cmdline")
-        copy.set("REDIS_DECODE_RESPONSES", None, "cmdline")
-        return scrapy_redis.get_redis_from_settings(copy)
-    except (ValueError, TypeError) as exc:
+            asking = {
+                name: value
+                for name, value in ours.items()
+                if name in {"socket_timeout", "socket_connect_timeout"} or name.startswith("ssl")
+            }
+            server = sentinel(nodes, sentinel_kwargs=asking, **ours).master_for(service, client)
+        else:
+            copy = settings.copy()
+            copy.set("REDIS_URL", _url(settings), "cmdline")
+            copy.set("REDIS_PARAMS", {**ours, "redis_cls": client}, "cmdline")
+            copy.set("REDIS_DECODE_RESPONSES", None, "cmdline")
+            server = scrapy_redis.get_redis_from_settings(copy)
+        # Options go there as they are, and are looked at when a connection is made, not before.
+        pool = server.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
+    except (ValueError, TypeError, exceptions.RedisError) as exc:
         raise UsageProblems(
             f"{describe(settings)}: {exc}. Accepted: REDIS_URL=redis://[:PASSWORD@]HOST:PORT/DB, "
             "rediss:// for TLS, or scrapy-redis's other settings."
         ) from exc
+    return server
 
 
 def _url(settings: BaseSettings) -> str | None:
@@ -159,7 +169,8 @@ def describe(settings: BaseSettings) -> str:
     url = _url(settings)
     if not url:
         host, port = settings.get("REDIS_HOST", "localhost"), settings.get("REDIS_PORT", 6379)
-        url = f"redis://{host}:{port}/{settings.get('REDIS_DB') or 0}"
+        scheme = "rediss" if settings.getdict("REDIS_PARAMS").get("ssl") else "redis"
+        url = f"{scheme}://{host}:{port}/{settings.get('REDIS_DB') or 0}"
     return f"Redis at {re.sub(r'(?<=//)[^/@]*@|[?].*', '', str(url))}"
 
 
@@ -177,13 +188,10 @@ def check_server(server: Redis, settings: BaseSettings) -> list[str]:
             f"{where}: it refused the password ({exc}). Put the right one into REDIS_URL "
             "(redis://:PASSWORD@HOST:PORT) or REDIS_PARAMS."
         ) from exc
-    except exceptions.RedisError as exc:
+    except (exceptions.RedisError, OSError) as exc:
+        over_tls = issubclass(server.connection_pool.connection_class, SSLConnection)
         raise UsageProblems(
-            f"{where}: it can't be used ({exc}). Start it, or set REDIS_URL to where it is."
-        ) from exc
-    except OSError as exc:
-        raise UsageProblems(
-            f"{where}: it can't be reached ({exc}). Start it, or set REDIS_URL to where it is."
+            f"{where}: it can't be used ({exc}). {advice(exc, over_tls=over_tls)}"
         ) from exc
     version = str(facts.get("redis_version", "0"))
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:

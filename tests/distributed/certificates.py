@@ -1,0 +1,97 @@
+"""Certificates: authorities of one test, and what they sign."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import ssl
+from typing import TYPE_CHECKING
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@attrs.frozen
+class Authority:
+    """A certificate authority (CA), whose files are in a folder of its name."""
+
+    folder: Path
+    key: ec.EllipticCurvePrivateKey = attrs.field(init=False, repr=False)
+
+    @key.default
+    def _key(self) -> ec.EllipticCurvePrivateKey:
+        return ec.generate_private_key(ec.SECP256R1())
+
+    def __attrs_post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._sign(self.folder.name, self.key.public_key(), is_authority=True)
+
+    @property
+    def certificate(self) -> Path:
+        """What whoever is to trust it needs."""
+        return self.folder / f"{self.folder.name}.pem"
+
+    def issue(self, host: str = "127.0.0.1") -> tuple[Path, Path]:
+        """Return a certificate for an address or a host's name, and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        secret = self.folder / f"{host}.key"
+        secret.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return self._sign(host, key.public_key()), secret
+
+    def server_context(
+        self, host: str = "127.0.0.1", *, asks_clients: bool = False
+    ) -> ssl.SSLContext:
+        """Return what a server speaks TLS with.
+
+        :param asks_clients: whether those that connect have to show a certificate of this authority
+        """
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*self.issue(host))
+        if asks_clients:
+            context.load_verify_locations(self.certificate)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def _sign(
+        self, name: str, key: ec.EllipticCurvePublicKey, *, is_authority: bool = False
+    ) -> Path:
+        now = dt.datetime.now(dt.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_named(name))
+            .issuer_name(_named(self.folder.name))
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        )
+        if not is_authority:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_host(name)]), False)
+        path = self.folder / f"{name}.pem"
+        signed = builder.sign(self.key, hashes.SHA256())
+        path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        return path
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

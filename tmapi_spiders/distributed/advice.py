@@ -1,0 +1,56 @@
+"""Advice: what to do about a server that can't be used, by what was met on the way to it."""
+
+from __future__ import annotations
+
+__all__ = ["advice"]
+
+_START = "Start it, or set REDIS_URL to where it is."
+_TLS = "If it speaks TLS there, set rediss:// in REDIS_URL, or ssl in REDIS_PARAMS."
+_NO_TLS = "If it does not speak TLS there, set REDIS_URL to the port where it does, or to redis://."
+_AUTHORITY = (
+    "Name the CA that signed it: ssl_ca_certs=/path/to/ca.pem, in REDIS_PARAMS or the query of "
+    "REDIS_URL."
+)
+_HOST = "Use a host in REDIS_URL that its certificate is for."
+_RENEW = "It needs a new certificate."
+_FILES = (
+    "ssl_ca_certs, ssl_certfile and ssl_keyfile are to name PEM files that are there, the last two "
+    "a pair."
+)
+_CLIENT_CERTIFICATE = (
+    "If it asks its clients for a certificate, give one that its CA has signed: ssl_certfile and "
+    "ssl_keyfile, in REDIS_PARAMS or the query of REDIS_URL."
+)
+
+#: It took the connection, and closed it at the first words: how redis-py tells of it.
+_HUNG_UP = ("Connection closed by server", "while reading from", "while writing to socket")
+
+#: What redis-py and OpenSSL say where TLS is used, and what to do; the first row that fits counts.
+#: By words, since redis-py hands on no more of what a Sentinel's connection met.
+_OVER_TLS = (
+    (("certificate is not valid for",), _HOST),
+    (("certificate has expired",), _RENEW),
+    (("CERTIFICATE_VERIFY_FAILED",), _AUTHORITY),
+    (("No such file", "NO_CERTIFICATE_OR_CRL_FOUND", "PEM lib", "KEY_VALUES_MISMATCH"), _FILES),
+    (("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"), _NO_TLS),
+    (("Timeout",), f"{_START} {_NO_TLS}"),
+    (("_ALERT_", *_HUNG_UP), _CLIENT_CERTIFICATE),
+)
+_IN_PLAIN = ((_HUNG_UP, _TLS),)
+
+
+def advice(problem: Exception, *, over_tls: bool) -> str:
+    """Return what to do about a problem with a server.
+
+    >>> advice(OSError("Connection closed by server."), over_tls=False)
+    'If it speaks TLS there, set rediss:// in REDIS_URL, or ssl in REDIS_PARAMS.'
+    >>> advice(OSError("certificate verify failed: certificate has expired"), over_tls=True)
+    'It needs a new certificate.'
+    >>> advice(OSError("Connection refused"), over_tls=True)
+    'Start it, or set REDIS_URL to where it is.'
+
+    :param over_tls: whether it was to be spoken to over TLS
+    """
+    text = str(problem)
+    rows = _OVER_TLS if over_tls else _IN_PLAIN
+    return next((what for marks, what in rows if any(mark in text for mark in marks)), _START)
