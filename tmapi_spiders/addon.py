@@ -49,6 +49,7 @@ _NEEDED: dict[str, Any] = {
 #: What is better so, unless the project says otherwise.
 _PREFERRED: dict[str, Any] = {
     "CONCURRENT_ITEMS": 4,  # a hundred tasks for each page cost more than they bring here
+    "LOG_FORMATTER": "tmapi_spiders.logformatter.ReadLogFormatter",
     "REMOTE_CONTROL_ENABLED": False,  # both of these let others run code beside the token
     "TELNETCONSOLE_ENABLED": False,
 }
