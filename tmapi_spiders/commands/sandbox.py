@@ -81,6 +81,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:  # noqa: AR
         return EXIT_BAD_OPTIONS
     try:
         asyncio.run(_serve(sandbox_options, options.host, options.port))
+    except BrokenPipeError:  # nobody reads what was to be printed
+        raise
     except OSError as exc:
         sys.stderr.write(
             f"sandbox: cannot serve on port {options.port} of {options.host} "
@@ -119,12 +121,14 @@ async def _serve(options: SandboxOptions, host: str, port: int) -> None:
     accepted, token = (
         ("its own token only", "YOUR_TOKEN") if options.token else ("any token", "sandbox")
     )
-    sys.stdout.write(
-        f"Sandbox of TMAPI at {base_url} (made-up products; {accepted})\n"
-        f"Crawl it with: TMAPI_BASE_URL={base_url} TMAPI_TOKEN={token} "
-        "scrapy crawl image_search -a seeds=/search/sandbox/teapot.jpg\n"
-        "Stop it with Ctrl-C.\n"
-    )
-    sys.stdout.flush()
-    await interrupted.wait()
-    await sandbox.stop()
+    try:
+        sys.stdout.write(
+            f"Sandbox of TMAPI at {base_url} (made-up products; {accepted})\n"
+            f"Crawl it with: TMAPI_BASE_URL={base_url} TMAPI_TOKEN={token} "
+            "scrapy crawl image_search -a seeds=/search/sandbox/teapot.jpg\n"
+            "Stop it with Ctrl-C.\n"
+        )
+        sys.stdout.flush()
+        await interrupted.wait()
+    finally:
+        await sandbox.stop()

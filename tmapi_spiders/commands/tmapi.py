@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
@@ -26,6 +29,9 @@ _SUBCOMMANDS = {
     "status": status,
     "stop": stop,
 }
+
+#: As a shell tells of a command that SIGPIPE has ended, which is what becomes of ``ls`` or ``git``.
+EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 
 
 class Command(ScrapyCommand):
@@ -62,5 +68,24 @@ class Command(ScrapyCommand):
         super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:  # noqa: ARG002 - Scrapy's
-        """Run the subcommand and take over its exit status."""
-        self.exitcode = _SUBCOMMANDS[opts.subcommand].run(opts, self.settings)
+        """Run the subcommand and take over its exit status.
+
+        Where nobody reads any more what is printed (``| head -1``), it ends without a word.
+        """
+        try:
+            self.exitcode = _SUBCOMMANDS[opts.subcommand].run(opts, self.settings)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            self.exitcode = EXIT_BROKEN_PIPE
+            _mute_what_is_broken()
+
+
+def _mute_what_is_broken() -> None:
+    """Let go what nobody reads; Python would try to print it once more as it ends, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
