@@ -9,25 +9,55 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from scrapy.settings import Settings
 
-from tmapi_spiders.commands import delete, export, status, stop
+from tmapi_spiders.commands import delete, export, replay, status, stop
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.feeding import feed
-from tmapi_spiders.distributed.reading import read_lease
+from tmapi_spiders.distributed.reading import read_image, read_lease
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from redis import Redis
 
     from tests.distributed.servers import RedisServer
     from tmapi_spiders.distributed.lease import Lease
+    from tmapi_spiders.images import Image
 
-_COMMANDS = {"delete": delete, "export": export, "status": status, "stop": stop}
+_COMMANDS = {
+    "delete": delete,
+    "export": export,
+    "replay": replay,
+    "status": status,
+    "stop": stop,
+}
 
-_OPTIONS: dict[str, Any] = {"follow": False, "yes": False, "json": False, "watch": False}
+_OPTIONS: dict[str, Any] = {
+    "failed": False,
+    "follow": False,
+    "json": False,
+    "watch": False,
+    "yes": False,
+}
+
+
+def _change(lease: Lease, *, items: bool | None) -> Callable[[Image], list[Any]] | None:
+    """Return what a lease comes to for its image, where no first page is in doubt."""
+
+    def fail(image: Image) -> list[Any]:
+        waiting = image.fail(None, "boom")
+        return [{"task": task, "ends": ("failed", "error")} for task in waiting]
+
+    def settle(image: Image) -> list[Any]:
+        image.settle(lease.task, items=items, generation=lease.progress.generation)
+        return []
+
+    if lease.is_conversion:
+        return fail
+    return settle if lease.page == 1 else None
 
 
 @attrs.frozen
@@ -99,9 +129,40 @@ class Desk:
         lease.goes_on = True
         if ends:
             lease.ends = (("complete", "last_page"), ("complete", "last_page"))
-        step = lease.commit(lambda _: None)
-        reply = run_script(self.client, "commit", job.keys, *step.values)
-        assert reply[0] == b"done"
+        lease.change = _change(lease, items=True)
+        assert self.commit_as_it_is(job, lease) == b"done"
+
+    def fail(
+        self, job: SharedJob, lease: Lease, answer: bytes = b"", *, items: bool | None = None
+    ) -> None:
+        """Have a query, or those that wait for a conversion, end by an error.
+
+        :param answer: what can't be parsed, so that it goes to the dead letters
+        :param items: of a first page, whether it has some
+        """
+        status = "partial" if lease.page > 1 else "failed"
+        lease.sent = True
+        lease.set = {"page": lease.page, "message": "boom", "img_url": lease.progress.img_url}
+        lease.ends = ((status, "error"), (status, "error"))
+        lease.change = _change(lease, items=items)
+        if answer:
+            lease.letter, lease.answer = {"error": "boom"}, answer
+        assert self.commit_as_it_is(job, lease) == b"done"
+
+    def commit_as_it_is(self, job: SharedJob, lease: Lease) -> bytes:
+        """Commit what is staged; return what became of it."""
+        while True:
+            step = lease.commit(lambda _: None)
+            reply: list[bytes] = run_script(self.client, "commit", job.keys, *step.values)
+            if reply[0] != b"conflict":
+                return reply[0]
+            lease.take_image(*read_image(reply[1], lease.query, job))
+
+    def say(self, job: SharedJob, worker: str = "w", **held: str) -> list[bytes]:
+        """Have a worker say that it is alive; return what it has lost of the leases it held."""
+        values = (worker, 30_000, json.dumps(held), "{}")
+        lost: list[bytes] = run_script(self.client, "heartbeat", job.keys, *values)
+        return lost
 
     def leave(self, job: SharedJob, worker: str = "w") -> None:
         run_script(self.client, "heartbeat", job.keys, worker, 30_000, "{}", "")
@@ -122,6 +183,12 @@ class Desk:
 
     def key(self, part: str) -> str:
         return f"image_search:{self.name}:{part}"
+
+    def outcome(self, task: str) -> dict[str, Any]:
+        """Return how a query ended."""
+        found: Any = self.client.hget(self.key("outcomes"), task)
+        outcome: dict[str, Any] = json.loads(found)
+        return outcome
 
     def facts(self) -> dict[str, str]:
         found: Any = self.client.hgetall(self.key("job"))

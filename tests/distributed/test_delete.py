@@ -52,7 +52,7 @@ def test_nothing_else_goes(desk: Desk, name: str) -> None:
     assert set(after) == set(before)
     assert after[f"{account}:limit".encode()] == before[f"{account}:limit".encode()]
     assert desk.client.zrange(f"{account}:permits", 0, -1) == permits
-    assert not desk.client.sismember("image_search:jobs", name)
+    assert desk.client.zscore("image_search:jobs", name) is None
     assert desk.run("delete", yes=True) == 2
     for other in others:
         assert other.run("status") == 0

@@ -18,7 +18,7 @@ import pytest
 
 from tests.distributed.filling import Desk
 from tests.support import ROOT
-from tmapi_spiders.distributed import exporting
+from tmapi_spiders.distributed import exporting, looking
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.row_file import RowFile
 from tmapi_spiders.items import Outcome
@@ -405,6 +405,43 @@ def test_keys_expire_when_ended_and_exported(desk: Desk) -> None:
     assert desk.run("export") == 0
     assert len(desk.lines("outcomes.jsonl")) == 5
     assert desk.lines("products.jsonl") == desk.rows("items")
+
+
+def test_nothing_of_a_job_stays_when_it_has_expired(desk: Desk) -> None:
+    """Though nobody looks, and workers have come when it had ended, and one of them died."""
+    day = 24 * 60 * 60
+    desk = desk.with_settings(TMAPI_EXPIRE_DAYS=0.8 / day)
+    job = desk.make()
+    desk.work(job)
+    assert desk.run("export") == 0
+    for worker in ("killed", "stays"):
+        assert desk.lease(job, worker=worker) == []
+        desk.say(job, worker)
+    assert "killed" in str(looking.look(desk.client, desk.name))
+    time.sleep(0.9)
+    desk.say(job, "stays")
+    desk.lease(job, worker="stays")
+    desk.leave(job, "stays")
+    assert not [key for key in desk.client.keys("*") if b"@" not in key]
+
+
+def test_the_list_of_jobs_forgets_one_that_has_expired(desk: Desk) -> None:
+    """Also where others stay: as soon as there is a new one, if nobody looks before."""
+    jobs = [attrs.evolve(desk, name=name) for name in ("stays", "goes", "goes_on", "new")]
+    stays, goes, goes_on, new = jobs
+    soon = {"TMAPI_EXPIRE_DAYS": 0.5 / (24 * 60 * 60)}
+    for one in (goes, goes_on):
+        one.work(one.make())
+        assert one.with_settings(**soon).run("export") == 0
+    stays.make()
+    goes_on.make(5)
+    time.sleep(0.6)
+    new.make()
+    keys: Any = desk.client.keys("*")
+    listed: Any = desk.client.zrange("image_search:jobs", 0, -1)
+    left = {key.split(b":")[1] for key in keys} - {b"jobs", b"@account"}
+    assert {*listed} == {b"stays", b"goes_on", b"new"} == left
+    assert desk.client.ttl("image_search:jobs") == -1
 
 
 def test_0_days_are_for_ever(desk: Desk) -> None:

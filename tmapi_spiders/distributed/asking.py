@@ -89,7 +89,7 @@ def load_job(server: Redis, name: str) -> SharedJob:
 
 def job_names(server: Redis) -> list[str]:
     """Return the names of all jobs that are on Redis, or were until they expired."""
-    found: set[bytes] = server.smembers(JOBS)  # type: ignore[assignment]
+    found: list[bytes] = server.zrange(JOBS, 0, -1)  # type: ignore[assignment]
     return sorted(
         name for name in (one.decode("utf-8", "replace") for one in found) if is_job_name(name)
     )

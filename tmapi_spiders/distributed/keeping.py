@@ -36,7 +36,7 @@ def keep(server: Redis, name: str) -> None:
         for key in keys:
             pipeline.persist(key)
         pipeline.execute()
-    server.hdel(job, "exported_at")
+    run_script(server, "keep", (job_key(name), ""), JOBS, name)
 
 
 def expire(server: Redis, job: SharedJob, days: float) -> bool:
@@ -49,9 +49,9 @@ def expire(server: Redis, job: SharedJob, days: float) -> bool:
     last = f"{job_key(job.name)}:job".encode()
     for keys in _keys(server, job.name):
         others = [key for key in keys if key != last]
-        if not run_script(server, "expire", job.keys, job.id, at, *others):
+        if not run_script(server, "expire", job.keys, job.id, at, JOBS, job.name, *others):
             return False
-    return bool(run_script(server, "expire", job.keys, job.id, at, last))
+    return bool(run_script(server, "expire", job.keys, job.id, at, JOBS, job.name, last))
 
 
 def begin_erasing(server: Redis, name: str) -> tuple[int, int]:

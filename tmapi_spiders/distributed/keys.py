@@ -8,7 +8,7 @@ names begin with the spider's. What jobs share has an ``@``, which no job's name
 ================================ ====== =====================================================
 key                              type   content
 ================================ ====== =====================================================
-``image_search:jobs``            set    names of the jobs that are here
+``image_search:jobs``            zset   names of the jobs that are here, by when they expire
 ``P:job``                        hash   arguments, settings, state and counters of the job
 ``P:seeds``                      hash   seed id → the seed as the user wrote it
 ``P:requests``                   list   tasks, the next one at its left
@@ -55,7 +55,7 @@ __all__ = [
 
 _SPIDER = "image_search"
 
-#: Set of the names of all jobs.
+#: Names of all jobs.
 JOBS = f"{_SPIDER}:jobs"
 
 #: Behind the slash of a task that is a conversion.

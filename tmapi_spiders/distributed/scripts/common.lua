@@ -8,7 +8,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local JOB, REQUESTS, DELAYED = P .. ':job', P .. ':requests', P .. ':delayed'
 local LEASES, LEASED = P .. ':leases', P .. ':leased'
 local SEEDS, IMAGES, OUTCOMES = P .. ':seeds', P .. ':images', P .. ':outcomes'
-local DEAD, BODIES, ALIVE = P .. ':dead', P .. ':bodies', P .. ':alive'
+local DEAD, BODIES = P .. ':dead', P .. ':bodies'
+local ALIVE, WORKERS = P .. ':alive', P .. ':workers'
 local PERMITS, LIMIT = A .. ':permits', A .. ':limit'
 
 local function job(field) return call('HGET', JOB, field) end
@@ -21,6 +22,25 @@ local function permit(task, token) return P .. ' ' .. task .. ' ' .. token end
 local function payer(task)
   if is_conversion(task) then return call('HGET', query_key(task), 'payer') end
   return task
+end
+
+-- Notes that a worker is alive. It may be there after it was said when the job is to go: what tells of
+-- it goes with the job.
+local function note_alive(worker, lease_ms, about)
+  call('ZADD', ALIVE, now + lease_ms, worker)
+  if about then call('HSET', WORKERS, worker, about) end
+  local left = call('PTTL', JOB)
+  if left < 0 then return end
+  call('PEXPIRE', ALIVE, left)
+  call('PEXPIRE', WORKERS, left)
+end
+
+-- Notes in the list of all jobs until when this one stays; the list goes with the last of them.
+local function list_job(jobs, name, until_ms)
+  call('ZREMRANGEBYSCORE', jobs, '-inf', now)
+  call('ZADD', jobs, until_ms, name)
+  local last = call('ZRANGE', jobs, -1, -1, 'WITHSCORES')[2]
+  if last == 'inf' then call('PERSIST', jobs) else call('PEXPIREAT', jobs, last) end
 end
 
 local function set_fields(key, fields)

@@ -17,7 +17,7 @@ end
 local state = job('state')
 if not state then return {cjson.encode({state = 'gone'})} end
 breathe(lease_ms)
-call('ZADD', ALIVE, now + lease_ms, worker)
+note_alive(worker, lease_ms)
 
 -- Somebody else's data under the queue's name can't be there beside ours: it is moved away.
 local kind = call('TYPE', REQUESTS)['ok']

@@ -1,6 +1,6 @@
--- Takes a job that has expired from the set of jobs, with what workers may have left since.
--- ARGV: the set of all jobs, the job's name. Returns 1 if it was gone.
+-- Takes a job that has expired from the list of jobs, with what workers may have left since.
+-- ARGV: the list of all jobs, the job's name. Returns 1 if it was gone.
 if call('EXISTS', JOB) == 1 then return 0 end
-call('SREM', ARGV[1], ARGV[2])
-call('UNLINK', ALIVE, P .. ':workers')
+call('ZREM', ARGV[1], ARGV[2])
+call('UNLINK', ALIVE, WORKERS)
 return 1

@@ -24,10 +24,9 @@ for n = 1, #all, 2 do
   end
 end
 if ARGV[4] ~= '' then
-  call('ZADD', ALIVE, now + lease_ms, worker)
-  call('HSET', P .. ':workers', worker, ARGV[4])
+  note_alive(worker, lease_ms, ARGV[4])
 else
   call('ZREM', ALIVE, worker)
-  call('HDEL', P .. ':workers', worker)
+  call('HDEL', WORKERS, worker)
 end
 return lost

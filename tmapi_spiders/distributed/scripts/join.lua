@@ -5,6 +5,6 @@ if job('state') == 'stopped' then
 end
 for _, worker in ipairs(call('ZRANGEBYSCORE', ALIVE, '-inf', now - 3600000)) do
   call('ZREM', ALIVE, worker)
-  call('HDEL', P .. ':workers', worker)
+  call('HDEL', WORKERS, worker)
 end
 return job('stops') or '0'
