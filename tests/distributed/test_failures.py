@@ -298,6 +298,37 @@ def test_a_page_that_cant_be_parsed_goes_to_the_dead_letters(
 
 
 def test_conversions_are_shared_by_jobs(
+def test_what_was_doubted_leaves_nothing_behind(
+    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
+) -> None:
+    """An empty first page that is asked for again once the image is converted: as if it were new.
+
+    Each of its calls needs all tries that it has.
+    """
+    start = redis_server.crawler(tmp_path, sandbox.url, TMAPI_RETRY_TIMES="2")
+    found = "https://cbu01.alicdn.com/onepage-unreadable-fail-html-x2.jpg"
+    fails = "https://shop.example/fail-empty-x1-fail-code-422-denied.jpg"
+    gap = "https://cbu01.alicdn.com/unreadable-gap-p2-bigtotal.jpg"
+    done = start(seeds=f"{found},{fails},{gap}")
+    assert done.exit_status == 3, done.log
+    shared = Shared(redis_server.client)
+    shared.check()
+    by_reason = {row["reason"]: row for row in shared.outcomes.values()}
+    reasons = ("last_page", "error", "empty_page")
+    complete, failed, ends_empty = (by_reason[reason] for reason in reasons)
+    assert (complete["calls"], complete["retries"]) == ("7", "4")
+    assert (complete["pages"], complete["items"], complete["total_count"]) == ("1", "7", "7")
+    fetched = {row["seed"]: row["fetched_at"] for row in shared.products}
+    assert complete["finished_at"] == fetched[found]
+    assert (failed["calls"], failed["code"], failed["pages"]) == ("4", "422", "0")
+    assert "total_count" not in failed
+    assert (ends_empty["status"], ends_empty["total_count"]) == ("complete", "2000")
+    assert ends_empty["finished_at"] > fetched[gap]
+    passing = {"attempt", "refusals", "deaths", "empty_at", "empty_total_count"}
+    assert not passing & {*complete, *failed, *ends_empty}
+    assert not {"code", "message"} & {*complete}
+
+
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
 ) -> None:
     start = redis_server.crawler(tmp_path, sandbox.url)
