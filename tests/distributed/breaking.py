@@ -1,6 +1,7 @@
 """Settings of a worker whose parser has a bug: it fails on page 2 of one query (BREAK=read), or
 when that is read and its products are on their way (BREAK=after), or a middleware of the project
-swallows it (BREAK=silently).
+swallows it (BREAK=silently); or it fails on page 1 of one (BREAK=first), or on each conversion
+(BREAK=conversion).
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ class Bug:
             return cls.after()
         if os.environ["BREAK"] == "silently":
             return cls.silently()
+        if os.environ["BREAK"] == "conversion":
+            return cls.conversions()
+        broken_page = 1 if os.environ["BREAK"] == "first" else 2
         read = PageReader.read
 
         def broken(self: PageReader, response: Any, progress: Any, page: int, answer: Any) -> Any:
-            if page == 2 and "two" in progress.query.seed.text:
+            if page == broken_page and "two" in progress.query.seed.text:
                 raise KeyError("no such field")
             return read(self, response, progress, page, answer)
 
@@ -56,4 +60,12 @@ class Bug:
             return parse(self, response, **kwargs)
 
         ImageSearchSpider.parse = swallowing  # type: ignore[method-assign]
+        return cls()
+
+    @classmethod
+    def conversions(cls) -> Bug:
+        def broken(self: ImageSearchSpider, response: Any, **kwargs: Any) -> Any:
+            raise KeyError("no such field")
+
+        ImageSearchSpider.parse_conversion = broken  # type: ignore[method-assign]
         return cls()

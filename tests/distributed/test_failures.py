@@ -160,6 +160,7 @@ def test_what_kills_worker_after_worker_is_not_tried_for_ever(
     assert sandbox.stats["calls"] == 1 == int(shared.facts["calls"])
     (failed,) = (row for row in shared.outcomes.values() if row["status"] == "failed")
     assert failed["message"] == "each of the workers that had it died over it"
+    assert shared.dead[task]["error"] == failed["message"]
 
 
 def test_a_queue_of_another_type_is_moved_away(
@@ -297,7 +298,6 @@ def test_a_page_that_cant_be_parsed_goes_to_the_dead_letters(
     assert int(shared.facts["calls"]) == pages, "the page that could not be parsed was paid once"
 
 
-def test_conversions_are_shared_by_jobs(
 def test_what_was_doubted_leaves_nothing_behind(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
 ) -> None:
@@ -329,6 +329,7 @@ def test_what_was_doubted_leaves_nothing_behind(
     assert not {"code", "message"} & {*complete}
 
 
+def test_conversions_are_shared_by_jobs(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
 ) -> None:
     start = redis_server.crawler(tmp_path, sandbox.url)

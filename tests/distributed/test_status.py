@@ -129,8 +129,8 @@ _GARBAGE = b"\xff\x00\x1b[2J\n-1e999"
 
 #: The keys of a job that have a fixed name.
 OF_A_JOB = (
-    *("job", "seeds", "requests", "delayed", "leases", "leased", "images", "outcomes", "items"),
-    *("sightings", "dead", "bodies", "workers", "alive", "pace"),
+    *("job", "seeds", "requests", "free", "delayed", "leases", "leased", "images"),
+    *("outcomes", "items", "sightings", "dead", "bodies", "workers", "alive", "pace"),
 )
 
 

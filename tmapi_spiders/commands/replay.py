@@ -35,8 +35,9 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     def act(server: Redis, config: Config) -> int:  # noqa: ARG001
         replayed, others = reopen(server, load_job(server, name), failed=options.failed)
         print(
-            f"{name}: {plural(replayed, 'query', 'queries')} with a dead letter, which cost nothing"
-            f", and {plural(others, 'other')} that ended by an error are in the queue again"
+            f"{name}: {plural(replayed, 'query', 'queries')} with a dead letter, which is read "
+            f"again at no cost, and {plural(others, 'other')} that ended by an error are in the "
+            "queue again"
         )
         if replayed or others:
             print(

@@ -12,6 +12,7 @@ key                              type   content
 ``P:job``                        hash   arguments, settings, state and counters of the job
 ``P:seeds``                      hash   seed id → the seed as the user wrote it
 ``P:requests``                   list   tasks, the next one at its left
+``P:free``                       list   tasks that need no call, and so come first
 ``P:delayed``                    zset   tasks that wait, by the time they are due (ms)
 ``P:leases``                     zset   tasks that a worker holds, by the end of its lease (ms)
 ``P:leased``                     hash   task → ``token sends since worker``

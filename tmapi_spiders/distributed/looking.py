@@ -39,6 +39,7 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
         job=("HGETALL", f"{key}:job"),
         ttl=("PTTL", f"{key}:job"),
         requests=("LLEN", f"{key}:requests"),
+        free=("LLEN", f"{key}:free"),
         delayed=("ZCARD", f"{key}:delayed"),
         leases=("ZRANGE", f"{key}:leases", 0, -1, "WITHSCORES"),
         leased=("HGETALL", f"{key}:leased"),
@@ -93,7 +94,10 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
         "products": _rows(job, "items", found.number("items")),
         "sightings": _rows(job, "sightings", found.number("sightings")),
         "duplicates": number(job.get("duplicates")),
-        "waiting": {"now": found.number("requests"), "later": found.number("delayed")},
+        "waiting": {
+            "now": found.number("free") + found.number("requests"),
+            "later": found.number("delayed"),
+        },
         "leases": _leases(server, name, found, permits_held, now),
         "workers": _workers(found, now),
         "dead_letters": [

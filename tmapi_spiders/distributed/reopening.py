@@ -1,20 +1,22 @@
 """Reopening: queries that ended by an error go on where they ended.
 
-Those with a dead letter cost nothing: their answer is there. Others are asked for again.
+Those with a dead letter, or whose image's conversion is one, go on from the answer that is there,
+at no cost. Others are asked for again.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import orjson
 
 from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.keys import CONVERSION_TASK
 from tmapi_spiders.distributed.reading import read_image
 from tmapi_spiders.distributed.store import run_script
+from tmapi_spiders.errors import StorageError
 from tmapi_spiders.images import Image
 
 if TYPE_CHECKING:
@@ -27,98 +29,152 @@ __all__ = ["reopen"]
 
 _BATCH = 1000
 
+#: Of a query's outcome, or of its hash.
+_Fields = dict[str, Any]
+
 
 def reopen(server: Any, job: SharedJob, *, failed: bool) -> tuple[int, int]:
     """Reopen the queries with a dead letter; return how many those are, and how many others.
 
+    A conversion's dead letter is that of all queries that have waited for it.
+
     :param failed: whether all others that ended by an error are reopened, too
+    :raises StorageError: if what Redis has of a seed can't be read
     """
     prefix = job.keys[0]
     letters = {task.decode("utf-8", "replace") for task in server.hkeys(f"{prefix}:bodies")}
-    by_seed: defaultdict[str, list[str]] = defaultdict(list)
-    for task in _failed_tasks(server, prefix):
-        if failed or task in letters:
-            by_seed[task.partition("/")[0]].append(task)
+    by_seed: defaultdict[str, set[str]] = defaultdict(set)
+    for task, outcome in _failed_outcomes(server, prefix):
+        if failed or _has_letter(task, outcome, letters):
+            by_seed[_seed_of(task)].add(task)
     replayed = others = 0
     for seed_id, tasks in by_seed.items():
-        opened = _reopen_seed(server, job, seed_id, tasks)
-        replayed += sum(task in letters for task in opened)
-        others += sum(task not in letters for task in opened)
+        try:
+            opened = _reopen_seed(server, job, seed_id, tasks, letters)
+        except (ValueError, KeyError, TypeError) as exc:
+            raise StorageError(
+                f"job={job.name}: what Redis has of the seed {seed_id} can't be read "
+                f"({type(exc).__name__}: {exc}); its queries stay as they are."
+            ) from exc
+        free = sum(_has_letter(task, outcome, letters) for task, outcome in opened.items())
+        replayed += free
+        others += len(opened) - free
     if replayed or others:
         keep(server, job.name)
     return replayed, others
 
 
-def _failed_tasks(server: Any, prefix: str) -> Iterator[str]:
-    """Yield the tasks of queries that ended by an error."""
+def _seed_of(task: str) -> str:
+    return task.partition("/")[0]
+
+
+def _conversion_of(task: str) -> str:
+    return f"{_seed_of(task)}/{CONVERSION_TASK}"
+
+
+def _has_letter(task: str, outcome: _Fields, letters: set[str]) -> bool:
+    """Say whether the answer that a query failed by is there."""
+    return task in letters or _lacks_conversion(task, outcome, letters)
+
+
+def _lacks_conversion(task: str, outcome: _Fields, letters: set[str]) -> bool:
+    """Say whether a query failed since its image's conversion is a dead letter."""
+    return "conversion" in outcome and _conversion_of(task) in letters
+
+
+def _is_failed(outcome: _Fields) -> bool:
+    """Say whether a query ended by an error."""
+    status, reason = outcome.get("status"), outcome.get("reason")
+    return bool(status == "failed" or (status == "partial" and reason == "error"))
+
+
+def _is_at_first_page(outcome: _Fields) -> bool:
+    return bool(outcome.get("page", "1") == "1")
+
+
+def _failed_outcomes(server: Any, prefix: str) -> Iterator[tuple[str, _Fields]]:
+    """Yield the queries that ended by an error, as tasks, with their outcomes."""
     for task, content in server.hscan_iter(f"{prefix}:outcomes", count=_BATCH):
-        outcome = orjson.loads(content)
-        status, reason = outcome.get("status"), outcome.get("reason")
-        if status == "failed" or (status == "partial" and reason == "error"):
-            yield task.decode()
+        with suppress(ValueError):  # it is nobody's outcome
+            outcome = orjson.loads(content)
+            if isinstance(outcome, dict) and _is_failed(outcome):
+                yield task.decode(), outcome
 
 
-def _reopen_seed(server: Any, job: SharedJob, seed_id: str, tasks: list[str]) -> list[str]:
-    """Reopen queries of one seed; return those that were."""
+def _reopen_seed(
+    server: Any, job: SharedJob, seed_id: str, chosen: set[str], letters: set[str]
+) -> dict[str, _Fields]:
+    """Reopen queries of one seed; return those that were, by task, with their outcomes.
+
+    What may change what others know of the image is left for later, while they know it.
+    """
     prefix = job.keys[0]
     text = server.hget(f"{prefix}:seeds", seed_id)
     if text is None:
-        return []
+        return {}
     seed = job.query(text.decode(), 0).seed
     while True:
         stored = server.hget(f"{prefix}:images", seed_id)
         _, version = read_image(stored or b"", job.query(seed, 0), job)
-        outcomes = _outcomes(server, job, seed_id)
-        tasks = [task for task in tasks if task in outcomes]
-        first_pages = [task for task in tasks if outcomes[task].get("page", "1") == "1"]
-        if stored:  # others of this image are at their first page: what they know must stay
-            tasks = [task for task in tasks if task not in first_pages]
-            first_pages = []
-        if not tasks:
-            return []
-        image = _image_of(seed, job, tasks, outcomes)
+        ended, begun = _known(server, job, seed_id)
+        tasks = {task: ended[task] for task in ended if task in chosen and _is_failed(ended[task])}
+        later = [task for task in tasks if not _is_at_first_page(tasks[task])]
+        first = [task for task in tasks if task not in later]
+        if stored:  # others of this image are at their first page
+            first = []
+        image = _image_of(seed, job, [*ended.values(), *begun])
         conversion = ""
-        if first_pages and image.converts_first:
-            conversion = f"{seed_id}/{CONVERSION_TASK}"
-            for task in first_pages:
-                image.wait(task)
+        if any(image.converts_first or _lacks_conversion(t, tasks[t], letters) for t in first):
+            first = [task for task in first if task not in letters]
+            conversion = _conversion_of(first[0]) if first else ""
         content = b""
-        if first_pages:
+        if first:
+            _await(image, first, job, seed, converts=bool(conversion))
             content = orjson.dumps({**image.to_json(), "version": version + 1})
-        opened = run_script(
-            server, "reopen", job.keys, seed_id, content, version, conversion, *tasks
-        )
-        if opened >= 0:
-            return tasks[:opened]
+        if not first and not later:
+            return {}
+        values = (seed_id, content, version, conversion, image.generation + 1, *first, *later)
+        opened = run_script(server, "reopen", job.keys, *values)
+        if opened is not None:
+            return {task: tasks[task] for task in map(bytes.decode, opened)}
 
 
-def _outcomes(server: Any, job: SharedJob, seed_id: str) -> dict[str, dict[str, Any]]:
-    """Return what became of a seed's queries that have ended, by task."""
+def _await(image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, converts: bool) -> None:
+    """Have the image await the first pages of these queries, or its conversion before them."""
+    if converts:
+        for task in tasks:
+            image.wait(task)
+    begins_with = Image.first(seed, job.arguments.convert, 1).converts_first
+    image.doubted = image.generation + converts > begins_with
+    image.expected = len(tasks)
+
+
+def _known(server: Any, job: SharedJob, seed_id: str) -> tuple[dict[str, _Fields], list[_Fields]]:
+    """Return what became of a seed's queries that have ended, by task, and how far others are."""
     tasks = [f"{seed_id}/{number}" for number in range(len(job.combinations))]
-    found = server.hmget(f"{job.keys[0]}:outcomes", tasks)
-    return {
-        task: orjson.loads(content)
-        for task, content in zip(tasks, found, strict=True)
-        if content is not None
-    }
+    prefix = job.keys[0]
+    found = dict(zip(tasks, server.hmget(f"{prefix}:outcomes", tasks), strict=True))
+    pipeline = server.pipeline(transaction=False)
+    for task in tasks:
+        if found[task] is None:
+            pipeline.hgetall(f"{prefix}:query:{task}")
+    begun = [
+        {name.decode(): value.decode("utf-8", "replace") for name, value in fields.items()}
+        for fields in pipeline.execute()
+    ]
+    return {task: orjson.loads(one) for task, one in found.items() if one is not None}, begun
 
 
-def _image_of(
-    seed: Seed, job: SharedJob, tasks: list[str], outcomes: dict[str, dict[str, Any]]
-) -> Image:
-    """Return what is known of an image, as far as its queries' outcomes tell."""
+def _image_of(seed: Seed, job: SharedJob, queries: list[_Fields]) -> Image:
+    """Return what is known of an image, as far as its queries tell."""
     image = Image.first(seed, job.arguments.convert, len(job.combinations))
     paths: dict[int, str] = {}
-    with_items = set()
-    for outcome in outcomes.values():
-        generation = int(outcome.get("generation", "0"))
-        if outcome.get("img_url"):
-            paths[generation] = outcome["img_url"]
-        if outcome.get("items", "0") != "0":
-            with_items.add(generation)
-    begun_with = 1 if image.converts_first else 0
+    for query in queries:
+        generation = int(query.get("generation", "0"))
+        if query.get("img_url"):
+            paths[generation] = query["img_url"]
+        if any(query.get(name, "0") != "0" for name in ("items", "rejected_items")):
+            image.with_items.add(generation)
     for generation in range(1, max(paths, default=0) + 1):
         image.convert(paths.get(generation, ""), kept=False)
-    doubted = image.generation > begun_with
-    waiting = sum(outcomes[task].get("page", "1") == "1" for task in tasks)
-    return attrs.evolve(image, with_items=with_items, doubted=doubted, expected=max(waiting, 1))
+    return image

@@ -5,6 +5,8 @@
 local task, rest = ARGV[1], cjson.decode(ARGV[3])
 if lease_of(task) ~= ARGV[2] then return {'lost'} end
 local key = query_key(task)
+local _, sends = lease_of(task)
+local worn = sends == '0' and tonumber(call('HGET', key, 'deaths') or '0') >= MOST_DEATHS
 
 if rest.image then
   local known = call('HGET', IMAGES, rest.image.seed_id)
@@ -68,10 +70,16 @@ if rest.letter then
   if kept ~= '' then call('HSET', BODIES, task, kept) end
   call('HSET', DEAD, task, rest.letter)
   count('dead', 1)
+elseif worn then  -- nobody could read its answer, if it had one: that stays
+  local message = rest.set.message or rest.others and rest.others[1] and rest.others[1].set.message
+  call('HSET', DEAD, task, cjson.encode({error = message, at = now}))
+  count('dead', 1)
 else
   call('HDEL', BODIES, task)
   call('HDEL', DEAD, task)
 end
+-- Those that failed by a conversion that is a dead letter go on when that is replayed.
+local waited = (rest.letter or worn) and is_conversion(task) and call('HGET', key, 'repeat')
 if is_conversion(task) then
   call('DEL', key)
 else
@@ -80,15 +88,16 @@ else
     end_query(task, ending[1], ending[2])
   elseif rest.next then
     call('HDEL', key, 'attempt', 'refusals', 'deaths')
-    call('LPUSH', REQUESTS, task)
+    queue(task)
   end
 end
 for _, other in ipairs(rest.others or {}) do
   set_fields(query_key(other.task), other.set)
+  if waited then call('HSET', query_key(other.task), 'conversion', waited) end
   if other.ends then
     end_query(other.task, other.ends[1], other.ends[2])
   elseif other.queue then
-    call('LPUSH', REQUESTS, other.task)
+    queue(other.task)
   end
 end
 end_if_done()

@@ -5,7 +5,7 @@ local call = redis.call
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
-local JOB, REQUESTS, DELAYED = P .. ':job', P .. ':requests', P .. ':delayed'
+local JOB, REQUESTS, FREE, DELAYED = P .. ':job', P .. ':requests', P .. ':free', P .. ':delayed'
 local LEASES, LEASED = P .. ':leases', P .. ':leased'
 local SEEDS, IMAGES, OUTCOMES = P .. ':seeds', P .. ':images', P .. ':outcomes'
 local DEAD, BODIES = P .. ':dead', P .. ':bodies'
@@ -23,6 +23,15 @@ local function payer(task)
   if is_conversion(task) then return call('HGET', query_key(task), 'payer') end
   return task
 end
+
+-- Puts a task at the head of the queue. What needs no call has one of its own, which comes first: were
+-- it behind a task that has to wait for the budget, it would never be done.
+local function queue(task, is_free)
+  local free = is_free or call('HEXISTS', BODIES, task) == 1
+  call('LPUSH', free and FREE or REQUESTS, task)
+end
+
+local function queued() return call('LLEN', FREE) + call('LLEN', REQUESTS) end
 
 -- Notes that a worker is alive. It may be there after it was said when the job is to go: what tells of
 -- it goes with the job.
@@ -96,9 +105,23 @@ local function fail_query(task)
   end_query(task, pages > 0 and 'partial' or 'failed', 'error')
 end
 
+-- Ends all queries of an image whose conversion nobody can make sense of: they waited for it.
+local function fail_unconverted(conversion, message)
+  local seed_id = string.sub(conversion, 1, -3)
+  call('DEL', query_key(conversion))
+  call('HDEL', IMAGES, seed_id)
+  for which = 0, tonumber(job('each')) - 1 do
+    local task = seed_id .. '/' .. which
+    if call('HEXISTS', OUTCOMES, task) == 0 and call('HEXISTS', LEASED, task) == 0 then
+      call('HSET', query_key(task), 'message', message)
+      fail_query(task)
+    end
+  end
+end
+
 -- The job has ended when it was fed to its end and there is nothing left to do.
 local function end_if_done()
-  if job('state') == 'open' and job('fed') == '1' and call('LLEN', REQUESTS) == 0
+  if job('state') == 'open' and job('fed') == '1' and queued() == 0
     and call('ZCARD', LEASES) == 0 and call('ZCARD', DELAYED) == 0 then
     call('HSET', JOB, 'state', 'ended', 'ended_at', now)
   end

@@ -29,13 +29,12 @@ end
 for _, task in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 100)) do
   let_go(task, (lease_of(task)))
   count('expired', 1)
-  call('HINCRBY', query_key(task), 'deaths', 1)
-  call('LPUSH', REQUESTS, task)
+  queue(task, call('HINCRBY', query_key(task), 'deaths', 1) >= MOST_DEATHS)
 end
 call('ZREMRANGEBYSCORE', PERMITS, '-inf', now)
 for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 100)) do
   call('ZREM', DELAYED, task)
-  call('LPUSH', REQUESTS, task)
+  queue(task)
 end
 
 local known = limit()
@@ -50,7 +49,8 @@ if state == 'open' and job('stops') == known_stops then
     if string.match(leased, '^%d+ 1 %d+ (.*)$') == worker then mine = mine + 1 end
   end
   while #leases < wanted do
-    local task = call('LINDEX', REQUESTS, 0)
+    local from, task = FREE, call('LINDEX', FREE, 0)
+    if not task then from, task = REQUESTS, call('LINDEX', REQUESTS, 0) end
     if not task then break end
     local seed_id, which = string.match(task, '^(%x+)/(%w+)$')
     local seed = seed_id and call('HGET', SEEDS, seed_id)
@@ -60,16 +60,17 @@ if state == 'open' and job('stops') == known_stops then
       seed = nil
     end
     if not seed then
-      call('LPOP', REQUESTS)
+      call('LPOP', from)
       local id = 'foreign-' .. call('HINCRBY', JOB, 'foreign', 1)
       call('HSET', BODIES, id, task)
       call('HSET', DEAD, id, cjson.encode({error = 'no task of this job was in the queue', at = now}))
     elseif call('HEXISTS', LEASED, task) == 1 or call('HEXISTS', OUTCOMES, task) == 1 then
-      call('LPOP', REQUESTS)  -- queued twice
+      call('LPOP', from)  -- queued twice
     else
       local key = query_key(task)
       local body = call('HGET', BODIES, task)
-      if not body and which == 'c' and (call('HGET', key, 'repeat') or '1') == '1' then
+      if not body and which == 'c' and (call('HGET', key, 'repeat') or '1') == '1'
+        and call('HEXISTS', key, 'unusable') == 0 then
         body = call('GET', ARGV[6] .. seed_id)
       end
       -- What has killed so many workers is leased without a call, for one to tell its end.
@@ -86,7 +87,7 @@ if state == 'open' and job('stops') == known_stops then
         end
         if call('ZCARD', PERMITS) >= allowed or mine >= fair or known.paused_until > now then break end
       end
-      call('LPOP', REQUESTS)
+      call('LPOP', from)
       -- With the time in it, so that none comes twice should this server lose its last moments.
       local token = string.format('%d', now * 1000 + call('HINCRBY', JOB, 'tokens', 1) % 1000)
       call('HSET', LEASED, task, token .. ' ' .. sends .. ' ' .. now .. ' ' .. worker)
@@ -111,7 +112,7 @@ end
 local due = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
 return {cjson.encode({
   state = job('state'), stops = job('stops'), reason = job('stop_reason') or '',
-  detail = job('stop_detail') or '', requests = call('LLEN', REQUESTS),
+  detail = job('stop_detail') or '', requests = queued(),
   leases = call('ZCARD', LEASES), due = due[2] and math.max(0, due[2] - now) or -1,
   held = call('ZCARD', PERMITS), allowed = allowed, fed = job('fed'),
   queries = job('queries') or '0', failures = job('failures') or '0', feed_age = now - tonumber(job('fed_at') or '0'),

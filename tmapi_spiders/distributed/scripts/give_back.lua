@@ -10,16 +10,26 @@ if sends == '1' and not rest.counts then refund(task) end
 set_fields(key, rest.set or {})
 set_fields(query_key(payer(task)), rest.note or {})
 for name, by in pairs(rest.count or {}) do count(name, by) end
+if is_conversion(task) and sends == '0' and (rest.how == 'retry' or rest.how == 'refused')
+  and call('HEXISTS', BODIES, task) == 0 then
+  -- What another job has kept is no conversion: this one is paid for, and that is its first try.
+  call('HSET', key, 'unusable', 1)
+  call('HDEL', key, 'attempt', 'refusals')
+end
 let_go(task, token)
 if rest.how == 'refused' then learn_from_refusal(call('ZCARD', PERMITS), rest.pause) end
 if rest.how == 'unreadable' then
   call('HSET', DEAD, task, rest.letter)
   count('dead', 1)
-  if not is_conversion(task) then fail_query(task) end
+  if is_conversion(task) then
+    fail_unconverted(task, cjson.decode(rest.letter).error)
+  else
+    fail_query(task)
+  end
 elseif rest.delay > 0 then
   call('ZADD', DELAYED, now + rest.delay, task)
 else
-  call('LPUSH', REQUESTS, task)
+  queue(task)
 end
 end_if_done()
 return 'done'

@@ -20,7 +20,7 @@ for n = 1, #all, 2 do
   if whose == worker and not held[all[n]] then
     if sends == '1' then refund(all[n]) end
     let_go(all[n], token)
-    call('LPUSH', REQUESTS, all[n])
+    queue(all[n])
   end
 end
 if ARGV[4] ~= '' then

@@ -1,39 +1,52 @@
 -- Has queries that ended by an error go on where they ended. ARGV: seed id, JSON of its image or '',
--- version of the image that is to be there, task of a conversion or '', then the queries' tasks.
--- Returns how many go on; -1 if the image has changed meanwhile.
-local seed_id, known = ARGV[1], call('HGET', IMAGES, ARGV[1])
-if (known and cjson.decode(known).version or 0) ~= tonumber(ARGV[3]) then return -1 end
-local opened, queue = 0, ARGV[4] == ''
-for n = 5, #ARGV do
-  local task = ARGV[n]
-  local found = call('HGET', OUTCOMES, task)
-  if found then
-    local outcome = cjson.decode(found)
-    if outcome.status == 'failed' or (outcome.status == 'partial' and outcome.reason == 'error') then
-      count('status:' .. outcome.status, -1)
-      count('failures', -1)
-      for _, field in ipairs({'status', 'reason', 'code', 'message'}) do outcome[field] = nil end
-      for field, value in pairs(outcome) do call('HSET', query_key(task), field, value) end
-      call('HDEL', OUTCOMES, task)
-      if call('HEXISTS', BODIES, task) == 1 then
-        if queue then call('LPUSH', REQUESTS, task) end  -- it costs nothing, and may be all there is
-      elseif queue then
-        call('RPUSH', REQUESTS, task)
-      end
-      opened = opened + 1
-    end
+-- version of the image that is to be there, task of a conversion that those at their first page wait
+-- for or '', which one of the image it is, then the queries' tasks, the one that pays for it first.
+-- Returns the tasks; nil, and nothing is done, if the image or one of them has changed meanwhile.
+local seed_id, image, conversion = ARGV[1], ARGV[2], ARGV[4]
+local known = call('HGET', IMAGES, seed_id)
+if (known and cjson.decode(known).version or 0) ~= tonumber(ARGV[3]) then return false end
+local outcomes = {}
+for n = 6, #ARGV do
+  local found = call('HGET', OUTCOMES, ARGV[n])
+  local outcome = found and cjson.decode(found) or {}
+  if outcome.status ~= 'failed' and (outcome.status ~= 'partial' or outcome.reason ~= 'error') then
+    return false
+  end
+  outcomes[n - 5] = outcome
+end
+
+local tasks = {}
+for n, outcome in ipairs(outcomes) do
+  local task = ARGV[n + 5]
+  tasks[n] = task
+  count('status:' .. outcome.status, -1)
+  count('failures', -1)
+  local has_answer = call('HEXISTS', BODIES, task) == 1
+  local is_first = (outcome.page or '1') == '1'
+  for _, field in ipairs({'status', 'reason', 'code', 'message', 'conversion'}) do outcome[field] = nil end
+  if is_first and not has_answer then  -- it is asked for by what is known of the image now
+    outcome.img_url, outcome.generation = nil, nil
+  end
+  for field, value in pairs(outcome) do call('HSET', query_key(task), field, value) end
+  call('HDEL', OUTCOMES, task)
+  if has_answer then
+    queue(task)
+  elseif not is_first or conversion == '' then
+    call('RPUSH', REQUESTS, task)
   end
 end
-if opened > 0 then
-  if ARGV[2] ~= '' then call('HSET', IMAGES, seed_id, ARGV[2]) end
-  if not queue then
-    call('DEL', query_key(ARGV[4]))
-    call('HSET', query_key(ARGV[4]), 'payer', ARGV[5], 'repeat', '1')
-    call('RPUSH', REQUESTS, ARGV[4])
-  end
-  if job('state') == 'ended' then
-    call('HSET', JOB, 'state', 'open')
-    call('HDEL', JOB, 'ended_at')
+if image ~= '' then call('HSET', IMAGES, seed_id, image) end
+if conversion ~= '' then
+  call('DEL', query_key(conversion))
+  call('HSET', query_key(conversion), 'payer', tasks[1], 'repeat', ARGV[5])
+  if call('HEXISTS', BODIES, conversion) == 1 then
+    queue(conversion)
+  else
+    call('RPUSH', REQUESTS, conversion)
   end
 end
-return opened
+if job('state') == 'ended' then
+  call('HSET', JOB, 'state', 'open')
+  call('HDEL', JOB, 'ended_at')
+end
+return tasks
