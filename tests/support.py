@@ -15,7 +15,8 @@ from typing import Any, Self
 
 import attrs
 
-from tmapi_spiders.sandbox import Sandbox, SandboxOptions
+from tmapi_spiders.sandbox.options import SandboxOptions
+from tmapi_spiders.sandbox.server import Sandbox
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.settings import SETTINGS_PRIORITIES
 
-from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
-from tmapi_spiders.local_run import local_run_of
+from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 if TYPE_CHECKING:
@@ -96,26 +95,30 @@ class TmapiAddon:
         if not isinstance(spider, ImageSearchSpider):
             return
         run = spider.run
-        most = run.job.max_concurrency if isinstance(run, Worker) else run.config.max_concurrency
         for name, value in _NEEDED.items():
             settings.set(name, value, "spider")
         # The gate lets as many out as may go; some more wait there, so that each place is taken as
         # soon as it is free.
         for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"):
-            settings.set(name, most + _WAITING_AT_THE_GATE, "spider")
+            settings.set(name, run.max_concurrency + _WAITING_AT_THE_GATE, "spider")
         for name, value in _PREFERRED.items():
             settings.set(name, value, "addon")
         _merge(settings, "DOWNLOADER_MIDDLEWARES", _DOWNLOADER_MIDDLEWARES)
         _merge(settings, "DOWNLOAD_HANDLERS", {"http": _HANDLER, "https": _HANDLER})
-        if isinstance(run, Worker):
+        if isinstance(run, LocalRun):
+            _configure_local(settings, run)
+        else:
             _configure_worker(settings)
-            return
-        _merge(settings, "ITEM_PIPELINES", _PIPELINES)
-        _merge(settings, "EXTENSIONS", _EXTENSIONS)
-        _merge(settings, "SPIDER_MIDDLEWARES", _SPIDER_MIDDLEWARES)
-        _merge(settings, "FEED_STORAGES", FEED_STORAGES)
-        _merge(settings, "FEED_EXPORTERS", FEED_EXPORTERS)
-        _merge(settings, "FEEDS", job_feeds(local_run_of(self._crawler).job.folder))
+
+
+def _configure_local(settings: Settings, run: LocalRun) -> None:
+    """Configure a crawl in a process of its own: what it brings goes into the job's folder."""
+    _merge(settings, "ITEM_PIPELINES", _PIPELINES)
+    _merge(settings, "EXTENSIONS", _EXTENSIONS)
+    _merge(settings, "SPIDER_MIDDLEWARES", _SPIDER_MIDDLEWARES)
+    _merge(settings, "FEED_STORAGES", FEED_STORAGES)
+    _merge(settings, "FEED_EXPORTERS", FEED_EXPORTERS)
+    _merge(settings, "FEEDS", job_feeds(run.job.folder))
 
 
 def _configure_worker(settings: Settings) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.sandbox import SandboxOptions
+    from tmapi_spiders.sandbox.options import SandboxOptions
 
 __all__ = ["COMMAND_LINE", "DEFAULT_BASE_URL", "PREFIX", "Config", "given_value"]
 

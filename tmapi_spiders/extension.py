@@ -15,7 +15,6 @@ from tmapi_spiders.closing import Closing
 from tmapi_spiders.downloader_middleware import AnswerMiddleware
 from tmapi_spiders.pipelines import Rejected
 from tmapi_spiders.run import run_of
-from tmapi_spiders.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Request, Response
     from twisted.python.failure import Failure
+
+    from tmapi_spiders.sandbox.server import Sandbox
 
 __all__ = ["RunExtension"]
 
@@ -57,6 +58,9 @@ class RunExtension(ABC):
         assert crawler.engine is not None
         closing = Closing(crawler)
         if run.config.sandbox:
+            # Loaded here: a crawl of the real API has no use for a web server.
+            from tmapi_spiders.sandbox.server import Sandbox  # noqa: PLC0415
+
             self._sandbox = Sandbox(run.config.sandbox_options)
             run.base_url = await self._sandbox.start()
         if missing := self.missing():

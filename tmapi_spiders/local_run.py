@@ -100,6 +100,11 @@ class LocalRun(Run):
         except StorageError as exc:
             self.storage_failed(exc)
 
+    @property
+    @override
+    def max_concurrency(self) -> int:
+        return self.config.max_concurrency
+
     def _begin_files(self) -> None:
         for name in (PRODUCTS, SIGHTINGS, OUTCOMES):
             self.job.create(name, self.storage_failed)

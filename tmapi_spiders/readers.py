@@ -20,7 +20,7 @@ from scrapy.utils.conf import closest_scrapy_cfg
 
 from tmapi_spiders.credentials import Token
 from tmapi_spiders.errors import did_you_mean
-from tmapi_spiders.sandbox import SandboxOptions
+from tmapi_spiders.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

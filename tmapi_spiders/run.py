@@ -98,6 +98,11 @@ class Run(ABC):
         return int(self.stats.get_value(stat, 0)) if self.stats is not None else 0
 
     @property
+    @abstractmethod
+    def max_concurrency(self) -> int:
+        """The most calls that this process may have in flight."""
+
+    @property
     def calls(self) -> int:
         """Calls of this run that count."""
         return self.gate.sent - self.gate.struck

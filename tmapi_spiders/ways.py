@@ -1,15 +1,18 @@
-"""The two ways to crawl: in a process of its own, or as a worker among others."""
+"""The two ways to crawl: in a process of its own, or as a worker among others.
+
+What workers need, redis-py and scrapy-redis first of all, is loaded for them only: it takes as long
+as a tenth of a crawl's start.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from scrapy.core.scheduler import Scheduler
+from scrapy.utils.misc import load_object
+
 from tmapi_spiders import summary
 from tmapi_spiders.arguments import Arguments
-from tmapi_spiders.distributed import telling
-from tmapi_spiders.distributed.joining import prepare_worker
-from tmapi_spiders.distributed.scheduler import check_scheduler, is_shared
-from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.prepare import prepare_run
 
@@ -36,15 +39,25 @@ def prepare(
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used
     """
-    check_scheduler(settings)
-    if is_shared(settings):
-        return prepare_worker(settings, given, arguments_model)
+    if load_object(settings["SCHEDULER"]) is not Scheduler:  # else it is nobody's worker
+        from tmapi_spiders.distributed.joining import prepare_worker  # noqa: PLC0415
+        from tmapi_spiders.distributed.scheduler import (  # noqa: PLC0415
+            check_scheduler,
+            is_shared,
+        )
+
+        check_scheduler(settings)
+        if is_shared(settings):
+            return prepare_worker(settings, given, arguments_model)
     return prepare_run(settings, given, arguments_model, spider)
 
 
 def tell(run: Run) -> None:
     """Say what came of it, once."""
-    if isinstance(run, Worker):
-        telling.report(run)
-    elif isinstance(run, LocalRun):
+    if isinstance(run, LocalRun):
         summary.report(run)
+        return
+    from tmapi_spiders.distributed import telling, worker  # noqa: PLC0415
+
+    if isinstance(run, worker.Worker):
+        telling.report(run)

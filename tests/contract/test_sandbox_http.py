@@ -22,8 +22,9 @@ import attrs
 import pytest
 
 from tests.support import SandboxThread
-from tmapi_spiders.sandbox import Sandbox, SandboxOptions
 from tmapi_spiders.sandbox.account import Account
+from tmapi_spiders.sandbox.options import SandboxOptions
+from tmapi_spiders.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import Redis
 
 from tests.crawl.test_kill import paid
 from tests.distributed.proxies import CuttingProxy
@@ -47,10 +48,13 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
 def started(
     start: Crawler, sandbox: SandboxThread, workers: int, calls: int = 6, **arguments: Any
 ) -> list[subprocess.Popen[str]]:
-    """Start workers, and return when they have called so often."""
+    """Start workers, and return when all are at work and have called so often together."""
     before = sandbox.stats["calls"]
     processes = [start.start(**{"job": "j", "seeds": SEEDS} | arguments) for _ in range(workers)]
     wait_until(lambda: sandbox.stats["calls"] >= before + calls)
+    if workers > 1:
+        with Redis.from_url(start.variables["REDIS_URL"]) as client:
+            wait_until(lambda: client.zcard("image_search:j:alive") == workers)
     return processes
 
 

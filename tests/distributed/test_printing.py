@@ -14,7 +14,7 @@ import pytest
 from tests.distributed.filling import Desk
 from tests.support import TOKEN
 from tmapi_spiders.commands.tmapi import EXIT_BROKEN_PIPE, Command
-from tmapi_spiders.sandbox import SandboxOptions
+from tmapi_spiders.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
+
+import pytest
 
 from tests.support import ROOT
 
@@ -36,3 +40,13 @@ def test_the_sandbox_knows_nothing_of_the_crawl() -> None:
     for name, used in imports().items():
         if name.startswith(f"{PACKAGE}.sandbox"):
             assert all(module.startswith(f"{PACKAGE}.sandbox") for module in used), name
+
+
+@pytest.mark.parametrize("command", ["crawl", "tmapi"])
+def test_a_crawl_loads_what_it_needs_only(command: str) -> None:
+    """Scrapy loads both commands at each start, whatever it is asked to do."""
+    code = f"import sys, {PACKAGE}.commands.{command}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"redis", "scrapy_redis", "aiohttp.web"} & set(loaded)

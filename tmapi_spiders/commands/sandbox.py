@@ -7,7 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tmapi_spiders.sandbox import Sandbox, SandboxOptions
+from tmapi_spiders.sandbox.options import SandboxOptions
+from tmapi_spiders.sandbox.server import Sandbox
 
 if TYPE_CHECKING:
     import argparse

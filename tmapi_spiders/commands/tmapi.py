@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
-
-from tmapi_spiders.commands import delete, enqueue, estimate, export, replay, sandbox, status, stop
 
 if TYPE_CHECKING:
     import argparse
@@ -18,17 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Command"]
 
 #: Each is a module with ``add_arguments(parser)`` and ``run(options, settings) -> status``; its
-#: docstring's first line is its help.
-_SUBCOMMANDS = {
-    "delete": delete,
-    "enqueue": enqueue,
-    "estimate": estimate,
-    "export": export,
-    "replay": replay,
-    "sandbox": sandbox,
-    "status": status,
-    "stop": stop,
-}
+#: docstring's first line is its help. They are loaded when one of them is wanted: Scrapy loads this
+#: module whatever it is asked to do.
+_SUBCOMMANDS = ("delete", "enqueue", "estimate", "export", "replay", "sandbox", "status", "stop")
 
 #: As a shell tells of a command that SIGPIPE has ended, which is what becomes of ``ls`` or ``git``.
 EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
@@ -53,7 +44,8 @@ class Command(ScrapyCommand):
         subparsers = parser.add_subparsers(
             dest="subcommand", metavar="<subcommand>", prog="scrapy tmapi"
         )
-        for name, module in _SUBCOMMANDS.items():
+        for name in _SUBCOMMANDS:
+            module = _module_of(name)
             help_line = (module.__doc__ or "").partition("\n")[0]
             subparser = subparsers.add_parser(name, help=help_line, description=help_line)
             module.add_arguments(subparser)
@@ -73,11 +65,15 @@ class Command(ScrapyCommand):
         Where nobody reads any more what is printed (``| head -1``), it ends without a word.
         """
         try:
-            self.exitcode = _SUBCOMMANDS[opts.subcommand].run(opts, self.settings)
+            self.exitcode = _module_of(opts.subcommand).run(opts, self.settings)
             sys.stdout.flush()
         except BrokenPipeError:
             self.exitcode = EXIT_BROKEN_PIPE
             _mute_what_is_broken()
+
+
+def _module_of(subcommand: str) -> Any:
+    return import_module(f"tmapi_spiders.commands.{subcommand}")
 
 
 def _mute_what_is_broken() -> None:

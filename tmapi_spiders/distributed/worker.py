@@ -99,6 +99,11 @@ class Worker(Run):
         if self.gate.is_open:
             self.exchange.begin()
 
+    @property
+    @override
+    def max_concurrency(self) -> int:
+        return self.job.max_concurrency
+
     @override
     def write_sighting(self, sighting: Sighting) -> None:
         if (lease := self.holding.get(sighting.query_id)) is not None:

@@ -36,8 +36,3 @@ whatever its name asks for.
 Modules, each importing only from those before it: words, draws, looks, pictures, forms, catalogue,
 images, parameters, search, worlds, answers, faults, options, account, api, server.
 """
-
-from tmapi_spiders.sandbox.options import SandboxOptions
-from tmapi_spiders.sandbox.server import Sandbox
-
-__all__ = ["Sandbox", "SandboxOptions"]
