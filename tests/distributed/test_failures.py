@@ -46,11 +46,17 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
 
 
 def started(
-    start: Crawler, sandbox: SandboxThread, workers: int, calls: int = 6, **arguments: Any
+    start: Crawler,
+    sandbox: SandboxThread,
+    workers: int,
+    *options: str,
+    calls: int = 6,
+    **arguments: Any,
 ) -> list[subprocess.Popen[str]]:
     """Start workers, and return when all are at work and have called so often together."""
     before = sandbox.stats["calls"]
-    processes = [start.start(**{"job": "j", "seeds": SEEDS} | arguments) for _ in range(workers)]
+    given: dict[str, Any] = {"job": "j", "seeds": SEEDS} | arguments
+    processes = [start.start(*options, **given) for _ in range(workers)]
     wait_until(lambda: sandbox.stats["calls"] >= before + calls)
     if workers > 1:
         with Redis.from_url(start.variables["REDIS_URL"]) as client:

@@ -6,7 +6,6 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from redis import Redis
 
 from tests.crawl.test_kill import paid
 from tests.distributed.servers import RedisServer, free_port
@@ -68,7 +67,7 @@ def test_a_cluster(tmp_path: Path, sandbox: SandboxThread) -> None:
 
 
 def test_a_replica(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> None:
-    follows = ("--replicaof", f"127.0.0.1 {redis_server.port}")
+    follows = ("--replicaof", "127.0.0.1", str(redis_server.port))
     with RedisServer(tmp_path / "redis", *follows) as server:
         start = server.crawler(tmp_path, sandbox.url)
         refused(start, "it is a replica", sandbox)
@@ -178,20 +177,6 @@ def test_read_only_in_the_middle(tmp_path: Path, slow: SandboxThread) -> None:
         assert "Redis can't be written to" in done.log or "Redis is away" in done.log
         Shared(server.client).check()
         assert sum(count - 1 for count in paid(slow).values()) == 0
-
-
-def test_sentinel(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> None:
-    watched = f"sentinel monitor mymaster 127.0.0.1 {redis_server.port} 1\n"
-    config = tmp_path / "sentinel.conf"
-    config.write_text(watched)
-    with RedisServer(tmp_path, config=config) as sentinel:
-        client: Any = Redis(port=sentinel.port)
-        wait_until(lambda: client.execute_command("SENTINEL", "MASTERS"))
-        start = redis_server.crawler(tmp_path, sandbox.url, REDIS_URL="")
-        done = start("-s", f"REDIS_SENTINELS=127.0.0.1:{sentinel.port}", seeds=SEEDS)
-        client.close()
-    assert done.exit_status == 0, done.log
-    Shared(redis_server.client).check()
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, redis_server: RedisServer) -> None:

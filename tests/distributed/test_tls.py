@@ -10,15 +10,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from redis import Redis
 from scrapy.settings import Settings
 
 from tests.crawl.test_kill import ARGUMENTS, paid
 from tests.distributed.certificates import Authority
 from tests.distributed.proxies import Proxy
-from tests.distributed.servers import RedisServer
+from tests.distributed.servers import RedisServer, sentinel_of
 from tests.distributed.shared import Shared, result_of, result_of_crawl
-from tests.distributed.test_failures import started, wait_until
+from tests.distributed.test_failures import started
 from tests.distributed.test_refusals import refused
 from tests.distributed.test_workers import differences
 from tests.support import Crawler, SandboxThread
@@ -193,15 +192,10 @@ def test_sentinels_that_ask_for_a_certificate(
 ) -> None:
     """They are spoken to as their master is, which they alone know."""
     certificate, key = ours.issue("client")
-    config = tmp_path / "sentinel.conf"
-    config.write_text(f"sentinel monitor mymaster 127.0.0.1 {redis_server.port} 1\n")
     with (
-        RedisServer(tmp_path, config=config) as sentinel,
+        sentinel_of(redis_server, tmp_path / "sentinel") as sentinel,
         Proxy(sentinel.port, ours.server_context(asks_clients=True)) as proxy,
     ):
-        client: Any = Redis(port=sentinel.port)
-        wait_until(lambda: client.execute_command("SENTINEL", "MASTERS"))
-        client.close()
         params: dict[str, Any] = {
             "ssl": True,
             "ssl_ca_certs": str(ours.certificate),

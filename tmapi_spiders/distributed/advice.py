@@ -4,9 +4,10 @@ from __future__ import annotations
 
 __all__ = ["advice"]
 
-_START = "Start it, or set REDIS_URL to where it is."
+_START = "Start it, or set REDIS_URL or REDIS_SENTINELS to where it is."
 _TLS = "If it speaks TLS there, set rediss:// in REDIS_URL, or ssl in REDIS_PARAMS."
 _NO_TLS = "If it does not speak TLS there, set REDIS_URL to the port where it does, or to redis://."
+_NO_MASTER = "Wait until there is one, or set REDIS_SENTINEL_SERVICE_NAME to what they call it."
 _AUTHORITY = (
     "Name the CA that signed it: ssl_ca_certs=/path/to/ca.pem, in REDIS_PARAMS or the query of "
     "REDIS_URL."
@@ -37,6 +38,7 @@ _OVER_TLS = (
     (("_ALERT_", *_HUNG_UP), _CLIENT_CERTIFICATE),
 )
 _IN_PLAIN = ((_HUNG_UP, _TLS),)
+_ALWAYS = ((("no sentinel knows",), _NO_MASTER),)
 
 
 def advice(problem: Exception, *, over_tls: bool) -> str:
@@ -47,10 +49,10 @@ def advice(problem: Exception, *, over_tls: bool) -> str:
     >>> advice(OSError("certificate verify failed: certificate has expired"), over_tls=True)
     'It needs a new certificate.'
     >>> advice(OSError("Connection refused"), over_tls=True)
-    'Start it, or set REDIS_URL to where it is.'
+    'Start it, or set REDIS_URL or REDIS_SENTINELS to where it is.'
 
     :param over_tls: whether it was to be spoken to over TLS
     """
     text = str(problem)
-    rows = _OVER_TLS if over_tls else _IN_PLAIN
+    rows = _ALWAYS + (_OVER_TLS if over_tls else _IN_PLAIN)
     return next((what for marks, what in rows if any(mark in text for mark in marks)), _START)

@@ -13,16 +13,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis, exceptions
-from redis import Sentinel as SyncSentinel
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.connection import SSLConnection
 from redis.retry import Retry
 from scrapy_redis import connection as scrapy_redis
 
 from tmapi_spiders.distributed.advice import advice
+from tmapi_spiders.distributed.sentinels import AsyncSentinels, Sentinels, options, reason
 from tmapi_spiders.errors import UsageProblems
 
 if TYPE_CHECKING:
@@ -65,12 +64,12 @@ _SOCKET_TIMEOUT = 10
 
 def connect(settings: BaseSettings) -> Redis:
     """Return a client; it connects when it is first used."""
-    return _connect(settings, Redis, Retry, SyncSentinel)  # type: ignore[no-any-return]
+    return _connect(settings, Redis, Retry, Sentinels)  # type: ignore[no-any-return]
 
 
 def connect_async(settings: BaseSettings) -> AsyncRedis:
     """Return a client for the event loop; it connects when it is first used."""
-    return _connect(settings, AsyncRedis, AsyncRetry, Sentinel)  # type: ignore[no-any-return]
+    return _connect(settings, AsyncRedis, AsyncRetry, AsyncSentinels)  # type: ignore[no-any-return]
 
 
 def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> Any:
@@ -89,12 +88,8 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
             service = settings.get("REDIS_SENTINEL_SERVICE_NAME", "mymaster")
             if settings.get("REDIS_DB"):
                 ours["db"] = settings.getint("REDIS_DB")
-            asking = {
-                name: value
-                for name, value in ours.items()
-                if name in {"socket_timeout", "socket_connect_timeout"} or name.startswith("ssl")
-            }
-            server = sentinel(nodes, sentinel_kwargs=asking, **ours).master_for(service, client)
+            asked = sentinel(nodes, sentinel_kwargs=options(ours), **ours)
+            server = asked.master_for(service, client)
         else:
             copy = settings.copy()
             copy.set("REDIS_URL", _url(settings), "cmdline")
@@ -190,8 +185,9 @@ def check_server(server: Redis, settings: BaseSettings) -> list[str]:
         ) from exc
     except (exceptions.RedisError, OSError) as exc:
         over_tls = issubclass(server.connection_pool.connection_class, SSLConnection)
+        why = reason(server, exc)
         raise UsageProblems(
-            f"{where}: it can't be used ({exc}). {advice(exc, over_tls=over_tls)}"
+            f"{where}: it can't be used ({why}). {advice(why, over_tls=over_tls)}"
         ) from exc
     version = str(facts.get("redis_version", "0"))
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:

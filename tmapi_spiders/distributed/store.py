@@ -20,6 +20,7 @@ from redis import exceptions
 
 from tmapi_spiders import permits
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
+from tmapi_spiders.distributed.sentinels import close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,4 +165,4 @@ class Store:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._server.aclose()
+        await close(self._server)

@@ -1,0 +1,75 @@
+"""Sentinels: redis-py's own, but for what they say, and how long they take, if no master is found.
+
+Its error holds all options of all connections, and no word of what went wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from redis import Sentinel, exceptions
+from redis.asyncio import sentinel as asynchronous
+from redis.sentinel import MasterNotFoundError
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.asyncio import Redis as AsyncRedis
+
+__all__ = ["AsyncSentinels", "Sentinels", "close", "options", "reason"]
+
+
+def options(params: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a connection's options holds for those to the sentinels, too.
+
+    >>> options({"ssl": True, "ssl_certfile": "a.pem", "password": "the master's"})
+    {'ssl': True, 'ssl_certfile': 'a.pem'}
+    """
+    # Without "retry" redis-py tries each one that is away for some seconds before the next.
+    kept = {"socket_timeout", "socket_connect_timeout", "retry"}
+    return {name: value for name, value in params.items() if name in kept or name.startswith("ssl")}
+
+
+class Sentinels(Sentinel):
+    """What a command asks for the master."""
+
+    def discover_master(self, service_name: str) -> Any:
+        """Return the master's address."""
+        try:
+            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
+        except MasterNotFoundError:
+            raise MasterNotFoundError(_no_master(service_name)) from None
+
+
+class AsyncSentinels(asynchronous.Sentinel):
+    """What a worker asks for the master."""
+
+    async def discover_master(self, service_name: str) -> Any:
+        """Return the master's address."""
+        try:
+            return await super().discover_master(service_name)
+        except asynchronous.MasterNotFoundError:
+            raise asynchronous.MasterNotFoundError(_no_master(service_name)) from None
+
+
+def _no_master(service_name: str) -> str:
+    return f"no sentinel knows a master {service_name!r} that is up"
+
+
+def reason(server: Redis, problem: Exception) -> Exception:
+    """Return why no master was found, if that is the problem and a sentinel can't be asked."""
+    if isinstance(problem, MasterNotFoundError):
+        pool: Any = server.connection_pool
+        for sentinel in pool.sentinel_manager.sentinels:
+            try:
+                sentinel.ping()
+            except exceptions.RedisError as exc:
+                return exc
+    return problem
+
+
+async def close(server: AsyncRedis) -> None:
+    """Close a client's connections, those to sentinels included."""
+    await server.aclose()
+    manager = getattr(server.connection_pool, "sentinel_manager", None)
+    for sentinel in manager.sentinels if manager else ():
+        await sentinel.aclose()
