@@ -1,14 +1,19 @@
 """TMAPI as it would be if it cost nothing: pages of 20 made-up products, rendered beforehand.
 
-A process of its own for distributed.py. Run with the number of queries and of pages of each; says
-its base URL, and serves until it is terminated. Query n is the image /img/query-n.jpg; any other
-image has one page. One item in five also stands in the nine queries beside.
+A process of its own; ``serving.quick_api`` starts one. Run with the number of queries, of pages of
+each, and of twins; says its base URL, and serves until it is terminated. Query n is the image
+/img/query-n.jpg; any other image has one page. One item in five also stands in the queries beside,
+*twins* in a row; with 1 twin all items are different. Of a page only numbers are put in when it is
+asked for, so that it takes no memory for a million of them.
 
-    POST /reset?workers=3&latency=0.05   counts anew; workers tell themselves apart by user agent
-    GET /counts                          {"calls", "pages", "begun", "after", "last"}
+    POST /reset?workers=3&latency=0.05&limit=0   counts anew
+    GET /counts    {"calls", "begun", "after", "last", "most_in_flight", …}
+    GET /log       [{"image", "arrived", "ended", "refused"}, …]: the calls, if there is a limit
 
-``begun`` is when the last of the workers has made its first call, ``after`` the calls from then on,
-that one included, and ``last`` when the last call came: seconds since the epoch.
+Each answer takes *latency* seconds, and a call above *limit* in flight is refused at once (0: none
+is). Workers tell themselves apart by user agent: ``begun`` is when the last of them has made its
+first call, ``after`` the calls from then on, that one included, and ``last`` when the last call
+came. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -26,46 +31,63 @@ from aiohttp import web
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "vendor_example.json"
 PATH = "/1688/global/search/image/v2"
 PAGE_SIZE = 20
-TWINS = 10
-"""So many queries in a row share every fifth item."""
+OVER_LIMIT = {"code": 503, "msg": "Too many concurrent requests", "data": None}
+SINGLE = 399_999
+"""The query that ids of items of any other image are made of: above all others."""
 
 
-def item_id(query: int, page: int, place: int) -> int:
+def item_id(query: int, page: int, place: int, twins: int) -> int:
     """Return the id of an item: different within a query."""
     if place % 5 == 0:
-        query, place = query // TWINS, place + PAGE_SIZE
+        query, place = query // twins, place + PAGE_SIZE
     return 600_000_000_000 + (query * 1_000 + page) * 1_000 + place
 
 
-def item_ids(queries: int, pages: int) -> set[int]:
+def item_ids(queries: int, pages: int, twins: int) -> set[int]:
     """Return the ids of all items."""
     return {
-        item_id(query, page, place)
+        item_id(query, page, place, twins)
         for query in range(queries)
         for page in range(1, pages + 1)
         for place in range(PAGE_SIZE)
     }
 
 
-def render(query: int, page: int, pages: int) -> bytes:
-    """Return a page in the API's shape."""
+class Pages:
+    """The pages of all queries, in the API's shape.
+
+    :param pages: of a query
+    """
+
+    def __init__(self, pages: int, twins: int) -> None:
+        self._pages = pages
+        self._twins = twins
+        self._template = _template()
+
+    def render(self, query: int | None, page: int) -> bytes:
+        """Return a page of a query; None is that of any other image."""
+        pages = 1 if query is None else self._pages
+        numbers: list[object] = [page, pages * PAGE_SIZE]
+        for place in range(PAGE_SIZE):
+            number = item_id(SINGLE if query is None else query, page, place, self._twins)
+            price = b"%d.%02d" % divmod(number % 9973, 100)
+            numbers += (number, number, price, price, price)
+        return self._template % (*numbers, b"true" if page < pages else b"false")
+
+
+def _template() -> bytes:
+    """Return a page for the operator %, with the numbers of :meth:`Pages.render` in its order."""
     answer = json.loads(FIXTURE.read_bytes())
     data = answer["data"]
-    templates = data["items"]
-    items = []
-    for place in range(PAGE_SIZE):
-        number = item_id(query, page, place)
-        url = f"https://detail.1688.com/offer/{number}.html"
-        price = f"{number % 9973 / 100:.2f}"
-        prices = {"price": price, "sale_price": price, "origin_price": ""}
-        template = templates[place % len(templates)]
-        items.append(
-            {**template, "item_id": number, "product_url": url, "price": price}
-            | {"price_info": prices}
-        )
-    data |= {"page": page, "page_size": PAGE_SIZE, "total_count": pages * PAGE_SIZE}
-    data |= {"items": items, "has_next_page": page < pages, "filters": {}}
-    return orjson.dumps(answer)
+    prices = {"price": "@s", "sale_price": "@s", "origin_price": ""}
+    given = {"item_id": "@d", "price": "@s", "price_info": prices}
+    given["product_url"] = "https://detail.1688.com/offer/@d.html"
+    items = [data["items"][place % len(data["items"])] | given for place in range(PAGE_SIZE)]
+    data |= {"page": "@d", "page_size": PAGE_SIZE, "total_count": "@d", "filters": {}}
+    data |= {"items": items, "has_next_page": "@b"}
+    text = orjson.dumps(answer).replace(b"%", b"%%")
+    text = text.replace(b'"@d"', b"%d").replace(b'"@b"', b"%s")
+    return text.replace(b"@", b"%")
 
 
 @attrs.define
@@ -74,18 +96,22 @@ class Counts:
 
     workers: int = 1
     latency: float = 0.0
+    limit: int = 0
     agents: set[str] = attrs.field(factory=set)
-    pages: set[tuple[str, str]] = attrs.field(factory=set)
     calls: int = 0
     begun: float = 0.0
     after: int = 0
     last: float = 0.0
+    in_flight: int = 0
+    most_in_flight: int = 0
+    log: list[dict[str, object]] = attrs.field(factory=list)
+    """The calls of an account with a limit."""
 
-    def add(self, page: tuple[str, str], agent: str) -> None:
+    def add(self, agent: str) -> None:
         """Count a call."""
         self.last = time.time()
         self.calls += 1
-        self.pages.add(page)
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         if len(self.agents) < self.workers:
             self.agents.add(agent)
             self.begun = self.last
@@ -94,49 +120,59 @@ class Counts:
 
 
 class Api:
-    """Answers calls, and counts them.
+    """Answers calls, and counts them."""
 
-    :param rendered: the pages, by image and number
-    :param other: the page of any other image
-    """
-
-    def __init__(self, rendered: dict[tuple[str, str], bytes], other: bytes) -> None:
-        self._rendered = rendered
-        self._other = other
+    def __init__(self, queries: int, pages: Pages) -> None:
+        self._queries = {f"query-{query}.jpg": query for query in range(queries)}
+        self._pages = pages
         self._counts = Counts()
 
     async def search(self, request: web.Request) -> web.Response:
-        """Answer with a page."""
-        page = (request.query["img_url"].rpartition("/")[2], request.query["page"])
-        self._counts.add(page, request.headers["User-Agent"])
-        if self._counts.latency:
-            await asyncio.sleep(self._counts.latency)
-        body = self._rendered.get(page, self._other)
+        """Answer with a page, or refuse a call that is over the account's limit."""
+        counts = self._counts
+        counts.in_flight += 1
+        counts.add(request.headers["User-Agent"])
+        image = request.query["img_url"].rpartition("/")[2]
+        refused = 0 < counts.limit < counts.in_flight
+        arrived = counts.last
+        try:
+            if counts.latency and not refused:
+                await asyncio.sleep(counts.latency)
+        finally:
+            counts.in_flight -= 1
+        if counts.limit:
+            counts.log.append(
+                {"image": image, "arrived": arrived, "ended": time.time(), "refused": refused}
+            )
+        if refused:
+            return web.json_response(OVER_LIMIT, status=503)
+        body = self._pages.render(self._queries.get(image), int(request.query["page"]))
         return web.Response(body=body, content_type="application/json")
 
     async def reset(self, request: web.Request) -> web.Response:
         """Count anew."""
-        self._counts = Counts(int(request.query["workers"]), float(request.query["latency"]))
+        asked = request.query
+        self._counts = Counts(int(asked["workers"]), float(asked["latency"]), int(asked["limit"]))
         return web.Response()
 
     async def counts(self, _: web.Request) -> web.Response:
         """Tell what was counted."""
-        told = attrs.asdict(self._counts, filter=attrs.filters.exclude("agents", "pages"))
-        return web.json_response({**told, "pages": len(self._counts.pages)})
+        told = attrs.filters.exclude("agents", "log")
+        return web.json_response(attrs.asdict(self._counts, filter=told))
+
+    async def log(self, _: web.Request) -> web.Response:
+        """Tell of each call."""
+        return web.json_response(self._counts.log)
 
 
-async def serve(queries: int, pages: int) -> None:
+async def serve(queries: int, pages: int, twins: int) -> None:
     """Serve for ever."""
-    rendered = {
-        (f"query-{query}.jpg", str(page)): render(query, page, pages)
-        for query in range(queries)
-        for page in range(1, pages + 1)
-    }
-    api = Api(rendered, render(queries, 1, 1))
+    api = Api(queries, Pages(pages, twins))
     application = web.Application()
     application.router.add_get(PATH, api.search)
     application.router.add_post("/reset", api.reset)
     application.router.add_get("/counts", api.counts)
+    application.router.add_get("/log", api.log)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -146,4 +182,4 @@ async def serve(queries: int, pages: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(*map(int, sys.argv[1:])))

@@ -1,0 +1,81 @@
+"""The server that is crawled: quick_api.py, a process of its own on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+from urllib.request import ProxyHandler, build_opener
+
+import attrs
+from processes import HERE, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@attrs.frozen
+class Server:
+    """The server that plays the API."""
+
+    url: str
+    """Its base URL."""
+
+    def get(self, path: str, data: bytes | None = None) -> Any:
+        """Ask it; with *data* by POST."""
+        no_proxy = build_opener(ProxyHandler({}))  # none leads to this machine
+        with no_proxy.open(self.url + path, data) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def reset(self, workers: int = 1, latency: float = 0.0, limit: int = 0) -> None:
+        """Count anew.
+
+        :param latency: seconds that each answer takes
+        :param limit: of calls in flight; 0: none
+        """
+        self.get(f"/reset?workers={workers}&latency={latency}&limit={limit}", b"")
+
+
+@contextmanager
+def quick_api(
+    queries: int, pages: int, *, twins: int = 1, own_core: bool = True
+) -> Iterator[Server]:
+    """Serve quick_api.py.
+
+    :param pages: of a query
+    :param twins: so many queries in a row share one item in five
+    :param own_core: whether it gets a core to itself (where there are two), and this process, and
+        what it starts, keep to the others
+    """
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "quick_api.py"), *map(str, (queries, pages, twins))],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        with _apart(server.pid) if own_core else nullcontext():
+            yield Server(server.stdout.readline().strip())
+    finally:
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+
+@contextmanager
+def _apart(server: int) -> Iterator[None]:
+    """Keep a process, and this one with those it starts, on different cores, if it can be done."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if len(cores) < 2:
+        yield
+        return
+    os.sched_setaffinity(server, {max(cores)})
+    os.sched_setaffinity(0, cores - {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
