@@ -1,0 +1,48 @@
+"""Rows that crawls have written, compared."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NOT_COMPARED = {"fetched_at", "job", "seed_id", "query_id", "seed_img_url"}
+"""Times, and what this project alone writes."""
+
+
+def read_rows(path: Path) -> dict[int, int]:
+    """Return a hash of what is compared of each row, by its item's id.
+
+    :raises SystemExit: if an item has two rows
+    """
+    hashes: dict[int, int] = {}
+    with path.open("rb") as file:
+        for line in file:
+            row = orjson.loads(line)
+            # A loader leaves out what another one writes as null.
+            values = {
+                name: value
+                for name, value in row.items()
+                if name not in _NOT_COMPARED and value is not None
+            }
+            if row["item_id"] in hashes:
+                sys.exit(f"{path}: item_id={row['item_id']} has two rows")
+            hashes[row["item_id"]] = hash(orjson.dumps(values, option=orjson.OPT_SORT_KEYS))
+    return hashes
+
+
+def check_same(who: str, rows: dict[int, int], whose: str, others: dict[int, int]) -> None:
+    """End the benchmark if two crawls of the same pages have written different rows."""
+    if rows.keys() != others.keys():
+        sys.exit(
+            f"{who} has written {len(rows):,} rows, and {whose} {len(others):,}: "
+            f"{len(rows.keys() ^ others.keys()):,} items have a row of one of them alone"
+        )
+    if differ := [item for item in rows if rows[item] != others[item]]:
+        sys.exit(
+            f"{len(differ):,} rows of {who} and {whose} differ, the first for item_id={differ[0]}"
+        )
