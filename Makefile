@@ -4,8 +4,9 @@
 # make coverage  the same, and which branches they went
 # make lint   ruff and mypy
 # make chaos  crawls killed at random moments, many times (some 4 minutes)
-# make bench  how long a crawl takes to begin, and what it takes in memory; how close it runs to an
-#             account's limit of calls in flight; workers beside stock scrapy-redis (some 10 minutes)
+# make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
+#             limit, and how it scales; writes docs/benchmarks.md (some 50 minutes; needs no more
+#             than the tests)
 # make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
 
 PYTHON ?= python3
@@ -52,9 +53,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/limit.py
-	$(BIN)/python benchmarks/distributed.py
+	$(BIN)/python benchmarks
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache
