@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 
 def journal_of(calls: int = 0, *, writable: bool = True) -> Journal:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    # Closed by whichever thread collects it: others run in this process.
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.executescript(Journal.TABLES)
     journal = Journal(Path("journal.sqlite"), connection)
     weakref.finalize(journal, connection.close)
