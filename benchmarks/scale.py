@@ -6,12 +6,13 @@ Below are, for one job from its first page to its last:
 - pages: so far; products: so far
 - CPU ms a page: user and system, of the pages since the line before
 - ÷ first: the same by that of the first line; constant would be 1, but machines are shared
-- MB: resident memory at that point
+- MB: resident memory at that point; bytes a product: what it has grown by above the peak of a job
+  of 10,000 products, for each further one
 
-Then what that job's memory comes to beside a job of 10,000 products; what a crawl of further pages
-takes that begins with an archive of all of that job's pages, beside one that begins with nothing
-(medians of 3 rounds);
-and what it takes to go on with a job that has ended, which replays all of it and must call nothing.
+Then that job's peak beside that of the job of 10,000 products; what a crawl of further pages takes
+that begins with an archive of all of that job's pages, beside one that begins with nothing (medians
+of 3 rounds); and what it takes to go on with a job that has ended, which replays all of it and must
+call nothing.
 """
 
 from __future__ import annotations
@@ -73,8 +74,11 @@ def watch(child: Child, api: Server) -> list[Sample]:
     return samples
 
 
-def slices(samples: list[Sample], pages: int) -> list[list[str]]:
-    """Return a row of the table for each tenth of a job's pages."""
+def slices(samples: list[Sample], pages: int, little: float) -> list[list[str]]:
+    """Return a row of the table for each tenth of a job's pages.
+
+    :param little: the peak memory of a job of :data:`FEW` pages, in MB
+    """
     rows: list[list[str]] = []
     last, first_cost = samples[0], 0.0
     for number in range(1, SLICES + 1):
@@ -87,9 +91,20 @@ def slices(samples: list[Sample], pages: int) -> list[list[str]]:
         rows.append(
             [f"{now.pages:,}", f"{now.pages * PAGE_SIZE:,}", f"{cost * 1000:.2f}"]
             + [f"{cost / first_cost:.2f}", f"{now.memory:.0f}"]
+            + [_bytes_a_product(now.memory - little, now.pages)]
         )
         last = now
     return rows
+
+
+def _bytes_a_product(more: float, pages: int) -> str:
+    """Return by how much memory grows with a product above those of :data:`FEW` pages.
+
+    :param more: than those take, in MB
+    """
+    if pages <= 2 * FEW:
+        return "-"  # a few MB here or there would be all of it
+    return f"{more * 2**20 / (pages - FEW) / PAGE_SIZE:.0f}"
 
 
 class Jobs:
@@ -147,15 +162,17 @@ def show_growth(jobs: Jobs, queries: range) -> None:
     little = jobs.crawl("few", seeds(range(FEW // PAGES_A_QUERY)), FEW).usage.peak
     usage, samples = jobs.watched("big", queries)
     pages = len(queries) * PAGES_A_QUERY
-    table("pages | products | CPU ms a page | ÷ first | MB", slices(samples, pages))
-    jobs.rows("big", queries)
-    more = (pages - FEW) * PAGE_SIZE
     table(
-        "products of the job | peak MB | bytes a product more",
+        "pages | products | CPU ms a page | ÷ first | MB | bytes a product",
+        slices(samples, pages, little),
+    )
+    jobs.rows("big", queries)
+    table(
+        "products of the job | peak MB | bytes a product",
         [
             [f"{FEW * PAGE_SIZE:,}", f"{little:.0f}", "-"],
             [f"{pages * PAGE_SIZE:,}", f"{usage.peak:.0f}"]
-            + [f"{(usage.peak - little) * 2**20 / more:.0f}"],
+            + [_bytes_a_product(usage.peak - little, pages)],
         ],
     )
 
