@@ -134,10 +134,9 @@ class Stages:
             for field in attrs.fields(Product)
             if "expression" in field.metadata
         }
-        projection = jmespath.compile(f"[{', '.join(expressions)}]")
+        projection = jmespath.compile(f"[*].[{', '.join(expressions)}]")
         for elements in self.elements:
-            for element in elements:
-                projection.search(element)
+            projection.search(elements)
 
     def _search_each_field(self) -> None:
         for elements in self.elements:
