@@ -79,6 +79,7 @@ class RedisServer:
                 time.sleep(0.05)
             else:
                 return
+        self.kill()
         raise AssertionError("the server did not start")
 
     def kill(self) -> None:

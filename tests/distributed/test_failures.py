@@ -80,7 +80,8 @@ def test_a_stalled_worker_loses_its_pages_and_comes_back(
     assert {row["status"] for row in shared.outcomes.values()} == {"complete"}
     again = sum(count - 1 for count in paid(slow).values())
     assert again <= 12, "no more than what it had in hand"
-    assert slow.stats["calls"] - slow.stats["refused"] == int(shared.facts["calls"])
+    made = slow.stats["calls"] - slow.stats["refused"]
+    assert made <= int(shared.facts["calls"]) <= made + 12, "Redis can't know which it has made"
 
 
 @pytest.mark.parametrize("downtime", [0.3, 3.0])
@@ -88,7 +89,8 @@ def test_redis_is_killed_and_comes_back(
     tmp_path: Path, slow: SandboxThread, own_server: RedisServer, downtime: float
 ) -> None:
     start = own_server.crawler(tmp_path / "out", slow.url, TMAPI_LEASE_SECONDS="4")
-    workers = started(start, slow, 2)
+    workers = started(start, slow, 2, sort="default,sales")
+    wait_until(lambda: own_server.client.zcard(JOB + "alive") == 2)
     own_server.kill()
     time.sleep(downtime)
     during = slow.stats["calls"]
