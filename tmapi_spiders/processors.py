@@ -172,14 +172,13 @@ _PREFERRED = 3
 
 def _pick(candidates: Iterable[Any]) -> tuple[str, str] | None:
     """Return (price, field) of *candidates*, the values of :data:`PRICE_FIELDS`."""
-    prices = [
-        (price, field)
-        for value, field in zip(candidates, PRICE_FIELDS, strict=False)
-        if (price := to_decimal(value)) is not None
-    ]
-    for price, field in prices:
-        if field in PRICE_FIELDS[:_PREFERRED]:
-            return price, field
+    prices = []
+    for place, (value, field) in enumerate(zip(candidates, PRICE_FIELDS, strict=False)):
+        price = to_decimal(value)
+        if price is not None:
+            if place < _PREFERRED:
+                return price, field
+            prices.append((price, field))
     return min(prices, key=lambda priced: Decimal(priced[0]), default=None)
 
 
