@@ -16,6 +16,18 @@ from cryptography.x509.oid import NameOID
 if TYPE_CHECKING:
     from pathlib import Path
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 @attrs.frozen
 class Authority:
@@ -78,7 +90,14 @@ class Authority:
             .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         )
-        if not is_authority:
+        # From Python 3.13 on, what RFC 5280 asks of certificates is checked.
+        ours = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
+        if is_authority:
+            builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
+        else:
+            by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ours)
+            builder = builder.add_extension(by, False)
             builder = builder.add_extension(x509.SubjectAlternativeName([_host(name)]), False)
         path = self.folder / f"{name}.pem"
         signed = builder.sign(self.key, hashes.SHA256())
