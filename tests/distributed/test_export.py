@@ -159,7 +159,7 @@ def test_a_query_nobody_accounts_for_is_failed(desk: Desk) -> None:
     assert any("a bug, please report it" in (row["message"] or "") for row in outcomes)
 
 
-@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize("trim", [pytest.param(False, marks=pytest.mark.chaos), True])
 def test_killed_at_any_moment(desk: Desk, trim: bool) -> None:
     """Each row once, in the order in which they were committed, while a worker goes on."""
     job = desk.make(300)
