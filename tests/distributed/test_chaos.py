@@ -124,10 +124,6 @@ def test_workers_killed_at_any_moment(  # noqa: PLR0917
     done = [start.finish(process) for process in [start.start(job="j") for _ in range(2)]]
     assert {crawl.exit_status for crawl in done} == {3}, done[0].log
     shared.check()
-    for q, o in shared.outcomes.items():
-        if o.get("reason") == "error":
-            print("ERR", q, o)
-    print("DEAD", shared.dead, shared.facts)
     assert differences(result_of(shared), expected) == [[], [], []]
     assert busy.stats["max_in_flight"] <= LIMIT + busy.stats["refused"]
     ends = sum(ended.values()) + 3
