@@ -24,11 +24,11 @@ local function payer(task)
   return task
 end
 
--- Puts a task at the head of the queue. What needs no call has one of its own, which comes first: were
+-- Puts a task at the head of the queue, or at its end. What needs no call has one of its own, which comes first: were
 -- it behind a task that has to wait for the budget, it would never be done.
-local function queue(task, is_free)
+local function queue(task, is_free, is_last)
   local free = is_free or call('HEXISTS', BODIES, task) == 1
-  call('LPUSH', free and FREE or REQUESTS, task)
+  call(is_last and 'RPUSH' or 'LPUSH', free and FREE or REQUESTS, task)
 end
 
 local function queued() return call('LLEN', FREE) + call('LLEN', REQUESTS) end

@@ -29,7 +29,10 @@ end
 for _, task in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 100)) do
   let_go(task, (lease_of(task)))
   count('expired', 1)
-  queue(task, call('HINCRBY', query_key(task), 'deaths', 1) >= MOST_DEATHS)
+  local is_worn = call('HINCRBY', query_key(task), 'deaths', 1) >= MOST_DEATHS
+  -- Behind the others: one that kills workers kills fewer of them, and one that was only in the hands of
+  -- a dead one is not in those of the next that dies.
+  queue(task, is_worn, not is_worn)
 end
 call('ZREMRANGEBYSCORE', PERMITS, '-inf', now)
 for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 100)) do
