@@ -32,8 +32,8 @@ demo: $(READY)
 demo-distributed: $(READY)
 	$(BIN)/python -m tests.distributed.demo
 
-# The tests wait for processes half of the time: four at once on two cores.
-WORKERS ?= 4
+# The tests wait for processes half of the time: three at once on two cores.
+WORKERS ?= 3
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS)

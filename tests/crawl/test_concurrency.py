@@ -37,7 +37,8 @@ def test_wanting_more_than_the_account_bears_loses_nothing(
     assert stats["ok"] == done.job["calls"] == 80
     assert 0 < stats["refused"] <= 10
     assert stats["max_in_flight"] <= stat(done.log, "tmapi/permit/highest") <= most
-    assert stat(done.log, "tmapi/permit/now") == limit
+    # On a busy machine it lasts long enough for a probe or two.
+    assert limit <= stat(done.log, "tmapi/permit/now") <= limit + 2
     assert stat(done.log, "tmapi/call/most_in_flight") <= stat(done.log, "tmapi/permit/highest")
 
 
