@@ -7,9 +7,12 @@ tries, at once, and then the page is lost. `autothrottle` is `plain` with AUTOTH
 Scrapy's other defaults: by those it steers towards one call in flight, so that it gets fewer pages,
 to end in time.
 
+Pages told as 26 × 34 are those of 26 queries, and the pages of each come one after another, so that
+one begun late goes on alone at the end. Elsewhere each query has one page.
+
 - lost: pages of which no row was written; of ours there must be none
 - wall s: from the first call to the last answer; least s: pages that were not lost × latency /
-  limit; ratio: wall / least
+  limit (at least the pages of one query × latency); ratio: wall / least
 - refused: calls, in all; %: of all calls
 - in flight: the most at once, as the server saw them, refused ones included
 
@@ -55,6 +58,11 @@ class Setting:
     limit: int
     latency: float
     also_told: bool = False
+    pages_a_query: int = 1
+
+    def queries(self, seconds: float) -> int:
+        """Return how many queries take so many seconds at the limit."""
+        return round(seconds * self.limit / self.latency / self.pages_a_query)
 
 
 SETTINGS = (
@@ -62,6 +70,7 @@ SETTINGS = (
     Setting(5, 0.2),
     Setting(20, 1.0, also_told=True),
     Setting(20, 0.2, also_told=True),
+    Setting(20, 1.0, also_told=True, pages_a_query=34),
 )
 SHORT_SETTINGS = (Setting(20, 0.2, also_told=True),)
 
@@ -73,22 +82,29 @@ class Crawl:
     who: str
     setting: Setting
     told: bool
-    pages: int
+    queries: int
     written: int
     """Pages of which there are rows."""
     in_flight: int
     log: str
     settling: Settling
 
+    @property
+    def lost(self) -> int:
+        """Pages of which there are no rows."""
+        return self.queries * self.setting.pages_a_query - self.written
+
     def row(self) -> list[str]:
         """Return its line of the table."""
         settling, setting = self.settling, self.setting
         refused, calls = len(settling.refused), len(settling.log)
+        of_each = f" × {setting.pages_a_query}" if setting.pages_a_query > 1 else ""
         wall = max(settling.answered.values()) - settling.begun
-        least = self.written * setting.latency / setting.limit
+        rounds = max(self.written / setting.limit, setting.pages_a_query if self.written else 0)
+        least = rounds * setting.latency
         return [
             *self._head(),
-            *(f"{self.pages:,}", f"{self.pages - self.written:,}"),
+            *(f"{self.queries:,}{of_each}", f"{self.lost:,}"),
             *(f"{wall:.1f}", f"{least:.1f}", f"{wall / least:.2f}"),
             *(f"{refused:,}", f"{refused / calls:.2%}", f"{self.in_flight}"),
         ]
@@ -122,11 +138,11 @@ class Crawl:
 
 
 def crawl_at(
-    setting: Setting, who: str, api: Server, folder: Path, pages: int, *, told: bool = False
+    setting: Setting, who: str, api: Server, folder: Path, queries: int, *, told: bool = False
 ) -> Crawl:
-    """Crawl so many pages of an account."""
+    """Crawl so many queries of an account."""
     images = folder / "images.txt"
-    images.write_text(seeds(range(pages)))
+    images.write_text(seeds(range(queries)))
     api.reset(latency=setting.latency, limit=setting.limit)
     done = crawl(
         "plain" if who == "autothrottle" else who,
@@ -140,7 +156,7 @@ def crawl_at(
         who=who,
         setting=setting,
         told=told,
-        pages=pages,
+        queries=queries,
         written=len(read_rows(done.rows)) // PAGE_SIZE,
         in_flight=api.get("/counts")["most_in_flight"],
         log=done.log,
@@ -162,19 +178,19 @@ def main() -> None:
     options = parser.parse_args()
     settings = SHORT_SETTINGS if options.short else SETTINGS
     introduce(__doc__)
-    most = max(round(options.seconds * of.limit / of.latency) for of in settings)
     crawls = []
-    with quick_api(most, 1) as api:
-        for setting in settings:
-            whole = round(options.seconds * setting.limit / setting.latency)
-            told = [(OURS, whole, True), ("plain", whole, True)] if setting.also_told else []
+    for setting in settings:
+        whole = setting.queries(options.seconds)
+        turns = [(OURS, whole, False)]
+        if setting.also_told:
+            turns += [(OURS, whole, True), ("plain", whole, True)]
+        if setting.pages_a_query == 1:
             one_in_flight = round(options.seconds / setting.latency)
-            for who, pages, is_told in [
-                *((OURS, whole, False), *told, ("plain", whole, False)),
-                ("autothrottle", one_in_flight, False),
-            ]:
+            turns += [("plain", whole, False), ("autothrottle", one_in_flight, False)]
+        with quick_api(whole, setting.pages_a_query) as api:
+            for who, queries, told in turns:
                 with tempfile.TemporaryDirectory() as name:
-                    crawls.append(crawl_at(setting, who, api, Path(name), pages, told=is_told))
+                    crawls.append(crawl_at(setting, who, api, Path(name), queries, told=told))
     table(
         "limit | latency | who | pages | lost | wall s | least s | ratio | refused | % | in flight",
         [done.row() for done in crawls],
@@ -184,7 +200,7 @@ def main() -> None:
         "limit | latency | who | settled s | cost s | share | refused after | % | permits",
         [done.row_of_settling() for done in ours],
     )
-    if lost := sum(done.pages - done.written for done in ours):
+    if lost := sum(done.lost for done in ours):
         sys.exit(f"{lost:,} pages of ours were lost.")
 
 

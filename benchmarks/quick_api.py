@@ -8,7 +8,7 @@ asked for, so that it takes no memory for a million of them.
 
     POST /reset?workers=3&latency=0.05&limit=0   counts anew
     GET /counts    {"calls", "begun", "after", "last", "most_in_flight", …}
-    GET /log       [{"image", "arrived", "ended", "refused"}, …]: the calls, if there is a limit
+    GET /log       [{"image", "page", "arrived", "ended", "refused"}, …], if there is a limit
 
 Each answer takes *latency* seconds, and a call above *limit* in flight is refused at once (0: none
 is). Workers tell themselves apart by user agent: ``begun`` is when the last of them has made its
@@ -133,6 +133,7 @@ class Api:
         counts.in_flight += 1
         counts.add(request.headers["User-Agent"])
         image = request.query["img_url"].rpartition("/")[2]
+        page = int(request.query["page"])
         refused = 0 < counts.limit < counts.in_flight
         arrived = counts.last
         try:
@@ -142,11 +143,12 @@ class Api:
             counts.in_flight -= 1
         if counts.limit:
             counts.log.append(
-                {"image": image, "arrived": arrived, "ended": time.time(), "refused": refused}
+                {"image": image, "page": page, "arrived": arrived}
+                | {"ended": time.time(), "refused": refused}
             )
         if refused:
             return web.json_response(OVER_LIMIT, status=503)
-        body = self._pages.render(self._queries.get(image), int(request.query["page"]))
+        body = self._pages.render(self._queries.get(image), page)
         return web.Response(body=body, content_type="application/json")
 
     async def reset(self, request: web.Request) -> web.Response:

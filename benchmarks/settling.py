@@ -10,6 +10,14 @@ import attrs
 QUIET_SECONDS = 2.0
 """A refusal so long after the one before it is no longer of the first search for the limit."""
 
+Page = tuple[str, int]
+"""Its image, and its number."""
+
+
+def page_of(call: dict[str, Any]) -> Page:
+    """Return the page that a call of the log asked for."""
+    return call["image"], call["page"]
+
 
 @attrs.frozen
 class Settling:
@@ -30,14 +38,14 @@ class Settling:
         return min(float(call["arrived"]) for call in self.log)
 
     @property
-    def answered(self) -> dict[str, float]:
-        """When each page was answered, by its image."""
-        return {call["image"]: call["ended"] for call in self.log if not call["refused"]}
+    def answered(self) -> dict[Page, float]:
+        """When each page was answered."""
+        return {page_of(call): call["ended"] for call in self.log if not call["refused"]}
 
     @property
-    def refused(self) -> list[tuple[float, str]]:
-        """When each refused call came, and for which image; in order."""
-        return sorted((call["arrived"], call["image"]) for call in self.log if call["refused"])
+    def refused(self) -> list[tuple[float, Page]]:
+        """When each refused call came, and for which page; in order."""
+        return sorted((call["arrived"], page_of(call)) for call in self.log if call["refused"])
 
     @property
     def last_left(self) -> float:
@@ -59,7 +67,7 @@ class Settling:
                 break
             first_ones.append(refusal)
         if first_ones:
-            return max(answered.get(image, last) for _, image in first_ones)
+            return max(answered.get(page, last) for _, page in first_ones)
         ends = sorted(answered.values())
         for begun, end in enumerate(ends, 1):
             start = end - self.latency

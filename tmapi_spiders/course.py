@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tmapi_spiders import stats
+from tmapi_spiders.order import AHEAD, SOONEST, pages_left
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import Ending, ending
 from tmapi_spiders.parts import Course
@@ -39,18 +40,21 @@ class LocalCourse(Course):
 
     def __init__(self, run: LocalRun) -> None:
         self._run = run
+        self._not_begun = len(run.queries)
 
     @override
     async def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
         run, left_out = self._run, 0
         while True:
-            # Without the wait Scrapy would pull all queries at once, and hold them in memory.
-            await room()
+            if not self._end_is_near:
+                # Without the wait Scrapy would pull all queries at once, and hold them in memory.
+                await room()
             if not run.gate.is_open and not run.archive.unread:
                 return  # no call goes out, and nothing is left to replay
             query = next(run.not_begun, None)
             if query is None:
                 return
+            self._not_begun -= 1
             if run.gate.is_open or run.is_paid(query):
                 run.ledger.open(query)
                 for request in self.begin(query):
@@ -61,6 +65,10 @@ class LocalCourse(Course):
             left_out += 1
             if not left_out % _LEFT_OUT_AT_ONCE:
                 await asyncio.sleep(0)
+
+    @property
+    def _end_is_near(self) -> bool:
+        return self._not_begun <= AHEAD * self._run.max_concurrency
 
     def begin(self, query: Query) -> Iterator[Request]:
         """Ask for a query's first page, or for the conversion that it needs first.
@@ -164,8 +172,16 @@ class LocalCourse(Course):
         return iter(())
 
     def _page(self, progress: Progress, page: int) -> Request:
+        asked, priority = self._run.arguments, SOONEST
+        if self._end_is_near:
+            limits = {"max_pages": asked.max_pages, "max_items": asked.max_items}
+            priority = pages_left(progress, **limits)
         return self._run.requests.request_page(
-            progress.query, page, img_url=progress.img_url, generation=progress.generation
+            progress.query,
+            page,
+            img_url=progress.img_url,
+            generation=progress.generation,
+            priority=priority,
         )
 
     def _settle(

@@ -104,8 +104,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
             run.stop("interrupted")
         query_id, attempt = (call.query_id, call.attempt) if call else ("", 1)
         try:
-            waited = call is not None and (attempt > 1 or call.refusals > 0)
-            permit = await run.gate.admit(query_id, attempt, first=waited)
+            permit = await run.gate.admit(query_id, attempt, priority=request.priority)
         except GateClosed:
             run.count(stats.CALL_REFUSED)
             raise

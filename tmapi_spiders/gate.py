@@ -7,7 +7,8 @@ place only if the answer does not count.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from tmapi_spiders.permits import Permits
 
 __all__ = ["LocalGate"]
+
+_Waiting = tuple[tuple[int, int], str, int, asyncio.Future[Permit]]
+"""Priority and arrival; query, attempt; what it waits for."""
 
 
 class LocalGate(Gate):
@@ -54,7 +58,9 @@ class LocalGate(Gate):
         self._exhausted = exhausted
         self._storage_failed = storage_failed
         self._open = True
-        self._waiting: deque[tuple[asyncio.Future[Permit], str, int]] = deque()
+        self._waiting: list[_Waiting] = []
+        """A heap: by priority, and those of one priority as they came."""
+        self._arrivals = count()
         self._pause: asyncio.TimerHandle | None = None
         self.in_flight = 0
         self.most_in_flight = 0
@@ -76,16 +82,17 @@ class LocalGate(Gate):
             self._pause.cancel()
             self._pause = None
         while self._waiting:
-            future, *_ = self._waiting.popleft()
+            *_, future = heappop(self._waiting)
             if not future.done():
                 future.set_exception(GateClosed("the job is stopping"))
 
     @override
-    async def admit(self, query_id: str = "", attempt: int = 1, *, first: bool = False) -> Permit:
+    async def admit(self, query_id: str = "", attempt: int = 1, *, priority: int = 0) -> Permit:
         if not self._open:
             raise GateClosed("the job is stopping")
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        (self._waiting.appendleft if first else self._waiting.append)((future, query_id, attempt))
+        place = -priority, next(self._arrivals)
+        heappush(self._waiting, (place, query_id, attempt, future))
         self._let_out()
         try:
             return await future
@@ -140,7 +147,7 @@ class LocalGate(Gate):
                 if not self.in_flight:  # else one of them may turn out not to count
                     self._exhausted()
                 return
-            future, query_id, attempt = self._waiting.popleft()
+            _, query_id, attempt, future = heappop(self._waiting)
             if future.done():
                 continue
             try:

@@ -60,10 +60,10 @@ class Gate(ABC):
         """Calls that may be in flight now, as far as is known."""
 
     @abstractmethod
-    async def admit(self, query_id: str = "", attempt: int = 1, *, first: bool = False) -> Permit:
+    async def admit(self, query_id: str = "", attempt: int = 1, *, priority: int = 0) -> Permit:
         """Wait for leave to send one call.
 
-        :param first: whether it goes before all others that wait, since it has waited before
+        :param priority: of those that wait here, the highest goes first
         :raises GateClosed: if the job is stopping, or stops during the wait
         """
 
@@ -148,7 +148,13 @@ class Requests(Protocol):
     """Builds requests: the spider."""
 
     def request_page(
-        self, query: Query, page: int, *, img_url: str | None, generation: int
+        self,
+        query: Query,
+        page: int,
+        *,
+        img_url: str | None,
+        generation: int,
+        priority: int = ...,
     ) -> Request:
         """Return the request for one page of a query."""
 

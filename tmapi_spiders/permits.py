@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FIRST", "LONGEST_PAUSE", "LONGEST_PROBE_SECONDS", "PROBE_SECONDS", "Permits"]
 
 #: How many calls may be in flight before anything is known.
-FIRST = 4
+FIRST = 8
 
 #: Seconds from a refusal to the next try with more; and the longest such time.
 PROBE_SECONDS = 15.0
@@ -33,11 +33,11 @@ class Permits:
 
     >>> permits = Permits(40)
     >>> permits.allowed
-    4
-    >>> for _ in range(4):
+    8
+    >>> for _ in range(8):
     ...     permits.answered(held=permits.allowed)
     >>> permits.allowed
-    8
+    16
     >>> permits.refused(held=5)
     0.0
     >>> permits.allowed

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from tmapi_spiders.order import AGAIN
 from tmapi_spiders.parts import Retries
 
 if TYPE_CHECKING:
@@ -85,8 +86,7 @@ class LocalRetries(Retries):
             self._go(request)
 
     def _postpone(self, request: Request, seconds: float) -> None:
-        # Above pages of other queries: what has waited longest goes first.
-        again = request.replace(priority=request.priority + 1)
+        again = request.replace(priority=AGAIN)
         wait = jittered(seconds)
         self._waiting[again] = asyncio.get_running_loop().call_later(wait, self._go, again)
 

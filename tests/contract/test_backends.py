@@ -20,7 +20,7 @@ from tmapi_spiders.distributed.staging import scope
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.gate import LocalGate
 from tmapi_spiders.items import Product
-from tmapi_spiders.permits import Permits
+from tmapi_spiders.permits import FIRST, Permits
 from tmapi_spiders.pipelines import DedupePipeline
 from tmapi_spiders.queries import Query
 from tmapi_spiders.seed import Seed
@@ -170,9 +170,9 @@ def quick_probes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 class TestPermits:
     def test_they_double_each_round_up_to_the_most(self, backend: Backend) -> None:
-        calls = backend(most=13)
+        calls = backend(most=21)
         in_flight = calls.out(100)
-        for expected in (4, 8, 13, 13):
+        for expected in (FIRST, 2 * FIRST, 21, 21):
             assert len(in_flight) == expected
             assert not calls.out(100), "none beside them"
             for call in in_flight.copy():
@@ -188,7 +188,7 @@ class TestPermits:
         for _ in range(5):
             (call,) = calls.out(1)
             calls.answered(call)
-        assert len(calls.out(100)) == 4
+        assert len(calls.out(100)) == FIRST
 
     def test_a_refusal_sets_them_to_what_was_in_flight(self, backend: Backend) -> None:
         calls = backend()
@@ -232,8 +232,8 @@ class TestPermits:
 
 class TestBudget:
     def test_no_call_beyond_it(self, backend: Backend) -> None:
-        calls = backend(budget=6)
-        for expected in (4, 2):
+        calls = backend(budget=FIRST + 2)
+        for expected in (FIRST, 2):
             out = calls.out(100)
             assert len(out) == expected
             assert not calls.is_exhausted
@@ -241,7 +241,7 @@ class TestBudget:
                 calls.answered(call)
         assert not calls.out(100)
         assert calls.is_exhausted
-        assert calls.counted == 6
+        assert calls.counted == FIRST + 2
 
     def test_what_does_not_count_makes_room(self, backend: Backend) -> None:
         calls = backend(budget=3)

@@ -59,7 +59,12 @@ def test_one_signal(crawl: Crawler, sandbox: SandboxThread, number: signal.Signa
 
 
 def test_deadline(crawl: Crawler, sandbox: SandboxThread) -> None:
-    done = crawl("-s", "CLOSESPIDER_TIMEOUT=1.5", seeds=SLOW, sort="default,sales", page_size=5)
+    done = crawl(
+        *("-s", "CLOSESPIDER_TIMEOUT=1.5", "-s", "TMAPI_MAX_CONCURRENCY=6"),
+        seeds=SLOW,
+        sort="default,sales",
+        page_size=5,
+    )
     check_stopped(done, sandbox, "deadline")
     assert "closespider_timeout" in done.log
 

@@ -12,6 +12,7 @@ from tests.distributed.servers import RedisServer, free_port
 from tests.distributed.shared import Shared
 from tests.distributed.test_failures import SEEDS, started, wait_until
 from tests.support import Crawler, SandboxThread
+from tmapi_spiders.permits import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,7 +187,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, redis_server: RedisServer)
     try:
         start = redis_server.crawler(tmp_path, stuck.url, TMAPI_LEASE_SECONDS="1")
         worker = start.start(job="j", seeds=SEEDS)
-        wait_until(lambda: stuck.stats["calls"] == 4)
+        wait_until(lambda: stuck.stats["calls"] == FIRST)
         worker.send_signal(signal.SIGINT)
         with pytest.raises(AssertionError):
             wait_until(lambda: worker.poll() is not None, 1)
@@ -196,7 +197,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, redis_server: RedisServer)
         stuck.stop()
     assert done.exit_status == 4, done.log
     assert "STOPPED EARLY: interrupted" in done.log
-    assert Shared(redis_server.client).facts["calls"] == "4"
+    assert Shared(redis_server.client).facts["calls"] == str(FIRST)
 
 
 def test_the_feeder_dies(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> None:

@@ -117,26 +117,26 @@ def test_a_journal_that_cant_be_written_lets_nothing_out() -> None:
     assert len(failures) == 1
 
 
-def test_who_has_waited_before_goes_first() -> None:
+def test_the_highest_priority_goes_first_and_its_like_in_turn() -> None:
     async def main() -> list[str]:
         gate, order = gate_of(1), []
 
-        async def call(name: str, *, first: bool) -> None:
-            permit = await gate.admit(name, first=first)
+        async def call(name: str, priority: int) -> None:
+            permit = await gate.admit(name, priority=priority)
             order.append(name)
             gate.answered(permit, counts=True)
 
         held = await gate.admit()
         waiting = [
-            asyncio.create_task(call(name, first=first))
-            for name, first in (("a", False), ("b", False), ("again", True))
+            asyncio.create_task(call(name, priority))
+            for name, priority in (("a", 1), ("b", 1), ("again", 5), ("last", -1), ("c", 1))
         ]
         await asyncio.sleep(0)
         gate.answered(held, counts=True)
         await asyncio.gather(*waiting)
         return order
 
-    assert asyncio.run(main()) == ["again", "a", "b"]
+    assert asyncio.run(main()) == ["again", "a", "b", "c", "last"]
 
 
 def test_a_cancelled_wait_costs_no_permit() -> None:

@@ -59,7 +59,7 @@ class LeaseGate(Gate):
         return self._exchange.allowed
 
     @override
-    async def admit(self, query_id: str = "", attempt: int = 1, *, first: bool = False) -> Permit:
+    async def admit(self, query_id: str = "", attempt: int = 1, *, priority: int = 0) -> Permit:
         loop = asyncio.get_running_loop()
         lease = self._holding.get(query_id)
         while lease is not None and not lease.is_lost and self._open:

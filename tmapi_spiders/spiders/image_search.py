@@ -14,6 +14,7 @@ from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
 from tmapi_spiders.downloader_middleware import TriesAgain
 from tmapi_spiders.loaders import ProductLoader
+from tmapi_spiders.order import SOONEST
 from tmapi_spiders.pages import PageReader, fetched_at
 from tmapi_spiders.parts import GateClosed
 from tmapi_spiders.ways import prepare
@@ -78,12 +79,19 @@ class ImageSearchSpider(Spider):
             await self.crawler.signals.wait_for(signals.scheduler_empty)
 
     def request_page(
-        self, query: Query, page: int, *, img_url: str | None, generation: int
+        self,
+        query: Query,
+        page: int,
+        *,
+        img_url: str | None,
+        generation: int,
+        priority: int = SOONEST,
     ) -> Request:
         """Return the request for one page of *query*; the token is added on the wire.
 
         :param img_url: what is sent for the image
         :param generation: how many conversions of the image came before
+        :param priority: Scrapy's; the highest goes first
         """
         parameters = query.parameters(img_url) | {
             "page": str(page),
@@ -96,6 +104,7 @@ class ImageSearchSpider(Spider):
             cb_kwargs={"query": query, "page": page},
             meta=self._meta(Call(query.query_id, query.seed.seed_id, page, generation)),
             headers={"Accept": "application/json"},
+            priority=priority,
             dont_filter=True,
         )
 
@@ -113,6 +122,7 @@ class ImageSearchSpider(Spider):
             cb_kwargs={"seed": seed, "query_id": query_id},
             meta=self._meta(Call(query_id, seed.seed_id, CONVERSION, repeat)),
             headers={"Accept": "application/json"},
+            priority=SOONEST,
             dont_filter=True,
         )
 

@@ -1,0 +1,57 @@
+"""The order of a job's pages: how near its end no place in flight stays empty for want of pages.
+
+A query's pages come one after another, so that each query is one call in flight at most. Whatever
+is begun last, or is longest, goes on alone while the account could do more. So the last queries of
+a job are begun ahead of their turn, and from then on those go first that have most pages left.
+
+Until then queries are finished one after another: a job that its budget or a deadline ends has as
+many whole results as can be, and few halves.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tmapi_spiders.progress import Progress
+
+__all__ = ["AGAIN", "AHEAD", "SOONEST", "pages_left"]
+
+#: How many queries are begun ahead at a job's end, for each call that may be in flight.
+AHEAD = 4
+
+#: ``Request.priority`` of what nothing is known of yet, and of all pages before the end is near.
+SOONEST = 1_000_000
+
+#: ``Request.priority`` of what was tried before: it has waited already.
+AGAIN = 2 * SOONEST
+
+
+def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:
+    """Return how many pages a query has left, as far as can be seen: at least 1.
+
+    From ``total_count``, which is capped and promises nothing: good enough for an order, and for
+    nothing else. :data:`SOONEST` where nothing is known.
+
+    :param max_pages: of the job's arguments; 0 = no limit
+    :param max_items: likewise
+
+    >>> from tmapi_spiders.progress import Progress
+    >>> read = Progress(None, pages=2, items=40, total_count=688)
+    >>> pages_left(read, max_pages=0, max_items=0), pages_left(read, max_pages=5, max_items=0)
+    (33, 3)
+    >>> pages_left(read, max_pages=0, max_items=50)
+    1
+    >>> pages_left(Progress(None), max_pages=0, max_items=0) == SOONEST
+    True
+    """
+    counts = [count for count in (progress.total_count, max_items or None) if count is not None]
+    if progress.pages and counts:
+        a_page = max(progress.items / progress.pages, 1)
+        left = math.ceil((min(counts) - progress.items) / a_page)
+    else:
+        left = SOONEST
+    if max_pages:
+        left = min(left, max_pages - progress.pages)
+    return min(max(left, 1), SOONEST)
