@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from redis import exceptions
 
-from tmapi_spiders import permits
+from tmapi_spiders import order, permits
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
 from tmapi_spiders.distributed.sentinels import close
 
@@ -50,6 +50,7 @@ def script(name: str) -> tuple[str, str]:
     """Return a script's text, with what it shares with the others, and its SHA-1."""
     folder = resources.files("tmapi_spiders.distributed") / "scripts"
     constants = {
+        "AHEAD": order.AHEAD,
         "FIRST": permits.FIRST,
         "PROBE_MS": permits.PROBE_SECONDS * 1000,
         "LONGEST_PROBE_MS": permits.LONGEST_PROBE_SECONDS * 1000,
