@@ -52,3 +52,17 @@ def test_the_result_is_that_of_a_local_crawl(
             assert str(row.get(name) or 0) == str(by_id[query_id][name] or 0), (name, row)
     assert sum(int(row.get("calls", 0)) for row in outcomes.values()) == local_calls
     assert all("Traceback" not in crawl.log for crawl in done)
+
+
+def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
+    tmp_path: Path, quiet: SandboxThread, redis_server: RedisServer
+) -> None:
+    start = redis_server.crawler(tmp_path, quiet.url)
+    done = start(
+        *("-s", "TMAPI_MAX_CONCURRENCY=6"),
+        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(40)),
+    )
+    assert done.exit_status == 0, done.log
+    called = [call["params"]["img_url"] for call in quiet.calls]
+    to_come = called[called.index("/search/a/lamp-39.jpg") :]
+    assert len(set(to_come)) >= 24
