@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.order import AHEAD, SOONEST, pages_left
+from tmapi_spiders.order import AHEAD, SOONEST, most_calls, pages_left
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import Ending, ending
 from tmapi_spiders.parts import Course
@@ -68,7 +68,12 @@ class LocalCourse(Course):
 
     @property
     def _end_is_near(self) -> bool:
-        return self._not_begun <= AHEAD * self._run.max_concurrency
+        run = self._run
+        if self._not_begun > AHEAD * run.max_concurrency:
+            return False
+        budget, queries = run.config.budget, self._not_begun + len(run.ledger)
+        may_take = most_calls(queries, run.arguments.max_pages)
+        return not budget or may_take <= budget - run.archive.journal.calls
 
     def begin(self, query: Query) -> Iterator[Request]:
         """Ask for a query's first page, or for the conversion that it needs first.
@@ -172,7 +177,7 @@ class LocalCourse(Course):
         return iter(())
 
     def _page(self, progress: Progress, page: int) -> Request:
-        asked, priority = self._run.arguments, SOONEST
+        asked, priority = self._run.arguments, SOONEST + page
         if self._end_is_near:
             limits = {"max_pages": asked.max_pages, "max_items": asked.max_items}
             priority = pages_left(progress, **limits)

@@ -60,6 +60,10 @@ class LocalLedger(Ledger):
         progress = self._open[query.query_id] = self._begin(query)
         return progress
 
+    def __len__(self) -> int:
+        """Return how many queries are open."""
+        return len(self._open)
+
     @override
     def __getitem__(self, query_id: str) -> Progress:
         return self._open[query_id]

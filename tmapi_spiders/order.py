@@ -4,8 +4,8 @@ A query's pages come one after another, so that each query is one call in flight
 is begun last, or is longest, goes on alone while the account could do more. So the last queries of
 a job are begun ahead of their turn, and from then on those go first that have most pages left.
 
-Until then queries are finished one after another: a job that its budget or a deadline ends has as
-many whole results as can be, and few halves.
+Until then queries are finished one after another, and to the end where the budget may not suffice:
+a job that is ended early has as many whole results as can be, and few halves.
 """
 
 from __future__ import annotations
@@ -16,16 +16,35 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tmapi_spiders.progress import Progress
 
-__all__ = ["AGAIN", "AHEAD", "SOONEST", "pages_left"]
+__all__ = ["AGAIN", "AHEAD", "MOST_CALLS", "SOONEST", "most_calls", "pages_left"]
 
 #: How many queries are begun ahead at a job's end, for each call that may be in flight.
 AHEAD = 4
 
-#: ``Request.priority`` of what nothing is known of yet, and of all pages before the end is near.
+#: ``Request.priority`` of what nothing is known of yet: first pages and conversions. Near the end it
+#: is the highest; before, pages are above it, each by its number.
 SOONEST = 1_000_000
 
-#: ``Request.priority`` of what was tried before: it has waited already.
+#: ``Request.priority`` of what was tried before, and has waited already: above all others.
 AGAIN = 2 * SOONEST
+
+_CONVERSIONS = 2
+_MOST_PAGES = 100
+
+#: What a query may take, as far as is known: 100 pages of 20, where ``total_count`` is capped
+#: (2,000, as users of the API have measured), and two conversions of its image.
+MOST_CALLS = _MOST_PAGES + _CONVERSIONS
+
+
+def most_calls(queries: int, max_pages: int) -> int:
+    """Return what so many queries may take, as far as can be seen and without second tries.
+
+    :param max_pages: of the job's arguments; 0 = no limit
+
+    >>> most_calls(10, max_pages=0), most_calls(10, max_pages=3)
+    (1020, 50)
+    """
+    return queries * (min(max_pages or _MOST_PAGES, _MOST_PAGES) + _CONVERSIONS)
 
 
 def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:

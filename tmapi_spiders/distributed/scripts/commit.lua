@@ -88,8 +88,7 @@ else
     end_query(task, ending[1], ending[2])
   elseif rest.next then
     call('HDEL', key, 'attempt', 'refusals', 'deaths')
-    -- Queries are finished one after another; but near the end none may go on alone (order.py).
-    queue(task, false, call('LLEN', REQUESTS) <= AHEAD * most())
+    queue(task, false, end_is_near())
   end
 end
 for _, other in ipairs(rest.others or {}) do

@@ -166,6 +166,15 @@ end
 
 local function most() return tonumber(job('max_concurrency') or '1') end
 
+-- Whether queries take turns from now on, lest one of the last go on alone; until then, and where the budget may
+-- not suffice, they are finished one after another (order.py).
+local function end_is_near()
+  local waiting, budget = call('LLEN', REQUESTS), tonumber(job('budget') or '0')
+  if waiting > AHEAD * most() then return false end
+  local left = budget - tonumber(job('calls') or '0')
+  return budget == 0 or left >= MOST_CALLS * (waiting + call('ZCARD', LEASES))
+end
+
 -- An answer that was no refusal; *held*: calls in flight, the answered one included.
 local function learn_from_answer(held)
   local known, highest = limit(), most()
