@@ -21,8 +21,8 @@ __all__ = ["AGAIN", "AHEAD", "MOST_CALLS", "SOONEST", "most_calls", "pages_left"
 #: How many queries are begun ahead at a job's end, for each call that may be in flight.
 AHEAD = 4
 
-#: ``Request.priority`` of what nothing is known of yet: first pages and conversions. Near the end it
-#: is the highest; before, pages are above it, each by its number.
+#: ``Request.priority`` of what nothing is known of yet: first pages and conversions. Near the end
+#: it is the highest; before, pages are above it, each by its number.
 SOONEST = 1_000_000
 
 #: ``Request.priority`` of what was tried before, and has waited already: above all others.
