@@ -9,6 +9,8 @@ import pytest
 
 from tests.distributed.filling import Desk
 from tests.distributed.shared import Shared
+from tmapi_spiders.distributed import reopening
+from tmapi_spiders.distributed.joining import prepare_worker
 from tmapi_spiders.distributed.looking import look
 from tmapi_spiders.distributed.reopening import reopen
 from tmapi_spiders.distributed.shared_job import SharedJob
@@ -263,3 +265,33 @@ def test_garbage_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None
     desk.client.hset(desk.key("images"), one.task.partition("/")[0], "{}")
     assert desk.run("replay", failed=True) == 4
     assert "can't be read (KeyError" in capsys.readouterr().err
+
+
+class Killed(Exception):
+    """In the place of a kill."""
+
+
+@pytest.mark.parametrize("next_one", ["replay", "worker"])
+def test_a_replay_that_is_killed_leaves_nothing_to_expire(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, next_one: str
+) -> None:
+    """Whoever comes next has the job stay that goes on."""
+    job = desk.make(1)
+    desk.fail(job, desk.lease(job)[0])
+    assert desk.run("export") == 0
+    assert desk.client.ttl(desk.key("outcomes")) > 0
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reopening, "keep", killed)
+        with pytest.raises(Killed):
+            reopen(desk.client, job, failed=True)
+    assert desk.client.ttl(desk.key("job")) > 0
+    if next_one == "replay":
+        assert reopen(desk.client, job, failed=True) == (0, 0)
+    else:
+        prepare_worker(desk.all_settings(), {"job": "j"})
+    assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}
+    assert "exported_at" not in desk.facts()

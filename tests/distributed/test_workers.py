@@ -66,3 +66,18 @@ def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
     called = [call["params"]["img_url"] for call in quiet.calls]
     to_come = called[called.index("/search/a/lamp-39.jpg") :]
     assert len(set(to_come)) >= 24
+
+
+def test_a_budget_that_may_not_suffice_buys_whole_results(
+    tmp_path: Path, quiet: SandboxThread, redis_server: RedisServer
+) -> None:
+    start = redis_server.crawler(tmp_path, quiet.url)
+    done = start(
+        *("-s", "TMAPI_MAX_CONCURRENCY=6", "-s", "TMAPI_BUDGET=150"),
+        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(24)),
+        page_size=5,
+    )
+    assert done.exit_status == 4, done.log
+    facts = Shared(redis_server.client).facts
+    assert facts["calls"] == "150"
+    assert int(facts["status:complete"]) >= 10

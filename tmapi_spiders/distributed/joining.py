@@ -12,6 +12,7 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import load_job
 from tmapi_spiders.distributed.connection import check_server, connect, connect_async, describe
 from tmapi_spiders.distributed.feeding import feed
+from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import Store, run_script
 from tmapi_spiders.distributed.worker import Worker
@@ -56,6 +57,7 @@ def prepare_worker(
         job.check_arguments(given)
         job.check_settings(config, settings, update=False)
         stops = int(run_script(server, "join", job.keys))
+        keep(server, name)
     except exceptions.RedisError as exc:
         raise UsageProblems(f"{describe(settings)}: {exc}") from exc
     finally:

@@ -24,12 +24,13 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 
 def keep(server: Redis, name: str) -> None:
-    """Have a job that was exported stay on Redis, since it goes on.
+    """Have a job that was exported stay on Redis if it goes on.
 
-    It must be open by then, so that no export has its keys expire any more.
+    Once it is not ended any more, no export has its keys expire. Whoever has it go on may die
+    before this, so that workers see to it as well.
     """
-    job = f"{job_key(name)}:job"
-    if not server.hexists(job, "exported_at"):
+    state, exported_at = server.hmget(f"{job_key(name)}:job", ["state", "exported_at"])
+    if exported_at is None or state == b"ended":
         return
     for keys in _keys(server, name):
         pipeline = server.pipeline(transaction=False)

@@ -59,8 +59,7 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> tuple[int, int]:
         free = sum(_has_letter(task, outcome, letters) for task, outcome in opened.items())
         replayed += free
         others += len(opened) - free
-    if replayed or others:
-        keep(server, job.name)
+    keep(server, job.name)
     return replayed, others
 
 
