@@ -124,24 +124,27 @@ class Crawler:
             ours |= {"TMAPI_BASE_URL": self.url, "TMAPI_TOKEN": TOKEN}
         return inherited | ours | self.variables | variables
 
+    @staticmethod
+    def words(*options: str, spider: str = "image_search", **arguments: Any) -> list[str]:
+        """Return the command of a crawl."""
+        given = [word for name, value in arguments.items() for word in ("-a", f"{name}={value}")]
+        return [sys.executable, "-m", "scrapy", "crawl", spider, *options, *given]
+
     def start(
         self,
         *options: str,
         spider: str = "image_search",
         env: dict[str, str] | None = None,
+        stderr: Any = subprocess.PIPE,
         **arguments: Any,
     ) -> subprocess.Popen[str]:
-        words = [f"{name}={value}" for name, value in arguments.items()]
-        command = [sys.executable, "-m", "scrapy", "crawl", spider, *options]
-        for word in words:
-            command += ["-a", word]
         return subprocess.Popen(
-            command,
+            self.words(*options, spider=spider, **arguments),
             cwd=self.project,
             env=self.environment(**env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
         )
 

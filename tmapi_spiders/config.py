@@ -71,6 +71,8 @@ class Config:
     """The share of failed queries that still exits 0."""
     dedupe: str = setting("job", readers.one_of("job", "seed", "query"))
     """Within what a product is written once (per language)."""
+    progress: bool = setting(True, readers.switch)
+    """Whether a crawl shows how far it is, where standard error is a terminal."""
     sandbox: bool = setting(False, readers.switch)
     """Whether this crawl starts a local, made-up TMAPI for itself and asks that."""
     sandbox_options: SandboxOptions = setting({}, readers.sandbox_options)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from scrapy import signals
@@ -23,9 +26,12 @@ if TYPE_CHECKING:
     from scrapy.http import Request, Response
     from twisted.python.failure import Failure
 
+    from tmapi_spiders.display import Display
     from tmapi_spiders.sandbox.server import Sandbox
 
 __all__ = ["RunExtension"]
+
+_REFRESH_SECONDS = 0.5
 
 
 class RunExtension(ABC):
@@ -35,6 +41,7 @@ class RunExtension(ABC):
         self.crawler = crawler
         self._run = run_of(crawler)
         self._sandbox: Sandbox | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         for handler, signal in (
             (self.spider_opened, signals.spider_opened),
             (self.item_scraped, signals.item_scraped),
@@ -69,6 +76,26 @@ class RunExtension(ABC):
         self.announce()
         if run.stop_reason is not None:
             raise CloseSpider(run.stop_reason)
+        if run.config.progress and sys.stderr.isatty():
+            self._show()
+
+    def _show(self) -> None:
+        """Show how far the run is, if there is a terminal for it."""
+        # Loaded here: most crawls run where nobody watches.
+        from tmapi_spiders.display import Display, has_terminal  # noqa: PLC0415
+
+        if has_terminal(self.crawler.settings):
+            run = self._run
+            run.display = Display(run.job_name, run.figures)
+            run.display.start()
+            self._refreshing = asyncio.ensure_future(self._refresh(run.display))
+
+    async def _refresh(self, display: Display) -> None:
+        with suppress(OSError):  # the terminal was closed, and the crawl goes on
+            while True:
+                await asyncio.sleep(_REFRESH_SECONDS)
+                display.refresh()
+        self._run.hide()
 
     def missing(self) -> str | None:
         """Return which component that the promises rest on a project has switched off."""
@@ -115,6 +142,13 @@ class RunExtension(ABC):
         if self._sandbox is not None:
             await self._sandbox.stop()
 
-    @abstractmethod
     async def engine_stopped(self) -> None:
         """Say what came of it, below Scrapy's own last lines."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        self._run.hide()
+        await self.report()
+
+    @abstractmethod
+    async def report(self) -> None:
+        """Say what came of the run."""

@@ -15,7 +15,7 @@ from tmapi_spiders.parts import Ledger
 from tmapi_spiders.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tmapi_spiders.queries import Query
 
@@ -63,6 +63,10 @@ class LocalLedger(Ledger):
     def __len__(self) -> int:
         """Return how many queries are open."""
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Yield how far each open query is."""
+        return iter(self._open.values())
 
     @override
     def __getitem__(self, query_id: str) -> Progress:

@@ -56,7 +56,7 @@ class LocalExtension(RunExtension):
         self._ended.set()
 
     @override
-    async def engine_stopped(self) -> None:
+    async def report(self) -> None:
         # A Ctrl-C while the spider is closing stops the engine before the feeds are closed.
         if self.crawler.get_extension(FeedExporter) is not None:
             await self._ended.wait()

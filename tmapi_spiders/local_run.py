@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from tmapi_spiders import stats
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.figures import Figures, pages_to_come
 from tmapi_spiders.gate import LocalGate
 from tmapi_spiders.images import Images
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
@@ -207,6 +208,25 @@ class LocalRun(Run):
         if self.config.call_price:
             facts["cost"] = round(self.archive.journal.calls * self.config.call_price, 6)
         return facts
+
+    @override
+    def figures(self) -> Figures:
+        ended, pages = sum(self.ledger.by_status.values()), self.counted(stats.PAGE_READ)
+        limits = self.arguments.max_pages, self.arguments.max_items
+        others = len(self.queries) - ended - len(self.ledger)
+        return Figures(
+            queries=len(self.queries),
+            ended=ended,
+            pages=pages,
+            pages_to_come=pages_to_come(self.ledger, pages, ended, others, limits),
+            products=self.counted(stats.PRODUCT_NEW),
+            duplicates=self.counted(stats.PRODUCT_DUPLICATE),
+            calls=self.archive.journal.calls,
+            budget=self.config.budget,
+            in_flight=self.gate.in_flight,
+            allowed=self.gate.allowed,
+            waiting=len(self.retries),
+        )
 
     @property
     @override

@@ -1,8 +1,8 @@
-"""Phrases: how counts and money read."""
+"""Phrases: how counts, money and spans of time read."""
 
 from __future__ import annotations
 
-__all__ = ["calls", "plural"]
+__all__ = ["about", "calls", "plural"]
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -21,3 +21,16 @@ def calls(count: int, price: float) -> str:
     ('12 calls (cost 0.12)', '1 call')
     """
     return plural(count, "call") + (f" (cost {count * price:,.2f})" if price else "")
+
+
+def about(seconds: float) -> str:
+    """Return a span of time as an estimate is told.
+
+    >>> about(20), about(250), about(7000)
+    ('less than a minute', 'about 4 min', 'about 1 h 57 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return "less than a minute"
+    hours, rest = divmod(minutes, 60)
+    return f"about {hours:,} h {rest} min" if hours else f"about {minutes} min"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tmapi_spiders.answers import Answer
     from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.config import Config
+    from tmapi_spiders.display import Display
+    from tmapi_spiders.figures import Figures
     from tmapi_spiders.items import Sighting
     from tmapi_spiders.parts import Course, Gate, Ledger, Requests, Retries
 
@@ -73,6 +75,8 @@ class Run(ABC):
         self.stats: StatsCollector | None = None
         """Scrapy's; None until the run starts."""
         self._close_spider: Callable[[str], None] | None = None
+        self.display: Display | None = None
+        """What shows :meth:`figures` on a terminal, while it does."""
 
     def start(
         self,
@@ -152,6 +156,16 @@ class Run(ABC):
     @abstractmethod
     def abandon(self) -> None:
         """End a run that did not end by itself: Ctrl-C came twice or very early, or a crash."""
+
+    @abstractmethod
+    def figures(self) -> Figures:
+        """Return how far the job is."""
+
+    def hide(self) -> None:
+        """Show it no more."""
+        if self.display is not None:
+            self.display.stop()
+            self.display = None
 
     @property
     @abstractmethod

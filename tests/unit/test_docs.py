@@ -48,8 +48,10 @@ def test_every_setting_is_in_the_readme() -> None:
         name = "TMAPI_" + field.name.upper()
         assert f"`{name}`" in README
         if name in documented:
-            default = str(field.metadata["default"]).replace("False", "0").replace("0.0", "0")
-            assert documented[name] == default, name
+            default = field.metadata["default"]
+            if isinstance(default, bool):
+                default = int(default)
+            assert documented[name] == str(default).replace("0.0", "0"), name
 
 
 def test_every_exit_status_is_in_the_readme() -> None:

@@ -87,6 +87,7 @@ class Command(crawl.Command):
             process.start()
         except KeyboardInterrupt:
             run.stop("interrupted")
+        run.hide()
         # The rest takes a moment, and says how it ended: a late signal must not end it otherwise.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

@@ -79,5 +79,5 @@ class WorkerExtension(RunExtension):
         await super().spider_closed()
 
     @override
-    async def engine_stopped(self) -> None:
+    async def report(self) -> None:
         telling.report(self._worker)

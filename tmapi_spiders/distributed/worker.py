@@ -26,6 +26,7 @@ from tmapi_spiders.distributed.outbox import Outbox
 from tmapi_spiders.distributed.reading import read_lease
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.distributed.turns import LeaseGate, LeaseLedger, LeaseRetries
+from tmapi_spiders.figures import Figures
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.run import Run, run_of
 
@@ -142,6 +143,21 @@ class Worker(Run):
         # counted, since nobody knows whether they were billed.
         if not self.ended:
             self.closing("shutdown")
+
+    @override
+    def figures(self) -> Figures:
+        told = self.exchange.state
+        names = ("queries", "ended", "pages", "products", "duplicates", "calls", "held", "allowed")
+        known = {name: int(told.get(name) or 0) for name in names}
+        in_flight, allowed = known.pop("held"), known.pop("allowed")
+        left = known["queries"] - known["ended"]
+        return Figures(
+            **known,
+            pages_to_come=left * known["pages"] / known["ended"] if known["ended"] else None,
+            budget=self.job.budget,
+            in_flight=in_flight,
+            allowed=allowed,
+        )
 
     @property
     @override
