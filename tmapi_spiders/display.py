@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import sys
 import time
 from contextlib import suppress
@@ -27,18 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    from scrapy.settings import BaseSettings
-
     from tmapi_spiders.figures import Figures
 
-__all__ = ["Display", "has_terminal"]
-
-
-def has_terminal(settings: BaseSettings) -> bool:
-    """Say whether somebody may be watching standard error, and nothing else is shown there."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return False
-    return not (sys.stdout.isatty() and any(uri.startswith("stdout:") for uri in settings["FEEDS"]))
+__all__ = ["Display"]
 
 
 class _Console(Console):
@@ -55,8 +45,9 @@ class _Above(io.TextIOBase):
     (Live's own redirection wraps words.)
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, stderr: TextIO) -> None:
         self._console = console
+        self._stderr = stderr
         self._begun = ""
 
     @override
@@ -69,6 +60,15 @@ class _Above(io.TextIOBase):
     @override
     def isatty(self) -> bool:
         return True
+
+    @override
+    def fileno(self) -> int:
+        return self._stderr.fileno()
+
+    def finish(self) -> None:
+        """Write the rest, if it is no whole line."""
+        self._stderr.write(self._begun)
+        self._begun = ""
 
 
 class Display:
@@ -91,17 +91,17 @@ class Display:
             redirect_stderr=False,
         )
         self._stderr = sys.stderr
+        self._above = _Above(self._live.console, self._stderr)
         self._handlers: list[logging.StreamHandler[TextIO]] = []
 
     def start(self) -> None:
         """Begin; log lines that go to standard error go above it from now on."""
         self._live.start()
-        above = _Above(self._live.console)
         for handler in logging.root.handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is self._stderr:
-                handler.setStream(above)
+                handler.setStream(self._above)
                 self._handlers.append(handler)
-        sys.stderr = above
+        sys.stderr = self._above
         self.refresh()
 
     def refresh(self) -> None:
@@ -123,6 +123,7 @@ class Display:
         """End, and leave the terminal as if it had not been there; more than once is fine."""
         with suppress(OSError):  # there is no terminal any more
             self._live.stop()
+            self._above.finish()
         for handler in self._handlers:
             handler.setStream(self._stderr)
         self._handlers.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from abc import ABC, abstractmethod
 from contextlib import suppress
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from scrapy.crawler import Crawler
     from scrapy.http import Request, Response
+    from scrapy.settings import BaseSettings
     from twisted.python.failure import Failure
 
     from tmapi_spiders.display import Display
@@ -76,19 +78,18 @@ class RunExtension(ABC):
         self.announce()
         if run.stop_reason is not None:
             raise CloseSpider(run.stop_reason)
-        if run.config.progress and sys.stderr.isatty():
+        if run.config.progress and _has_terminal(crawler.settings):
             self._show()
 
     def _show(self) -> None:
-        """Show how far the run is, if there is a terminal for it."""
+        """Show how far the run is."""
         # Loaded here: most crawls run where nobody watches.
-        from tmapi_spiders.display import Display, has_terminal  # noqa: PLC0415
+        from tmapi_spiders.display import Display  # noqa: PLC0415
 
-        if has_terminal(self.crawler.settings):
-            run = self._run
-            run.display = Display(run.job_name, run.figures)
-            run.display.start()
-            self._refreshing = asyncio.ensure_future(self._refresh(run.display))
+        run = self._run
+        run.display = Display(run.job_name, run.figures)
+        run.display.start()
+        self._refreshing = asyncio.ensure_future(self._refresh(run.display))
 
     async def _refresh(self, display: Display) -> None:
         with suppress(OSError):  # the terminal was closed, and the crawl goes on
@@ -118,12 +119,17 @@ class RunExtension(ABC):
     def scraped(self, item: Any, query_id: str) -> None:
         """Take up a product that came out of the pipelines."""
 
-    def item_dropped(self, response: Response | None, exception: Exception) -> None:
+    def item_dropped(
+        self,
+        item: Any,  # noqa: ARG002 - for those that know more of it
+        response: Response | None,
+        exception: Exception,
+    ) -> None:
         """Note that a product was a duplicate, was rejected, or is unwanted by the project."""
         if (call := call_of(response)) is not None:
             self._run.ledger.settle(call.query_id, rejected=isinstance(exception, Rejected))
 
-    def item_error(self, response: Response | None) -> None:
+    def item_error(self, item: Any, response: Response | None) -> None:  # noqa: ARG002
         """Note that a pipeline failed on a product, so that it is not written."""
         if (call := call_of(response)) is not None:
             self._run.count(stats.PRODUCT_REJECTED)
@@ -152,3 +158,11 @@ class RunExtension(ABC):
     @abstractmethod
     async def report(self) -> None:
         """Say what came of the run."""
+
+
+def _has_terminal(settings: BaseSettings) -> bool:
+    """Say whether somebody may be watching standard error, and no rows are shown there."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    rows_go_there = any(str(uri).startswith("stdout:") for uri in settings["FEEDS"])
+    return not (rows_go_there and sys.stdout.isatty())

@@ -51,7 +51,7 @@ def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:
     """Return how many pages a query has left, as far as can be seen: at least 1.
 
     From ``total_count``, which is capped and promises nothing: good enough for an order, and for
-    nothing else. :data:`SOONEST` where nothing is known.
+    nothing else. :data:`SOONEST` where nothing is known, or no more than that this was wrong.
 
     :param max_pages: of the job's arguments; 0 = no limit
     :param max_items: likewise
@@ -62,14 +62,17 @@ def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:
     (33, 3)
     >>> pages_left(read, max_pages=0, max_items=50)
     1
-    >>> pages_left(Progress(None), max_pages=0, max_items=0) == SOONEST
-    True
+    >>> beyond = Progress(None, pages=40, items=800, total_count=688)
+    >>> [pages_left(one, max_pages=0, max_items=0) for one in (beyond, Progress(None))]
+    [1000000, 1000000]
     """
     counts = [count for count in (progress.total_count, max_items or None) if count is not None]
     if progress.pages and counts:
         a_page = max(progress.items / progress.pages, 1)
         left = math.ceil((min(counts) - progress.items) / a_page)
     else:
+        left = 0
+    if left <= 0:
         left = SOONEST
     if max_pages:
         left = min(left, max_pages - progress.pages)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from scrapy import signals
 from scrapy.exceptions import DropItem
 
 from tmapi_spiders import stats
@@ -102,8 +101,6 @@ class DedupePipeline(_RunPipeline):
         self._seen: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
         self._first: WeakValueDictionary[int, Product] = WeakValueDictionary()
         """The products let through that are still on their way, by identity."""
-        crawler.signals.connect(self.forget, signals.item_dropped)
-        crawler.signals.connect(self.forget, signals.item_error)
 
     def process_item(self, item: Any) -> Any:
         """Let a product through the first time.
@@ -121,7 +118,11 @@ class DedupePipeline(_RunPipeline):
         return item
 
     def forget(self, item: Any) -> None:
-        """Forget a product that a later pipeline dropped or failed on: it was not written."""
+        """Forget a product that a later pipeline dropped or failed on: it was not written.
+
+        The extension tells of it, which hears of each dropped item anyway: a receiver of a signal
+        takes more than all that is done here.
+        """
         if self._first.pop(id(item), None) is item and item is not None:
             self._seen[self._scope_of(item)].discard(item.item_id)
 
