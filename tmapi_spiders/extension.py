@@ -88,11 +88,11 @@ class RunExtension(ABC):
 
         run = self._run
         run.display = Display(run.job_name, run.figures)
-        run.display.start()
         self._refreshing = asyncio.ensure_future(self._refresh(run.display))
 
     async def _refresh(self, display: Display) -> None:
         with suppress(OSError):  # the terminal was closed, and the crawl goes on
+            display.start()
             while True:
                 await asyncio.sleep(_REFRESH_SECONDS)
                 display.refresh()
