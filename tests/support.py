@@ -111,7 +111,8 @@ class Crawler:
     """Of the environment, besides."""
 
     def environment(self, **variables: str) -> dict[str, str]:
-        theirs = ("TMAPI_", "SCRAPY_") if self.covered else ("TMAPI_", "SCRAPY_", "COVERAGE")
+        # COLUMNS and LINES: a library that pytest loads has put them there.
+        theirs = ("TMAPI_", "SCRAPY_", "COLUMNS", "LINES", *([] if self.covered else ["COVERAGE"]))
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(theirs)
         }

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """An emulated terminal; high enough for all lines of a short crawl."""
+    """An emulated terminal, and what was ever to be seen on it."""
 
-    def __init__(self, columns: int = 160, lines: int = 2000) -> None:
-        self._screen = pyte.Screen(columns, lines)
+    def __init__(self, columns: int = 160, lines: int = 24) -> None:
+        self._screen = pyte.HistoryScreen(columns, lines, history=100_000)
+        self.lowest: set[tuple[str, str]] = set()
+        """The two lowest rows, at each moment."""
         self._master, self.file = pty.openpty()
         """:attr:`file` is the end that a process writes to."""
         size = struct.pack("HHHH", lines, columns, 0, 0)
@@ -52,22 +54,30 @@ class Terminal:
                 return
             with self._lock:
                 stream.feed(data)
+                above, lowest = ["", *self._visible()][-2:]
+                self.lowest.add((above, lowest))
+
+    def _visible(self) -> list[str]:
+        return "\n".join(row.rstrip() for row in self._screen.display).rstrip().split("\n")
 
     @property
     def rows(self) -> list[str]:
-        """What is to be seen, without the empty rows at the end."""
+        """All rows: those that have left the screen, and those to be seen, but empty ones below."""
         with self._lock:
-            return "\n".join(row.rstrip() for row in self._screen.display).rstrip().split("\n")
+            gone = [
+                "".join(row[column].data for column in range(self._screen.columns)).rstrip()
+                for row in self._screen.history.top
+            ]
+            return gone + self._visible()
 
     @property
     def has_cursor(self) -> bool:
         with self._lock:
             return not self._screen.cursor.hidden
 
-    def wait_for(self, seen: Callable[[list[str]], bool]) -> list[str]:
-        """Wait until something is to be seen; return all that is."""
+    def wait_for(self, seen: Callable[[Terminal], bool]) -> None:
+        """Wait until something is to be seen."""
         deadline = time.monotonic() + 30
-        while not seen(rows := self.rows):
-            assert time.monotonic() < deadline, "\n".join(rows)
+        while not seen(self):
+            assert time.monotonic() < deadline, "\n".join(self.rows)
             time.sleep(0.1)
-        return rows
