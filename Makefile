@@ -5,7 +5,7 @@
 # make lint   ruff and mypy
 # make chaos  crawls killed at random moments, many times (some 4 minutes)
 # make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
-#             limit, and how it scales; writes docs/benchmarks.md (some 35 minutes; needs no more
+#             limit, and how it scales; writes docs/benchmarks.md (some 30 minutes; needs no more
 #             than the tests)
 # make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
 
