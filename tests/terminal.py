@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import struct
 import termios
 import threading
@@ -15,6 +16,10 @@ import pyte
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+#: Behind what a display ends with: it is whole then.
+_WHOLE = re.compile(rb"(?<= in flight of \d)")
 
 
 class Terminal:
@@ -52,10 +57,11 @@ class Terminal:
                 data = os.read(self._master, 65536)
             except OSError:  # nobody has the other end open any more
                 return
-            with self._lock:
-                stream.feed(data)
-                above, lowest = ["", *self._visible()][-2:]
-                self.lowest.add((above, lowest))
+            for part in _WHOLE.split(data):
+                with self._lock:
+                    stream.feed(part)
+                    above, lowest = ["", *self._visible()][-2:]
+                    self.lowest.add((above, lowest))
 
     def _visible(self) -> list[str]:
         return "\n".join(row.rstrip() for row in self._screen.display).rstrip().split("\n")

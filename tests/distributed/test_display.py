@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_the_figures_are_those_of_the_job(tmp_path: Path, redis_server: RedisServer) -> None:
-    slow = SandboxThread(latency=0.3)
+    slow = SandboxThread(latency=0.5)
     try:
         check_display(redis_server.crawler(tmp_path, slow.url))
     finally:
