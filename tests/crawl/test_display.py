@@ -89,7 +89,7 @@ def test_not_where_it_is_not_wanted(crawl: Crawler, option: str) -> None:
         assert crawl.finish(process).exit_status == 0
         terminal.hang_up()
         assert "j: 1 query" in "\n".join(terminal.rows)
-        assert not any(" in flight of " in row for row in terminal.rows)
+        assert not is_shown(terminal)
 
 
 def test_not_in_a_pipe(crawl: Crawler) -> None:
@@ -110,6 +110,7 @@ def test_not_among_rows_on_the_same_terminal(crawl: Crawler) -> None:
         assert process.wait(60) == 0
         terminal.hang_up()
         assert sum(row.startswith('{"item_id"') for row in terminal.rows) > 20
+        assert not is_shown(terminal)
 
 
 def test_ctrl_c_twice_leaves_a_terminal_in_order(tmp_path: Path) -> None:
