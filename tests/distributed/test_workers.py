@@ -65,7 +65,7 @@ def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
     assert done.exit_status == 0, done.log
     called = [call["params"]["img_url"] for call in quiet.calls]
     to_come = called[called.index("/search/a/lamp-39.jpg") :]
-    assert len(set(to_come)) >= 24
+    assert len(set(to_come)) >= 16
 
 
 def test_a_budget_that_may_not_suffice_buys_whole_results(
@@ -73,11 +73,10 @@ def test_a_budget_that_may_not_suffice_buys_whole_results(
 ) -> None:
     start = redis_server.crawler(tmp_path, quiet.url)
     done = start(
-        *("-s", "TMAPI_MAX_CONCURRENCY=6", "-s", "TMAPI_BUDGET=150"),
+        *("-s", "TMAPI_MAX_CONCURRENCY=6", "-s", "TMAPI_BUDGET=24"),
         seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(24)),
         page_size=5,
     )
     assert done.exit_status == 4, done.log
-    facts = Shared(redis_server.client).facts
-    assert facts["calls"] == "150"
-    assert int(facts["status:complete"]) >= 10
+    assert Shared(redis_server.client).facts["calls"] == "24"
+    assert len({call["params"]["img_url"] for call in quiet.calls}) < 24
