@@ -44,8 +44,8 @@ CREATE TABLE answers (
     key BLOB PRIMARY KEY,
     request TEXT NOT NULL,
     repeat INTEGER NOT NULL,
-    seed_id TEXT NOT NULL,
-    query_id TEXT NOT NULL,
+    seed_id TEXT NOT NULL,  -- Call.image_id, which it is where the user gave no id
+    query_id TEXT NOT NULL,  -- Call.search_id, likewise
     page INTEGER NOT NULL,  -- 0: a conversion
     items INTEGER NOT NULL,
     fetched_at TEXT NOT NULL,
@@ -210,8 +210,8 @@ class Archive:
                     _key(line, call),
                     line,
                     call.repeat,
-                    call.seed_id,
-                    call.query_id,
+                    call.image_id,
+                    call.search_id,
                     call.page,
                     items,
                     call.fetched_at,
@@ -225,28 +225,28 @@ class Archive:
         else:
             self.pages += 1
 
-    def has_page(self, seed_id: str, query_id: str) -> bool:
-        """Say whether an earlier run has stored a query's first page."""
+    def has_page(self, image_id: str, search_id: str) -> bool:
+        """Say whether an earlier run has stored a search's first page."""
         return bool(
             self._ask(
                 "SELECT 1 FROM answers WHERE seed_id = ? AND query_id = ? AND page = 1",
-                *(seed_id, query_id),
+                *(image_id, search_id),
             )
         )
 
-    def repeats_with_items(self, seed_id: str) -> set[int]:
+    def repeats_with_items(self, image_id: str) -> set[int]:
         """Return the repeat numbers at which an image had items in an earlier run."""
         rows = self._ask(
             "SELECT DISTINCT repeat FROM answers WHERE seed_id = ? AND page > 0 AND items > 0",
-            seed_id,
+            image_id,
         )
         return {repeat for (repeat,) in rows}
 
-    def queries_with_pages(self) -> set[str]:
-        """Return the ids of the queries that have a page stored."""
+    def searches_with_pages(self) -> set[str]:
+        """Return the ids of the searches that have a page stored."""
         with failing_as_storage(self.path):
             rows = self._connection.execute("SELECT DISTINCT query_id FROM answers WHERE page > 0")
-            return {query_id for (query_id,) in rows}
+            return {search_id for (search_id,) in rows}
 
     def _ask(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask about earlier runs."""

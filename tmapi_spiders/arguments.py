@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tmapi_spiders import readers
+from tmapi_spiders.argument_values import count, filters_of, prices_of, words
+from tmapi_spiders.combinations import LANGUAGES, SORTS, Combinations, Filters, PriceRange
 from tmapi_spiders.errors import UsageProblems, did_you_mean
-from tmapi_spiders.queries import FILTERS, LANGUAGES, SORTS, Filters, PriceRange, Queries
+from tmapi_spiders.queries import Queries
 from tmapi_spiders.seeds import Seeds, StreamedSeeds
 
 if TYPE_CHECKING:
@@ -20,99 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "is_job_name"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DECIMAL = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
-_RANGE = re.compile(rf"(?P<start>{_DECIMAL})?\s*-\s*(?P<end>{_DECIMAL})?")
-
-
-def _split(given: Any) -> list[Any]:
-    """Split a comma-separated list; a real list (from a script) is taken as it is."""
-    words = given if isinstance(given, list | tuple) else str(given).split(",")
-    return [word if isinstance(word, PriceRange) else str(word).strip() for word in words]
-
-
-def _quote(words: list[str]) -> str:
-    return f"{', '.join(map(repr, words))} {'is' if len(words) == 1 else 'are'}"
-
-
-def _unique(values: list[Any]) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(values))
-
-
-def _words(*accepted: str) -> BeforeValidator:
-    rule = f"accepted: {', '.join(accepted)}, or several separated by commas."
-
-    def read(given: Any) -> tuple[str, ...]:
-        words = _split(given)
-        if wrong := [word for word in words if word not in accepted]:
-            raise ValueError(f"{_quote(wrong)} not known; {rule}{did_you_mean(wrong[0], accepted)}")
-        return _unique(words)
-
-    return BeforeValidator(read)
-
-
-def read_prices(given: Any) -> tuple[PriceRange, ...]:
-    """Read price ranges such as ``0-10,10-50,50-``; ``none`` is no range.
-
-    >>> read_prices("-10,50-")
-    (PriceRange(start=None, end='10'), PriceRange(start='50', end=None))
-
-    :raises ValueError: naming the range that is wrong
-    """
-    rule = "accepted: START-END in decimals, either end may be left open: 0-10,10-50,50-"
-    prices: dict[str, PriceRange] = {}
-    problems = []
-    for word in _split(given):
-        found = None if isinstance(word, PriceRange) else _RANGE.fullmatch(word)
-        if isinstance(word, PriceRange):
-            price = word
-        elif word in {"", "none"}:
-            price = PriceRange()
-        elif found and (found["start"] or found["end"]):
-            price = PriceRange(found["start"], found["end"])
-        else:
-            problems.append(f"{word!r} is no price range")
-            continue
-        if price.start and price.end and Decimal(price.start) > Decimal(price.end):
-            problems.append(f"{word!r} ends below its start")
-        prices.setdefault(price.key, price)
-    if problems:
-        raise ValueError(f"{', '.join(problems)}; {rule}")
-    return tuple(prices.values())
-
-
-def read_filters(given: Any) -> tuple[Filters, ...]:
-    """Read alternatives of filters such as ``none,is_factory+free_shipping``.
-
-    >>> read_filters("none,free_shipping+is_factory")
-    ((), ('is_factory', 'free_shipping'))
-
-    :raises ValueError: naming the flag that is wrong
-    """
-    rule = f"accepted: none, {', '.join(FILTERS)}; joined by + within one alternative"
-    alternatives = []
-    wrong: list[str] = []
-    for alternative in _split(given):
-        flags = [flag.strip() for flag in alternative.split("+")]
-        if flags != ["none"]:
-            wrong += [flag for flag in flags if flag not in FILTERS]
-        alternatives.append(tuple(flag for flag in FILTERS if flag in flags))
-    if wrong:
-        raise ValueError(f"{_quote(wrong)} no filter; {rule}.{did_you_mean(wrong[0], FILTERS)}")
-    return _unique(alternatives)
-
-
-def _count(least: int, most: int | None = None) -> BeforeValidator:
-    rule = f"accepted: a whole number from {least}" + (f" to {most}." if most else " up.")
-
-    def read(given: Any) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", str(given).strip()):
-            raise ValueError(rule)
-        number = int(given)
-        if number < least or (most is not None and number > most):
-            raise ValueError(rule)
-        return number
-
-    return BeforeValidator(read)
 
 
 def is_job_name(given: object) -> TypeGuard[str]:
@@ -157,28 +65,29 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     seeds: Annotated[str, BeforeValidator(_given)] = Field(
-        description="A file with one image a line, or images separated by commas."
+        description="A file with one image a line, a table of images (CSV, TSV, XLSX, JSON lines), "
+        "or images separated by commas."
     )
-    sort: Annotated[tuple[str, ...], _words(*SORTS)] = Field(
+    sort: Annotated[tuple[str, ...], BeforeValidator(words(*SORTS))] = Field(
         default=("default",), description=f"Order of the results: {', '.join(SORTS)}."
     )
-    language: Annotated[tuple[str, ...], _words(*LANGUAGES)] = Field(
+    language: Annotated[tuple[str, ...], BeforeValidator(words(*LANGUAGES))] = Field(
         default=("en",), description=f"Language of the titles: {', '.join(LANGUAGES)}."
     )
-    price: Annotated[tuple[PriceRange, ...], BeforeValidator(read_prices)] = Field(
+    price: Annotated[tuple[PriceRange, ...], BeforeValidator(prices_of)] = Field(
         default=(PriceRange(),), description="Price ranges, such as 0-10,10-50,50- (no range)."
     )
-    filters: Annotated[tuple[Filters, ...], BeforeValidator(read_filters)] = Field(
+    filters: Annotated[tuple[Filters, ...], BeforeValidator(filters_of)] = Field(
         default=((),),
         description="Alternatives of flags, joined by + within one: none,is_factory+free_shipping.",
     )
-    page_size: Annotated[int, _count(1, 50)] = Field(
+    page_size: Annotated[int, BeforeValidator(count(1, 50))] = Field(
         default=20, description="Items a page, 1 to 50; above 20 is not documented."
     )
-    max_pages: Annotated[int, _count(0)] = Field(
+    max_pages: Annotated[int, BeforeValidator(count(0))] = Field(
         default=0, description="Pages a query at most; 0 = all."
     )
-    max_items: Annotated[int, _count(0)] = Field(
+    max_items: Annotated[int, BeforeValidator(count(0))] = Field(
         default=0, description="Items a query at most, before dedupe; 0 = all."
     )
     convert: Annotated[Literal["auto", "always", "never"], BeforeValidator(_convert)] = Field(
@@ -222,10 +131,12 @@ class Arguments(BaseModel):
                 problems += exc.problems
         if arguments is None or seeds is None or problems:
             raise UsageProblems(*problems)
-        queries = Queries(
-            seeds, arguments.language, arguments.sort, arguments.price, arguments.filters
-        )
-        return arguments, queries
+        return arguments, Queries(seeds, arguments.combinations, arguments.max_pages)
+
+    @property
+    def combinations(self) -> Combinations:
+        """Those under which seeds without arguments of their own are searched."""
+        return Combinations(self.language, self.sort, self.price, self.filters)
 
     def job_name(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
         """Return the name of the job that these arguments are for.

@@ -30,7 +30,9 @@ class Call:
 
     query_id: str
     """The query it is for; of a conversion, the one that asked for it."""
-    seed_id: str
+    search_id: str
+    """What is asked: alike for seeds that have the same image."""
+    image_id: str
     page: int
     """From 1; :data:`CONVERSION` for a conversion."""
     repeat: int = 0

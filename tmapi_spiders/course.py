@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.order import AHEAD, SOONEST, most_calls, pages_left
+from tmapi_spiders.order import AHEAD, SOONEST, most_calls
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import Ending, ending
 from tmapi_spiders.parts import Course
@@ -30,6 +30,9 @@ __all__ = ["LocalCourse"]
 #: Queries left out between two turns of the event loop.
 _LEFT_OUT_AT_ONCE = 100
 
+#: Seconds between two looks whether a query has ended.
+_LOOK_AGAIN = 0.05
+
 
 class LocalCourse(Course):
     """The course of a job that one process works on alone.
@@ -41,6 +44,10 @@ class LocalCourse(Course):
     def __init__(self, run: LocalRun) -> None:
         self._run = run
         self._not_begun = len(run.queries)
+        self._repeats = bool(run.queries.seeds.tally.repeated_images)
+        """Whether seeds share images, so that a page may be read by more than one query."""
+        self._asked: dict[str, str] = {}
+        """If so, the last query to ask, by what it asks."""
 
     @override
     async def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
@@ -49,9 +56,9 @@ class LocalCourse(Course):
             if not self._end_is_near:
                 # Without the wait Scrapy would pull all queries at once, and hold them in memory.
                 await room()
-            if not run.gate.is_open and not run.archive.unread:
+            if not run.gate.is_open and not run.archive.unread and not self._repeats:
                 return  # no call goes out, and nothing is left to replay
-            query = next(run.not_begun, None)
+            query = await self._next()
             if query is None:
                 return
             self._not_begun -= 1
@@ -66,13 +73,40 @@ class LocalCourse(Course):
             if not left_out % _LEFT_OUT_AT_ONCE:
                 await asyncio.sleep(0)
 
+    async def _next(self) -> Query | None:
+        """Return the next query whose turn it is; None if there is none left.
+
+        One that asks for the same as another that is open comes when that has ended, with all of
+        it paid for; so at the end of all others.
+        """
+        run = self._run
+        for query in run.not_begun:
+            if not self._repeats:
+                return query
+            if self._asked_by(query) is None:
+                self._asked[query.search_id] = query.query_id
+                return query
+            run.postponed.append(query)
+        if not run.postponed:
+            return None
+        query = run.postponed.popleft()
+        while run.stop_reason is None and self._asked_by(query) is not None:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_AGAIN)
+        self._asked[query.search_id] = query.query_id
+        return query
+
+    def _asked_by(self, query: Query) -> str | None:
+        """Return the open query that asks for the same, if there is one."""
+        other = self._asked.get(query.search_id)
+        return other if other is not None and other in self._run.ledger else None
+
     @property
     def _end_is_near(self) -> bool:
         run = self._run
         if self._not_begun > AHEAD * run.max_concurrency:
             return False
         budget, queries = run.config.budget, self._not_begun + len(run.ledger)
-        may_take = most_calls(queries, run.arguments.max_pages)
+        may_take = most_calls(queries, run.queries.most_pages)
         return not budget or may_take <= budget - run.archive.journal.calls
 
     def begin(self, query: Query) -> Iterator[Request]:
@@ -114,7 +148,7 @@ class LocalCourse(Course):
             items=progress.items,
             truncated=reading.truncated,
             has_next_page=answer.has_next_page,
-            max_pages=asked.max_pages,
+            max_pages=progress.query.seed.overrides.most_pages(asked.max_pages),
             max_items=asked.max_items,
         )
         if end is None:
@@ -177,10 +211,7 @@ class LocalCourse(Course):
         return iter(())
 
     def _page(self, progress: Progress, page: int) -> Request:
-        asked, priority = self._run.arguments, SOONEST + page
-        if self._end_is_near:
-            limits = {"max_pages": asked.max_pages, "max_items": asked.max_items}
-            priority = pages_left(progress, **limits)
+        priority = self._run.pages_left(progress) if self._end_is_near else SOONEST + page
         return self._run.requests.request_page(
             progress.query,
             page,

@@ -58,24 +58,25 @@ class Estimate:
         :param archive: what the job has paid for so far; None: nothing
         :param conversions: those that other jobs have paid for
         """
-        seeds = queries.seeds
-        first = {"always": seeds.convertible, "auto": seeds.unconverted}.get(arguments.convert, 0)
+        tally = queries.seeds.tally
+        first = {"always": tally.convertible, "auto": tally.unconverted}.get(arguments.convert, 0)
         least = len(queries)
-        if archive is not None and archive.pages:
-            paid = archive.queries_with_pages()
-            if len(queries) <= _COUNTED:
-                paid.intersection_update(query.query_id for query in queries)
-            least -= len(paid)
+        paid = archive.searches_with_pages() if archive is not None and archive.pages else set()
+        if paid or tally.repeated_images:
+            if least <= _COUNTED:
+                least = len({query.search_id for query in queries} - paid)
+            else:
+                most_each = max(share.queries_each for share in queries.shares())
+                least -= len(paid) + tally.repeated_images * most_each
         if first:
             kept = len(conversions) + (archive.conversions if archive else 0)
             least = max(least, 0) + max(first - kept, 0)
-        limits = [limit for limit in (arguments.max_pages, arguments.max_items) if limit]
-        # Each page of a query but its last brings an item, so that max_items limits pages too.
-        pages = len(queries) * min(limits) if limits else None
+        pages = _most_pages(queries, arguments.max_items)
         most = pages
         if most is not None and arguments.convert != "never":
-            again = len(queries) // len(seeds) + MOST_CONVERSIONS - 1
-            most += first + seeds.convertible * again
+            most += first
+            for share in queries.shares():
+                most += share.convertible * (share.queries_each + MOST_CONVERSIONS - 1)
         return cls(
             max(least, 0),
             most,
@@ -158,3 +159,15 @@ class Estimate:
         if self.left is not None:
             lines[-1] += f": {calls(self.left, self.price)} at most from now on"
         return lines
+
+
+def _most_pages(queries: Queries, max_items: int) -> int | None:
+    """Return how many pages queries may have; None without an upper limit."""
+    pages = 0
+    for share in queries.shares():
+        # Each page of a query but its last brings an item, so that max_items limits pages too.
+        limits = [limit for limit in (share.max_pages, max_items) if limit]
+        if not limits:
+            return None
+        pages += share.seeds * share.queries_each * min(limits)
+    return pages

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.order import SOONEST, pages_left
+from tmapi_spiders.order import SOONEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tmapi_spiders.progress import Progress
 
@@ -74,7 +74,11 @@ class Pace:
 
 
 def pages_to_come(
-    open_ones: Iterable[Progress], pages: int, ended: int, others: int, limits: tuple[int, int]
+    open_ones: Iterable[Progress],
+    pages: int,
+    ended: int,
+    others: int,
+    pages_left: Callable[[Progress], int],
 ) -> float | None:
     """Return how many pages a job has before it, as far as can be seen; None if nothing can.
 
@@ -84,21 +88,23 @@ def pages_to_come(
     :param pages: read so far, in all
     :param ended: queries that have ended
     :param others: queries that are not begun
-    :param limits: ``max_pages`` and ``max_items``; 0 = no limit
+    :param pages_left: returns how many a query has, as :func:`~tmapi_spiders.order.pages_left`
 
+    >>> from functools import partial
+    >>> from tmapi_spiders.order import pages_left
     >>> from tmapi_spiders.progress import Progress
+    >>> left = partial(pages_left, max_pages=0, max_items=0)
     >>> half = Progress(None, pages=2, items=40, total_count=80)
-    >>> pages_to_come([half, Progress(None)], pages=10, ended=1, others=3, limits=(0, 0))
+    >>> pages_to_come([half, Progress(None)], pages=10, ended=1, others=3, pages_left=left)
     26.0
-    >>> pages_to_come([Progress(None)], pages=0, ended=0, others=3, limits=(0, 0))
+    >>> pages_to_come([Progress(None)], pages=0, ended=0, others=3, pages_left=left)
     """
-    max_pages, max_items = limits
     known = to_come = 0
     for progress in open_ones:
-        left = pages_left(progress, max_pages=max_pages, max_items=max_items)
+        left = pages_left(progress)
         if progress.ending is not None:
             known += 1
-        elif left < SOONEST and (progress.pages or max_pages):
+        elif left < SOONEST:
             known += 1
             to_come += left
         else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tmapi_spiders.archive import Archive
     from tmapi_spiders.seed import Seed
@@ -195,11 +195,11 @@ class Images:
     """The images of a run's open queries; their keys are the queries' ids.
 
     :param convert: the argument: auto, always or never
-    :param queries_each: how many queries an image has
+    :param queries_each: says how many queries a seed has
     :param archive: what earlier runs of the job have learnt
     """
 
-    def __init__(self, convert: str, queries_each: int, archive: Archive) -> None:
+    def __init__(self, convert: str, queries_each: Callable[[Seed], int], archive: Archive) -> None:
         self._convert = convert
         self._queries_each = queries_each
         self._archive = archive
@@ -211,10 +211,10 @@ class Images:
         """Return what is known of a seed's image."""
         image = self._images.get(seed.seed_id)
         if image is None:
-            known = self._archive.repeats_with_items(seed.seed_id)
-            image = Image.first(seed, self._convert, self._queries_each, known)
+            known, each = self._archive.repeats_with_items(seed.image_id), self._queries_each(seed)
+            image = Image.first(seed, self._convert, each, known)
             self._images[seed.seed_id] = image
-            self._owed[seed.seed_id] = self._queries_each
+            self._owed[seed.seed_id] = each
         return image
 
     def ended(self, seed_id: str) -> None:

@@ -124,7 +124,9 @@ class Product:
     seed: str = ""
     """The seed as the user wrote it."""
     seed_id: str = ""
-    """Hash of the normalised image."""
+    """Hash of the normalised image, or the user's own id."""
+    seed_data: Mapping[str, Any] = attrs.field(factory=dict)
+    """The other columns of the seed's row, as the user gave them; {} for a plain list."""
     query_id: str = ""
     """Hash of seed, language, sort, price range and filters."""
     seed_img_url: str = ""
@@ -156,6 +158,7 @@ class Sighting:
     job: str
     query_id: str
     seed_id: str
+    seed_data: Mapping[str, Any]
     item_id: int
     page: int
     rank: int
@@ -170,6 +173,7 @@ class Outcome:
     job: str
     query_id: str
     seed_id: str
+    seed_data: Mapping[str, Any]
     seed: str
     seed_img_url: str
     language: str

@@ -68,6 +68,10 @@ class LocalLedger(Ledger):
         """Yield how far each open query is."""
         return iter(self._open.values())
 
+    def __contains__(self, query_id: str) -> bool:
+        """Say whether a query is open."""
+        return query_id in self._open
+
     @override
     def __getitem__(self, query_id: str) -> Progress:
         return self._open[query_id]

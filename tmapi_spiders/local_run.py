@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -16,6 +18,7 @@ from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.journal import History
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.ledger import LocalLedger
+from tmapi_spiders.order import pages_left
 from tmapi_spiders.permits import Permits
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.retries import LocalRetries
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.conversions import Conversions
     from tmapi_spiders.items import Outcome, Sighting
     from tmapi_spiders.job import Job
+    from tmapi_spiders.progress import Progress
     from tmapi_spiders.queries import Queries, Query
 
 __all__ = ["LocalRun", "local_run_of"]
@@ -67,13 +71,15 @@ class LocalRun(Run):
         self.queries = queries
         self.not_begun: Iterator[Query] = iter(queries)
         """The queries that nobody has taken up yet."""
+        self.postponed: deque[Query] = deque()
+        """Those of them that were passed over, since another asks for the same."""
         self.job = job
         self.archive = archive
         archive.on_error = self.storage_failed
         self.command = command
         """Returns the command that goes on with this job, given another budget or None."""
         self.conversions = conversions
-        self.images = Images(arguments.convert, len(queries) // len(queries.seeds), archive)
+        self.images = Images(arguments.convert, queries.each, archive)
         self.gate = LocalGate(
             Permits(config.max_concurrency, config.retry_delay),
             archive.journal,
@@ -126,7 +132,7 @@ class LocalRun(Run):
 
     def settle_outcomes(self) -> None:
         """Write the outcomes that are still owed, when no more pages will come."""
-        self.ledger.finish(self.stop_reason, self.not_begun)
+        self.ledger.finish(self.stop_reason, chain(self.postponed, self.not_begun))
 
     @override
     def abandon(self) -> None:
@@ -212,13 +218,12 @@ class LocalRun(Run):
     @override
     def figures(self) -> Figures:
         ended, pages = sum(self.ledger.by_status.values()), self.counted(stats.PAGE_READ)
-        limits = self.arguments.max_pages, self.arguments.max_items
         others = len(self.queries) - ended - len(self.ledger)
         return Figures(
             queries=len(self.queries),
             ended=ended,
             pages=pages,
-            pages_to_come=pages_to_come(self.ledger, pages, ended, others, limits),
+            pages_to_come=pages_to_come(self.ledger, pages, ended, others, self.pages_left),
             products=self.counted(stats.PRODUCT_NEW),
             duplicates=self.counted(stats.PRODUCT_DUPLICATE),
             calls=self.archive.journal.calls,
@@ -227,6 +232,12 @@ class LocalRun(Run):
             allowed=self.gate.allowed,
             waiting=len(self.retries),
         )
+
+    def pages_left(self, progress: Progress) -> int:
+        """Return how many pages a query has left, as far as can be seen: at least 1."""
+        own, asked = progress.query.seed.overrides, self.arguments
+        max_pages = own.most_pages(asked.max_pages)
+        return pages_left(progress, max_pages=max_pages, max_items=asked.max_items)
 
     @property
     @override
@@ -245,8 +256,8 @@ class LocalRun(Run):
         )
 
     def is_paid(self, query: Query) -> bool:
-        """Say whether an earlier run has paid for a query's first page."""
-        return self.archive.has_page(query.seed.seed_id, query.query_id)
+        """Say whether a query's first page is paid for by an earlier run."""
+        return self.archive.has_page(query.seed.image_id, query.search_id)
 
     def _history(self, query_id: str) -> History:
         try:

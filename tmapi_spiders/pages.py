@@ -65,6 +65,7 @@ class PageReader:
                     job=product.job,
                     query_id=query.query_id,
                     seed_id=query.seed.seed_id,
+                    seed_data=query.seed.data,
                     item_id=product.item_id,
                     page=page,
                     rank=rank,

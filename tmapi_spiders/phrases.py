@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "calls", "plural"]
+__all__ = ["about", "calls", "plural", "repeated_images"]
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -21,6 +21,16 @@ def calls(count: int, price: float) -> str:
     ('12 calls (cost 0.12)', '1 call')
     """
     return plural(count, "call") + (f" (cost {count * price:,.2f})" if price else "")
+
+
+def repeated_images(count: int) -> str:
+    """Return how many seeds have the image of another, in words.
+
+    >>> repeated_images(1)
+    '1 seed has an image that another seed has too, under another id'
+    """
+    has = "has" if count == 1 else "have"
+    return f"{plural(count, 'seed')} {has} an image that another seed has too, under another id"
 
 
 def about(seconds: float) -> str:

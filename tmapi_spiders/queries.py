@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tmapi_spiders.combinations import PriceRange
+from tmapi_spiders.phrases import plural
 from tmapi_spiders.seed import Seed, stable_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tmapi_spiders.combinations import Combinations, Filters
     from tmapi_spiders.seeds import Seeds, StreamedSeeds
 
-__all__ = [
-    "FILTERS",
-    "LANGUAGES",
-    "SORTS",
-    "Filters",
-    "PriceRange",
-    "Queries",
-    "Query",
-]
-
-# Source of all three: the vendor's page of the endpoint.
-LANGUAGES = ("en", "zh", "ru", "vi", "ja", "ko")
-SORTS = ("default", "sales", "price_up", "price_down")
-FILTERS = (
-    "support_dropshipping",
-    "is_factory",
-    "verified_supplier",
-    "free_shipping",
-    "new_arrival",
-)
-
-
-@attrs.frozen
-class PriceRange:
-    """A price range with inclusive, possibly open ends: decimal strings as the user wrote them."""
-
-    start: str | None = None
-    end: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The same text for the same range, however it was written.
-
-        >>> PriceRange("10", "50.00").key == PriceRange("10.0", "50").key
-        True
-        """
-        return "-".join(
-            "" if end is None else format(Decimal(end).normalize(), "f")
-            for end in (self.start, self.end)
-        )
-
-
-#: The flags of one alternative of the argument ``filters``, in :data:`FILTERS`' order.
-Filters = tuple[str, ...]
+__all__ = ["Queries", "Query", "Share"]
 
 _NO_PRICE = PriceRange()
 
@@ -77,9 +35,22 @@ class Query:
 
     @query_id.default
     def _hash(self) -> str:
+        return self._hash_with(self.seed.seed_id)
+
+    def _hash_with(self, seed_id: str) -> str:
         return stable_hash(
-            self.seed.seed_id, self.language, self.sort, self.price.key, "+".join(self.filters)
+            seed_id, self.language, self.sort, self.price.key, "+".join(self.filters)
         )
+
+    @property
+    def search_id(self) -> str:
+        """Hash of what is asked of the API: alike for seeds that have the same image.
+
+        It is ``query_id`` where the seed has no id of the user's.
+        """
+        if self.seed.seed_id == self.seed.image_id:
+            return self.query_id
+        return self._hash_with(self.seed.image_id)
 
     def parameters(self, img_url: str | None = None) -> dict[str, str]:
         """Return the API's parameters for this query, without page, page size and token.
@@ -97,11 +68,12 @@ class Query:
             parameters["price_end"] = self.price.end
         return parameters | dict.fromkeys(self.filters, "true")
 
-    def identity(self) -> Mapping[str, object]:
+    def identity(self) -> Mapping[str, Any]:
         """Return the columns by which every output file names this query."""
         return {
             "query_id": self.query_id,
             "seed_id": self.seed.seed_id,
+            "seed_data": dict(self.seed.data),
             "seed": self.seed.text,
             "seed_img_url": self.seed.img_url,
             "language": self.language,
@@ -113,40 +85,70 @@ class Query:
 
 
 @attrs.frozen
+class Share:
+    """Seeds with the same arguments."""
+
+    seeds: int
+    convertible: int
+    """How many of them could be converted."""
+    queries_each: int
+    max_pages: int
+    """Of each query; 0 = all."""
+
+
+@attrs.frozen
 class Queries:
-    """All queries of a job, lazily: seeds × languages × sorts × prices × filters."""
+    """All queries of a job, lazily: seeds × languages × sorts × prices × filters.
+
+    A seed may have arguments of its own instead.
+    """
 
     seeds: Seeds | StreamedSeeds
-    languages: tuple[str, ...]
-    sorts: tuple[str, ...]
-    prices: tuple[PriceRange, ...]
-    filters: tuple[Filters, ...]
+    combinations: Combinations
+    max_pages: int = 0
+    """Of each query of a seed that does not say otherwise; 0 = all."""
 
     def __len__(self) -> int:
-        return (
-            len(self.seeds)
-            * len(self.languages)
-            * len(self.sorts)
-            * len(self.prices)
-            * len(self.filters)
-        )
+        return sum(share.seeds * share.queries_each for share in self.shares())
 
     def __iter__(self) -> Iterator[Query]:
         for seed in self.seeds:
-            for combination in product(self.languages, self.sorts, self.prices, self.filters):
+            for combination in seed.overrides.applied_to(self.combinations):
                 yield Query(seed, *combination)
+
+    def each(self, seed: Seed) -> int:
+        """Return how many queries a seed has."""
+        return len(seed.overrides.applied_to(self.combinations))
+
+    def shares(self) -> Iterator[Share]:
+        """Yield the shares of the seeds that have the same arguments."""
+        for overrides, seeds, convertible in self.seeds.tally.shares():
+            yield Share(
+                seeds,
+                convertible,
+                len(overrides.applied_to(self.combinations)),
+                overrides.most_pages(self.max_pages),
+            )
+
+    @property
+    def most_pages(self) -> int:
+        """The most pages that any query may have; 0 = all."""
+        limits = {share.max_pages for share in self.shares()}
+        return 0 if 0 in limits else max(limits)
 
     def describe(self) -> str:
         """Return the sum in words: ``3 seeds × 2 sorts``; a factor of 1 goes without saying."""
+        among = self.combinations
         factors = [
             ("seed", len(self.seeds)),
-            ("language", len(self.languages)),
-            ("sort", len(self.sorts)),
-            ("price range", len(self.prices)),
-            ("filter", len(self.filters)),
+            ("language", len(among.languages)),
+            ("sort", len(among.sorts)),
+            ("price range", len(among.prices)),
+            ("filter", len(among.filters)),
         ]
-        return " × ".join(
-            f"{count:,} {noun}{'s' * (count != 1)}"
-            for noun, count in factors
-            if count != 1 or noun == "seed"
+        words = " × ".join(
+            plural(count, noun) for noun, count in factors if count != 1 or noun == "seed"
         )
+        if own := self.seeds.tally.own.total():
+            words += f", and {plural(own, 'seed')} of them with arguments of their own"
+        return words

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import attrs
+
+from tmapi_spiders.overrides import NO_OVERRIDES, Overrides
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ALIBABA_HOSTS", "Seed", "stable_hash"]
 
@@ -44,17 +51,28 @@ def stable_hash(*parts: str) -> str:
 
 @attrs.frozen(slots=True)
 class Seed:
-    """One image to search for."""
+    """One image to search for, with what its row says of it."""
 
     text: str
     """As the user wrote it."""
     seed_id: str
-    """Hash of the normalised image: the same in every job."""
+    """Hash of the normalised image, the same in every job; or the user's own id."""
     img_url: str
     """What is sent to the API."""
+    image_id: str
+    """Hash of the normalised image."""
+    data: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+    """The other columns of its row, untouched; {} of a plain list."""
+    overrides: Overrides = NO_OVERRIDES
 
     @classmethod
-    def parse(cls, text: str) -> Seed:
+    def parse(
+        cls,
+        text: str,
+        own_id: str = "",
+        data: Mapping[str, Any] | None = None,
+        overrides: Overrides = NO_OVERRIDES,
+    ) -> Seed:
         """Make a seed of one image reference.
 
         >>> Seed.parse("//CBU01.alicdn.com/a.jpg").img_url
@@ -66,10 +84,59 @@ class Seed:
         ...
         ValueError: it is no URL, and the API wants a URL: put a picture on this machine on ...
 
+        :param own_id: the user's own, if there is one
+        :param data: the other columns of its row
         :raises ValueError: saying what is wrong with it and what is accepted
         """
         img_url = _normalise(text)
-        return cls(text, stable_hash(img_url), img_url)
+        image_id = stable_hash(img_url)
+        return cls(text, own_id or image_id, img_url, image_id, data or {}, overrides)
+
+    @property
+    def key(self) -> str:
+        """A hash that tells seeds apart, whatever an id of the user's has in it.
+
+        >>> lamp = Seed.parse("//a.alicdn.com/1.jpg")
+        >>> lamp.key == lamp.seed_id, lamp.key == Seed.parse(lamp.text, "A 1").key
+        (True, False)
+        """
+        return self.image_id if self.seed_id == self.image_id else stable_hash("id", self.seed_id)
+
+    def record(self) -> str:
+        """Return all of it as one line of text, which :meth:`from_record` reads.
+
+        >>> Seed.parse("//a.alicdn.com/1.jpg").record()
+        '//a.alicdn.com/1.jpg'
+        >>> Seed.parse("//a.alicdn.com/1.jpg", data={"sku": "7"}).record()
+        '{"image":"//a.alicdn.com/1.jpg","data":{"sku":"7"}}'
+        """
+        row: dict[str, Any] = {"image": self.text}
+        if self.seed_id != self.image_id:  # the scripts on Redis look for the hash at the beginning
+            row = {"image_id": self.image_id, **row, "id": self.seed_id}
+        if self.overrides.given:
+            row["search"] = dict(self.overrides.given)
+        if self.data:
+            row["data"] = self.data
+        return json.dumps(row, separators=(",", ":")) if len(row) > 1 else self.text
+
+    @classmethod
+    def from_record(cls, record: str) -> Seed:
+        """Make the seed that :meth:`record` has told of.
+
+        >>> seed = Seed.parse("//a.alicdn.com/1.jpg", "A 1", {"sku": "7"})
+        >>> Seed.from_record(seed.record()) == seed
+        True
+
+        :raises ValueError: if it is no seed
+        """
+        if not record.startswith("{"):
+            return cls.parse(record)
+        row = json.loads(record)
+        try:
+            given = Overrides.read(row.get("search", {}))
+            return cls.parse(row["image"], row.get("id", ""), row.get("data", {}), given)
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise ValueError(f"it is no seed's row ({type(exc).__name__}: {exc})") from exc
 
     @property
     def needs_conversion(self) -> bool:

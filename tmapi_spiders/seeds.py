@@ -3,23 +3,65 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from hashlib import blake2b
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
+
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.overrides import NO_OVERRIDES
 from tmapi_spiders.seed import Seed
+from tmapi_spiders.seed_file import is_file, read_rows
+from tmapi_spiders.seed_row import SeedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Seeds", "StreamedSeeds"]
+    from tmapi_spiders.overrides import Overrides
+
+__all__ = ["Seeds", "StreamedSeeds", "Tally"]
 
 _SHOWN_PROBLEMS = 20
-_NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments."
-_REMEDY = "Accepted: a text file with one image a line, or images separated by commas."
-_COMMENT = re.compile(r"(?:^|\s)#.*$")
+_NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments; or a table."
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
+
+
+@attrs.define
+class Tally:
+    """What seeds add up to."""
+
+    seeds: int = 0
+    duplicates: int = 0
+    """Rows that say the same as one before; where that is not looked at, 0."""
+    unconverted: int = 0
+    """How many are on no host of Alibaba's, so that the search may not be able to read them."""
+    convertible: int = 0
+    """How many could be converted."""
+    repeated_images: int = 0
+    """Seeds whose image is that of one before, under another id."""
+    own: Counter[Overrides] = attrs.field(factory=Counter)
+    """Of the seeds with arguments of their own, how many have the same."""
+    own_convertible: Counter[Overrides] = attrs.field(factory=Counter)
+    """Of those, how many could be converted."""
+
+    def add(self, seed: Seed) -> None:
+        """Count a seed."""
+        self.seeds += 1
+        self.unconverted += seed.needs_conversion
+        is_convertible = seed.can_be_converted
+        self.convertible += is_convertible
+        if seed.overrides is not NO_OVERRIDES:
+            self.own[seed.overrides] += 1
+            self.own_convertible[seed.overrides] += is_convertible
+
+    def shares(self) -> Iterator[tuple[Overrides, int, int]]:
+        """Yield overrides, how many seeds have these, and how many of those could be converted."""
+        if usual := self.seeds - self.own.total():
+            yield NO_OVERRIDES, usual, self.convertible - self.own_convertible.total()
+        for overrides, seeds in self.own.items():
+            yield overrides, seeds, self.own_convertible[overrides]
 
 
 class Seeds:
@@ -28,29 +70,15 @@ class Seeds:
     They are held as one block of text, not as objects: 100,000 seeds of 80 characters take 8 MB.
     """
 
-    def __init__(self, lines: Iterable[tuple[str, str]]) -> None:
-        """Read and check *lines*: pairs of (where it stands, text).
+    def __init__(self, rows: Iterable[SeedRow]) -> None:
+        """Read and check *rows*.
 
         :raises UsageProblems: with all that is wrong, or where there is no seed at all
         """
-        known: set[bytes] = set()
         block = bytearray()
-        self._count = 0
-        self.duplicates = 0
-        self.unconverted = 0
-        """How many are on no host of Alibaba's, so that the search may not be able to read them."""
-        self.convertible = 0
-        """How many could be converted."""
-        for seed in _checked(lines):
-            digest = bytes.fromhex(seed.seed_id)
-            if digest in known:
-                self.duplicates += 1
-                continue
-            known.add(digest)
-            block += seed.text.encode() + b"\n"
-            self._count += 1
-            self.unconverted += seed.needs_conversion
-            self.convertible += seed.can_be_converted
+        self.tally = Tally()
+        for seed in _checked(rows, self.tally, _Known(self.tally, plain_too=True)):
+            block += seed.record().encode() + b"\n"
         self._block = bytes(block)
 
     @classmethod
@@ -65,29 +93,30 @@ class Seeds:
         :raises UsageProblems: with all that is wrong
         """
         given = given.strip()
-        if re.match(r"https?:|//|/search/", given) and not _is_file(given):
+        if re.match(r"https?:|//|/search/", given) and not is_file(given):
             images = [image.strip() for image in _BETWEEN_IMAGES.split(given)]
-            return cls((f"seeds, image {n}", image) for n, image in enumerate(images, 1))
-        seeds = cls(_lines_of(given))
+            return cls(
+                SeedRow(number, f"seeds, image {number}", image, is_plain=True)
+                for number, image in enumerate(images, 1)
+            )
+        seeds = cls(read_rows(given))
         if not len(seeds):
             raise UsageProblems(f"seeds={given}: {_NO_IMAGE}")
         return seeds
 
     def __len__(self) -> int:
-        return self._count
+        return self.tally.seeds
 
     def __iter__(self) -> Iterator[Seed]:
-        return (Seed.parse(line.decode().rstrip("\n")) for line in BytesIO(self._block))
+        return (Seed.from_record(line.decode().rstrip("\n")) for line in BytesIO(self._block))
 
 
 class StreamedSeeds:
     """The seeds of a file, read anew each time they are gone through, repeated ones included.
 
-    However many there are, they take no memory. For those who leave out repeated ones themselves.
+    However many there are, a plain list takes no memory (a table a hash or two a row). For those
+    who leave out repeated ones themselves.
     """
-
-    duplicates = 0
-    """Not known."""
 
     def __init__(self, given: str) -> None:
         """Read and check the file.
@@ -95,16 +124,10 @@ class StreamedSeeds:
         :raises UsageProblems: with all that is wrong, or where there is no seed at all
         """
         self._given = given
-        self._count = 0
-        self.unconverted = 0
-        """How many are on no host of Alibaba's."""
-        self.convertible = 0
-        """How many could be converted."""
-        for seed in _checked(_lines_of(given)):
-            self._count += 1
-            self.unconverted += seed.needs_conversion
-            self.convertible += seed.can_be_converted
-        if not self._count:
+        self.tally = Tally()
+        for _ in _checked(read_rows(given), self.tally, _Known(self.tally, plain_too=False)):
+            pass
+        if not self.tally.seeds:
             raise UsageProblems(f"seeds={given}: {_NO_IMAGE}")
 
     @classmethod
@@ -113,91 +136,107 @@ class StreamedSeeds:
 
         :raises UsageProblems: with all that is wrong
         """
-        return cls(given.strip()) if _is_file(given.strip()) else Seeds.from_argument(given)
+        return cls(given.strip()) if is_file(given.strip()) else Seeds.from_argument(given)
 
     def __len__(self) -> int:
-        return self._count
+        return self.tally.seeds
 
     def __iter__(self) -> Iterator[Seed]:
-        return (Seed.parse(text) for _, text in _lines_of(self._given))
+        for row in read_rows(self._given):
+            try:
+                yield row.seed()
+            except ValueError as exc:
+                raise UsageProblems(f"{row.where}: {exc}. The file was changed meanwhile.") from exc
 
 
-def _checked(lines: Iterable[tuple[str, str]]) -> Iterator[Seed]:
-    """Yield the seeds of *lines*: pairs of (where it stands, text).
+class _Known:
+    """The seeds that were there before, by hashes.
+
+    :param plain_too: whether those of plain lists are looked at, too
+    """
+
+    def __init__(self, tally: Tally, *, plain_too: bool) -> None:
+        self._tally = tally
+        self._plain_too = plain_too
+        self._seeds: dict[bytes, tuple[bytes, int]] = {}
+        self._images: set[bytes] = set()
+        self._plain: set[bytes] = set()
+
+    def knows(self, row: SeedRow, seed: Seed) -> bool:
+        """Say whether a row says the same as one before; note it if not.
+
+        :raises ValueError: if it says something else of the same seed
+        """
+        if row.is_plain and not self._plain_too:
+            return False
+        key = bytes.fromhex(seed.key)
+        if row.is_plain:  # and so are all others of its file
+            is_known = key in self._plain
+            self._plain.add(key)
+            return is_known
+        content = _digest(seed.record()), row.number
+        if key not in self._seeds:
+            image = bytes.fromhex(seed.image_id)
+            self._tally.repeated_images += image in self._images or (
+                image != key and image in self._seeds
+            )
+            if image != key:
+                self._images.add(image)
+            self._seeds[key] = content
+            return False
+        before = self._seeds[key]
+        if before[0] != content[0]:
+            what = f"its id {row.own_id!r}" if row.own_id else "its image"
+            place = row.where.rpartition(", ")[2].partition(" ")[0]
+            remedy = "give it an id of its own" if row.own_id else "give each an id (column id)"
+            raise ValueError(
+                f"{what} is that of {place} {before[1]}, which says something else; {remedy}, or "
+                "leave one of them out"
+            )
+        return True
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=10).digest()
+
+
+def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[Seed]:
+    """Yield the seeds of *rows*, counted, but for those that are known.
 
     :raises UsageProblems: after the last one, with all that is wrong
     """
     problems: list[str] = []
-    wrong = 0
-    for where, text in lines:
+    others: list[int] = []
+    for row in rows:
         try:
-            yield Seed.parse(text)
+            seed = row.seed()
+            if known.knows(row, seed):
+                tally.duplicates += 1
+                continue
         except ValueError as exc:
-            wrong += 1
-            if wrong <= _SHOWN_PROBLEMS:
-                problems.append(f"{where}: {text[:200]!r}: {exc}.")
-    if wrong > _SHOWN_PROBLEMS:
-        problems.append(f"seeds: {wrong - _SHOWN_PROBLEMS} more lines like these.")
+            if len(problems) < _SHOWN_PROBLEMS:
+                problems.append(f"{row.where}: {str(exc).rstrip('.')}.")
+            else:
+                others.append(row.number)
+            continue
+        tally.add(seed)
+        yield seed
+    if others:
+        problems.append(f"seeds: {len(others):,} more like these, in lines {_ranges(others)}.")
     if problems:
         raise UsageProblems(*problems)
 
 
-def _is_file(given: str) -> bool:
-    try:
-        return Path(given).is_file()
-    except (OSError, ValueError):
-        return False
+def _ranges(numbers: list[int]) -> str:
+    """Return numbers that rise, those that follow each other in short.
 
-
-def _lines_of(given: str) -> Iterator[tuple[str, str]]:
-    """Yield (where, image) of each line of a seeds file that is no comment."""
-    path = Path(given)
-    try:
-        path = path.expanduser()
-        if path.is_dir():
-            raise UsageProblems(f"seeds={given}: it is a folder. {_REMEDY}")
-        with path.open("rb") as file:
-            if is_picture(file.peek(16)):
-                raise UsageProblems(
-                    f"seeds={given}: it is a picture, and the API wants a URL: put the picture on "
-                    f"a web server, and give its address. {_REMEDY}"
-                )
-            number = 0
-            for raw in file:
-                for text in _decode(raw, given, number + 1).split("\r"):
-                    number += 1
-                    image = _COMMENT.sub("", text).strip()
-                    if image:
-                        yield f"{path}, line {number}", image
-    except FileNotFoundError:
-        raise UsageProblems(
-            f"seeds={given}: no such file (looked for {path.absolute()}). {_REMEDY}"
-        ) from None
-    except (OSError, ValueError, RuntimeError) as exc:
-        reason = getattr(exc, "strerror", None) or exc
-        raise UsageProblems(f"seeds={given}: it can't be read ({reason}). {_REMEDY}") from exc
-
-
-def _decode(raw: bytes, given: str, number: int) -> str:
-    """Return a line of a seeds file without its end."""
-    if b"\0" in raw:
-        raise UsageProblems(
-            f"seeds={given}: it is no text file, or one in UTF-16; save it as UTF-8. {_REMEDY}"
-        )
-    try:
-        return raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as exc:
-        raise UsageProblems(
-            f"seeds={given}, line {number}: it is not UTF-8; save the file as UTF-8. {_REMEDY}"
-        ) from exc
-
-
-def is_picture(content: bytes) -> bool:
-    """Say whether *content* begins like a JPEG, PNG, GIF, BMP, TIFF or WebP.
-
-    >>> is_picture(b"\\xff\\xd8\\xff\\xe0"), is_picture(b"https://a.alicdn.com/x.jpg")
-    (True, False)
+    >>> _ranges([3, 4, 5, 9, 11, 12])
+    '3-5, 9, 11-12'
     """
-    return content.startswith(
-        (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-    ) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)

@@ -10,7 +10,7 @@ from tmapi_spiders import stats
 from tmapi_spiders.config import DEFAULT_BASE_URL
 from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.phrases import calls, plural
+from tmapi_spiders.phrases import calls, plural, repeated_images
 from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _announcement(run: LocalRun) -> list[str]:
     """Return what will run: queries, least and most calls, budget, folder; then warnings."""
     arguments, queries = run.arguments, run.queries
     estimate = Estimate.of(run.config, arguments, queries, run.archive, run.conversions)
-    duplicates = queries.seeds.duplicates
+    duplicates = queries.seeds.tally.duplicates
     repeated = f", {duplicates:,} repeated left out" if duplicates else ""
     lines = [
         (
@@ -79,9 +79,11 @@ def _announcement(run: LocalRun) -> list[str]:
             f"  warning: page_size={arguments.page_size}: above 20 is not documented; the API may "
             "answer with fewer items or an error."
         )
-    if queries.seeds.unconverted and arguments.convert == "never":
+    if shared := queries.seeds.tally.repeated_images:
+        lines.append(f"  note: {repeated_images(shared)}; what both ask is paid for once.")
+    if (unconverted := queries.seeds.tally.unconverted) and arguments.convert == "never":
         lines.append(
-            f"  warning: {plural(queries.seeds.unconverted, 'seed')} on no Alibaba host, and "
+            f"  warning: {plural(unconverted, 'seed')} on no Alibaba host, and "
             "convert=never: the search may not be able to read the image, and say that it found "
             "nothing."
         )

@@ -19,15 +19,15 @@ PRODUCT_KEYS = (
     "price_source currency moq sale_quantity_90days sale_quantity_90days_text area_from "
     "free_shipping ship_in_48h company_name is_powerful_seller is_super_factory shop_years "
     "composite_score item_repurchase_rate low_refund_rate one_piece_min_order is_ad job seed "
-    "seed_id query_id seed_img_url language sort price_start price_end filters page rank "
+    "seed_id seed_data query_id seed_img_url language sort price_start price_end filters page rank "
     "total_count fetched_at"
 )
 OUTCOME_KEYS = (
-    "job query_id seed_id seed seed_img_url language sort price_start price_end filters status "
-    "reason code message pages items new_items rejected_items calls retries total_count "
+    "job query_id seed_id seed_data seed seed_img_url language sort price_start price_end filters "
+    "status reason code message pages items new_items rejected_items calls retries total_count "
     "started_at finished_at"
 )
-SIGHTING_KEYS = "job query_id seed_id item_id page rank price fetched_at"
+SIGHTING_KEYS = "job query_id seed_id seed_data item_id page rank price fetched_at"
 
 
 def test_all_that_was_served_is_written_once(crawl: Crawler, sandbox: SandboxThread) -> None:

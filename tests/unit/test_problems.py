@@ -105,4 +105,4 @@ def test_a_seeds_file_that_is_garbage_is_not_quoted_for_ever(tmp_path: Path) -> 
     path.write_text("nonsense\n" * 10_000)
     log = refused(tmp_path, seeds=str(path))
     assert log.count("nonsense") == 20
-    assert "9980 more lines like these" in log
+    assert "seeds: 9,980 more like these, in lines 21-10000." in log

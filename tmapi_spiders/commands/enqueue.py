@@ -8,7 +8,7 @@ from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
 from tmapi_spiders.distributed.asking import ask, load_job
 from tmapi_spiders.distributed.joining import enqueue
-from tmapi_spiders.phrases import plural
+from tmapi_spiders.phrases import plural, repeated_images
 from tmapi_spiders.run import EXIT_OK
 
 if TYPE_CHECKING:
@@ -45,12 +45,23 @@ def _enqueue(server: Redis, settings: BaseSettings, config: Config, given: dict[
         job.update_settings(server, config, settings)
         return f"{name}: its settings are changed; start workers: {_worker(name)}"
     _, queries = Arguments.parse(given, streamed=True)
-    job, new = enqueue(server, settings, config, given, queries, update=True)
-    each = len(job.combinations)
-    return (
-        f"{name}: {plural(new * each, 'query', 'queries')} put in ({plural(new, 'new seed')} of "
-        f"{len(queries.seeds):,}); start workers: {_worker(name)}"
-    )
+    _, fed = enqueue(server, settings, config, given, queries, update=True)
+    lines = [
+        (
+            f"{name}: {plural(fed.queries, 'query', 'queries')} put in "
+            f"({plural(fed.seeds, 'new seed')} of {len(queries.seeds):,}); start workers: "
+            f"{_worker(name)}"
+        )
+    ]
+    if fed.differing:
+        are = "is" if fed.differing == 1 else "are"
+        lines.append(
+            f"  warning: {plural(fed.differing, 'seed')} {are} in the job already, with another "
+            "row; what the job has stays as it was"
+        )
+    if repeated := queries.seeds.tally.repeated_images:
+        lines.append(f"  warning: {repeated_images(repeated)}; each is paid for")
+    return "\n".join(lines)
 
 
 def _worker(name: str) -> str:

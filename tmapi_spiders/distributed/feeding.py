@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import orjson
 
 from tmapi_spiders.distributed.keeping import keep
@@ -20,14 +21,26 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.seed import Seed
 
-__all__ = ["feed"]
+__all__ = ["Fed", "feed"]
 
 #: Seeds in one step.
 _BATCH = 500
 
 
-def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> tuple[int, int]:
-    """Put seeds in; return how many were given, and how many of them are new to the job.
+@attrs.define
+class Fed:
+    """What was put in."""
+
+    seeds: int = 0
+    """New to the job."""
+    queries: int = 0
+    """Of those seeds."""
+    differing: int = 0
+    """Seeds that the job has already, with another row; that stays as it was."""
+
+
+def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
+    """Put seeds in; return what was new.
 
     Workers don't leave before it has ended. One that is killed has to be run again: what it had put
     in stays, and is not put in twice.
@@ -36,30 +49,30 @@ def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> tuple[int, int
     """
     run_script(server, "fed", job.keys, "0")
     keep(server, job.name)
-    given = new = 0
+    fed = Fed()
     remaining = iter(seeds)
     while batch := list(islice(remaining, _BATCH)):
-        values: list[Any] = [len(job.combinations)]
+        values: list[Any] = [len(job.arguments.combinations)]
         for seed in batch:
             values += _values(job, seed)
-        given += len(batch)
-        added = int(run_script(server, "feed", job.keys, *values))
-        if added < 0:
+        added = run_script(server, "feed", job.keys, *values)
+        if not added:
             raise UsageProblems(f"job={job.name}: it was deleted meanwhile. Put it there again.")
-        new += added
+        fed.seeds += int(added[0])
+        fed.queries += int(added[1])
+        fed.differing += int(added[2])
     run_script(server, "fed", job.keys, "1")
-    return given, new
+    return fed
 
 
 def _values(job: SharedJob, seed: Seed) -> Iterator[Any]:
-    """Yield a seed's id, its text, and its image if that is converted first."""
-    yield seed.seed_id
-    yield seed.text
-    each = len(job.combinations)
+    """Yield a seed's key, its record, its queries, and its image if that is converted first."""
+    each = len(job.queries_of(seed))
+    yield from (seed.key, seed.record(), each)
     image = Image.first(seed, job.arguments.convert, each)
     if not image.converts_first:
         yield ""
         return
     for number in range(each):
-        image.wait(f"{seed.seed_id}/{number}")
+        image.wait(f"{seed.key}/{number}")
     yield orjson.dumps({**image.to_json(), "version": 1}).decode()

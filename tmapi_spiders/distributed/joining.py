@@ -11,7 +11,7 @@ from tmapi_spiders.arguments import Arguments, is_job_name
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import load_job
 from tmapi_spiders.distributed.connection import check_server, connect, connect_async, describe
-from tmapi_spiders.distributed.feeding import feed
+from tmapi_spiders.distributed.feeding import Fed, feed
 from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import Store, run_script
@@ -75,8 +75,8 @@ def enqueue(
     queries: Queries,
     *,
     update: bool,
-) -> tuple[SharedJob, int]:
-    """Put seeds into a job, which is made if there is none; return how many were new.
+) -> tuple[SharedJob, Fed]:
+    """Put seeds into a job, which is made if there is none; return it, and what was new.
 
     :param given: the spider's arguments as ``-a`` gives them
     :param update: whether the job's budget and limit become those given
@@ -87,8 +87,7 @@ def enqueue(
     job.check_settings(config, settings, update=update)
     if update:
         job.update_settings(server, config, settings)
-    _, new = feed(server, job, queries.seeds)
-    return job, new
+    return job, feed(server, job, queries.seeds)
 
 
 def _read(

@@ -2,15 +2,16 @@
 
 ``P`` is ``image_search:<job>`` and ``A`` is ``image_search:@account:<digest>``; as in scrapy-redis,
 names begin with the spider's. What jobs share has an ``@``, which no job's name has. A **task** is
-``<seed_id>/<n>``, the query of a seed under the n-th combination of the job's other arguments, or
-``<seed_id>/c``, the conversion of its image.
+``<seed key>/<n>``, the query of a seed under its n-th combination of the other arguments, or
+``<seed key>/c``, the conversion of its image; the key is a hash, whatever the seed's id is.
 
 ================================ ====== =====================================================
 key                              type   content
 ================================ ====== =====================================================
 ``image_search:jobs``            zset   names of the jobs that are here, by when they expire
 ``P:job``                        hash   arguments, settings, state and counters of the job
-``P:seeds``                      hash   seed id → the seed as the user wrote it
+``P:seeds``                      hash   seed key → the seed as the user wrote it, or JSON of its row
+``P:each``                       hash   seed key → its queries, of seeds with arguments of their own
 ``P:requests``                   list   tasks, the next one at its left
 ``P:free``                       list   tasks that need no call, and so come first
 ``P:delayed``                    zset   tasks that wait, by the time they are due (ms)
@@ -18,7 +19,7 @@ key                              type   content
 ``P:leased``                     hash   task → ``token sends since worker``
 ``P:query:<task>``               hash   how far a query that has begun is
 ``P:seen:<task>``                set    item ids that a query has brought, while it is open
-``P:images``                     hash   seed id → JSON: what is known of its image
+``P:images``                     hash   seed key → JSON: what is known of its image
 ``P:outcomes``                   hash   task → JSON: how a query ended
 ``P:items``                      list   lines of products.jsonl
 ``P:sightings``                  list   lines of sightings.jsonl
@@ -87,7 +88,7 @@ def account_key(config: Config) -> str:
 
 
 def conversion_prefix(source: str) -> str:
-    """Return what the keys of conversions begin with, which jobs share; a seed's id comes next.
+    """Return what the keys of conversions begin with, which jobs share; an image's hash comes next.
 
     >>> conversion_prefix("sandbox")
     'image_search:@conversion:sandbox:'

@@ -121,7 +121,7 @@ class Lease:
             rest["others"] = [
                 {**other, "set": _texts(other.get("set", {}))} for other in self.change(image)
             ]
-            rest["image"] = {"seed_id": self.query.seed.seed_id, "version": self.image_version}
+            rest["image"] = {"seed_id": self.query.seed.key, "version": self.image_version}
             if not image.is_done:
                 content = {**image.to_json(), "version": self.image_version + 1}
                 rest["image"]["content"] = orjson.dumps(content).decode()

@@ -14,6 +14,7 @@ from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.replies import Reply, iso, number, to_text
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -189,7 +190,7 @@ def _leases(
             {
                 "task": task,
                 "query_id": _query_id(job, task, seed),
-                "seed": to_text(seed) if seed is not None else None,
+                "seed": _text_of(seed) if seed is not None else None,
                 "is_conversion": task.endswith("/c"),
                 "page": None if task.endswith("/c") else number(page, 1),
                 "attempt": number(attempt, 1),
@@ -200,6 +201,14 @@ def _leases(
             }
         )
     return sorted(leases, key=lambda lease: -float(lease["seconds"]))
+
+
+def _text_of(record: bytes) -> str:
+    text = to_text(record)
+    try:
+        return Seed.from_record(text).text
+    except ValueError:
+        return text
 
 
 def _query_id(job: SharedJob | None, task: str, seed: bytes | None) -> str | None:

@@ -65,20 +65,20 @@ def _tasks(server: Redis, job: SharedJob) -> Iterator[dict[str, Query]]:
     """Yield the queries of all seeds by their tasks, in batches; each query once."""
     known: set[bytes] = set()
     batch: dict[str, Query] = {}
-    for seed_id, text in server.hscan_iter(f"{job_key(job.name)}:seeds", count=_BATCH):
-        if seed_id in known:
+    for key, record in server.hscan_iter(f"{job_key(job.name)}:seeds", count=_BATCH):
+        if key in known:
             continue
-        known.add(seed_id)
+        known.add(key)
         try:
-            seed = Seed.parse(text.decode())
+            seed = Seed.from_record(record.decode())
         except ValueError as exc:
-            logger.warning("Seed %r on Redis is no seed (%s); it is left out.", text, exc)
+            logger.warning("Seed %r on Redis is no seed (%s); it is left out.", record, exc)
             continue
-        if seed.seed_id.encode() != seed_id:
-            logger.warning("Seed %r on Redis has another's id; it is left out.", text)
+        if seed.key.encode() != key:
+            logger.warning("Seed %r on Redis has another's key; it is left out.", record)
             continue
-        queries = (job.query(seed, number) for number in range(len(job.combinations)))
-        batch |= {f"{seed.seed_id}/{number}": query for number, query in enumerate(queries)}
+        queries = job.queries_of(seed)
+        batch |= {f"{seed.key}/{number}": query for number, query in enumerate(queries)}
         if len(batch) >= _BATCH:
             yield batch
             batch = {}

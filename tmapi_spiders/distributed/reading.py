@@ -30,7 +30,7 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
     }
     name = task.decode()
     query = job.query_of(name, seed.decode())
-    if query.seed.seed_id != name.partition("/")[0]:
+    if query.seed.key != name.partition("/")[0]:
         raise ValueError("its seed has another id")
     known, version = read_image(image, query, job)
     progress = read_progress(query, fields)
@@ -57,7 +57,8 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
 def read_image(content: bytes, query: Query, job: SharedJob) -> tuple[Image, int]:
     """Return what is known of a query's image, and the version of that knowledge."""
     if not content:
-        return Image.first(query.seed, job.arguments.convert, len(job.combinations)), 0
+        each = len(job.queries_of(query.seed))
+        return Image.first(query.seed, job.arguments.convert, each), 0
     decoded = orjson.loads(content)
     return Image.from_json(decoded), int(decoded["version"])
 

@@ -18,12 +18,12 @@ from tmapi_spiders.distributed.reading import read_image
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.images import Image
+from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tmapi_spiders.distributed.shared_job import SharedJob
-    from tmapi_spiders.seed import Seed
 
 __all__ = ["reopen"]
 
@@ -46,14 +46,14 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> tuple[int, int]:
     by_seed: defaultdict[str, set[str]] = defaultdict(set)
     for task, outcome in _failed_outcomes(server, prefix):
         if failed or _has_letter(task, outcome, letters):
-            by_seed[_seed_of(task)].add(task)
+            by_seed[_key_of(task)].add(task)
     replayed = others = 0
-    for seed_id, tasks in by_seed.items():
+    for key, tasks in by_seed.items():
         try:
-            opened = _reopen_seed(server, job, seed_id, tasks, letters)
+            opened = _reopen_seed(server, job, key, tasks, letters)
         except (ValueError, KeyError, TypeError) as exc:
             raise StorageError(
-                f"job={job.name}: what Redis has of the seed {seed_id} can't be read "
+                f"job={job.name}: what Redis has of the seed {key} can't be read "
                 f"({type(exc).__name__}: {exc}); its queries stay as they are."
             ) from exc
         free = sum(_has_letter(task, outcome, letters) for task, outcome in opened.items())
@@ -63,12 +63,12 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> tuple[int, int]:
     return replayed, others
 
 
-def _seed_of(task: str) -> str:
+def _key_of(task: str) -> str:
     return task.partition("/")[0]
 
 
 def _conversion_of(task: str) -> str:
-    return f"{_seed_of(task)}/{CONVERSION_TASK}"
+    return f"{_key_of(task)}/{CONVERSION_TASK}"
 
 
 def _has_letter(task: str, outcome: _Fields, letters: set[str]) -> bool:
@@ -101,27 +101,28 @@ def _failed_outcomes(server: Any, prefix: str) -> Iterator[tuple[str, _Fields]]:
 
 
 def _reopen_seed(
-    server: Any, job: SharedJob, seed_id: str, chosen: set[str], letters: set[str]
+    server: Any, job: SharedJob, key: str, chosen: set[str], letters: set[str]
 ) -> dict[str, _Fields]:
     """Reopen queries of one seed; return those that were, by task, with their outcomes.
 
     What may change what others know of the image is left for later, while they know it.
     """
     prefix = job.keys[0]
-    text = server.hget(f"{prefix}:seeds", seed_id)
-    if text is None:
+    record = server.hget(f"{prefix}:seeds", key)
+    if record is None:
         return {}
-    seed = job.query(text.decode(), 0).seed
+    seed = Seed.from_record(record.decode())
+    queries = job.queries_of(seed)
     while True:
-        stored = server.hget(f"{prefix}:images", seed_id)
-        _, version = read_image(stored or b"", job.query(seed, 0), job)
-        ended, begun = _known(server, job, seed_id)
+        stored = server.hget(f"{prefix}:images", key)
+        _, version = read_image(stored or b"", queries[0], job)
+        ended, begun = _known(server, job, key, len(queries))
         tasks = {task: ended[task] for task in ended if task in chosen and _is_failed(ended[task])}
         later = [task for task in tasks if not _is_at_first_page(tasks[task])]
         first = [task for task in tasks if task not in later]
         if stored:  # others of this image are at their first page
             first = []
-        image = _image_of(seed, job, [*ended.values(), *begun])
+        image = _image_of(seed, job, len(queries), [*ended.values(), *begun])
         conversion = ""
         if any(image.converts_first or _lacks_conversion(t, tasks[t], letters) for t in first):
             first = [task for task in first if task not in letters]
@@ -132,7 +133,7 @@ def _reopen_seed(
             content = orjson.dumps({**image.to_json(), "version": version + 1})
         if not first and not later:
             return {}
-        values = (seed_id, content, version, conversion, image.generation + 1, *first, *later)
+        values = (key, content, version, conversion, image.generation + 1, *first, *later)
         opened = run_script(server, "reopen", job.keys, *values)
         if opened is not None:
             return {task: tasks[task] for task in map(bytes.decode, opened)}
@@ -148,9 +149,11 @@ def _await(image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, conver
     image.expected = len(tasks)
 
 
-def _known(server: Any, job: SharedJob, seed_id: str) -> tuple[dict[str, _Fields], list[_Fields]]:
+def _known(
+    server: Any, job: SharedJob, key: str, each: int
+) -> tuple[dict[str, _Fields], list[_Fields]]:
     """Return what became of a seed's queries that have ended, by task, and how far others are."""
-    tasks = [f"{seed_id}/{number}" for number in range(len(job.combinations))]
+    tasks = [f"{key}/{number}" for number in range(each)]
     prefix = job.keys[0]
     found = dict(zip(tasks, server.hmget(f"{prefix}:outcomes", tasks), strict=True))
     pipeline = server.pipeline(transaction=False)
@@ -164,9 +167,9 @@ def _known(server: Any, job: SharedJob, seed_id: str) -> tuple[dict[str, _Fields
     return {task: orjson.loads(one) for task, one in found.items() if one is not None}, begun
 
 
-def _image_of(seed: Seed, job: SharedJob, queries: list[_Fields]) -> Image:
+def _image_of(seed: Seed, job: SharedJob, each: int, queries: list[_Fields]) -> Image:
     """Return what is known of an image, as far as its queries tell."""
-    image = Image.first(seed, job.arguments.convert, len(job.combinations))
+    image = Image.first(seed, job.arguments.convert, each)
     paths: dict[int, str] = {}
     for query in queries:
         generation = int(query.get("generation", "0"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "SharedJob", "facts_of"]
 
 #: Of all that is under a job's keys; rises when an older worker can't take part any more.
-SCHEMA = 1
+SCHEMA = 2
 
 #: Settings that are the job's: a worker whose own differ is refused.
 _SETTINGS = ("budget", "max_concurrency", "dedupe")
@@ -62,12 +61,6 @@ class SharedJob:
     account: str
     """What the keys of the account begin with."""
     stops: int = 0
-    combinations: tuple[Any, ...] = attrs.field(init=False, repr=False)
-
-    @combinations.default
-    def _combinations(self) -> tuple[Any, ...]:
-        asked = self.arguments
-        return tuple(product(asked.language, asked.sort, asked.price, asked.filters))
 
     @property
     def keys(self) -> tuple[str, str]:
@@ -78,20 +71,20 @@ class SharedJob:
         """Return the job as it is after so many stops."""
         return attrs.evolve(self, stops=stops)
 
-    def query(self, seed: str | Seed, number: int) -> Query:
-        """Return the query of a seed under the combination with this number.
+    def queries_of(self, seed: Seed) -> list[Query]:
+        """Return the queries of a seed, in the order of their numbers."""
+        combinations = seed.overrides.applied_to(self.arguments.combinations)
+        return [Query(seed, *combination) for combination in combinations]
 
+    def query_of(self, task: str, record: str) -> Query:
+        """Return the query that a task is; of a conversion, the first one of its seed.
+
+        :param record: the seed's
         :raises ValueError: if this is no seed
-        :raises IndexError: if there is no such combination
+        :raises IndexError: if it has no such query
         """
-        return Query(
-            Seed.parse(seed) if isinstance(seed, str) else seed, *self.combinations[number]
-        )
-
-    def query_of(self, task: str, seed: str) -> Query:
-        """Return the query that a task is; of a conversion, the first one of its seed."""
         which = task.rpartition("/")[2]
-        return self.query(seed, int(which) if which.isdigit() else 0)
+        return self.queries_of(Seed.from_record(record))[int(which) if which.isdigit() else 0]
 
     @classmethod
     def create(

@@ -49,7 +49,7 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: R
             items=lease.progress.items,
             truncated=reading.truncated,
             has_next_page=answer.has_next_page,
-            max_pages=asked.max_pages,
+            max_pages=lease.query.seed.overrides.most_pages(asked.max_pages),
             max_items=asked.max_items,
         )
         for fresh in (1, 0)
@@ -91,7 +91,7 @@ def stage_conversion(
 
     lease.change = change
     if keep_days and not kept:
-        key = conversion_prefix(job.source) + lease.query.seed.seed_id
+        key = conversion_prefix(job.source) + lease.query.seed.image_id
         lease.keep = key, int(keep_days * _DAY_MS), lease.answer
     lease.callback_ended = True
 
@@ -143,7 +143,7 @@ def _fields(lease: Lease) -> dict[str, Any]:
 
 def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Others]:
     """Return what a query's first page comes to for its image, and so for other queries."""
-    seed_id = lease.query.seed.seed_id
+    key = lease.query.seed.key
 
     def change(image: Image) -> _Others:
         decision = image.settle(lease.task, items=items, generation=lease.progress.generation)
@@ -159,7 +159,7 @@ def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Others]
                 others.append({"task": task, "set": {"pages": 1}, "ends": _EMPTY})
         if decision.convert:
             fields = {"payer": image.waiting[0], "repeat": image.generation + 1}
-            task = f"{seed_id}/{CONVERSION_TASK}"
+            task = f"{key}/{CONVERSION_TASK}"
             others.append({"task": task, "set": fields, "queue": True})
         return others
 

@@ -102,7 +102,9 @@ class ImageSearchSpider(Spider):
             callback=self.parse,
             errback=self.fail,
             cb_kwargs={"query": query, "page": page},
-            meta=self._meta(Call(query.query_id, query.seed.seed_id, page, generation)),
+            meta=self._meta(
+                Call(query.query_id, query.search_id, query.seed.image_id, page, generation)
+            ),
             headers={"Accept": "application/json"},
             priority=priority,
             dont_filter=True,
@@ -120,7 +122,7 @@ class ImageSearchSpider(Spider):
             callback=self.parse_conversion,
             errback=self.fail_conversion,
             cb_kwargs={"seed": seed, "query_id": query_id},
-            meta=self._meta(Call(query_id, seed.seed_id, CONVERSION, repeat)),
+            meta=self._meta(Call(query_id, query_id, seed.image_id, CONVERSION, repeat)),
             headers={"Accept": "application/json"},
             priority=SOONEST,
             dont_filter=True,

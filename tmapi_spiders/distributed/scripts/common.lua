@@ -7,7 +7,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local JOB, REQUESTS, FREE, DELAYED = P .. ':job', P .. ':requests', P .. ':free', P .. ':delayed'
 local LEASES, LEASED = P .. ':leases', P .. ':leased'
-local SEEDS, IMAGES, OUTCOMES = P .. ':seeds', P .. ':images', P .. ':outcomes'
+local SEEDS, EACH, IMAGES, OUTCOMES = P .. ':seeds', P .. ':each', P .. ':images', P .. ':outcomes'
 local DEAD, BODIES = P .. ':dead', P .. ':bodies'
 local ALIVE, WORKERS = P .. ':alive', P .. ':workers'
 local PERMITS, LIMIT = A .. ':permits', A .. ':limit'
@@ -23,6 +23,9 @@ local function payer(task)
   if is_conversion(task) then return call('HGET', query_key(task), 'payer') end
   return task
 end
+
+-- How many queries a seed has: as many as others, or as arguments of its own make it.
+local function queries_of(seed_id) return tonumber(call('HGET', EACH, seed_id) or job('each') or '0') end
 
 -- Puts a task at the head of the queue, or at its end. What needs no call has one of its own, which comes first: were
 -- it behind a task that has to wait for the budget, it would never be done.
@@ -110,7 +113,7 @@ local function fail_unconverted(conversion, message)
   local seed_id = string.sub(conversion, 1, -3)
   call('DEL', query_key(conversion))
   call('HDEL', IMAGES, seed_id)
-  for which = 0, tonumber(job('each')) - 1 do
+  for which = 0, queries_of(seed_id) - 1 do
     local task = seed_id .. '/' .. which
     if call('HEXISTS', OUTCOMES, task) == 0 and call('HEXISTS', LEASED, task) == 0 then
       call('HSET', query_key(task), 'message', message)

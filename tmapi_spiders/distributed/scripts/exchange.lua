@@ -59,7 +59,7 @@ if state == 'open' and job('stops') == known_stops then
     local seed = seed_id and call('HGET', SEEDS, seed_id)
     if which == 'c' then
       if not payer(task) then seed = nil end
-    elseif not string.match(which or '', '^%d+$') or tonumber(which) >= tonumber(job('each') or '0') then
+    elseif not string.match(which or '', '^%d+$') or tonumber(which) >= queries_of(seed_id) then
       seed = nil
     end
     if not seed then
@@ -74,7 +74,7 @@ if state == 'open' and job('stops') == known_stops then
       local body = call('HGET', BODIES, task)
       if not body and which == 'c' and (call('HGET', key, 'repeat') or '1') == '1'
         and call('HEXISTS', key, 'unusable') == 0 then
-        body = call('GET', ARGV[6] .. seed_id)
+        body = call('GET', ARGV[6] .. (string.match(seed, '^{"image_id":"(%x+)"') or seed_id))
       end
       -- What has killed so many workers is leased without a call, for one to tell its end.
       local worn = tonumber(call('HGET', key, 'deaths') or '0') >= MOST_DEATHS

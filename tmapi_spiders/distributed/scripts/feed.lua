@@ -1,26 +1,32 @@
--- Puts seeds in, those that are not there yet. ARGV: queries of each seed, then for each seed its id,
--- its text, and the JSON of its image if it is converted first, else ''. Returns how many were new; -1: the job is gone.
-if not job('state') or job('state') == 'deleting' then return -1 end
-local each, new = tonumber(ARGV[1]), 0
-for n = 2, #ARGV, 3 do
-  local seed_id = ARGV[n]
-  if call('HSETNX', SEEDS, seed_id, ARGV[n + 1]) == 1 then
-    new = new + 1
-    if ARGV[n + 2] ~= '' then
-      call('HSET', IMAGES, seed_id, ARGV[n + 2])
+-- Puts seeds in, those that are not there yet. ARGV: queries of a usual seed, then for each seed its key,
+-- its record, its queries, and the JSON of its image if it is converted first, else ''. Returns how many were new, their
+-- queries, and how many are there with another row; nothing: the job is gone.
+if not job('state') or job('state') == 'deleting' then return {} end
+local usual, new, queries, differing = ARGV[1], 0, 0, 0
+for n = 2, #ARGV, 4 do
+  local seed_id, record, each = ARGV[n], ARGV[n + 1], tonumber(ARGV[n + 2])
+  if call('HSETNX', SEEDS, seed_id, record) == 1 then
+    new, queries = new + 1, queries + each
+    if ARGV[n + 2] ~= usual then call('HSET', EACH, seed_id, each) end
+    if ARGV[n + 3] ~= '' then
+      call('HSET', IMAGES, seed_id, ARGV[n + 3])
       call('HSET', query_key(seed_id .. '/c'), 'payer', seed_id .. '/0', 'repeat', '1')
       call('RPUSH', REQUESTS, seed_id .. '/c')
     else
       for which = 0, each - 1 do call('RPUSH', REQUESTS, seed_id .. '/' .. which) end
     end
+  else
+    local there = call('HGET', SEEDS, seed_id)
+    local has_row = string.sub(there, 1, 1) == '{' or string.sub(record, 1, 1) == '{'
+    if has_row and there ~= record then differing = differing + 1 end
   end
 end
-call('HSET', JOB, 'each', each)
+call('HSET', JOB, 'each', usual)
 if new > 0 and job('state') == 'ended' then  -- another feeder has ended meanwhile
   call('HSET', JOB, 'state', 'open')
   call('HDEL', JOB, 'ended_at')
 end
 count('seeds', new)
-count('queries', new * each)
+count('queries', queries)
 call('HSET', JOB, 'fed_at', now)
-return new
+return {new, queries, differing}

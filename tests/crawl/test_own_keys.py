@@ -1,0 +1,150 @@
+"""Seeds of the user's own table: their keys come out on every line, their rows' arguments hold."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openpyxl import Workbook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support import Crawl, Crawler, SandboxThread
+
+LAMP = "https://cbu01.alicdn.com/lamp.jpg"  # 3 pages
+VASE = "https://shop.example/b.jpg"
+ROWS = [
+    ["SKU", "image", "id", "search_sort", "search_max_pages", "price"],
+    ["00123", LAMP, "AB 12/4", "sales,default", "1", "9,90"],
+    ["=1+1", VASE, "", "", "", "12"],
+    ["777", LAMP, "other", "", "", ""],
+]
+#: By SKU.
+SEED_IDS = {"00123": "AB 12/4", "777": "other"}
+
+
+def table(folder: Path, rows: list[list[str]], delimiter: str = ";") -> str:
+    path = folder / "articles.csv"
+    path.write_text("\ufeff" + "\r\n".join(delimiter.join(row) for row in rows), "utf-8")
+    return str(path)
+
+
+def check_keys(done: Crawl) -> None:
+    """Each line of each file has the columns of its seed's row."""
+    for name in ("products", "sightings", "outcomes"):
+        rows = done.rows(name)
+        assert {row["seed_data"]["SKU"] for row in rows} == {"00123", "=1+1", "777"}, name
+        for row in rows:
+            assert set(row["seed_data"]) == {"SKU", "price"}
+            own = SEED_IDS.get(row["seed_data"]["SKU"])
+            assert row["seed_id"] == own or (own is None and len(row["seed_id"]) == 20)
+
+
+def test_the_users_keys_are_on_every_line(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+) -> None:
+    done = crawl(seeds=table(tmp_path, ROWS))
+    assert done.exit_status == 0, done.log
+    check_keys(done)
+    by_sku: dict[str, list[dict[str, Any]]] = {}
+    for row in done.outcomes:
+        by_sku.setdefault(row["seed_data"]["SKU"], []).append(row)
+    assert {(row["sort"], row["reason"], row["pages"]) for row in by_sku["00123"]} == {
+        ("sales", "max_pages", 1),
+        ("default", "max_pages", 1),
+    }
+    assert [row["reason"] for row in by_sku["777"] + by_sku["=1+1"]] == ["last_page"] * 2
+    # What both rows of the lamp ask, its first page, is paid for once.
+    pages = sum(row["pages"] for row in done.outcomes)
+    assert sandbox.stats["calls"] == pages - 1 + 1  # and one conversion
+    assert "1 seed has an image that another seed has too, under another id" in done.log
+    again = crawl()
+    assert again.exit_status == 0, again.log
+    check_keys(again)
+    assert sandbox.stats["calls"] == pages
+    assert len(again.sightings) == len(done.sightings)
+
+
+def test_a_workbook_is_crawled_as_its_table_is(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+) -> None:
+    done = crawl(seeds=table(tmp_path, ROWS, "\t"))
+    calls, keys = sandbox.stats["calls"], ("query_id", "seed_id", "status", "reason", "items")
+    before = {(*map(row.get, keys), row["seed_data"]["SKU"]) for row in done.outcomes}
+    book = Workbook()
+    assert book.active is not None
+    for row in ROWS:
+        book.active.append(row)
+    book.active["A3"].data_type = "s"  # no formula, but an odd SKU
+    book.save(tmp_path / "articles.xlsx")
+    again = crawl(seeds=tmp_path / "articles.xlsx")
+    assert again.exit_status == 0, again.log
+    assert sandbox.stats["calls"] == calls
+    assert {(*map(row.get, keys), row["seed_data"]["SKU"]) for row in again.outcomes} == before
+
+
+def test_wrong_rows_cost_nothing(crawl: Crawler, sandbox: SandboxThread, tmp_path: Path) -> None:
+    rows = [*ROWS, ["8", "lamp.jpg", "", "", "", ""], ["9", LAMP, "x", "up", "-1", ""]]
+    refused = crawl(seeds=table(tmp_path, rows), sort="foo")
+    assert refused.exit_status == 2
+    assert not refused.folder.exists()
+    assert sandbox.stats["calls"] == 0
+    for message in ("sort=foo", "line 5: 'lamp.jpg'", "line 6: search_sort=up", "max_pages=-1"):
+        assert message in refused.log
+    assert "Traceback" not in refused.log
+
+
+def test_another_picture_under_an_old_id_is_searched(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+) -> None:
+    rows = [["image", "id"], [LAMP, "A"]]
+    lamp = crawl(seeds=table(tmp_path, rows))
+    calls, of_lamp = sandbox.stats["calls"], {row["item_id"] for row in lamp.sightings}
+    query_id = lamp.outcome["query_id"]
+    rows[1][0] = "https://cbu01.alicdn.com/b.jpg"
+    seeds = table(tmp_path, rows)
+    estimate = crawl.command("tmapi", "estimate", "j", seeds=seeds)
+    assert "least   1 call:" in estimate.stdout
+    vase = crawl(seeds=seeds)
+    assert vase.outcome["query_id"] == query_id
+    assert vase.outcome["pages"] == sandbox.stats["calls"] - calls
+    assert vase.outcome["seed_img_url"] == rows[1][0]
+    assert {row["item_id"] for row in vase.sightings} - of_lamp
+
+
+@pytest.mark.parametrize("budget", [1, 2])
+def test_rows_that_share_a_picture_have_their_outcomes_when_the_budget_ends(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, budget: int
+) -> None:
+    seeds = table(tmp_path, [["image", "id"], *[[LAMP, str(number)] for number in range(5)]])
+    stopped = crawl("-s", f"TMAPI_BUDGET={budget}", seeds=seeds)
+    assert stopped.exit_status == 4
+    assert len(stopped.outcomes) == 5
+    assert sum(row["calls"] for row in stopped.outcomes) == sandbox.stats["calls"] == budget
+    whole = crawl()
+    assert whole.exit_status == 0, whole.log
+    assert {row["status"] for row in whole.outcomes} == {"complete"}
+    assert len({(row["pages"], row["items"]) for row in whole.outcomes}) == 1
+    assert sandbox.stats["calls"] == whole.outcomes[0]["pages"]
+
+
+def test_an_estimate_counts_each_row_with_its_own_arguments(
+    offline: Crawler, tmp_path: Path
+) -> None:
+    seeds = table(tmp_path, ROWS)
+    # The lamp: 2 of 1 page and, for another row, 1 of 3 (one first page is both's); the vase: 3.
+    found = offline.command("tmapi", "estimate", seeds=seeds, max_pages="3", convert="never")
+    assert "4 queries" in found.stdout
+    assert "least   3 calls:" in found.stdout
+    assert "most    8 calls: 8 pages" in found.stdout
+
+
+def test_json_lines_keep_their_types(crawl: Crawler, tmp_path: Path) -> None:
+    data = {"sku": 7, "tags": ["a", None], "price": 9.5, "n": 12345678901234567890}
+    seeds = tmp_path / "articles.jsonl"
+    seeds.write_text(json.dumps({"image": LAMP, **data}), "utf-8")
+    done = crawl(seeds=seeds, max_pages=1)
+    for name in ("products", "sightings", "outcomes"):
+        assert {json.dumps(row["seed_data"]) for row in done.rows(name)} == {json.dumps(data)}

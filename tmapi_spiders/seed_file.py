@@ -1,0 +1,147 @@
+"""A seeds file: which kind it is, and its rows."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.seed_row import SeedRow
+from tmapi_spiders.seed_tables import delimiter_of, json_rows, table_rows, workbook_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["is_file", "read_rows"]
+
+_REMEDY = (
+    "Accepted: a text file with one image a line, a table (CSV, TSV, XLSX, JSON lines) with a "
+    "column image, or images separated by commas."
+)
+_SAVE_AS = (
+    "Save it as UTF-8: in Excel, Save As, “CSV UTF-8 (Comma delimited)”; in LibreOffice, Save As, "
+    "Text CSV, “Edit filter settings”, Character set UTF-8; in an editor, encoding UTF-8"
+)
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
+
+_ZIP = b"PK\x03\x04"
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def is_file(given: str) -> bool:
+    """Say whether this names a file that can be read again and again."""
+    try:
+        return Path(given).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def read_rows(given: str) -> Iterator[SeedRow]:
+    """Yield the rows of a seeds file, in its order; those that nothing can be made of included.
+
+    :raises UsageProblems: if it can't be read
+    """
+    path = Path(given)
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            raise UsageProblems(f"seeds={given}: it is a folder. {_REMEDY}")
+        with path.open("rb") as file:
+            start = file.peek(16)
+            _refuse_others(given, start)
+            if start.startswith(_ZIP):
+                whole = file if file.seekable() else BytesIO(file.read())
+                yield from workbook_rows(whole, str(path), given)
+            else:
+                yield from _text_rows(file, path, given)
+    except FileNotFoundError:
+        raise UsageProblems(
+            f"seeds={given}: no such file (looked for {path.absolute()}). {_REMEDY}"
+        ) from None
+    except (OSError, ValueError, RuntimeError) as exc:
+        reason = getattr(exc, "strerror", None) or exc
+        raise UsageProblems(f"seeds={given}: it can't be read ({reason}). {_REMEDY}") from exc
+
+
+def _refuse_others(given: str, start: bytes) -> None:
+    if is_picture(start):
+        raise UsageProblems(
+            f"seeds={given}: it is a picture, and the API wants a URL: put the picture on a web "
+            f"server, and give its address. {_REMEDY}"
+        )
+    if start.startswith(_OLD_OFFICE):
+        raise UsageProblems(
+            f"seeds={given}: it is of an old or encrypted Excel. Save it as .xlsx without a "
+            f"password, or as “CSV UTF-8”. {_REMEDY}"
+        )
+
+
+def _text_rows(file: IO[bytes], path: Path, given: str) -> Iterator[SeedRow]:
+    """Yield the rows of a text file: its first line that is not empty tells its kind."""
+    lines, begun, first = _lines(file, given), [], ""
+    for line in lines:
+        begun.append(line)
+        if line.strip():
+            first = line.strip()
+            break
+    every = chain(begun, lines)
+    suffix = path.suffix.lower()
+    if first.startswith("{") or suffix in {".jsonl", ".ndjson"}:
+        yield from json_rows(every, str(path))
+    elif first.startswith("["):
+        raise UsageProblems(f"seeds={given}: JSON is read one object a line ({{…}}), without [ ].")
+    elif delimiter := delimiter_of(first):
+        yield from table_rows(every, str(path), given, delimiter)
+    elif suffix in {".csv", ".tsv"} and re.search(r"[,;\t|]", first):
+        yield from table_rows(every, str(path), given, _most_frequent(first))
+    else:
+        yield from _plain_rows(every, path)
+
+
+def _most_frequent(line: str) -> str:
+    return max(",;\t|", key=line.count)
+
+
+def _plain_rows(lines: Iterator[str], path: Path) -> Iterator[SeedRow]:
+    """Yield the rows of a plain list: one image a line, # for comments."""
+    number = 0
+    for line in lines:
+        for text in line.rstrip("\r\n").split("\r"):
+            number += 1
+            image = (_COMMENT.sub("", text) if "#" in text else text).strip()
+            if image:
+                yield SeedRow(number, f"{path}, line {number}", image, is_plain=True)
+
+
+def _lines(file: IO[bytes], given: str) -> Iterator[str]:
+    """Yield the lines of a text file, with their ends.
+
+    :raises UsageProblems: if it is not UTF-8
+    """
+    for number, raw in enumerate(file, 1):
+        if b"\0" in raw or (number == 1 and raw.startswith(_UTF_16)):
+            raise UsageProblems(
+                f"seeds={given}, line {number}: it is no text file, or one in UTF-16 (“Unicode "
+                f"Text”). {_SAVE_AS}. {_REMEDY}"
+            )
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as exc:
+            raise UsageProblems(
+                f"seeds={given}, line {number}: it is not UTF-8. {_SAVE_AS}. {_REMEDY}"
+            ) from exc
+
+
+def is_picture(content: bytes) -> bool:
+    """Say whether *content* begins like a JPEG, PNG, GIF, BMP, TIFF or WebP.
+
+    >>> is_picture(b"\\xff\\xd8\\xff\\xe0"), is_picture(b"https://a.alicdn.com/x.jpg")
+    (True, False)
+    """
+    return content.startswith(
+        (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+    ) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
