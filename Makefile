@@ -1,4 +1,4 @@
-# make demo   a crawl of the sandbox, and what it wrote
+# make demo   a crawl of the sandbox, what it wrote, and a gallery of it to click through
 # make demo-distributed  three workers on a Redis server, one of them killed; checked against one crawl
 # make test   all tests, but the long form of those that kill crawls at random moments (make chaos)
 # make coverage  the same, and which branches they went
@@ -24,10 +24,15 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	SCRAPY_PROJECT=sandbox $(BIN)/scrapy crawl image_search -L WARNING \
-		-a seeds=fixtures/seeds.txt -a sort=default,sales -a job=demo
+		-a seeds=fixtures/articles.csv -a sort=default,sales -a job=demo
 	@echo
 	@echo "The first lines of output/demo/products.jsonl, cut short (outcomes.jsonl tells of each query):"
 	@$(BIN)/python -c 'for n, line in zip(range(3), open("output/demo/products.jsonl", encoding="utf-8")): print(" ", line[:300], "…")'
+	@echo
+	SCRAPY_PROJECT=sandbox $(BIN)/scrapy tmapi export demo -o output/demo/demo.xlsx
+	@echo
+	SCRAPY_PROJECT=sandbox $(BIN)/scrapy tmapi gallery demo
+	@echo "Open that file in a browser: each article of fixtures/articles.csv beside what was found for it."
 
 demo-distributed: $(READY)
 	$(BIN)/python -m tests.distributed.demo

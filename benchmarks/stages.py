@@ -178,6 +178,7 @@ class Stages:
                     job=product.job,
                     query_id=product.query_id,
                     seed_id=product.seed_id,
+                    seed_data=product.seed_data,
                     item_id=product.item_id,
                     page=product.page,
                     rank=product.rank,

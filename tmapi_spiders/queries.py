@@ -150,5 +150,5 @@ class Queries:
             plural(count, noun) for noun, count in factors if count != 1 or noun == "seed"
         )
         if own := self.seeds.tally.own.total():
-            words += f", and {plural(own, 'seed')} of them with arguments of their own"
+            words += f", {own:,} of the seeds with arguments of their own"
         return words

@@ -90,13 +90,16 @@ def _text_rows(file: IO[bytes], path: Path, given: str) -> Iterator[SeedRow]:
             break
     every = chain(begun, lines)
     suffix = path.suffix.lower()
+    is_csv = suffix in {".csv", ".tsv"}
     if first.startswith("{") or suffix in {".jsonl", ".ndjson"}:
         yield from json_rows(every, str(path))
     elif first.startswith("["):
         raise UsageProblems(f"seeds={given}: JSON is read one object a line ({{…}}), without [ ].")
+    elif first.startswith("#") and not is_csv:
+        yield from _plain_rows(every, path)
     elif delimiter := delimiter_of(first):
         yield from table_rows(every, str(path), given, delimiter)
-    elif suffix in {".csv", ".tsv"} and re.search(r"[,;\t|]", first):
+    elif is_csv and re.search(r"[,;\t|]", first):
         yield from table_rows(every, str(path), given, _most_frequent(first))
     else:
         yield from _plain_rows(every, path)

@@ -26,6 +26,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 #: A first line that Excel reads, and understands: which delimiter follows.
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 
+_IMAGE = re.compile(r"\s*[\"']?(?:https?:|//|/search/)")
+
 _NO_READER = (
     "an XLSX file is read with openpyxl, which is not installed: pip install "
     "'tmapi-spiders[xlsx]', or save it as “CSV UTF-8”."
@@ -40,6 +42,8 @@ def delimiter_of(header: str) -> str | None:
     """
     if found := _SEP.fullmatch(header.strip()):
         return found[1]
+    if _IMAGE.match(header):
+        return None
     best, most = None, 0
     for delimiter in _DELIMITERS:
         columns = _cells(header, delimiter)

@@ -248,6 +248,22 @@ def test_a_picture_shows_the_look_of_its_product(client: Client) -> None:
     assert client.send("GET", "/img/mug.svg").status == 404
 
 
+def test_what_a_search_sees_in_an_image_can_be_looked_at(client: Client) -> None:
+    def seen(img_url: str) -> bytes:
+        reply = client.send("GET", f"/_sandbox/picture?{urlencode({'img_url': img_url})}")
+        assert reply.status == 200
+        assert reply.headers["content-type"].startswith("image/svg+xml")
+        ET.fromstring(reply.body)
+        return reply.body
+
+    assert seen("https://a.alicdn.com/mug.jpg") == seen("https://example.com/x/mug.png")
+    assert seen("/search/a/mug.jpg") != seen("/search/a/lamp.jpg")
+    item_id = client.search("/search/a/mug.jpg").data["items"][0]["item_id"]
+    assert seen(f"//a.alicdn.com/{item_id}.jpg") == client.send("GET", f"/img/{item_id}.svg").body
+    for odd in ("", "<&>", "http://[", "x" * 2000):
+        seen(odd)
+
+
 # What tests and demos ask
 
 

@@ -95,6 +95,15 @@ def test_a_list_may_be_called_csv(tmp_path: Path) -> None:
     ]
 
 
+def test_a_list_with_a_remark_is_no_table(tmp_path: Path) -> None:
+    odd = f"{LAMP};image"
+    given = write(tmp_path, "s.txt", f"# id, image, url\n{LAMP}\n{odd}\n")
+    assert [seed.text for seed in read(given)] == [LAMP, odd]
+    assert [seed.text for seed in read(write(tmp_path, "t.txt", f"{odd}\n{LAMP}\n"))] == [odd, LAMP]
+    (numbered,) = read(write(tmp_path, "s.csv", f"#;image\n1;{LAMP}\n"))
+    assert numbered.data == {"#": "1"}
+
+
 def test_a_workbook(tmp_path: Path) -> None:
     day, when = dt.datetime(2026, 11, 25), dt.datetime(2026, 11, 25, 8, 30)  # noqa: DTZ001
     given = book(
@@ -160,9 +169,7 @@ def test_a_row_has_arguments_of_its_own(tmp_path: Path) -> None:
         for text in (LAMP, VASE, OFFER)
     ]
     assert (most, queries.most_pages) == ([2, 0, 3], 0)
-    assert (
-        queries.describe() == "3 seeds × 2 sorts, and 2 seeds of them with arguments of their own"
-    )
+    assert queries.describe() == "3 seeds × 2 sorts, 2 of the seeds with arguments of their own"
 
 
 def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:

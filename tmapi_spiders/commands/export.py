@@ -1,4 +1,7 @@
-"""Write the files of a job on Redis; each row once, however often this is killed."""
+"""Write the files of a job on Redis; with -o, make a table of a job's files: XLSX, CSV or Parquet.
+
+Of a job on Redis each row is written once, however often this is killed.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,24 @@ from typing import TYPE_CHECKING
 
 from redis import exceptions
 
+from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import ask, clean, load_job
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe
 from tmapi_spiders.distributed.exporting import Export
+from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED
+from tmapi_spiders.results.exporting import export_tables
+from tmapi_spiders.results.job_files import JobFiles
+from tmapi_spiders.results.survey import TABLES
+from tmapi_spiders.results.target import SUFFIXES, Target
+from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from redis import Redis
     from scrapy.settings import BaseSettings
-
-    from tmapi_spiders.config import Config
 
 #: Seconds between two looks for new rows.
 _POLL = 1.0
@@ -32,7 +40,24 @@ _LONGEST_WAIT = 10.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("job", help="the job's name")
+    parser.add_argument("job", help="the job's name; with -o its folder will do, too")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write a table of the job's files, which are in its folder, to FILE, which is "
+        f"replaced: {', '.join(SUFFIXES)}. Nothing is read from Redis for that",
+    )
+    parser.add_argument(
+        "--table",
+        metavar="TABLE",
+        help=f"with -o: {', '.join(TABLES)} (default: all in a workbook; the products elsewhere)",
+    )
+    parser.add_argument(
+        "--bom",
+        action="store_true",
+        help="with -o FILE.csv: begin with a byte order mark, by which Excel knows UTF-8",
+    )
     parser.add_argument(
         "--follow",
         action="store_true",
@@ -42,7 +67,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Write the files; returns the exit status."""
+    """Write the files, or the table; returns the exit status."""
+    if problems := _unfit(options):
+        return _refuse(*problems)
+    if getattr(options, "output", None) is None:
+        return _from_redis(options, settings)
+    return _interruptible(
+        lambda: _to_table(options, settings),
+        f"interrupted. {options.output} was not written.",
+    )
+
+
+def _unfit(options: argparse.Namespace) -> list[str]:
+    """Return what is wrong with the options together."""
+    given = {name: getattr(options, name, None) for name in ("output", "table", "bom")}
+    if given["output"] is None:
+        return [
+            f"--{name}: it goes with -o FILE{'.csv' if name == 'bom' else ''} alone."
+            for name in ("table", "bom")
+            if given[name]
+        ]
+    if options.follow:
+        command = f"scrapy tmapi export {clean(options.job)} --follow"
+        return [f"--follow and -o: one at a time. First the job's files, {command}; then -o."]
+    return []
+
+
+def _to_table(options: argparse.Namespace, settings: BaseSettings) -> int:
+    """Make a table of the job's files."""
+    try:
+        config = Config.from_settings(settings, needs_token=False)
+        target = Target.of(options.output, options.table, bom=options.bom)
+        files = JobFiles.open(options.job, config.output_dir)
+        for warning in files.warnings:
+            print(f"export: {files.name}: {warning}", file=sys.stderr)
+        print("\n".join(export_tables(files, target)))
+    except UsageProblems as exc:
+        return _refuse(*exc.problems)
+    except StorageError as exc:
+        return _refuse(str(exc), status=EXIT_STOPPED)
+    return EXIT_OK
+
+
+def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
+    for problem in problems:
+        print(f"export: {problem}", file=sys.stderr)
+    return status
+
+
+def _interruptible(act: Callable[[], int], told: str) -> int:
+    """Do something that Ctrl-C and SIGTERM end in the same way: with a word, and exit status 4."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return act()
+    except KeyboardInterrupt:
+        print(f"\nexport: {told}", file=sys.stderr)
+        return EXIT_STOPPED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
+    """Write the files of a job on Redis."""
 
     def act(server: Redis, config: Config) -> int:
         with Export(server, load_job(server, options.job), config) as export:
@@ -55,16 +141,10 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
             print("\n".join(_report(options.job, export, final=final)))
         return EXIT_OK
 
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return ask("export", settings, options.job, act)
-    except KeyboardInterrupt:  # before it has begun, or when it was done
-        print(
-            f"\nexport: interrupted. To go on: scrapy tmapi export {options.job}", file=sys.stderr
-        )
-        return EXIT_STOPPED
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return _interruptible(  # before it has begun, or when it was done
+        lambda: ask("export", settings, options.job, act),
+        f"interrupted. To go on: scrapy tmapi export {options.job}",
+    )
 
 
 def _once(export: Export) -> bool:

@@ -19,7 +19,17 @@ __all__ = ["Command"]
 #: Each is a module with ``add_arguments(parser)`` and ``run(options, settings) -> status``; its
 #: docstring's first line is its help. They are loaded when one of them is wanted: Scrapy loads this
 #: module whatever it is asked to do.
-_SUBCOMMANDS = ("delete", "enqueue", "estimate", "export", "replay", "sandbox", "status", "stop")
+_SUBCOMMANDS = (
+    "delete",
+    "enqueue",
+    "estimate",
+    "export",
+    "gallery",
+    "replay",
+    "sandbox",
+    "status",
+    "stop",
+)
 
 #: As a shell tells of a command that SIGPIPE has ended, which is what becomes of ``ls`` or ``git``.
 EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE

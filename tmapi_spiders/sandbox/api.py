@@ -96,6 +96,11 @@ class Api:
         """The product whose picture has this name."""
         return self._catalogue.by_id.get(int(stem)) if stem.isascii() and stem.isdigit() else None
 
+    def look_of(self, image: Image) -> Look:
+        """What a search sees in an image."""
+        pictured = self.product_named(image.stem)
+        return pictured.look if pictured else look_of(image.stem)
+
     def _injected(
         self, endpoint: str, fields: dict[str, Any], image: Image, earlier: int
     ) -> faults.Fault | None:
@@ -113,9 +118,8 @@ class Api:
 
     def _matches(self, call: SearchCall, image: Image) -> tuple[Product, ...]:
         pictured = self.product_named(image.stem)
-        look: Look = pictured.look if pictured else look_of(image.stem)
         return self._search.find(
-            look,
+            self.look_of(image),
             pictured.item_id if pictured else None,
             call.sort,
             (call.price_start, call.price_end),

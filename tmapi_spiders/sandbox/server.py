@@ -29,6 +29,7 @@ from tmapi_spiders.sandbox.answers import (
 )
 from tmapi_spiders.sandbox.api import Api, Caller
 from tmapi_spiders.sandbox.catalogue import Catalogue
+from tmapi_spiders.sandbox.images import read_image
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.parameters import ParameterError, read_conversion
 from tmapi_spiders.sandbox.pictures import picture
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 SEARCH_ENDPOINT: Final = "/1688/global/search/image/v2"
 CONVERT_ENDPOINT: Final = "/1688/tools/image/convert_url"
+
+PICTURE_OF: Final = "/_sandbox/picture"
+"""With an `img_url`: a picture of what a search sees in that image."""
 
 SHUTDOWN_SECONDS: Final = 0.05
 """How long a stop waits for calls in flight, twice; then they are dropped."""
@@ -107,6 +111,7 @@ class Sandbox:
         app.router.add_post(CONVERT_ENDPOINT, self._convert)
         app.router.add_get("/img/{stem}.svg", self._picture, allow_head=False)
         app.router.add_get("/search/{folder:.+}/{stem}.svg", self._picture, allow_head=False)
+        app.router.add_get(PICTURE_OF, self._picture_of, allow_head=False)
         app.router.add_get("/_sandbox/stats", self._stats, allow_head=False)
         app.router.add_get("/_sandbox/calls", self._calls, allow_head=False)
         app.router.add_get("/_sandbox/served", self._served, allow_head=False)
@@ -179,6 +184,11 @@ class Sandbox:
         return _respond(request, Answer(200, drawn.encode(), "image/svg+xml; charset=utf-8"))
 
     # What tests and demos ask
+
+    async def _picture_of(self, request: web.Request) -> web.Response:
+        image = read_image(request.query.get("img_url", ""), self._own_hosts)
+        drawn = picture(self._api.look_of(image), image.stem[:24])
+        return _respond(request, Answer(200, drawn.encode(), "image/svg+xml; charset=utf-8"))
 
     async def _stats(self, request: web.Request) -> web.Response:
         return _respond(request, json_answer(200, self._account.stats()))

@@ -1,0 +1,1 @@
+"""What is made of a job's files, for people and for other programs."""

@@ -1,0 +1,67 @@
+"""A table as CSV, which nothing in it makes a spreadsheet program compute."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.results.columns import Kind
+from tmapi_spiders.results.values import as_text, is_decimal, is_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from tmapi_spiders.results.columns import Column
+    from tmapi_spiders.results.notes import Notes
+
+__all__ = ["write_csv"]
+
+#: What a cell may begin with that a spreadsheet program takes for a formula (OWASP's list).
+_LIVE = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def write_csv(
+    path: Path,
+    columns: Iterable[Column],
+    rows: Iterable[Mapping[str, Any]],
+    notes: Notes,
+    *,
+    bom: bool = False,
+) -> None:
+    """Write rows as RFC 4180 has it: UTF-8, commas, CRLF, quotes where they are needed.
+
+    :param bom: begin with a byte order mark, by which Excel knows UTF-8
+    :raises OSError: if it can't be written
+    """
+    columns = tuple(columns)
+    with path.open("w", encoding="utf-8-sig" if bom else "utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([_guarded(column.name, None) for column in columns])
+        writer.writerows(
+            [_cell(column, column.value(row), notes) for column in columns] for row in rows
+        )
+
+
+def _cell(column: Column, value: Any, notes: Notes) -> str:
+    if value is None:
+        return ""
+    text = as_text(column.kind, value)
+    if is_number(value) or (column.kind is Kind.PRICE and is_decimal(value)):
+        return text
+    return _guarded(text, notes)
+
+
+def _guarded(text: str, notes: Notes | None) -> str:
+    r"""Return text that is no formula, nor ends a reader's text early.
+
+    >>> _guarded("=1+1", None), _guarded("lamp", None), _guarded("a\0b", None)
+    ("'=1+1", 'lamp', 'a\ufffdb')
+    """
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    if not text.startswith(_LIVE):
+        return text
+    if notes is not None:
+        notes.count("text", "{} that a spreadsheet would take for a formula: ' was put before it")
+    return f"'{text}"

@@ -1,0 +1,156 @@
+"""The gallery as one HTML file, which loads nothing and runs no script but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from tmapi_spiders import __version__
+from tmapi_spiders.errors import StorageError
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.results.embedding import picture_address, seed_address
+from tmapi_spiders.results.gallery import FACTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmapi_spiders.results.embedding import Embedded
+    from tmapi_spiders.results.gallery import Gallery, Product
+
+__all__ = ["gallery_page", "told_of_pictures", "write_page"]
+
+#: In this order they are one script.
+_SCRIPTS: Final = ("model.js", "elements.js", "cards.js", "seeds.js", "main.js")
+
+#: Of a product in the page, beside `FACTS`.
+_COLUMNS: Final = ("item_id", "language", "link", "place", "picture")
+
+#: What would end the element that JSON stands in, or a line of JavaScript.
+_ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+_NOT_EMBEDDED: Final = -1
+
+
+def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: bool) -> bytes:
+    """Return the page.
+
+    :param limit: bytes that the pictures were allowed
+    :param made_up: whether the products are the sandbox's
+    """
+    numbers = {address: number for number, address in enumerate(embedded.urls)}
+
+    def picture(address: str | None) -> int | None:
+        return None if address is None else numbers.get(address, _NOT_EMBEDDED)
+
+    rows: dict[int, int] = {}
+    products: list[list[Any]] = []
+
+    def row(product: Product) -> int:
+        if (number := rows.get(id(product))) is None:
+            number = rows[id(product)] = len(products)
+            address = product.picture and picture_address(product.picture, made_up=made_up)
+            own = (product.item_id, product.language, product.link, product.place, picture(address))
+            products.append([*own, *product.facts])
+        return number
+
+    groups = [
+        {
+            "id": group.seed_id,
+            "seed": group.seed,
+            "link": group.link,
+            "data": group.data,
+            "picture": picture(seed_address(group, made_up=made_up)),
+            "queries": [attrs.asdict(query) for query in group.queries],
+            "cards": [[row(card.product), card.price, card.places] for card in group.cards],
+            "found": group.found,
+        }
+        for group in gallery.groups
+    ]
+    data = {
+        "job": gallery.job,
+        "source": gallery.source,
+        "date": gallery.date,
+        "warnings": gallery.warnings,
+        "about": f"{told_of_pictures(embedded, limit)} "
+        f"Made by tmapi_spiders {__version__}; this file loads nothing from anywhere.",
+        "columns": [*_COLUMNS, *FACTS],
+        "products": products,
+        "groups": groups,
+    }
+    style = _read("gallery.css")
+    script = f'(() => {{\n"use strict";\n{"".join(map(_read, _SCRIPTS))}}})();\n'
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": policy,
+        "version": __version__,
+        "title": html.escape(f"{gallery.job}: gallery"),
+        "style": style,
+        "data": _json(data),
+        "pictures": _json(list(embedded.urls.values())),
+        "script": script,
+    }
+    page = re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _read("gallery.html"))
+    return page.encode("utf-8", "replace")
+
+
+def told_of_pictures(embedded: Embedded, limit: int) -> str:
+    """Say how many pictures are in the page, and why others are not.
+
+    >>> from tmapi_spiders.results.embedding import Embedded
+    >>> told_of_pictures(Embedded({"a": "data:"}, 4, 1), 15_000_000)
+    '1 of 4 pictures embedded (limit 15 MB); 1 could not be fetched, 2 left out for the limit.'
+    """
+    count = f"{len(embedded.urls):,} of {plural(embedded.wanted, 'picture')} embedded"
+    if not limit:
+        return f"{count} (--thumbnails 0)."
+    missing = [
+        f"{number:,} {why}"
+        for number, why in (
+            (embedded.failed, "could not be fetched"),
+            (embedded.left_out, "left out for the limit"),
+        )
+        if number
+    ]
+    why = f"; {', '.join(missing)}" if missing else ""
+    return f"{count} (limit {limit / 1_000_000:g} MB){why}."
+
+
+def write_page(path: Path, page: bytes) -> None:
+    """Put a file in its place once it is whole.
+
+    :raises StorageError: if it can't be written; what was there is left as it was
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as exc:
+        raise StorageError(f"{path}: it can't be written ({exc.strerror or exc}).") from exc
+
+
+def _read(name: str) -> str:
+    return (files("tmapi_spiders.results") / "page" / name).read_text("utf-8")
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.translate(_ESCAPED)
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,222 @@
+"""Groups: a job's lines, brought together by seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tmapi_spiders.errors import StorageError
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.results.gallery import (
+    Card,
+    Gallery,
+    Group,
+    Product,
+    Query,
+    in_words,
+    web_link,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tmapi_spiders.results.job_files import JobFiles
+
+__all__ = ["read_gallery"]
+
+#: Of a query, in the order they are told. The sort is always told, the rest where it differs.
+_TRAITS = ("sort", "language", "price", "filters")
+
+
+def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
+    """Read what the gallery of a job shows.
+
+    :param per_seed: cards a seed at most, the best-ranked
+    :raises StorageError: naming the line that can't be read
+    """
+    seeds = _Seeds()
+    try:
+        for row in sorted(files.rows(OUTCOMES), key=_begun):
+            seeds.add_query(row)
+            seeds.outcomes[row["query_id"]] = row
+        products = _Products()
+        for row in files.rows(PRODUCTS):
+            products.add(row)
+            seeds.add_query(row)
+        for row in files.rows(SIGHTINGS):
+            seeds.add_sighting(row)
+    except (KeyError, TypeError) as exc:
+        raise StorageError(
+            f"{files.folder}: a line of its files has no usable {exc}; was it changed by hand, or "
+            "made by another version?"
+        ) from exc
+    facts = files.facts
+    return Gallery(
+        job=files.name,
+        source=str(facts.get("source") or ""),
+        date=str(facts.get("finished_at") or facts.get("started_at") or ""),
+        warnings=tuple(files.warnings),
+        # Those that found nothing come last.
+        groups=tuple(sorted(seeds.groups(products, per_seed), key=lambda it: not it.cards)),
+    )
+
+
+class _Products:
+    """The rows of products.jsonl: one of each language, or one a seed and language."""
+
+    def __init__(self) -> None:
+        self._any: dict[tuple[str | None, int], Product] = {}
+        self._of_seed: dict[tuple[str | None, int, str], Product] = {}
+
+    def add(self, row: dict[str, Any]) -> None:
+        product = Product.read(row)
+        key = (product.language, product.item_id)
+        self._any.setdefault(key, product)
+        self._of_seed.setdefault((*key, row["seed_id"]), product)
+
+    def find(self, language: str | None, item_id: int, seed_id: str) -> Product:
+        """Return the seed's own row of it, else any; one that knows nothing if there is none."""
+        key = (language, item_id)
+        return (
+            self._of_seed.get((*key, seed_id))
+            or self._any.get(key)
+            or Product(item_id, language, None, None, None)
+        )
+
+
+@attrs.define
+class _Seed:
+    row: dict[str, Any]
+    """The first line that tells of it."""
+    queries: list[str] = attrs.field(factory=list)
+    seen: defaultdict[tuple[str | None, int], list[tuple[int, int, str | None]]] = attrs.field(
+        factory=lambda: defaultdict(list)
+    )
+    """Of each language and product: rank, number of the query, price."""
+
+
+class _Seeds:
+    """The seeds, in the order they are first told of."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self._seeds: dict[str, _Seed] = {}
+        self._queries: dict[str, dict[str, Any]] = {}
+        self._numbers: dict[str, int] = {}
+
+    def add_query(self, row: dict[str, Any]) -> None:
+        """Take a seed and a query from a line that tells of both."""
+        query_id = row["query_id"]
+        if query_id not in self._queries:
+            self._queries[query_id] = {name: _trait(row, name) for name in _TRAITS}
+            self._number(row)
+
+    def add_sighting(self, row: dict[str, Any]) -> None:
+        number = self._numbers.get(row["query_id"])
+        if number is None:
+            number = self._number(row)
+        language = self._queries.get(row["query_id"], {}).get("language")
+        seen = self._seeds[row["seed_id"]].seen[language, row["item_id"]]
+        seen.append((int(row["rank"]), number, row.get("price")))
+
+    def _number(self, row: dict[str, Any]) -> int:
+        seed = self._seeds.setdefault(row["seed_id"], _Seed(row))
+        seed.queries.append(row["query_id"])
+        number = self._numbers[row["query_id"]] = len(seed.queries) - 1
+        return number
+
+    def groups(self, products: _Products, per_seed: int) -> Iterator[Group]:
+        told = _told(self._queries.values())
+        for seed_id, seed in self._seeds.items():
+            queries, new = self._ordered(seed.queries, told)
+            for places in seed.seen.values():
+                places[:] = [(rank, new[number], price) for rank, number, price in places]
+                places.sort(key=lambda place: place[:2])
+            # The best rank first; of the same rank, that of the earlier query.
+            best = sorted(seed.seen.items(), key=lambda it: (it[1][0][:2], it[0][1]))
+            text = str(seed.row.get("seed") or "")
+            yield Group(
+                seed_id=str(seed_id),
+                seed=text,
+                data=tuple(
+                    (str(name), in_words(value))
+                    for name, value in (seed.row.get("seed_data") or {}).items()
+                ),
+                link=web_link(text) or web_link(seed.row.get("seed_img_url")),
+                queries=queries,
+                cards=tuple(
+                    _card(products.find(language, item_id, seed_id), places)
+                    for (language, item_id), places in best[:per_seed]
+                ),
+                found=len(best),
+            )
+
+    def _ordered(
+        self, query_ids: list[str], told: list[str]
+    ) -> tuple[tuple[Query, ...], dict[int, int]]:
+        """Return a seed's queries, those by relevance first, and the new number of each."""
+        queries = [self._query(query_id, told) for query_id in query_ids]
+        order = sorted(
+            range(len(queries)),
+            key=lambda it: (not queries[it].label.startswith("default"), queries[it].label),
+        )
+        return tuple(queries[it] for it in order), {old: new for new, old in enumerate(order)}
+
+    def _query(self, query_id: str, told: list[str]) -> Query:
+        traits = self._queries.get(query_id, {})
+        label = ", ".join(text for name in told if (text := traits.get(name)))
+        row = self.outcomes.get(query_id)
+        if row is None:
+            return Query(label or "a search")
+        return Query(
+            label=label or "a search",
+            **{
+                name: row.get(name)
+                for name in ("status", "reason", "code", "message", "pages", "items", "total_count")
+            },
+        )
+
+
+def _card(product: Product, places: list[tuple[int, int, str | None]]) -> Card:
+    # One place a query: where it stands twice in one (pages that overlap), the better.
+    first: dict[int, int] = {}
+    for rank, query, _ in places:
+        first.setdefault(query, rank)
+    price = next((price for _, _, price in places if price is not None), None)
+    return Card(product, price, tuple(first.items()))
+
+
+def _begun(outcome: dict[str, Any]) -> str:
+    """Return when a query was begun: in the user's order, while outcomes come as they end.
+
+    >>> sorted([{}, {"started_at": "2026-11-25T18:00:00.000Z"}], key=_begun)[1]
+    {}
+    """
+    return str(outcome.get("started_at") or "never")
+
+
+def _trait(row: dict[str, Any], name: str) -> str | None:
+    """Return a trait of a query in words.
+
+    >>> row = {"price_start": "10", "price_end": None, "filters": {"is_factory": True}}
+    >>> _trait(row, "price"), _trait(row, "filters"), _trait(row, "sort")
+    ('10-', 'is_factory', None)
+    """
+    if name == "price":
+        ends = (row.get("price_start"), row.get("price_end"))
+        return "-".join(end or "" for end in ends) if any(ends) else None
+    if name == "filters":
+        return "+".join(sorted(row.get("filters") or ())) or None
+    value = row.get(name)
+    return str(value) if value is not None else None
+
+
+def _told(queries: Iterable[dict[str, Any]]) -> list[str]:
+    """Return which traits tell the job's queries apart."""
+    values: dict[str, set[Any]] = {name: set() for name in _TRAITS}
+    for traits in queries:
+        for name in _TRAITS:
+            values[name].add(traits.get(name))
+    return [name for name in _TRAITS if name == "sort" or len(values[name]) > 1]

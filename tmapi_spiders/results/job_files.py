@@ -1,0 +1,165 @@
+"""The files of a job that was crawled, for those who read them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+import orjson
+
+from tmapi_spiders.arguments import is_job_name
+from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["JobFiles"]
+
+_SHOWN_JOBS = 10
+
+_LONG_NUMBER = re.compile(rb"[:,\[] ?-?[0-9]{19}")
+
+
+@attrs.frozen
+class JobFiles:
+    """One job's files; :meth:`open` finds them.
+
+    They are read line by line, however many there are.
+    """
+
+    name: str
+    folder: Path
+    facts: Mapping[str, Any]
+    """What job.json says."""
+
+    @classmethod
+    def open(cls, given: str, output_dir: Path) -> Self:
+        """Find a job's files.
+
+        :param given: the job's name, or its folder (which has a slash in it)
+        :param output_dir: the folder of all jobs
+        :raises UsageProblems: if there is no such job, or it has written nothing yet
+        :raises StorageError: if job.json can't be read
+        """
+        if is_job_name(given):
+            folder = output_dir / given
+        elif "/" in given and "\0" not in given:
+            folder = Path(given)
+            with suppress(RuntimeError):  # of nobody's home
+                folder = folder.expanduser()
+        else:
+            raise UsageProblems(
+                f"{given}: accepted: a job's name (letters, digits, _ and -), or its folder."
+            )
+        facts = read_job_json(folder)
+        if not facts:
+            raise UsageProblems(
+                f"{given}: there is no such job in {folder.parent}. {_jobs(folder)} A job on Redis "
+                f"is written there first: scrapy tmapi export {folder.name}"
+            )
+        missing = [name for name in (PRODUCTS, SIGHTINGS) if not (folder / name).is_file()]
+        if missing:
+            raise UsageProblems(
+                f"{given}: it has no {' and no '.join(missing)} yet: it is running, or it was "
+                f"killed in its first run. Go on with it: scrapy crawl image_search -a job={given}"
+            )
+        return cls(str(facts.get("job", folder.name)), folder, facts)
+
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of one of the files, such as ``products.jsonl``.
+
+        A job on Redis that was exported before it ended has no outcomes yet: none are yielded.
+
+        :raises StorageError: naming the line that can't be read
+        """
+        path, number = self.folder / name, 0
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    row = _read(line)
+                    if not isinstance(row, dict):
+                        raise StorageError(f"{path}, line {number}: it is no JSON object.")
+                    yield row
+        except FileNotFoundError:
+            if name != OUTCOMES:
+                raise StorageError(f"{path}: it is missing.") from None
+        except (ValueError, RecursionError) as exc:
+            raise StorageError(f"{path}, line {number}: it is no JSON ({exc}).") from exc
+        except OSError as exc:
+            raise StorageError(f"{path}: it can't be read ({exc.strerror or exc}).") from exc
+
+    @property
+    def is_made_up(self) -> bool:
+        """Whether its products are the sandbox's."""
+        return bool(self.facts.get("made_up"))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader has to know before believing that this is all there is."""
+        found = []
+        if self.facts.get("running"):
+            found.append(
+                "the job is running, or was killed: this is what was written before, not all of it"
+            )
+        elif not (self.folder / OUTCOMES).is_file():
+            found.append("the job has no outcomes yet: what became of its queries is not known")
+        if reason := self.facts.get("stop_reason"):
+            found.append(f"the job was stopped early ({reason}): not everything was searched")
+        if self.is_made_up:
+            found.append("these are the sandbox's products: they are made up")
+        return found
+
+
+def _read(line: bytes) -> Any:
+    r"""Return what a line says.
+
+    orjson makes a rounded one of a whole number over 64 bits, and refuses what only Python's own
+    takes: half of a surrogate pair ("?" here), a number that no float holds (its text here).
+
+    >>> _read(b'{"a": 123456789012345678901, "b": 1e400, "c": "\\ud800"}')
+    {'a': 123456789012345678901, 'b': '1e400', 'c': '?'}
+    """
+    if not _LONG_NUMBER.search(line):
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(line)
+    return _writable(json.loads(line, parse_float=_to_float, parse_constant=_refuse))
+
+
+def _to_float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [_writable(one) for one in value]
+    if isinstance(value, dict):
+        return {_writable(key): _writable(one) for key, one in value.items()}
+    return value
+
+
+def _jobs(folder: Path) -> str:
+    """Say which jobs there are."""
+    try:
+        jobs = [
+            (path.stat().st_mtime, path.parent.name) for path in folder.parent.glob("*/job.json")
+        ]
+    except OSError:
+        jobs = []
+    if not jobs:
+        return "There is none there at all; TMAPI_OUTPUT_DIR says where to look."
+    names = [name for _, name in sorted(jobs, reverse=True)]
+    more = f", and {len(names) - _SHOWN_JOBS} more" if len(names) > _SHOWN_JOBS else ""
+    return f"There are: {', '.join(names[:_SHOWN_JOBS])}{more}.{did_you_mean(folder.name, names)}"

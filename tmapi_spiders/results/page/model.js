@@ -1,0 +1,142 @@
+// What is shown, and which of it passes the filters. Nothing here touches the page.
+
+const CARDS_AT_ONCE = 24;
+const SEEDS_A_PAGE = 8;
+const NOT_GIVEN = "not given";
+
+const data = JSON.parse(document.getElementById("gallery-data").textContent);
+const pictures = JSON.parse(document.getElementById("gallery-pictures").textContent);
+
+const FLAGS = [
+  ["free_shipping", "Free shipping"],
+  ["ship_in_48h", "Ships in 48 h"],
+  ["one_piece_min_order", "One piece"],
+  ["is_super_factory", "Super factory"],
+  ["is_powerful_seller", "Powerful seller"],
+];
+
+const number = new Intl.NumberFormat("en");
+const count = (n, noun, many) => `${number.format(n)} ${n === 1 ? noun : many || noun + "s"}`;
+
+/** A decimal string as whole cents, so that bounds are exact; null where there is no price. */
+const cents = (text) => {
+  const value = text === null || text === "" ? NaN : Number(text);
+  return Number.isFinite(value) ? Math.round(value * 100) : null;
+};
+
+const exact = (inCents) => (inCents / 100).toFixed(2);
+
+/** The same where it is a bound, and room is short. */
+const money = (inCents) => (inCents / 100).toFixed(inCents % 100 ? 2 : 0);
+
+const products = data.products.map((values) =>
+  Object.fromEntries(data.columns.map((name, i) => [name, values[i]])),
+);
+
+const seedName = (seed, place) => {
+  if (!/^[0-9a-f]{20}$/.test(seed.id)) return seed.id;
+  const name = seed.seed.split(/[?#]/)[0].split("/").filter(Boolean).pop();
+  return name || `Seed ${place + 1}`;
+};
+
+const groups = data.groups.map((seed, place) => ({
+  ...seed,
+  place,
+  name: seedName(seed, place),
+  words: [seed.id, seed.seed, ...seed.data.flat()].join("\n").toLowerCase(),
+  cards: seed.cards.map(([product, price, places]) => ({
+    product: products[product],
+    price,
+    cents: cents(price),
+    places,
+    words: null,
+  })),
+}));
+
+const total = groups.reduce((sum, group) => sum + group.cards.length, 0);
+
+const wordsOf = (card) => {
+  if (card.words === null) {
+    const it = card.product;
+    card.words = [it.title, it.title_origin, it.company_name, it.place, it.item_id]
+      .join("\n")
+      .toLowerCase();
+  }
+  return card.words;
+};
+
+const noFilter = () => ({ words: [], least: null, most: null, sales: null, flags: [] });
+
+/** Whether a card passes; what is not given never passes a filter that asks for it. */
+const passes = (card, group, filter) => {
+  if (filter.least !== null && !(card.cents !== null && card.cents >= filter.least)) return false;
+  if (filter.most !== null && !(card.cents !== null && card.cents <= filter.most)) return false;
+  const sold = card.product.sale_quantity_90days;
+  if (filter.sales !== null && !(sold !== null && sold >= filter.sales)) return false;
+  if (!filter.flags.every((flag) => card.product[flag] === true)) return false;
+  return filter.words.every((word) => group.words.includes(word) || wordsOf(card).includes(word));
+};
+
+const SORTS = {
+  price_up: [(card) => card.cents, 1],
+  price_down: [(card) => card.cents, -1],
+  sales: [(card) => card.product.sale_quantity_90days, -1],
+  years: [(card) => card.product.shop_years, -1],
+  score: [(card) => card.product.composite_score, -1],
+};
+
+/** The cards in the order asked for; those without the value come last. */
+const sorted = (cards, sort) => {
+  if (!(sort in SORTS)) return cards;
+  const [value, sign] = SORTS[sort];
+  return cards.slice().sort((one, other) => {
+    const [a, b] = [value(one), value(other)];
+    if (a === null || b === null) return (a === null) - (b === null);
+    return sign * (a - b);
+  });
+};
+
+const select = (filter, sort) =>
+  groups.map((group) => sorted(group.cards.filter((card) => passes(card, group, filter)), sort));
+
+const median = (values) => {
+  const middle = values.length >> 1;
+  return values.length % 2 ? values[middle] : Math.round((values[middle - 1] + values[middle]) / 2);
+};
+
+/** The bounds of a histogram's bars, in cents: round numbers, closer together where prices are low
+    if they span more than one order of magnitude. */
+const bounds = (least, most) => {
+  const found = [];
+  if (least > 0 && most / least > 20) {
+    for (let power = Math.floor(Math.log10(least)); found.length < 40; power += 1) {
+      for (const step of [1, 2, 5]) found.push(Math.round(step * 10 ** power));
+      if (found[found.length - 1] > most) break;
+    }
+  } else {
+    const raw = Math.max(1, (most - least) / 7);
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = Math.max(1, [1, 2, 5, 10].find((it) => it * power >= raw) * power);
+    const first = Math.floor(least / step) * step;
+    for (let bound = first; bound <= most + step; bound += step) found.push(Math.round(bound));
+  }
+  const from = found.filter((bound) => bound <= least).length - 1;
+  const to = found.findIndex((bound) => bound > most);
+  return found.slice(Math.max(0, from), to + 1);
+};
+
+/** What a group's prices are: null where none is given, or where currencies differ. Where the API
+    gave no currency, the price is taken with the others, and the number of such is told. */
+const pricesOf = (group) => {
+  const priced = group.cards.filter((card) => card.cents !== null);
+  const currencies = new Set(priced.map((card) => card.product.currency).filter(Boolean));
+  if (!priced.length || currencies.size > 1) return null;
+  const values = priced.map((card) => card.cents).sort((a, b) => a - b);
+  const [least, most] = [values[0], values[values.length - 1]];
+  const edges = bounds(least, most);
+  const bars = edges.slice(0, -1).map((from, i) => ({ from, to: edges[i + 1] - 1, count: 0 }));
+  for (const value of values) bars.find((bar) => value <= bar.to).count += 1;
+  const currency = [...currencies][0] ?? null;
+  const bare = currency === null ? 0 : priced.filter((card) => !card.product.currency).length;
+  return { least, most, median: median(values), bars, count: values.length, currency, bare };
+};
