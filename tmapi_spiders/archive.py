@@ -226,9 +226,10 @@ class Archive:
             self.pages += 1
 
     def has_page(self, image_id: str, search_id: str) -> bool:
-        """Say whether an earlier run has stored a search's first page."""
+        """Say whether a search's first page is stored."""
         return bool(
             self._ask(
+                self.pages,
                 "SELECT 1 FROM answers WHERE seed_id = ? AND query_id = ? AND page = 1",
                 *(image_id, search_id),
             )
@@ -237,6 +238,7 @@ class Archive:
     def repeats_with_items(self, image_id: str) -> set[int]:
         """Return the repeat numbers at which an image had items in an earlier run."""
         rows = self._ask(
+            self._resumed,
             "SELECT DISTINCT repeat FROM answers WHERE seed_id = ? AND page > 0 AND items > 0",
             image_id,
         )
@@ -248,9 +250,9 @@ class Archive:
             rows = self._connection.execute("SELECT DISTINCT query_id FROM answers WHERE page > 0")
             return {search_id for (search_id,) in rows}
 
-    def _ask(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Ask about earlier runs."""
-        if not self._resumed:
+    def _ask(self, is_there: int, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask what there is, unless it is known that there is nothing."""
+        if not is_there:
             return []
         try:
             with failing_as_storage(self.path):

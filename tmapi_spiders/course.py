@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -44,10 +45,12 @@ class LocalCourse(Course):
     def __init__(self, run: LocalRun) -> None:
         self._run = run
         self._not_begun = len(run.queries)
-        self._repeats = bool(run.queries.seeds.tally.repeated_images)
-        """Whether seeds share images, so that a page may be read by more than one query."""
-        self._asked: dict[str, str] = {}
-        """If so, the last query to ask, by what it asks."""
+        self._shared = run.queries.seeds.tally.shared
+        """Images that seeds share, so that a page may be read by more than one query."""
+        self._asked: dict[str, tuple[str, float]] = {}
+        """Of these, by what is asked: the last query to do so, and how many pages it may have."""
+        self._failed: dict[tuple[str, int], tuple[int | None, str]] = {}
+        """Of these, by what was asked and page: the error it failed by."""
 
     @override
     async def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
@@ -56,7 +59,7 @@ class LocalCourse(Course):
             if not self._end_is_near:
                 # Without the wait Scrapy would pull all queries at once, and hold them in memory.
                 await room()
-            if not run.gate.is_open and not run.archive.unread and not self._repeats:
+            if not run.gate.is_open and not run.archive.unread and not self._shared:
                 return  # no call goes out, and nothing is left to replay
             query = await self._next()
             if query is None:
@@ -76,29 +79,32 @@ class LocalCourse(Course):
     async def _next(self) -> Query | None:
         """Return the next query whose turn it is; None if there is none left.
 
-        One that asks for the same as another that is open comes when that has ended, with all of
-        it paid for; so at the end of all others.
+        One that asks for the same as another that is open comes when that has ended, and with it
+        all that was paid for; so at the end of all others.
         """
         run = self._run
         for query in run.not_begun:
-            if not self._repeats:
-                return query
-            if self._asked_by(query) is None:
-                self._asked[query.search_id] = query.query_id
+            if query.seed.image_id not in self._shared or self._may_ask(query):
                 return query
             run.postponed.append(query)
         if not run.postponed:
             return None
-        query = run.postponed.popleft()
-        while run.stop_reason is None and self._asked_by(query) is not None:  # noqa: ASYNC110
+        query = run.postponed[0]
+        while run.stop_reason is None and not self._may_ask(query):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_AGAIN)
-        self._asked[query.search_id] = query.query_id
-        return query
+        return run.postponed.popleft()
 
-    def _asked_by(self, query: Query) -> str | None:
-        """Return the open query that asks for the same, if there is one."""
-        other = self._asked.get(query.search_id)
-        return other if other is not None and other in self._run.ledger else None
+    def _may_ask(self, query: Query) -> bool:
+        """Say whether no open query asks for the same; note that this one does if it may ask more
+        than has been asked.
+        """
+        most = query.seed.overrides.most_pages(self._run.arguments.max_pages) or math.inf
+        asker, asked = self._asked.get(query.search_id, ("", 0))
+        if asker in self._run.ledger:
+            return False
+        if most > asked:
+            self._asked[query.search_id] = query.query_id, most
+        return True
 
     @property
     def _end_is_near(self) -> bool:
@@ -106,8 +112,9 @@ class LocalCourse(Course):
         if self._not_begun > AHEAD * run.max_concurrency:
             return False
         budget, queries = run.config.budget, self._not_begun + len(run.ledger)
-        may_take = most_calls(queries, run.queries.most_pages)
-        return not budget or may_take <= budget - run.archive.journal.calls
+        if not budget:
+            return True
+        return most_calls(queries, run.queries.most_pages) <= budget - run.archive.journal.calls
 
     def begin(self, query: Query) -> Iterator[Request]:
         """Ask for a query's first page, or for the conversion that it needs first.
@@ -119,7 +126,7 @@ class LocalCourse(Course):
         if path is not None:
             progress = ledger[query.query_id]
             progress.img_url, progress.generation = path, image.generation
-            yield self._page(progress, 1)
+            yield from self._ask(progress, 1)
         elif image.failure is not None:
             ledger.fail(query.query_id, *image.failure)
         elif image.wait(query.query_id):
@@ -152,7 +159,7 @@ class LocalCourse(Course):
             max_items=asked.max_items,
         )
         if end is None:
-            yield self._page(progress, page + 1)
+            yield from self._ask(progress, page + 1)
         else:
             self._run.ledger.end(progress.query.query_id, end)
 
@@ -167,6 +174,8 @@ class LocalCourse(Course):
     def page_failed(
         self, query: Query, page: int, code: int | None, message: str
     ) -> Iterator[Request]:
+        if query.seed.image_id in self._shared:
+            self._failed[query.search_id, page] = code, message
         if page == 1:
             yield from self._settle(query, items=None)
         self._run.ledger.fail(query.query_id, code, message)
@@ -210,21 +219,27 @@ class LocalCourse(Course):
             self._cut_short(waiting)
         return iter(())
 
-    def _page(self, progress: Progress, page: int) -> Request:
-        priority = self._run.pages_left(progress) if self._end_is_near else SOONEST + page
-        return self._run.requests.request_page(
-            progress.query,
+    def _ask(self, progress: Progress, page: int) -> Iterator[Request]:
+        """Ask for a page, unless it is known to have failed for another query that asked it."""
+        query = progress.query
+        if (failure := self._failed.get((query.search_id, page))) is not None:
+            yield from self.page_failed(query, page, *failure)
+            return
+        yield self._run.requests.request_page(
+            query,
             page,
             img_url=progress.img_url,
             generation=progress.generation,
-            priority=priority,
+            priority=self._run.pages_left(progress) if self._end_is_near else SOONEST + page,
         )
 
     def _settle(
         self, query: Query, *, items: bool | None, generation: int | None = None
     ) -> Iterator[Request]:
         image = self._run.images.of(query.seed)
-        decision = image.settle(query.query_id, items=items, generation=generation)
+        decision = image.settle(
+            query.query_id, items=items, generation=generation, search=query.search_id
+        )
         for query_id in decision.believed:
             self._end_empty(query_id)
         if decision.convert:

@@ -59,7 +59,8 @@ class Estimate:
         :param conversions: those that other jobs have paid for
         """
         tally = queries.seeds.tally
-        first = {"always": tally.convertible, "auto": tally.unconverted}.get(arguments.convert, 0)
+        images = {"always": tally.convertible_images, "auto": tally.unconverted_images}
+        first = images.get(arguments.convert, 0)
         least = len(queries)
         paid = archive.searches_with_pages() if archive is not None and archive.pages else set()
         if paid or tally.repeated_images:

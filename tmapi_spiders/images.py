@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from tmapi_spiders.archive import Archive
+    from tmapi_spiders.queries import Queries
     from tmapi_spiders.seed import Seed
 
 __all__ = ["MOST_CONVERSIONS", "Decision", "Image", "Images"]
@@ -52,13 +53,13 @@ class Image:
 
     may_convert: bool
     expected: int
-    """Queries whose first page is asked for in this generation."""
+    """Different searches whose first page is asked for in this generation."""
     paths: list[str | None]
     """What is sent to the search, by generation; None: nothing is sent before a conversion."""
     with_items: set[int] = attrs.field(factory=set)
     """Generations that have shown items to any query."""
     settled: set[str] = attrs.field(factory=set)
-    """Queries whose first page of this generation has come, or never will."""
+    """Searches whose first page of this generation has come, or never will."""
     doubtful: list[str] = attrs.field(factory=list)
     """Queries whose first page has no items, while those of others are still to come."""
     waiting: list[str] = attrs.field(factory=list)
@@ -115,13 +116,21 @@ class Image:
         is_last = self.generation >= MOST_CONVERSIONS or (self.doubted and not self.kept)
         return self.is_decided and is_last
 
-    def settle(self, key: str, *, items: bool | None, generation: int | None = None) -> Decision:
+    def settle(
+        self,
+        key: str,
+        *,
+        items: bool | None,
+        generation: int | None = None,
+        search: str | None = None,
+    ) -> Decision:
         """Note that a query's first page has come, or never will, and decide what is in doubt.
 
         :param items: whether there are elements on it; None if it will never come
         :param generation: by which it was asked for; None for the present one
+        :param search: what it asks, where others may ask the same; None: nobody else does
         """
-        self.settled.add(key)
+        self.settled.add(search or key)
         if items:
             self.with_items.add(self.generation if generation is None else generation)
         elif items is not None:
@@ -194,32 +203,41 @@ class Image:
 class Images:
     """The images of a run's open queries; their keys are the queries' ids.
 
+    Seeds with the same image share what is known of it, and its conversions.
+
     :param convert: the argument: auto, always or never
-    :param queries_each: says how many queries a seed has
     :param archive: what earlier runs of the job have learnt
     """
 
-    def __init__(self, convert: str, queries_each: Callable[[Seed], int], archive: Archive) -> None:
+    def __init__(self, convert: str, queries: Queries, archive: Archive) -> None:
         self._convert = convert
-        self._queries_each = queries_each
+        self._queries = queries
         self._archive = archive
         self._images: dict[str, Image] = {}
         self._owed: dict[str, int] = {}
-        """Queries whose outcome is not written yet, by seed."""
+        """Queries whose outcome is not written yet, by image."""
+        self._seeds: dict[str, tuple[str, int]] = {}
+        """Of each seed: its image, and its queries whose outcome is not written yet."""
 
     def of(self, seed: Seed) -> Image:
         """Return what is known of a seed's image."""
-        image = self._images.get(seed.seed_id)
+        image = self._images.get(seed.image_id)
         if image is None:
-            known, each = self._archive.repeats_with_items(seed.image_id), self._queries_each(seed)
-            image = Image.first(seed, self._convert, each, known)
-            self._images[seed.seed_id] = image
-            self._owed[seed.seed_id] = each
+            known = self._archive.repeats_with_items(seed.image_id)
+            searches, self._owed[seed.image_id] = self._queries.of_image(seed)
+            image = Image.first(seed, self._convert, searches, known)
+            self._images[seed.image_id] = image
+        if seed.seed_id not in self._seeds:
+            self._seeds[seed.seed_id] = seed.image_id, self._queries.of_seed(seed)
         return image
 
     def ended(self, seed_id: str) -> None:
         """Note that the outcome of a seed's query was written; forget the image after the last."""
-        if seed_id in self._images:
-            self._owed[seed_id] -= 1
-            if not self._owed[seed_id]:
-                del self._images[seed_id], self._owed[seed_id]
+        if seed_id not in self._seeds:
+            return
+        image_id, owed = self._seeds.pop(seed_id)
+        if owed > 1:
+            self._seeds[seed_id] = image_id, owed - 1
+        self._owed[image_id] -= 1
+        if not self._owed[image_id]:
+            del self._images[image_id], self._owed[image_id]

@@ -79,7 +79,7 @@ class LocalRun(Run):
         self.command = command
         """Returns the command that goes on with this job, given another budget or None."""
         self.conversions = conversions
-        self.images = Images(arguments.convert, queries.each, archive)
+        self.images = Images(arguments.convert, queries, archive)
         self.gate = LocalGate(
             Permits(config.max_concurrency, config.retry_delay),
             archive.journal,

@@ -61,10 +61,22 @@ class Overrides:
 
 NO_OVERRIDES = Overrides()
 
+
+def _prices(given: Any) -> tuple[PriceRange, ...]:
+    """Read price ranges, written the same however a row has them: they are sent as they are.
+
+    >>> _prices("10.0-50.00")
+    (PriceRange(start='10', end='50'),)
+    """
+    return tuple(
+        PriceRange(*(end or None for end in price.key.split("-"))) for price in prices_of(given)
+    )
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "language": words(*LANGUAGES),
     "sort": words(*SORTS),
-    "price": prices_of,
+    "price": _prices,
     "filters": filters_of,
     "max_pages": count(0),
 }

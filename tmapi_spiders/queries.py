@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -96,7 +97,7 @@ class Share:
     """Of each query; 0 = all."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Queries:
     """All queries of a job, lazily: seeds × languages × sorts × prices × filters.
 
@@ -109,6 +110,10 @@ class Queries:
     """Of each query of a seed that does not say otherwise; 0 = all."""
 
     def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
         return sum(share.seeds * share.queries_each for share in self.shares())
 
     def __iter__(self) -> Iterator[Query]:
@@ -116,9 +121,28 @@ class Queries:
             for combination in seed.overrides.applied_to(self.combinations):
                 yield Query(seed, *combination)
 
-    def each(self, seed: Seed) -> int:
+    def of_image(self, seed: Seed) -> tuple[int, int]:
+        """Return how many different searches there are for a seed's image, and how many queries.
+
+        Seeds may have the same image, and ask for the same.
+        """
+        if seed.image_id in self.seeds.tally.shared:
+            return self._of_shared_images[seed.image_id]
+        each = self.of_seed(seed)
+        return each, each
+
+    def of_seed(self, seed: Seed) -> int:
         """Return how many queries a seed has."""
         return len(seed.overrides.applied_to(self.combinations))
+
+    @cached_property
+    def _of_shared_images(self) -> dict[str, tuple[int, int]]:
+        shared = self.seeds.tally.shared
+        searches: dict[str, list[str]] = {image_id: [] for image_id in shared}
+        for query in self:
+            if query.seed.image_id in shared:
+                searches[query.seed.image_id].append(query.search_id)
+        return {image_id: (len(set(found)), len(found)) for image_id, found in searches.items()}
 
     def shares(self) -> Iterator[Share]:
         """Yield the shares of the seeds that have the same arguments."""
@@ -130,7 +154,7 @@ class Queries:
                 overrides.most_pages(self.max_pages),
             )
 
-    @property
+    @cached_property
     def most_pages(self) -> int:
         """The most pages that any query may have; 0 = all."""
         limits = {share.max_pages for share in self.shares()}

@@ -32,6 +32,8 @@ _SEARCHABLE = re.compile(
 #: What needs no normalising; nearly all seeds are such, and taking URLs apart is slow.
 _NORMAL = re.compile(r"https?://[a-z0-9.-]+/[!-\"$-~]*")
 
+_TWO_IMAGES = re.compile(r"[,;|]https?://")
+
 #: Letters of any script: "bücher.example" is a host too.
 _HOST = r"\w[\w.-]*|[0-9a-f:.]*:[0-9a-f:.]*"
 
@@ -160,7 +162,7 @@ class Seed:
 
 
 def _normalise(text: str) -> str:
-    if ",http://" in text or ",https://" in text:
+    if _TWO_IMAGES.search(text):
         raise ValueError("it looks like two images; give each a line, or write its comma as %2C")
     if _NORMAL.fullmatch(text):
         return text

@@ -25,6 +25,7 @@ _SAVE_AS = (
     "Save it as UTF-8: in Excel, Save As, “CSV UTF-8 (Comma delimited)”; in LibreOffice, Save As, "
     "Text CSV, “Edit filter settings”, Character set UTF-8; in an editor, encoding UTF-8"
 )
+_LONGEST_HEADER = 20
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 _ZIP = b"PK\x03\x04"
@@ -85,9 +86,11 @@ def _text_rows(file: IO[bytes], path: Path, given: str) -> Iterator[SeedRow]:
     lines, begun, first = _lines(file, given), [], ""
     for line in lines:
         begun.append(line)
-        if line.strip():
-            first = line.strip()
+        first += line
+        # A quoted cell may go on in the next lines.
+        if first.strip() and (first.count('"') % 2 == 0 or len(begun) > _LONGEST_HEADER):
             break
+    first = first.strip(" \r\n")
     every = chain(begun, lines)
     suffix = path.suffix.lower()
     is_csv = suffix in {".csv", ".tsv"}
@@ -95,7 +98,7 @@ def _text_rows(file: IO[bytes], path: Path, given: str) -> Iterator[SeedRow]:
         yield from json_rows(every, str(path))
     elif first.startswith("["):
         raise UsageProblems(f"seeds={given}: JSON is read one object a line ({{…}}), without [ ].")
-    elif first.startswith("#") and not is_csv:
+    elif first.startswith("#") and not (is_csv and delimiter_of(first)):
         yield from _plain_rows(every, path)
     elif delimiter := delimiter_of(first):
         yield from table_rows(every, str(path), given, delimiter)
@@ -145,6 +148,8 @@ def is_picture(content: bytes) -> bool:
     >>> is_picture(b"\\xff\\xd8\\xff\\xe0"), is_picture(b"https://a.alicdn.com/x.jpg")
     (True, False)
     """
-    return content.startswith(
-        (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-    ) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
+    return (
+        content.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*"))
+        or (content[:2] == b"BM" and content[6:10] == bytes(4))
+        or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")
+    )

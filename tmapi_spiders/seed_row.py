@@ -22,6 +22,7 @@ IMAGE_COLUMNS = ("image", "img_url", "url")
 
 _ID = "id"
 _SEARCH = "search_"
+_PRICE = _SEARCH + "price"
 _LONGEST_ID = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -117,6 +118,14 @@ def row_of(number: int, where: str, values: Mapping[str, Any]) -> SeedRow | None
             given[name.removeprefix(_SEARCH)] = text
     own_id = _text(values.get(_ID))
     problem = "" if image else f"its column {column} is empty"
+    for name in (column, _ID):
+        if isinstance(values.get(name), bool | dict | list):
+            problem = f"its column {name} is neither text nor a number"
+    if isinstance(values.get(_PRICE), int | float):
+        problem = (  # "10-" may have become -10
+            f"its column {_PRICE} is the number {values[_PRICE]}, which is no range; format the "
+            "cell as text before you write it: 10-50, 10-, -50"
+        )
     return SeedRow(number, where, image, own_id, given, data, problem=problem)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import math
 import re
 import warnings
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ _TABLE = (
     "has the image; id and search_… have a meaning too, all others are carried through."
 )
 _DELIMITERS = (",", ";", "\t", "|")
+_ENDS = " \r\n"
 
 #: A first line that Excel reads, and understands: which delimiter follows.
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
@@ -40,7 +42,7 @@ def delimiter_of(header: str) -> str | None:
     >>> delimiter_of("SKU;Image;price"), delimiter_of("url\tid"), delimiter_of("//a.b/c.jpg;7")
     (';', '\t', None)
     """
-    if found := _SEP.fullmatch(header.strip()):
+    if found := _SEP.fullmatch(header.strip(_ENDS)):
         return found[1]
     if _IMAGE.match(header):
         return None
@@ -76,17 +78,20 @@ def table_rows(lines: Iterable[str], path: str, given: str, delimiter: str) -> I
             if not any(cell.strip() for cell in cells):
                 continue
             if columns is None:
-                if not _SEP.fullmatch(delimiter.join(cells).strip()):
+                if not _SEP.fullmatch(delimiter.join(cells).strip(_ENDS)):
                     columns = _header(cells, f"seeds={given}, line {number}")
                 continue
             where = f"{path}, line {number}"
-            if len(cells) != len(columns):
+            if any(cell.strip() for cell in cells[len(columns) :]):
                 problem = (
                     f"it has {len(cells)} cells, and the header {len(columns)}; put a cell that "
                     f"has {delimiter!r} in it in quotes"
                 )
                 yield SeedRow(number, where, problem=problem)
-            elif (row := row_of(number, where, _named(columns, cells))) is not None:
+                continue
+            # Excel leaves out delimiters behind which there is nothing.
+            padded = [*cells, *[""] * (len(columns) - len(cells))]
+            if (row := row_of(number, where, _named(columns, padded))) is not None:
                 yield row
     except csv.Error as exc:
         raise UsageProblems(
@@ -112,11 +117,11 @@ def _header(cells: Sequence[Any], where: str) -> list[str]:
 def _named(columns: list[str], cells: Sequence[Any]) -> dict[str, Any]:
     """Return the cells by column; what is in a column without a name goes by its number."""
     values = {}
-    for number, (column, cell) in enumerate(zip(columns, cells, strict=True), 1):
+    for number, (column, cell) in enumerate(zip(columns, cells, strict=False), 1):
         if column:
             values[column] = cell
         elif _shows(cell):
-            values[f"column_{number}"] = cell
+            values[f"column_{number}" + "_" * (f"column_{number}" in columns)] = cell
     return values
 
 
@@ -130,7 +135,9 @@ def json_rows(lines: Iterable[str], path: str) -> Iterator[SeedRow]:
         if not line.strip():
             continue
         try:
-            content = json.loads(line, parse_constant=_refuse)
+            content = json.loads(
+                line, parse_constant=_refuse, parse_float=_to_float, object_pairs_hook=_to_object
+            )
         except (ValueError, RecursionError) as exc:
             yield SeedRow(number, where, problem=f"it is no JSON ({exc}); one object a line")
             continue
@@ -147,6 +154,20 @@ def json_rows(lines: Iterable[str], path: str) -> Iterator[SeedRow]:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _to_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is there twice")
+    return found
 
 
 def workbook_rows(file: IO[bytes], path: str, given: str) -> Iterator[SeedRow]:
@@ -184,6 +205,7 @@ def _sheet_rows(book: Any, path: str, given: str) -> Iterator[SeedRow]:
     headers = []
     try:
         for sheet in book.worksheets:
+            sheet.reset_dimensions()  # programs that are not Excel write wrong ones
             rows = enumerate(sheet.iter_rows(values_only=True), 1)
             first = next((row for row in rows if any(map(_shows, row[1]))), None)
             if first is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from hashlib import blake2b
@@ -25,6 +26,7 @@ __all__ = ["Seeds", "StreamedSeeds", "Tally"]
 
 _SHOWN_PROBLEMS = 20
 _NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments; or a table."
+_HASH = re.compile(r"[0-9a-f]{20}")
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
 
 
@@ -35,23 +37,34 @@ class Tally:
     seeds: int = 0
     duplicates: int = 0
     """Rows that say the same as one before; where that is not looked at, 0."""
-    unconverted: int = 0
-    """How many are on no host of Alibaba's, so that the search may not be able to read them."""
     convertible: int = 0
     """How many could be converted."""
+    unconverted_images: int = 0
+    """Images on no host of Alibaba's, so that the search may not be able to read them."""
+    convertible_images: int = 0
     repeated_images: int = 0
     """Seeds whose image is that of one before, under another id."""
+    shared: set[str] = attrs.field(factory=set)
+    """The ids of the images of which that is so."""
     own: Counter[Overrides] = attrs.field(factory=Counter)
     """Of the seeds with arguments of their own, how many have the same."""
     own_convertible: Counter[Overrides] = attrs.field(factory=Counter)
     """Of those, how many could be converted."""
 
-    def add(self, seed: Seed) -> None:
-        """Count a seed."""
+    def add(self, seed: Seed, *, repeats: bool) -> None:
+        """Count a seed.
+
+        :param repeats: whether its image is that of one before
+        """
         self.seeds += 1
-        self.unconverted += seed.needs_conversion
         is_convertible = seed.can_be_converted
         self.convertible += is_convertible
+        if repeats:
+            self.repeated_images += 1
+            self.shared.add(seed.image_id)
+        else:
+            self.unconverted_images += seed.needs_conversion
+            self.convertible_images += is_convertible
         if seed.overrides is not NO_OVERRIDES:
             self.own[seed.overrides] += 1
             self.own_convertible[seed.overrides] += is_convertible
@@ -77,7 +90,7 @@ class Seeds:
         """
         block = bytearray()
         self.tally = Tally()
-        for seed in _checked(rows, self.tally, _Known(self.tally, plain_too=True)):
+        for seed in _checked(rows, self.tally, _Known(plain_too=True)):
             block += seed.record().encode() + b"\n"
         self._block = bytes(block)
 
@@ -125,7 +138,7 @@ class StreamedSeeds:
         """
         self._given = given
         self.tally = Tally()
-        for _ in _checked(read_rows(given), self.tally, _Known(self.tally, plain_too=False)):
+        for _ in _checked(read_rows(given), self.tally, _Known(plain_too=False)):
             pass
         if not self.tally.seeds:
             raise UsageProblems(f"seeds={given}: {_NO_IMAGE}")
@@ -155,39 +168,33 @@ class _Known:
     :param plain_too: whether those of plain lists are looked at, too
     """
 
-    def __init__(self, tally: Tally, *, plain_too: bool) -> None:
-        self._tally = tally
+    def __init__(self, *, plain_too: bool) -> None:
         self._plain_too = plain_too
-        self._seeds: dict[bytes, tuple[bytes, int]] = {}
-        self._images: set[bytes] = set()
         self._plain: set[bytes] = set()
+        self._rows: dict[bytes, tuple[bytes, int]] = {}
+        """Of each seed of a table: what its row says, and where it stands."""
+        self._images: set[bytes] = set()
+        """Of seeds that have an id of the user's."""
+        self._like_hashes: set[bytes] = set()
+        """Ids of the user's that look like the hash of an image."""
 
     def knows(self, row: SeedRow, seed: Seed) -> bool:
         """Say whether a row says the same as one before; note it if not.
 
         :raises ValueError: if it says something else of the same seed
         """
-        if row.is_plain and not self._plain_too:
-            return False
         key = bytes.fromhex(seed.key)
         if row.is_plain:  # and so are all others of its file
+            if not self._plain_too:
+                return False
             is_known = key in self._plain
             self._plain.add(key)
             return is_known
-        content = _digest(seed.record()), row.number
-        if key not in self._seeds:
-            image = bytes.fromhex(seed.image_id)
-            self._tally.repeated_images += image in self._images or (
-                image != key and image in self._seeds
-            )
-            if image != key:
-                self._images.add(image)
-            self._seeds[key] = content
+        if (before := self._rows.get(key)) is None:
             return False
-        before = self._seeds[key]
-        if before[0] != content[0]:
-            what = f"its id {row.own_id!r}" if row.own_id else "its image"
+        if before[0] != _content(seed):
             place = row.where.rpartition(", ")[2].partition(" ")[0]
+            what = f"its id {row.own_id!r}" if row.own_id else "its image"
             remedy = "give it an id of its own" if row.own_id else "give each an id (column id)"
             raise ValueError(
                 f"{what} is that of {place} {before[1]}, which says something else; {remedy}, or "
@@ -195,9 +202,34 @@ class _Known:
             )
         return True
 
+    def note(self, row: SeedRow, seed: Seed) -> bool:
+        """Note a row that is not known; return whether its image is that of another seed.
 
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=10).digest()
+        :raises ValueError: if its id can't be told from the one that another seed has by its image
+        """
+        if row.is_plain:
+            return False
+        key, image = bytes.fromhex(seed.key), bytes.fromhex(seed.image_id)
+        looks_like = bytes.fromhex(seed.seed_id) if _HASH.fullmatch(seed.seed_id) else b""
+        if (key == image and image in self._like_hashes) or (
+            key != image and looks_like in self._rows
+        ):
+            raise ValueError(
+                f"its id {seed.seed_id!r} is what another image has without one; give it another"
+            )
+        repeats = image in self._images or (image != key and image in self._rows)
+        if key != image:
+            self._images.add(image)
+            if looks_like:
+                self._like_hashes.add(looks_like)
+        self._rows[key] = (_content(seed), row.number)
+        return repeats
+
+
+def _content(seed: Seed) -> bytes:
+    """Return a hash of what a row says: the same for columns in another order."""
+    said = [seed.img_url, sorted(seed.overrides.given), seed.data]
+    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=10).digest()
 
 
 def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[Seed]:
@@ -213,13 +245,14 @@ def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[S
             if known.knows(row, seed):
                 tally.duplicates += 1
                 continue
+            repeats = known.note(row, seed)
         except ValueError as exc:
             if len(problems) < _SHOWN_PROBLEMS:
                 problems.append(f"{row.where}: {str(exc).rstrip('.')}.")
             else:
                 others.append(row.number)
             continue
-        tally.add(seed)
+        tally.add(seed, repeats=repeats)
         yield seed
     if others:
         problems.append(f"seeds: {len(others):,} more like these, in lines {_ranges(others)}.")

@@ -81,7 +81,7 @@ def _announcement(run: LocalRun) -> list[str]:
         )
     if shared := queries.seeds.tally.repeated_images:
         lines.append(f"  note: {repeated_images(shared)}; what both ask is paid for once.")
-    if (unconverted := queries.seeds.tally.unconverted) and arguments.convert == "never":
+    if (unconverted := queries.seeds.tally.unconverted_images) and arguments.convert == "never":
         lines.append(
             f"  warning: {plural(unconverted, 'seed')} on no Alibaba host, and "
             "convert=never: the search may not be able to read the image, and say that it found "

@@ -114,6 +114,61 @@ def test_another_picture_under_an_old_id_is_searched(
     assert {row["item_id"] for row in vase.sightings} - of_lamp
 
 
+def rows_of(image: str, *rows: str) -> list[list[str]]:
+    """Return a table of rows that share an image: id, sort, max_pages."""
+    head = ["image", "id", "search_sort", "search_max_pages"]
+    return [head, *([image, *row.split(",")] for row in rows)]
+
+
+@pytest.mark.parametrize(
+    ("image", "calls"),  # all of them, and how many are conversions
+    [
+        (VASE, (4, 1)),  # two searches of one page, one of which goes on with a second
+        ("https://cbu01.alicdn.com/onepage-unreadable.jpg", (5, 1)),  # empty, until it is converted
+        ("https://shop.example/unconvertible.jpg", (1, 1)),
+        ("https://shop.example/onepage-fail-422-denied.jpg", (3, 1)),
+        ("https://cbu01.alicdn.com/lamp-fail-422-denied-p2.jpg", (3, 0)),
+    ],
+)
+def test_what_rows_with_one_picture_ask_is_paid_for_once(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, image: str, calls: tuple[int, int]
+) -> None:
+    rows = rows_of(image, "A,sales,1", "B,sales,1", "C,default,", "D,default,1", "E,default,")
+    done = crawl(seeds=table(tmp_path, rows), max_pages=2)
+    stats = sandbox.stats
+    assert (stats["calls"], stats["conversions"]) == calls
+    by_id = {row["seed_id"]: (row["status"], row["reason"], row["items"]) for row in done.outcomes}
+    assert by_id["A"] == by_id["B"]
+    assert by_id["C"] == by_id["E"]
+    again = crawl()
+    assert again.exit_status == done.exit_status
+    assert {
+        row["seed_id"]: (row["status"], row["reason"], row["items"]) for row in again.outcomes
+    } == by_id
+    if done.exit_status == 0:
+        assert sandbox.stats["calls"] == calls[0]
+
+
+def test_a_row_that_asks_for_more_than_the_one_before_it(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+) -> None:
+    rows = rows_of(LAMP, "A,default,1", *(f"B{number},default," for number in range(5)))
+    done = crawl(seeds=table(tmp_path, rows))
+    assert sandbox.stats["calls"] == 3
+    assert sorted(row["pages"] for row in done.outcomes) == [1, 3, 3, 3, 3, 3]
+
+
+def test_what_is_paid_for_is_not_called_not_started(
+    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+) -> None:
+    image = "https://cbu01.alicdn.com/onepage.jpg"
+    rows = [["image", "id"], [image, "A"], [image, "B"], [LAMP, "C"]]
+    done = crawl("-s", "TMAPI_BUDGET=1", seeds=table(tmp_path, rows))
+    assert done.exit_status == 4
+    by_id = {row["seed_id"]: row["status"] for row in done.outcomes}
+    assert by_id == {"A": "complete", "B": "complete", "C": "not_started"}
+
+
 @pytest.mark.parametrize("budget", [1, 2])
 def test_rows_that_share_a_picture_have_their_outcomes_when_the_budget_ends(
     crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, budget: int
@@ -133,8 +188,11 @@ def test_rows_that_share_a_picture_have_their_outcomes_when_the_budget_ends(
 def test_an_estimate_counts_each_row_with_its_own_arguments(
     offline: Crawler, tmp_path: Path
 ) -> None:
-    seeds = table(tmp_path, ROWS)
     # The lamp: 2 of 1 page and, for another row, 1 of 3 (one first page is both's); the vase: 3.
+    shared = [["image", "id"], *([VASE, str(number)] for number in range(5))]
+    found = offline.command("tmapi", "estimate", seeds=table(tmp_path, shared))
+    assert "least   2 calls:" in found.stdout  # one page, one conversion
+    seeds = table(tmp_path, ROWS)
     found = offline.command("tmapi", "estimate", seeds=seeds, max_pages="3", convert="never")
     assert "4 queries" in found.stdout
     assert "least   3 calls:" in found.stdout

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,6 +49,10 @@ def read(given: str) -> list[Seed]:
     seeds = list(Seeds.from_argument(given))
     assert list(StreamedSeeds.from_argument(given)) == seeds
     return seeds
+
+
+def read_once(given: str) -> list[Seed]:
+    return list(Seeds.from_argument(given))
 
 
 def problems(given: str) -> str:
@@ -181,7 +187,7 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
         "lamp.jpg;B;upwards;many;8\n"  # 3
         '\n"a\nb";C;;;\n'  # 5
         ";D;;;\n"  # 7
-        f"{VASE};E;;\n"
+        f"{VASE};E;;;;7\n"
         f"{VASE};A;;;7\n"
         f"{OFFER};{'x' * 201};;;\n",
     )
@@ -192,7 +198,7 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
         "search_max_pages=many: accepted: a whole number from 0 up",
         "line 5: 'a\\nb': it holds white space",
         "line 7: its column image is empty",
-        "line 8: it has 4 cells, and the header 5",
+        "line 8: it has 6 cells, and the header 5",
         "line 9: its id 'A' is that of line 2, which says something else",
         "line 10: id: accepted: up to 200 characters",
     ):
@@ -218,6 +224,21 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
         ("s.jsonl", f'"{LAMP}"', "line 1: it is no JSON object"),
         ("s.jsonl", '{"sku": 7}', "line 1: no column has the image (it has 'sku')"),
         ("s.jsonl", '{"a":' * 100_000, "line 1: it is no JSON"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "n": 1e999}}', "1e999 is too large a number"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "a": 1, "a": 2}}', "a key is there twice"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "id": {{"a": 1}}}}', "id is neither text nor a number"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "search_price": -10}}', "is the number -10"),
+        ("s.csv", f"image\n{LAMP};{LAMP}\n", "it looks like two images"),
+        (
+            "s.csv",
+            f"image,id\n{LAMP},\n{VASE},{Seed.parse(LAMP).seed_id}\n",
+            "is what another image has without one",
+        ),
+        (
+            "s.csv",
+            f"image,id\n{VASE},{Seed.parse(LAMP).seed_id}\n{LAMP},\n",
+            "is what another image has without one",
+        ),
         ("s.json", f'[{{"image": "{LAMP}"}}]', "one object a line"),
         ("s.xlsx", b"PK\x03\x04 and no more", "it can't be read as XLSX"),
         ("s.xls", b"\xd0\xcf\x11\xe0 and so on", "Save it as .xlsx"),
@@ -227,6 +248,48 @@ def test_what_is_no_table_of_seeds(
     name: str, content: str | bytes, message: str, tmp_path: Path
 ) -> None:
     assert message in problems(write(tmp_path, name, content))
+
+
+def test_what_spreadsheet_programs_do_to_a_table(tmp_path: Path) -> None:
+    rows = ["BMW-Nr;image;note;search_price", f"7;{LAMP}", f"8;{VASE};;10-;;", f"9;{OFFER};x"]
+    seeds = read(write(tmp_path, "s.csv", "\n".join(rows)))
+    assert [seed.data["BMW-Nr"] for seed in seeds] == ["7", "8", "9"]
+    assert [seed.data["note"] for seed in seeds] == ["", "", "x"]
+    tabs = read(write(tmp_path, "t.csv", f'sep=\t\n"the\nSKU"\timage\n7\t{LAMP}\n'))
+    assert [seed.data for seed in tabs] == [{"the\nSKU": "7"}]
+    quoted = read(write(tmp_path, "q.csv", f'"the\nSKU";image\n7;{LAMP}\n'))
+    assert [seed.data for seed in quoted] == [{"the\nSKU": "7"}]
+    listed = read(write(tmp_path, "l.csv", f"# lamps, spring\n{LAMP}\n"))
+    assert [seed.text for seed in listed] == [LAMP]
+    unnamed = read(write(tmp_path, "u.csv", f"image,column_3,\n{LAMP},a,b\n"))
+    assert [seed.data for seed in unnamed] == [{"column_3": "a", "column_3_": "b"}]
+
+
+def test_a_workbook_that_tells_its_size_wrong(tmp_path: Path) -> None:
+    given = book(tmp_path, ["image", "id", "sku"], *([LAMP, f"A{n}", n] for n in range(5)))
+    with zipfile.ZipFile(given) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    with zipfile.ZipFile(given, "w") as new:
+        for name, content in parts.items():
+            new.writestr(
+                name, re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:B2"', content)
+            )
+    assert [(seed.seed_id, seed.data["sku"]) for seed in read(given)] == [
+        (f"A{n}", n) for n in range(5)
+    ]
+
+
+def test_columns_in_another_order_say_the_same(tmp_path: Path) -> None:
+    rows = [{"image": LAMP, "a": 1, "b": 2}, {"b": 2, "a": 1, "image": LAMP}]
+    assert len(read_once(write(tmp_path, "s.jsonl", "\n".join(map(json.dumps, rows))))) == 1
+
+
+def test_a_row_sends_a_price_range_as_others_do(tmp_path: Path) -> None:
+    given = write(
+        tmp_path, "s.csv", f"image,id,search_price\n{LAMP},A,10-50\n{LAMP},B,10.0-50.00\n"
+    )
+    _, queries = Arguments.parse({"seeds": given})
+    assert len({json.dumps(query.parameters()) for query in queries}) == 1
 
 
 def test_wrong_rows_of_a_workbook(tmp_path: Path) -> None:

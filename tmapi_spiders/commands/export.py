@@ -8,16 +8,20 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from redis import exceptions
 
+from tmapi_spiders.arguments import is_job_name
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import ask, clean, load_job
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe
 from tmapi_spiders.distributed.exporting import Export
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.job import read_job_json
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.results.destination import keep_off_seeds
 from tmapi_spiders.results.exporting import export_tables
 from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.results.survey import TABLES
@@ -27,6 +31,7 @@ from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+    from pathlib import Path
 
     from redis import Redis
     from scrapy.settings import BaseSettings
@@ -99,6 +104,7 @@ def _to_table(options: argparse.Namespace, settings: BaseSettings) -> int:
         config = Config.from_settings(settings, needs_token=False)
         target = Target.of(options.output, options.table, bom=options.bom)
         files = JobFiles.open(options.job, config.output_dir)
+        keep_off_seeds(target.path, files)
         for warning in files.warnings:
             print(f"export: {files.name}: {warning}", file=sys.stderr)
         print("\n".join(export_tables(files, target)))
@@ -127,8 +133,24 @@ def _interruptible(act: Callable[[], int], told: str) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
+def _crawled_here(job: str, settings: BaseSettings) -> Path | None:
+    """Return the folder of a job that one process has crawled; None if it is none."""
+    if not is_job_name(job):
+        return None
+    with suppress(UsageProblems, StorageError):  # told of by what comes next
+        folder = Config.from_settings(settings, needs_token=False).output_dir / job
+        facts = read_job_json(folder)
+        return folder if facts and not facts.get("shared") else None
+    return None
+
+
 def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Write the files of a job on Redis."""
+    if (folder := _crawled_here(options.job, settings)) is not None:
+        return _refuse(
+            f"{options.job}: it was crawled on this machine, not on Redis; its files are in "
+            f"{folder}. A table of them: scrapy tmapi export {options.job} -o {options.job}.xlsx"
+        )
 
     def act(server: Redis, config: Config) -> int:
         with Export(server, load_job(server, options.job), config) as export:

@@ -15,6 +15,8 @@ import orjson
 from tmapi_spiders.arguments import is_job_name
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.resume import in_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,13 +63,14 @@ class JobFiles:
         if not facts:
             raise UsageProblems(
                 f"{given}: there is no such job in {folder.parent}. {_jobs(folder)} A job on Redis "
-                f"is written there first: scrapy tmapi export {folder.name}"
+                "is written there first: " + in_project(f"scrapy tmapi export {folder.name}")
             )
         missing = [name for name in (PRODUCTS, SIGHTINGS) if not (folder / name).is_file()]
         if missing:
             raise UsageProblems(
                 f"{given}: it has no {' and no '.join(missing)} yet: it is running, or it was "
-                f"killed in its first run. Go on with it: scrapy crawl image_search -a job={given}"
+                "killed in its first run. Go on with it: "
+                + in_project(f"scrapy crawl image_search -a job={folder.name}")
             )
         return cls(str(facts.get("job", folder.name)), folder, facts)
 
@@ -111,6 +114,14 @@ class JobFiles:
             found.append("the job has no outcomes yet: what became of its queries is not known")
         if reason := self.facts.get("stop_reason"):
             found.append(f"the job was stopped early ({reason}): not everything was searched")
+        queries = self.facts.get("queries")
+        counts = queries if isinstance(queries, dict) else {}
+        failed = sum(counts.get(status, 0) for status in ("failed", "partial", "not_started"))
+        if failed and not reason:
+            every = plural(counts.get("all", 0), "query", "queries")
+            found.append(
+                f"{failed:,} of {every} failed or are incomplete: outcomes.jsonl says which"
+            )
         if self.is_made_up:
             found.append("these are the sandbox's products: they are made up")
         return found

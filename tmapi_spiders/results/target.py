@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.results.destination import problems_of, to_path
 from tmapi_spiders.results.survey import TABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["SUFFIXES", "Target"]
 
@@ -40,18 +43,9 @@ class Target:
         :param bom: whether a CSV file begins with a byte order mark
         :raises UsageProblems: with all that is wrong
         """
-        try:
-            path = Path(given).expanduser()
-            problems = _unusable(given, path)
-        except (OSError, RuntimeError) as exc:  # too long, behind a closed folder, ~nobody
-            raise UsageProblems(f"-o {given}: it can't be the name of a file ({exc}).") from exc
+        path = to_path(given)
+        problems = problems_of(given, path, SUFFIXES)
         suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
-            accepted = f"{', '.join(list(SUFFIXES)[:-1])} or {list(SUFFIXES)[-1]}"
-            problems.append(
-                f"-o {given}: accepted: a name that ends in {accepted}."
-                f"{did_you_mean(suffix, SUFFIXES)}"
-            )
         if table is not None and table not in TABLES:
             problems.append(
                 f"--table {table}: accepted: {', '.join(TABLES)}.{did_you_mean(table, TABLES)}"
@@ -67,17 +61,6 @@ class Target:
             raise UsageProblems(*problems)
         everything = tuple(TABLES) if suffix == ".xlsx" else tuple(TABLES)[:1]
         return cls(path, suffix, (table,) if table else everything, bom, libraries)
-
-
-def _unusable(given: str, path: Path) -> list[str]:
-    """Return why nothing can be written there."""
-    if "\0" in given or path.is_dir():
-        return [f"-o {given!r}: accepted: the name of a file; this is none."]
-    if not path.parent.is_dir():
-        return [f"-o {given}: there is no folder {path.parent}; make it first."]
-    if path.exists() and not path.is_file():
-        return [f"-o {given}: it is there, and no file; choose another name."]
-    return []
 
 
 def _libraries(given: str, suffix: str) -> tuple[Any, ...]:

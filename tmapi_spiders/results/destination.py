@@ -1,0 +1,68 @@
+"""Destination: the file that a user wants something written to."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tmapi_spiders.errors import UsageProblems, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from tmapi_spiders.results.job_files import JobFiles
+
+__all__ = ["keep_off_seeds", "problems_of", "to_path"]
+
+
+def to_path(given: str) -> Path:
+    """Return what a user gave as a path.
+
+    :raises UsageProblems: if it can't be one
+    """
+    try:
+        path = Path(given).expanduser().absolute()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as exc:  # too long, a closed folder, ~nobody, NUL
+        raise UsageProblems(f"-o {given!r}: it can't be the name of a file ({exc}).") from exc
+    return path
+
+
+def problems_of(given: str, path: Path, suffixes: Collection[str]) -> list[str]:
+    """Return why nothing can be written there.
+
+    A name has to end as what is written does, so that no other file is replaced by mistake.
+
+    >>> problems_of("x.txt", Path("/tmp/x.txt"), [".html"])
+    ['-o x.txt: accepted: a name that ends in .html.']
+    """
+    if not given.strip() or "\0" in given or path.is_dir():
+        return [f"-o {given!r}: accepted: the name of a file; this is none."]
+    if path.exists() and not path.is_file():
+        return [f"-o {given}: it is there, and no file; choose another name."]
+    problems = []
+    if not path.parent.is_dir():
+        problems.append(f"-o {given}: there is no folder {path.parent}; make it first.")
+    if path.suffix.lower() not in suffixes:
+        *most, last = suffixes
+        accepted = f"{', '.join(most)} or {last}" if most else last
+        meant = did_you_mean(path.suffix.lower(), suffixes)
+        problems.append(f"-o {given}: accepted: a name that ends in {accepted}.{meant}")
+    return problems
+
+
+def keep_off_seeds(path: Path, files: JobFiles) -> None:
+    """Make sure that a job's seeds are not replaced: the user's own list.
+
+    :raises UsageProblems: if that is what is to be written
+    """
+    arguments = files.facts.get("arguments")
+    seeds = arguments.get("seeds") if isinstance(arguments, dict) else None
+    with suppress(OSError, RuntimeError, TypeError, ValueError):  # no file at all: images, say
+        theirs = Path(str(files.facts.get("directory") or "")) / Path(str(seeds)).expanduser()
+        if theirs.is_file() and path.exists() and theirs.samefile(path):
+            raise UsageProblems(
+                f"-o {path}: it is the list that the job {files.name} was crawled from, and would "
+                "be replaced. Choose another name."
+            )
