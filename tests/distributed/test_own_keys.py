@@ -79,5 +79,5 @@ def test_rows_that_are_there_already_stay_as_they_were(
     assert "1 seed has an image that another seed has too" in again.stdout
     wrong = start.command("tmapi", "enqueue", "j", seeds=table(tmp_path, [*ROWS, "12;lamp.jpg"]))
     assert wrong.exit_status == 2
-    assert "line 8: it has 2 cells, and the header 6" in wrong.log
+    assert "line 8: 'lamp.jpg': it is no URL" in wrong.log
     assert Shared(redis_server.client).facts["queries"] == "11"
