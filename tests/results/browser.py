@@ -28,6 +28,7 @@ MISSING = "" if CHROMIUM and DRIVER else "needs chromium and chromedriver on the
 
 DESKTOP = (1440, 1000)
 PHONE = (390, 844)
+LANDSCAPE = (844, 390)
 
 _FLAGS = (
     "--headless=new",
@@ -63,7 +64,7 @@ class Browser:
             width=size[0],
             height=size[1],
             deviceScaleFactor=1,
-            mobile=size == PHONE,
+            mobile=size in {PHONE, LANDSCAPE},
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.cdp("Emulation.setEmulatedMedia", features=[scheme])

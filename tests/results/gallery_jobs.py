@@ -12,11 +12,17 @@ from scrapy.settings import Settings
 
 from tests.support import Crawl
 from tmapi_spiders.commands import gallery
+from tmapi_spiders.results.embedding import Embedded
+from tmapi_spiders.results.gallery_page import gallery_page, write_page
+from tmapi_spiders.results.groups import read_gallery
+from tmapi_spiders.results.job_files import JobFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = "test-only-token-0123456789"
+
+PIXEL = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
 
 
 def make_gallery(output: Path, job: str, *options: str, **settings: str) -> Crawl:
@@ -28,6 +34,17 @@ def make_gallery(output: Path, job: str, *options: str, **settings: str) -> Craw
     with redirect_stdout(stdout), redirect_stderr(log):
         status = gallery.run(given, Settings({"TMAPI_OUTPUT_DIR": str(output), **settings}))
     return Crawl(status, log.getvalue(), stdout.getvalue(), output / job)
+
+
+def page_of(folder: Path, pictures: dict[str, str] | None = None, per_seed: int = 500) -> Path:
+    """Make the page of a job's folder, with these pictures in it."""
+    files = JobFiles.open(f"{folder}/", folder.parent)
+    embedded = Embedded(pictures or {}, wanted=len(pictures or {}))
+    page = gallery_page(
+        read_gallery(files, per_seed), embedded, 15_000_000, made_up=files.is_made_up
+    )
+    write_page(folder / "gallery.html", page)
+    return folder / "gallery.html"
 
 
 def product(item_id: int, **fields: Any) -> dict[str, Any]:

@@ -57,13 +57,14 @@ def test_a_product_is_under_every_seed_that_found_it(offline: Crawler, job: JobF
     data, pictures = parts(page)
     first, second = data["groups"]
     assert (first["id"], first["data"]) == ("AB 12/4", [["sku", "K-1"], ["price", "2.5"]])
-    assert [query["label"] for query in first["queries"]] == ["default", "sales"]
+    assert [query["label"] for query in first["queries"]] == ["best match", "best selling"]
     assert [(card["item_id"], price, places) for card, price, places in cards(data)] == [
         (1, "10.00", [[0, 1]]),
         (7, "2.80", [[1, 1], [0, 2]]),  # the price is that of its best rank
     ]
     assert [card["title"] for card, _, _ in cards(data, 1)] == ["Shared"]
-    assert second["found"] == 1
+    assert second["rest"] == []
+    assert data["found"] == 2
     assert pictures == []
 
 
@@ -83,12 +84,37 @@ def test_what_was_not_given_stays_so(offline: Crawler, job: JobFolder) -> None:
 
 
 def test_the_cut_is_stated(offline: Crawler, job: JobFolder) -> None:
-    job.seed("A", *(product(number) for number in range(1, 6)))
+    job.seed("A", *(product(number, price=f"{number}.50") for number in range(1, 5)))
+    job.seed("A", product(5, price=None, currency=None), product(1), sort="sales")
     job.write()
-    assert run(offline, "j", "--thumbnails", "0", "--per-seed", "2").exit_status == 0
+    done = run(offline, "j", "--thumbnails", "0", "--per-seed", "2")
+    assert "j: 1 seed, 2 cards; 3 more left out (--per-seed 2)" in done.stdout
     data, _ = parts(offline.output / "j" / "gallery.html")
-    assert data["groups"][0]["found"] == 5
-    assert [card["item_id"] for card, _, _ in cards(data)] == [1, 2]
+    assert [card["item_id"] for card, _, _ in cards(data)] == [1, 5]
+    assert data["groups"][0]["rest"] == [["CNY", ["2.50", "3.50", "4.50"]]]
+    assert data["found"] == 5
+    assert "left out" not in run(offline, "j", "--thumbnails", "0").stdout
+
+
+def test_the_best_matches_come_first_and_searches_are_in_words(
+    offline: Crawler, job: JobFolder
+) -> None:
+    for sort in ("sales", "price_up", "price_down", "default"):
+        job.seed("A", product(1), sort=sort, price_start="0", price_end="20")
+    job.seed("B", sort="later_than_us", price_end="9.5")
+    job.write()
+    assert run(offline, "j", "--thumbnails", "0").exit_status == 0
+    data, _ = parts(offline.output / "j" / "gallery.html")
+    labels = [[query["label"] for query in group["queries"]] for group in data["groups"]]
+    assert labels == [
+        [
+            "best match, 0 to 20",
+            "best selling, 0 to 20",
+            "price, high first, 0 to 20",
+            "price, low first, 0 to 20",
+        ],
+        ["later_than_us, up to 9.5"],
+    ]
 
 
 def test_the_products_row_of_the_same_seed_is_preferred(offline: Crawler, job: JobFolder) -> None:
@@ -101,8 +127,8 @@ def test_the_products_row_of_the_same_seed_is_preferred(offline: Crawler, job: J
     assert [card["title"] for card, _, _ in cards(data)] == ["of A"]
     assert {card["title"] for card, _, _ in cards(data, 1)} == {"of B", "русский"}
     assert [query["label"] for query in data["groups"][1]["queries"]] == [
-        "default, en",
-        "default, ru",
+        "best match, English",
+        "best match, Russian",
     ]
 
 
@@ -123,7 +149,7 @@ def test_without_outcomes_the_products_tell(offline: Crawler, job: JobFolder) ->
     done = run(offline, "j", "--thumbnails", "0")
     assert "no outcomes yet" in done.stdout
     data, _ = parts(offline.output / "j" / "gallery.html")
-    assert data["groups"][0]["queries"][0]["label"] == "sales"
+    assert data["groups"][0]["queries"][0]["label"] == "best selling"
     assert data["groups"][0]["queries"][0]["status"] is None
     assert [card["title"] for card, _, _ in cards(data)] == ["Lamp 1"]
 
@@ -162,8 +188,14 @@ def test_text_can_not_leave_its_place(offline: Crawler, job: JobFolder) -> None:
         (["--thumbnails", "many"], "--thumbnails many: accepted: megabytes, from 0"),
         (["--thumbnails", "nan"], "--thumbnails nan: accepted"),
         (["--per-seed", "0"], "--per-seed 0: accepted: a whole number from 1 up"),
-        (["-o", "/nowhere/at/all.html"], "-o /nowhere/at/all.html: it is in /nowhere/at, which"),
-        (["-o", "/"], "-o /: it is a folder"),
+        (["-o", "/nowhere/at/all.html"], "-o /nowhere/at/all.html: there is no folder /nowhere/at"),
+        (["-o", "/"], "-o '/': accepted: the name of a file"),
+        (["-o", ""], "-o '': accepted: the name of a file"),
+        (["-o", "/dev/full"], "-o /dev/full: it is there, and no file"),
+        (
+            ["-o", "products.jsonl"],
+            "-o products.jsonl: accepted: a name that ends in .html or .htm",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -181,6 +213,26 @@ def test_there_is_no_such_job(offline: Crawler) -> None:
     done = run(offline, "none")
     assert done.exit_status == 2
     assert "there is no such job" in done.log
+
+
+def test_a_killed_job_is_told_how_to_go_on(
+    offline: Crawler, job: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (job.write() / "sightings.jsonl").unlink()
+    monkeypatch.setenv("SCRAPY_PROJECT", "sandbox")
+    done = run(offline, "j")
+    assert done.exit_status == 2
+    assert "SCRAPY_PROJECT=sandbox scrapy crawl image_search -a job=j\n" in done.log
+
+
+def test_another_sandbox_is_told_of(offline: Crawler) -> None:
+    job = JobFolder(offline.output / "j", source="sandbox", made_up=True)
+    job.seed("A", product(1, img="http://127.0.0.1:9/img/1.svg"), product(2))
+    job.write()
+    done = run(offline, "j")
+    assert "1 of 2 pictures embedded (limit 15 MB); 1 could not be fetched." in done.stdout
+    assert "    1: answered with status 404\n" in done.stdout
+    assert "if the job was crawled with TMAPI_SANDBOX_OPTIONS, give the same here" in done.stdout
 
 
 def test_a_damaged_file_is_named(offline: Crawler, job: JobFolder) -> None:

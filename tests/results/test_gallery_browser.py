@@ -11,14 +11,9 @@ import pytest
 
 from tests.results import browser as browsers
 from tests.results.browser import DESKTOP, PHONE, Browser
-from tests.results.gallery_jobs import JobFolder, large_job, product
-from tmapi_spiders.results.embedding import Embedded
-from tmapi_spiders.results.gallery_page import gallery_page, write_page
-from tmapi_spiders.results.groups import read_gallery
-from tmapi_spiders.results.job_files import JobFiles
+from tests.results.gallery_jobs import PIXEL, JobFolder, large_job, page_of, product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -30,25 +25,6 @@ HOSTILE = (
     "</script><img src=x onerror=\"document.title='owned'\">"
     "<script>document.title='owned'</script>\u2028\u202e"
 )
-
-PIXEL = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4="
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.browser() as started:
-        yield started
-
-
-def page_of(folder: Path, pictures: dict[str, str] | None = None, per_seed: int = 500) -> Path:
-    """Make the page of a job's folder, with these pictures in it."""
-    files = JobFiles.open(f"{folder}/", folder.parent)
-    embedded = Embedded(pictures or {}, wanted=len(pictures or {}))
-    page = gallery_page(
-        read_gallery(files, per_seed), embedded, 15_000_000, made_up=files.is_made_up
-    )
-    write_page(folder / "gallery.html", page)
-    return folder / "gallery.html"
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +78,10 @@ def test_a_card_says_all_that_is_known(browser: Browser, small: Path) -> None:
     for text in ("Lamp 1", "CNY 1.00", "10 sold in 90 days", "Supplier 1", "1 year", "4.5 of 5"):
         assert text in first
     assert "福建, 三明市" in first
-    assert "default #1" in first
+    assert "best match #1" in first
     assert "free shipping" not in first.lower(), "its details are made when they are wanted"
     both = next(card for card in browser.texts("#seed-1 .card") if "Lamp 30" in card)
-    assert "sales #1 · default #30" in both
+    assert "best selling #1 · best match #30" in both
     assert "100,000+ sold in 90 days" in both
     browser.one("#seed-1 .details summary").click()
     details = browser.until(lambda: browser.texts("#seed-1 .details dl"))[0]
@@ -126,16 +102,18 @@ def test_how_each_query_ended_is_told(browser: Browser, small: Path) -> None:
     (told,) = browser.texts("#without")
     assert told == "3 seeds without products · 3 of 6 searches failed or incomplete"
     groups = [" ".join(text.split()) for text in browser.texts(".group")]
-    assert "! Incomplete sales: 5 results on 1 page, then: the budget was used up" in groups[0]
+    assert (
+        "! Incomplete best selling: 5 results on 1 page, then: the budget was used up" in groups[0]
+    )
     assert "Nothing was found for this image." in groups[2]
-    assert "Nothing found default: the search has no match" in groups[2]
+    assert "Nothing found best match: the search has no match" in groups[2]
     assert "Every search for this image failed" in groups[3]
     assert (
-        "Failed default: no page could be read: an error: code 422: the image is denied"
+        "Failed best match: no page could be read: an error: code 422: the image is denied"
         in (groups[3])
     )
     assert "This image was not searched." in groups[4]
-    assert "Not searched default: the account’s balance was used up" in groups[4]
+    assert "Not searched best match: the account’s balance was used up" in groups[4]
     assert "Nothing" not in groups[3] + groups[4]
 
 
@@ -234,10 +212,32 @@ def test_each_bar_filters_what_it_counts(browser: Browser, tmp_path: Path) -> No
 
 def test_the_cut_is_stated(browser: Browser, tmp_path: Path) -> None:
     job = JobFolder(tmp_path / "cut")
-    job.seed("A", *(product(number) for number in range(1, 6)))
+    job.seed("A", *(product(number, price=f"{number * 10}") for number in range(1, 6)))
+    job.seed("B", product(9, price=None), product(1), product(8, currency=None))
     browser.show(page_of(job.write(), per_seed=2))
-    assert browser.texts(".cut") == ["The best-ranked 2 of 5 products are in this file."]
-    assert browser.texts(".found") == ["5 products"]
+    assert browser.texts(".cut") == [
+        "The best-ranked 2 of 5 products are in this file.",
+        "The best-ranked 2 of 3 products are in this file.",
+    ]
+    assert browser.texts(".found") == ["5 products", "3 products"]
+    assert "2 seeds · 7 products · 3 of them in this file" in browser.texts("#facts")[0]
+    assert browser.texts("#count") == ["4 of 8 matches are in this file, for 2 seeds"]
+    assert browser.texts("#jump-list .dim") == ["5", "3"]
+    assert browser.texts(".prices p") == [
+        "CNY 10.00 – 50.00 median 30.00",
+        "CNY 10.00 median 10.00 · 1 without a price · 1 without a currency",
+    ]
+    bars = browser.all("#seed-1 .bars button")
+    assert [str(bar.get_attribute("title")).partition(": ")[2] for bar in bars] == [
+        "1 product",
+        "1 product",
+        *["1 product, 0 of them in this file"] * 3,
+    ]
+    assert [bar.is_enabled() for bar in bars] == [True, True, False, False, False]
+    bars[1].click()
+    assert browser.texts("#count") == ["1 of the 4 matches in this file, in 1 of 2 seeds"]
+    assert browser.texts(".found") == ["1 of the 2 products in this file"]
+    assert browser.texts("#jump-list .dim") == ["1"]
 
 
 def test_prices_in_several_currencies_are_not_compared(browser: Browser, tmp_path: Path) -> None:

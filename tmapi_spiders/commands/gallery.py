@@ -6,12 +6,12 @@ import asyncio
 import math
 import signal
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.results.destination import keep_off_seeds, problems_of, to_path
 from tmapi_spiders.results.embedding import Pictures, embed
 from tmapi_spiders.results.gallery_page import gallery_page, told_of_pictures, write_page
 from tmapi_spiders.results.groups import read_gallery
@@ -21,6 +21,7 @@ from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from scrapy.settings import BaseSettings
 
@@ -30,6 +31,12 @@ PER_SEED: Final = 500
 
 _MAX_MB: Final = 1000
 _SHOWN_PROBLEMS: Final = 5
+
+_UNKNOWN: Final = "answered with status 404"
+_OTHER_SANDBOX: Final = (
+    "The sandbox that draws them has no such products: if the job was crawled with "
+    "TMAPI_SANDBOX_OPTIONS, give the same here."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +88,7 @@ def _write(options: argparse.Namespace, settings: BaseSettings) -> None:
         check_pillow()
     config = Config.from_settings(settings, needs_token=False)
     files = JobFiles.open(options.job, config.output_dir)
-    path = _path(options.output, files.folder)
+    path = _path(options.output, files)
     gallery = read_gallery(files, per_seed)
     made_up = config.sandbox_options if files.is_made_up else None
     pictures = Pictures(files.folder, gallery.source, made_up)
@@ -89,10 +96,14 @@ def _write(options: argparse.Namespace, settings: BaseSettings) -> None:
     page = gallery_page(gallery, embedded, limit, made_up=files.is_made_up)
     write_page(path, page)
     cards = sum(len(group.cards) for group in gallery.groups)
-    print(f"{files.name}: {plural(len(gallery.groups), 'seed')}, {plural(cards, 'card')}")
+    cut = sum(len(group.rest) for group in gallery.groups)
+    left_out = f"; {cut:,} more left out (--per-seed {per_seed})" if cut else ""
+    print(f"{files.name}: {plural(len(gallery.groups), 'seed')}, {plural(cards, 'card')}{left_out}")
     print(f"  {told_of_pictures(embedded, limit)}")
     for why, count in list(embedded.problems.items())[:_SHOWN_PROBLEMS]:
         print(f"    {count:,}: {why}")
+    if files.is_made_up and _UNKNOWN in embedded.problems:
+        print(f"    {_OTHER_SANDBOX}")
     for warning in files.warnings:
         print(f"  Note: {warning}")
     print(f"  {path} ({len(page) / 1_000_000:.1f} MB)\n  {path.as_uri()}")
@@ -122,17 +133,17 @@ def _numbers(thumbnails: str, per_seed: str) -> tuple[int, int]:
     return round(megabytes * 1_000_000), int(per_seed)
 
 
-def _path(given: str | None, folder: Path) -> Path:
+def _path(given: str | None, files: JobFiles) -> Path:
     """Return where the page goes.
 
     :raises UsageProblems: if that can't be
     """
     if given is None:
-        return (folder / FILE_NAME).resolve()
-    path = Path(given).expanduser().absolute()
-    if path.is_dir() or not path.parent.is_dir():
-        what = "a folder" if path.is_dir() else f"in {path.parent}, which is no folder"
-        raise UsageProblems(f"-o {given}: it is {what}. Give the name of a file.")
+        return (files.folder / FILE_NAME).resolve()
+    path = to_path(given)
+    if problems := problems_of(given, path, (".html", ".htm")):
+        raise UsageProblems(*problems)
+    keep_off_seeds(path, files)
     return path
 
 

@@ -163,5 +163,5 @@ def _in_words(exc: BaseException) -> str:
     if isinstance(exc, _Refused):
         return str(exc)
     if isinstance(exc, aiohttp.ClientConnectorError):
-        return "no connection"
+        return f"no connection to {exc.host}"
     return f"no usable answer ({type(exc).__name__})"

@@ -61,13 +61,19 @@ class Product:
             facts=tuple(map(row.get, FACTS)),
         )
 
+    @property
+    def currency(self) -> str | None:
+        """That of its prices."""
+        currency = self.facts[FACTS.index("currency")]
+        return None if currency is None else str(currency)
+
 
 @attrs.frozen
 class Query:
     """One search for a seed, and what became of it."""
 
     label: str
-    """What tells it from the job's others: "sales", "default, en, 10-50"."""
+    """What tells it from the job's others: "best selling", "best match, English, 10 to 50"."""
     status: str | None = None
     """As in outcomes.jsonl; None where there is no outcome yet."""
     reason: str | None = None
@@ -103,8 +109,8 @@ class Group:
     queries: tuple[Query, ...]
     cards: tuple[Card, ...]
     """The best-ranked."""
-    found: int
-    """How many products were found: more than there are cards where those were cut."""
+    rest: tuple[tuple[str | None, str | None], ...]
+    """Of each product that was found beside them, and left out: currency and price."""
 
 
 @attrs.frozen
@@ -117,6 +123,8 @@ class Gallery:
     """When the job ended, else began: UTC, ISO 8601."""
     warnings: tuple[str, ...]
     groups: tuple[Group, ...]
+    found: int
+    """Different products that were found: with those left out, which are in no group's cards."""
 
 
 def web_link(given: Any) -> str | None:

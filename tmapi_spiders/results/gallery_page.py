@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tmapi_spiders.results.embedding import Embedded
-    from tmapi_spiders.results.gallery import Gallery, Product
+    from tmapi_spiders.results.gallery import Gallery, Group, Product
 
 __all__ = ["gallery_page", "told_of_pictures", "write_page"]
 
 #: In this order they are one script.
-_SCRIPTS: Final = ("model.js", "elements.js", "cards.js", "seeds.js", "main.js")
+_SCRIPTS: Final = ("model.js", "elements.js", "cards.js", "seeds.js", "counts.js", "main.js")
 
 #: Of a product in the page, beside `FACTS`.
 _COLUMNS: Final = ("item_id", "language", "link", "place", "picture")
@@ -70,7 +70,7 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
             "picture": picture(seed_address(group, made_up=made_up)),
             "queries": [attrs.asdict(query) for query in group.queries],
             "cards": [[row(card.product), card.price, card.places] for card in group.cards],
-            "found": group.found,
+            "rest": _by_currency(group),
         }
         for group in gallery.groups
     ]
@@ -84,6 +84,7 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
         "columns": [*_COLUMNS, *FACTS],
         "products": products,
         "groups": groups,
+        "found": gallery.found,
     }
     style = _read("gallery.css")
     script = f'(() => {{\n"use strict";\n{"".join(map(_read, _SCRIPTS))}}})();\n'
@@ -140,6 +141,14 @@ def write_page(path: Path, page: bytes) -> None:
         part.replace(path)
     except OSError as exc:
         raise StorageError(f"{path}: it can't be written ({exc.strerror or exc}).") from exc
+
+
+def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:
+    """Return the prices of what was left out of a group, those of a currency together."""
+    prices: dict[str | None, list[str | None]] = {}
+    for currency, price in group.rest:
+        prices.setdefault(currency, []).append(price)
+    return list(prices.items())
 
 
 def _read(name: str) -> str:

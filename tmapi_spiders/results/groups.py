@@ -18,16 +18,14 @@ from tmapi_spiders.results.gallery import (
     in_words,
     web_link,
 )
+from tmapi_spiders.results.labels import BEST_MATCH, Labels, traits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tmapi_spiders.results.job_files import JobFiles
 
 __all__ = ["read_gallery"]
-
-#: Of a query, in the order they are told. The sort is always told, the rest where it differs.
-_TRAITS = ("sort", "language", "price", "filters")
 
 
 def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
@@ -60,6 +58,7 @@ def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
         warnings=tuple(files.warnings),
         # Those that found nothing come last.
         groups=tuple(sorted(seeds.groups(products, per_seed), key=lambda it: not it.cards)),
+        found=seeds.found,
     )
 
 
@@ -103,21 +102,23 @@ class _Seeds:
     def __init__(self) -> None:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self._seeds: dict[str, _Seed] = {}
-        self._queries: dict[str, dict[str, Any]] = {}
+        self._queries: dict[str, dict[str, str]] = {}
+        self._languages: dict[str, str | None] = {}
         self._numbers: dict[str, int] = {}
 
     def add_query(self, row: dict[str, Any]) -> None:
         """Take a seed and a query from a line that tells of both."""
         query_id = row["query_id"]
         if query_id not in self._queries:
-            self._queries[query_id] = {name: _trait(row, name) for name in _TRAITS}
+            self._queries[query_id] = traits_of(row)
+            self._languages[query_id] = row.get("language")
             self._number(row)
 
     def add_sighting(self, row: dict[str, Any]) -> None:
         number = self._numbers.get(row["query_id"])
         if number is None:
             number = self._number(row)
-        language = self._queries.get(row["query_id"], {}).get("language")
+        language = self._languages.get(row["query_id"])
         seen = self._seeds[row["seed_id"]].seen[language, row["item_id"]]
         seen.append((int(row["rank"]), number, row.get("price")))
 
@@ -127,10 +128,15 @@ class _Seeds:
         number = self._numbers[row["query_id"]] = len(seed.queries) - 1
         return number
 
+    @property
+    def found(self) -> int:
+        """Different products, in all languages."""
+        return len({item_id for seed in self._seeds.values() for _, item_id in seed.seen})
+
     def groups(self, products: _Products, per_seed: int) -> Iterator[Group]:
-        told = _told(self._queries.values())
+        labels = Labels(self._queries.values())
         for seed_id, seed in self._seeds.items():
-            queries, new = self._ordered(seed.queries, told)
+            queries, new = self._ordered(seed.queries, labels)
             for places in seed.seen.values():
                 places[:] = [(rank, new[number], price) for rank, number, price in places]
                 places.sort(key=lambda place: place[:2])
@@ -150,28 +156,27 @@ class _Seeds:
                     _card(products.find(language, item_id, seed_id), places)
                     for (language, item_id), places in best[:per_seed]
                 ),
-                found=len(best),
+                rest=tuple(
+                    (products.find(language, item_id, seed_id).currency, _price(places))
+                    for (language, item_id), places in best[per_seed:]
+                ),
             )
 
     def _ordered(
-        self, query_ids: list[str], told: list[str]
+        self, query_ids: list[str], labels: Labels
     ) -> tuple[tuple[Query, ...], dict[int, int]]:
         """Return a seed's queries, those by relevance first, and the new number of each."""
-        queries = [self._query(query_id, told) for query_id in query_ids]
+        queries = [self._query(query_id, labels) for query_id in query_ids]
         order = sorted(
             range(len(queries)),
-            key=lambda it: (not queries[it].label.startswith("default"), queries[it].label),
+            key=lambda it: (not queries[it].label.startswith(BEST_MATCH), queries[it].label),
         )
         return tuple(queries[it] for it in order), {old: new for new, old in enumerate(order)}
 
-    def _query(self, query_id: str, told: list[str]) -> Query:
-        traits = self._queries.get(query_id, {})
-        label = ", ".join(text for name in told if (text := traits.get(name)))
-        row = self.outcomes.get(query_id)
-        if row is None:
-            return Query(label or "a search")
+    def _query(self, query_id: str, labels: Labels) -> Query:
+        row = self.outcomes.get(query_id, {})
         return Query(
-            label=label or "a search",
+            label=labels.label(self._queries.get(query_id, {})),
             **{
                 name: row.get(name)
                 for name in ("status", "reason", "code", "message", "pages", "items", "total_count")
@@ -184,8 +189,11 @@ def _card(product: Product, places: list[tuple[int, int, str | None]]) -> Card:
     first: dict[int, int] = {}
     for rank, query, _ in places:
         first.setdefault(query, rank)
-    price = next((price for _, _, price in places if price is not None), None)
-    return Card(product, price, tuple(first.items()))
+    return Card(product, _price(places), tuple(first.items()))
+
+
+def _price(places: list[tuple[int, int, str | None]]) -> str | None:
+    return next((price for _, _, price in places if price is not None), None)
 
 
 def _begun(outcome: dict[str, Any]) -> str:
@@ -195,28 +203,3 @@ def _begun(outcome: dict[str, Any]) -> str:
     {}
     """
     return str(outcome.get("started_at") or "never")
-
-
-def _trait(row: dict[str, Any], name: str) -> str | None:
-    """Return a trait of a query in words.
-
-    >>> row = {"price_start": "10", "price_end": None, "filters": {"is_factory": True}}
-    >>> _trait(row, "price"), _trait(row, "filters"), _trait(row, "sort")
-    ('10-', 'is_factory', None)
-    """
-    if name == "price":
-        ends = (row.get("price_start"), row.get("price_end"))
-        return "-".join(end or "" for end in ends) if any(ends) else None
-    if name == "filters":
-        return "+".join(sorted(row.get("filters") or ())) or None
-    value = row.get(name)
-    return str(value) if value is not None else None
-
-
-def _told(queries: Iterable[dict[str, Any]]) -> list[str]:
-    """Return which traits tell the job's queries apart."""
-    values: dict[str, set[Any]] = {name: set() for name in _TRAITS}
-    for traits in queries:
-        for name in _TRAITS:
-            values[name].add(traits.get(name))
-    return [name for name in _TRAITS if name == "sort" or len(values[name]) > 1]

@@ -3,7 +3,7 @@
 const priced = (card) => {
   if (card.price === null) return make("span", { class: "dim" }, "price not given");
   const currency = card.product.currency;
-  return make("span", {}, currency ? make("small", {}, `${currency} `) : null, card.price);
+  return make("span", {}, currency ? make("small", {}, `${currency} `) : null, shownPrice(card.price));
 };
 
 /** As the API gave it, which may be "100000+", or a phrase. */
@@ -62,7 +62,7 @@ const detailsOf = (card, group) => {
   const rows = () => [
     ["Item id", String(it.item_id)],
     ["Chinese title", given(it.title_origin)],
-    ["Price before", it.origin_price === null ? NOT_GIVEN : it.origin_price],
+    ["Price before", it.origin_price === null ? NOT_GIVEN : shownPrice(it.origin_price)],
     ["Minimum order", it.moq === null ? NOT_GIVEN : count(it.moq, "piece")],
     ["Bought again", percent(it.item_repurchase_rate)],
     ["Sent from", given(it.place)],

@@ -8,20 +8,25 @@ const JUMPS_AT_ONCE = 100;
 const isFiltered = () =>
   JSON.stringify(state.filter) !== JSON.stringify(noFilter());
 
-/** The seeds that are shown: all of them, or while something is filtered those with a match. */
+/** The seeds that are shown: all of them, or while something is filtered those with a match, and
+    those without products that are looked for by their words. */
 const shownGroups = () =>
-  isFiltered() ? groups.filter((group) => state.cards[group.place].length) : groups;
+  isFiltered()
+    ? groups.filter((group) => state.cards[group.place].length || isSought(group, state.filter))
+    : groups;
 
-const readNumber = (id, scale) => {
-  const text = at(id).value.trim();
-  return text === "" || !Number.isFinite(Number(text)) ? null : Math.round(Number(text) * scale);
+const isNoPrice = (text) => text !== "" && typedPrice(text) === null;
+
+const readSales = () => {
+  const text = at("sales-least").value.trim();
+  return text === "" || !Number.isFinite(Number(text)) ? null : Math.round(Number(text));
 };
 
 const readFilter = () => ({
   words: at("text").value.toLowerCase().split(/\s+/).filter(Boolean),
-  least: readNumber("price-least", 100),
-  most: readNumber("price-most", 100),
-  sales: readNumber("sales-least", 1),
+  least: typedPrice(at("price-least").value.trim()),
+  most: typedPrice(at("price-most").value.trim()),
+  sales: readSales(),
   flags: FLAGS.map(([flag]) => flag).filter((flag) => at(`flag-${flag}`).checked),
 });
 
@@ -52,20 +57,12 @@ const draw = () => {
   at("results").replaceChildren(
     ...here.map((group) => groupOf(group, state.cards[group.place], state.filter, filterRange)));
   drawCount(shown);
+  drawPrinted(shown);
   drawPager(shown, pages);
   drawJumps();
   const used = state.filter.flags.length +
     ["least", "most", "sales"].filter((name) => state.filter[name] !== null).length;
   at("more-filters").textContent = used ? `Filters (${used})` : "Filters";
-};
-
-const drawCount = (shown) => {
-  const passed = state.cards.reduce((sum, cards) => sum + cards.length, 0);
-  at("count").textContent = !isFiltered()
-    ? `${count(total, "match", "matches")} for ${count(groups.length, "seed")}`
-    : passed
-      ? `${number.format(passed)} of ${count(total, "match", "matches")}, in ${number.format(shown.length)} of ${count(groups.length, "seed")}`
-      : `None of ${count(total, "match", "matches")} passes these filters.`;
 };
 
 const drawPager = (shown, pages) => {
@@ -94,15 +91,25 @@ const drawJumps = () => {
     make("li", {}, make("a", { href: `#to-seed-${group.place + 1}`, onclick: () => jump(group) },
       make("span", { class: "jump-picture", "aria-hidden": "true" },
         group.picture !== null && group.picture >= 0 ? make("img", { src: pictures[group.picture], alt: "", loading: "lazy" }) : null),
-      theirs(group.name),
-      make("span", { class: "dim" }, number.format(state.cards[group.place].length))))));
+      make("span", {}, theirs(group.name), group.file && make("span", { class: "file dim" }, theirs(group.file))),
+      make("span", { class: "dim" }, number.format(isFiltered() ? state.cards[group.place].length : foundOf(group)))))));
   const more = found.length - JUMPS_AT_ONCE;
   at("jump-more").textContent = more > 0 ? `And ${number.format(more)} more: search for them.` : found.length ? "" : "No such seed.";
 };
 
+const reset = () => {
+  for (const input of document.querySelectorAll("#toolbar input")) {
+    input.value = input.type === "checkbox" ? input.value : "";
+    input.checked = false;
+  }
+  at("sort").value = "rank";
+  refilter();
+};
+
+/** To a seed, even if the filters hide it: then they are reset. */
 const jump = (group) => {
+  if (!shownGroups().includes(group)) reset();
   const place = shownGroups().indexOf(group);
-  if (place < 0) return;
   const page = Math.floor(place / SEEDS_A_PAGE);
   if (page !== state.page) {
     state.page = page;
@@ -123,6 +130,15 @@ const toggle = (button, panel, open) => {
   at(button).setAttribute("aria-expanded", String(open));
   at(panel).classList.toggle("open", open);
   if (panel === "jump") at(panel).hidden = !open;
+  measure();
+};
+
+/** How high the toolbar is, for what stands beneath it; and where it ends, for the list of seeds. */
+const measure = () => {
+  const place = at("toolbar").getBoundingClientRect();
+  const root = document.documentElement.style;
+  if (root.getPropertyValue("--toolbar") !== `${place.height}px`) root.setProperty("--toolbar", `${place.height}px`);
+  if (isOpen("jump-open")) at("jump").style.setProperty("--below", `${place.bottom}px`);
 };
 
 const isOpen = (button) => at(button).getAttribute("aria-expanded") === "true";
@@ -133,37 +149,6 @@ const later = (act) => {
     clearTimeout(timer);
     timer = setTimeout(act, 150);
   };
-};
-
-const drawHead = () => {
-  const different = new Set(products.map((it) => it.item_id)).size;
-  const when = data.date.slice(0, 16).replace("T", " ");
-  at("title").textContent = data.job;
-  at("facts").textContent = [
-    count(groups.length, "seed"), count(different, "product"),
-    when && `${when} UTC`, data.source && `source: ${data.source}`,
-  ].filter(Boolean).join(" · ");
-  at("warnings").hidden = !data.warnings.length;
-  at("warnings").append(...data.warnings.map((text) => make("li", {}, theirs(text))));
-  document.body.classList.toggle("bare", !pictures.length);
-  at("about").textContent = data.about;
-  at("flags").append(...FLAGS.map(([flag, label]) =>
-    make("label", {}, make("input", { type: "checkbox", id: `flag-${flag}`, onchange: refilter }), label)));
-};
-
-/** What a reader might miss, since it comes last: seeds without products, and searches gone wrong. */
-const drawWithout = () => {
-  const without = groups.filter((group) => !group.cards.length);
-  const queries = groups.flatMap((group) => group.queries);
-  const wrong = queries.filter((query) => outcomeOf(query)[0] === "bad").length;
-  const said = [];
-  if (without.length) {
-    said.push(make("a", { href: `#to-seed-${without[0].place + 1}`, onclick: () => jump(without[0]) },
-      `${count(without.length, "seed")} without products`));
-  }
-  if (wrong) said.push(`${number.format(wrong)} of ${count(queries.length, "search", "searches")} failed or incomplete`);
-  at("without").hidden = !said.length;
-  at("without").append(...said.flatMap((it, i) => (i ? [" · ", it] : [it])));
 };
 
 const start = () => {
@@ -178,22 +163,21 @@ const start = () => {
     toggle("jump-open", "jump", !isOpen("jump-open"));
     if (isOpen("jump-open")) at("jump-text").focus();
   });
-  at("reset").addEventListener("click", () => {
-    for (const input of document.querySelectorAll("#toolbar input")) {
-      input.value = input.type === "checkbox" ? input.value : "";
-      input.checked = false;
-    }
-    at("sort").value = "rank";
-    refilter();
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !isOpen("jump-open")) return;
+  at("reset").addEventListener("click", reset);
+  at("results").addEventListener("click", () => drawPrinted(shownGroups()));  // more may be shown
+  const closeJump = () => {
     toggle("jump-open", "jump", false);
     at("jump-open").focus();
+  };
+  at("jump-close").addEventListener("click", closeJump);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && isOpen("jump-open")) closeJump();
   });
   document.addEventListener("click", (event) => {
     if (isOpen("jump-open") && !event.target.closest("#jump, #jump-open")) toggle("jump-open", "jump", false);
   });
+  new ResizeObserver(measure).observe(at("toolbar"));
+  window.addEventListener("scroll", measure, { passive: true });
   refilter();  // a browser that goes back brings what was typed, too
   window.addEventListener("hashchange", jumpToAddress);
   jumpToAddress();

@@ -26,6 +26,16 @@ const cents = (text) => {
 
 const exact = (inCents) => (inCents / 100).toFixed(2);
 
+/** A price as it was given, with two decimals at least. */
+const shownPrice = (text) => {
+  const found = /^(\d+)\.?(\d*)$/.exec(text);
+  return found ? `${found[1]}.${found[2].padEnd(2, "0")}` : text;
+};
+
+/** What was typed as a price, in cents: "1.5", or "1,5". Null if it is none; "1,234" may be either. */
+const typedPrice = (text) =>
+  /^(\d+\.?\d*|\.\d+|\d*,\d{0,2})$/.test(text) ? cents(text.replace(",", ".")) : null;
+
 /** The same where it is a bound, and room is short. */
 const money = (inCents) => (inCents / 100).toFixed(inCents % 100 ? 2 : 0);
 
@@ -33,16 +43,18 @@ const products = data.products.map((values) =>
   Object.fromEntries(data.columns.map((name, i) => [name, values[i]])),
 );
 
-const seedName = (seed, place) => {
-  if (!/^[0-9a-f]{20}$/.test(seed.id)) return seed.id;
-  const name = seed.seed.split(/[?#]/)[0].split("/").filter(Boolean).pop();
-  return name || `Seed ${place + 1}`;
+/** The user's id, else the first of the user's own columns; the image's file name stands beside it. */
+const namesOf = (seed, place) => {
+  if (!/^[0-9a-f]{20}$/.test(seed.id)) return { name: seed.id, file: "" };
+  const file = seed.seed.split(/[?#]/)[0].split("/").filter(Boolean).pop() || `Seed ${place + 1}`;
+  const own = seed.data.length ? seed.data[0][1].trim() : "";
+  return own ? { name: own, file } : { name: file, file: "" };
 };
 
 const groups = data.groups.map((seed, place) => ({
   ...seed,
   place,
-  name: seedName(seed, place),
+  ...namesOf(seed, place),
   words: [seed.id, seed.seed, ...seed.data.flat()].join("\n").toLowerCase(),
   cards: seed.cards.map(([product, price, places]) => ({
     product: products[product],
@@ -51,9 +63,15 @@ const groups = data.groups.map((seed, place) => ({
     places,
     words: null,
   })),
+  rest: seed.rest.flatMap(([currency, prices]) => prices.map((price) => ({ currency, cents: cents(price) }))),
 }));
 
-const total = groups.reduce((sum, group) => sum + group.cards.length, 0);
+/** How many products were found: those left out of the file are counted, too. */
+const foundOf = (group) => group.cards.length + group.rest.length;
+
+const sumOf = (values) => values.reduce((sum, value) => sum + value, 0);
+const total = sumOf(groups.map((group) => group.cards.length));
+const totalFound = sumOf(groups.map(foundOf));
 
 const wordsOf = (card) => {
   if (card.words === null) {
@@ -66,6 +84,14 @@ const wordsOf = (card) => {
 };
 
 const noFilter = () => ({ words: [], least: null, most: null, sales: null, flags: [] });
+
+/** Whether words alone are asked for. */
+const isWordsOnly = (filter) =>
+  filter.words.length > 0 && JSON.stringify({ ...filter, words: [] }) === JSON.stringify(noFilter());
+
+/** Whether a seed without products is what is looked for. */
+const isSought = (group, filter) =>
+  !group.cards.length && isWordsOnly(filter) && filter.words.every((word) => group.words.includes(word));
 
 /** Whether a card passes; what is not given never passes a filter that asks for it. */
 const passes = (card, group, filter) => {
@@ -125,18 +151,24 @@ const bounds = (least, most) => {
   return found.slice(Math.max(0, from), to + 1);
 };
 
-/** What a group's prices are: null where none is given, or where currencies differ. Where the API
-    gave no currency, the price is taken with the others, and the number of such is told. */
+/** What the prices of all that a group found are: null where none is given, or where currencies
+    differ. Where the API gave no currency, the price is taken with the others, and the number of
+    such is told. A bar counts those in this file, too: a filter passes no others. */
 const pricesOf = (group) => {
-  const priced = group.cards.filter((card) => card.cents !== null);
-  const currencies = new Set(priced.map((card) => card.product.currency).filter(Boolean));
+  const here = group.cards.map((card) => ({ currency: card.product.currency, cents: card.cents, isHere: true }));
+  const priced = [...here, ...group.rest].filter((it) => it.cents !== null);
+  const currencies = new Set(priced.map((it) => it.currency).filter(Boolean));
   if (!priced.length || currencies.size > 1) return null;
-  const values = priced.map((card) => card.cents).sort((a, b) => a - b);
+  const values = priced.map((it) => it.cents).sort((a, b) => a - b);
   const [least, most] = [values[0], values[values.length - 1]];
   const edges = bounds(least, most);
-  const bars = edges.slice(0, -1).map((from, i) => ({ from, to: edges[i + 1] - 1, count: 0 }));
-  for (const value of values) bars.find((bar) => value <= bar.to).count += 1;
+  const bars = edges.slice(0, -1).map((from, i) => ({ from, to: edges[i + 1] - 1, count: 0, here: 0 }));
+  for (const it of priced) {
+    const bar = bars.find(({ to }) => it.cents <= to);
+    bar.count += 1;
+    if (it.isHere) bar.here += 1;
+  }
   const currency = [...currencies][0] ?? null;
-  const bare = currency === null ? 0 : priced.filter((card) => !card.product.currency).length;
+  const bare = currency === null ? 0 : priced.filter((it) => !it.currency).length;
   return { least, most, median: median(values), bars, count: values.length, currency, bare };
 };

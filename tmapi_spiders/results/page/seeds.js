@@ -68,13 +68,14 @@ const histogramOf = (prices, filter, onRange) => {
   const unit = prices.currency ? ` ${prices.currency}` : "";
   return make("div", { class: "histogram", role: "group", "aria-label": "Products by price; a bar filters" },
     make("div", { class: "bars" }, ...prices.bars.map((bar) => {
-      const text = `${money(bar.from)} to ${money(bar.to)}${unit}: ${count(bar.count, "product")}`;
+      const here = bar.here < bar.count ? `, ${number.format(bar.here)} of them in this file` : "";
+      const text = `${money(bar.from)} to ${money(bar.to)}${unit}: ${count(bar.count, "product")}${here}`;
       const button = make("button", {
         type: "button",
         title: text,
         "aria-label": text,
         "aria-pressed": String(filter.least === bar.from && filter.most === bar.to),
-        disabled: bar.count === 0,
+        disabled: bar.here === 0,
         onclick: () => onRange(bar),
       }, make("span"));
       button.dataset.from = bar.from;
@@ -92,7 +93,7 @@ const pricesView = (group, filter, onRange) => {
   const prices = pricesOf(group);
   if (!prices) return make("p", { class: "dim" }, "Prices: not given, or in several currencies.");
   const unit = prices.currency ? `${prices.currency} ` : "";
-  const missing = group.cards.length - prices.count;
+  const missing = foundOf(group) - prices.count;
   return make("div", { class: "prices" },
     make("p", {},
       make("strong", {}, prices.least === prices.most
@@ -106,7 +107,6 @@ const pricesView = (group, filter, onRange) => {
 
 /** A seed beside its matches. */
 const groupOf = (group, cards, filter, onRange) => {
-  const cut = group.found - group.cards.length;
   const list = make("ul", { class: "cards" });
   const more = make("div", { class: "more" });
   const show = (upTo, moveFocus) => {
@@ -129,14 +129,18 @@ const groupOf = (group, cards, filter, onRange) => {
     }
   };
   show(CARDS_AT_ONCE, false);
+  const cut = group.rest.length;
   const found = cards.length === group.cards.length
-    ? count(group.found, "product")
-    : `${number.format(cards.length)} of ${count(group.found, "product")}`;
+    ? count(foundOf(group), "product")
+    : cut
+      ? `${number.format(cards.length)} of the ${count(group.cards.length, "product")} in this file`
+      : `${number.format(cards.length)} of ${count(group.cards.length, "product")}`;
   return make("section", { class: group.cards.length ? "group" : "group none", id: `seed-${group.place + 1}`, "aria-labelledby": `name-${group.place + 1}` },
     make("div", { class: "seed" },
       make("div", { class: "seed-picture" }, picture(group.picture, `Seed image ${group.name}`, "Address not known")),
       make("div", { class: "seed-text" },
         make("h2", { id: `name-${group.place + 1}`, tabindex: "-1", dir: "auto" }, group.name),
+        group.file && make("p", { class: "file dim", dir: "auto" }, group.file),
         make("p", { class: "found" }, found),
         group.seed && make("p", { class: "url dim" }, link(group.link, theirs(group.seed))),
         group.data.length ? definition(group.data.map(([name, value]) => [name, theirs(value)]), "own") : null),
@@ -144,7 +148,7 @@ const groupOf = (group, cards, filter, onRange) => {
         pricesView(group, filter, onRange),
         queriesOf(group))),
     make("div", { class: "matches" },
-      cut ? make("p", { class: "cut" }, `The best-ranked ${number.format(group.cards.length)} of ${number.format(group.found)} products are in this file.`) : null,
+      cut ? make("p", { class: "cut" }, `The best-ranked ${number.format(group.cards.length)} of ${number.format(foundOf(group))} products are in this file.`) : null,
       group.cards.length ? null : emptyOf(group),
       list,
       more));
