@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeGuard
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -12,29 +11,19 @@ from tmapi_spiders import readers
 from tmapi_spiders.argument_values import count, filters_of, prices_of, words
 from tmapi_spiders.combinations import LANGUAGES, SORTS, Combinations, Filters, PriceRange
 from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.job_names import LONGEST, LONGEST_SERIES, is_job_name, name_in_series
 from tmapi_spiders.queries import Queries
 from tmapi_spiders.seeds import Seeds, StreamedSeeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Arguments", "is_job_name"]
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-def is_job_name(given: object) -> TypeGuard[str]:
-    """Say whether this can be the name of a job.
-
-    >>> is_job_name("monday"), is_job_name("../monday")
-    (True, False)
-    """
-    return isinstance(given, str) and _NAME.fullmatch(given) is not None
+__all__ = ["Arguments"]
 
 
 def _name(longest: int) -> BeforeValidator:
     def read(given: Any) -> str:
-        if not _NAME.fullmatch(str(given)) or len(str(given)) > longest:
+        if not is_job_name(str(given)) or len(str(given)) > longest:
             raise ValueError(f"accepted: 1 to {longest} letters, digits, _ and -.")
         return str(given)
 
@@ -52,11 +41,6 @@ def _given(given: Any) -> Any:
     if isinstance(given, str) and not given.strip():
         raise ValueError("it is empty; accepted: a file, or images separated by commas.")
     return given
-
-
-#: ``-20261123T180000Z`` behind a series' name must leave a valid job name.
-_STAMP = "-%Y%m%dT%H%M%SZ"
-_STAMP_LENGTH = 17
 
 
 class Arguments(BaseModel):
@@ -94,10 +78,10 @@ class Arguments(BaseModel):
         default="auto",
         description="Which images are converted first: those on foreign hosts, all, none.",
     )
-    job: Annotated[str, _name(64)] | None = Field(
+    job: Annotated[str, _name(LONGEST)] | None = Field(
         default=None, description="The job's name, and its folder's (a new one with the time)."
     )
-    series: Annotated[str, _name(64 - _STAMP_LENGTH)] | None = Field(
+    series: Annotated[str, _name(LONGEST_SERIES)] | None = Field(
         default=None, description="A search repeated: the job is named SERIES-TIME."
     )
 
@@ -145,7 +129,7 @@ class Arguments(BaseModel):
         >>> Arguments(seeds="s", series="watch").job_name(lambda: when)
         'watch-20261123T180000Z'
         """
-        return self.job or (self.series or "job") + now().strftime(_STAMP)
+        return self.job or name_in_series(self.series or "job", now())
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from io import FileIO
 
-__all__ = ["OUTCOMES", "PRODUCTS", "SIGHTINGS", "Job", "JobFile", "read_job_json"]
+__all__ = ["LOCK", "OUTCOMES", "PRODUCTS", "SIGHTINGS", "Job", "JobFile", "read_job_json"]
 
 PRODUCTS = "products.jsonl"
 SIGHTINGS = "sightings.jsonl"
 OUTCOMES = "outcomes.jsonl"
 _JOB_JSON = "job.json"
-_LOCK = ".lock"
+LOCK = ".lock"
 
 #: Of job.json; rises when a reader has to change.
 SCHEMA = 1
@@ -147,7 +147,7 @@ class Job:
         """The budget of its last run."""
         self.arguments_stored = False
         """Whether job.json has the arguments of this run."""
-        self._lock = FileLock(self.folder / _LOCK)
+        self._lock = FileLock(self.folder / LOCK)
         self._started_at = utc_now()
         self._before: dict[str, Any] = {}
 

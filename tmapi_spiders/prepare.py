@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import resume
 from tmapi_spiders.archive import ARCHIVE, Archive
-from tmapi_spiders.arguments import Arguments, is_job_name
+from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import Job
+from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.local_run import LocalRun
 
 if TYPE_CHECKING:

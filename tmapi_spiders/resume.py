@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.arguments import is_job_name
 from tmapi_spiders.config import COMMAND_LINE, PREFIX
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_names import is_job_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.parts import Course, Gate, Ledger, Requests, Retries
 
 __all__ = [
+    "EXIT_CHANGED",
     "EXIT_CRASHED",
     "EXIT_FAILED",
     "EXIT_OK",
@@ -44,6 +45,7 @@ EXIT_CRASHED = 1
 EXIT_USAGE = 2
 EXIT_FAILED = 3
 EXIT_STOPPED = 4
+EXIT_CHANGED = 5
 
 
 class Run(ABC):

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from redis import exceptions
 
-from tmapi_spiders.arguments import is_job_name
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import ask, clean, load_job
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe
 from tmapi_spiders.distributed.exporting import Export
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.destination import keep_off_seeds
 from tmapi_spiders.results.exporting import export_tables

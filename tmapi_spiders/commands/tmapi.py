@@ -20,11 +20,14 @@ __all__ = ["Command"]
 #: docstring's first line is its help. They are loaded when one of them is wanted: Scrapy loads this
 #: module whatever it is asked to do.
 _SUBCOMMANDS = (
+    "compare",
     "delete",
     "enqueue",
     "estimate",
     "export",
     "gallery",
+    "jobs",
+    "prune",
     "replay",
     "sandbox",
     "status",

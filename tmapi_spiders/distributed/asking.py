@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from redis import exceptions
 
-from tmapi_spiders.arguments import is_job_name
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.connection import check_server, connect, describe
 from tmapi_spiders.distributed.keys import JOBS
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
+from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:

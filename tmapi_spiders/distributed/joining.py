@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis import exceptions
 
-from tmapi_spiders.arguments import Arguments, is_job_name
+from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import load_job
 from tmapi_spiders.distributed.connection import check_server, connect, connect_async, describe
@@ -17,6 +17,7 @@ from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import Store, run_script
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.job_names import is_job_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

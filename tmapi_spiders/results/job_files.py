@@ -6,24 +6,22 @@ import json
 import math
 import re
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 import orjson
 
-from tmapi_spiders.arguments import is_job_name
-from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
+from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.results.series import find_job
 from tmapi_spiders.resume import in_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["JobFiles"]
-
-_SHOWN_JOBS = 10
 
 _LONG_NUMBER = re.compile(rb"[:,\[] ?-?[0-9]{19}")
 
@@ -41,30 +39,19 @@ class JobFiles:
     """What job.json says."""
 
     @classmethod
-    def open(cls, given: str, output_dir: Path) -> Self:
+    def open(cls, given: str, output_dir: Path, *, needs_facts: bool = True) -> Self:
         """Find a job's files.
 
-        :param given: the job's name, or its folder (which has a slash in it)
+        :param given: see :func:`~tmapi_spiders.results.series.find_job`
         :param output_dir: the folder of all jobs
+        :param needs_facts: whether a job without job.json is none
         :raises UsageProblems: if there is no such job, or it has written nothing yet
         :raises StorageError: if job.json can't be read
         """
-        if is_job_name(given):
-            folder = output_dir / given
-        elif "/" in given and "\0" not in given:
-            folder = Path(given)
-            with suppress(RuntimeError):  # of nobody's home
-                folder = folder.expanduser()
-        else:
-            raise UsageProblems(
-                f"{given}: accepted: a job's name (letters, digits, _ and -), or its folder."
-            )
+        folder = find_job(given, output_dir)
         facts = read_job_json(folder)
-        if not facts:
-            raise UsageProblems(
-                f"{given}: there is no such job in {folder.parent}. {_jobs(folder)} A job on Redis "
-                "is written there first: " + in_project(f"scrapy tmapi export {folder.name}")
-            )
+        if needs_facts and not facts:
+            raise UsageProblems(f"{given}: there is no job in {folder}: it has no job.json.")
         missing = [name for name in (PRODUCTS, SIGHTINGS) if not (folder / name).is_file()]
         if missing:
             raise UsageProblems(
@@ -159,18 +146,3 @@ def _writable(value: Any) -> Any:
     if isinstance(value, dict):
         return {_writable(key): _writable(one) for key, one in value.items()}
     return value
-
-
-def _jobs(folder: Path) -> str:
-    """Say which jobs there are."""
-    try:
-        jobs = [
-            (path.stat().st_mtime, path.parent.name) for path in folder.parent.glob("*/job.json")
-        ]
-    except OSError:
-        jobs = []
-    if not jobs:
-        return "There is none there at all; TMAPI_OUTPUT_DIR says where to look."
-    names = [name for _, name in sorted(jobs, reverse=True)]
-    more = f", and {len(names) - _SHOWN_JOBS} more" if len(names) > _SHOWN_JOBS else ""
-    return f"There are: {', '.join(names[:_SHOWN_JOBS])}{more}.{did_you_mean(folder.name, names)}"

@@ -1,0 +1,186 @@
+"""What is told of two days, and what is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.compare.days import Series, item
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Series:
+    return Series(tmp_path / "output")
+
+
+def test_two_days_alike(series: Series) -> None:
+    for day in (1, 2):
+        series.day(day).search("A", item(1), item(2, None)).write()
+    assert series.changes() == []
+    assert "nothing changed" in series.compare("watch").stdout
+
+
+def test_what_a_product_can_change(series: Series) -> None:
+    series.day(1).search("A", *(item(number) for number in range(1, 9))).search(
+        "B", item(1)
+    ).write()
+    series.day(2).search(
+        "A",
+        item(1, "9.00"),
+        item(2, "10.0"),
+        item(3, price_source="sale_price"),
+        item(4, "9.00", price_source="sale_price"),
+        item(5, currency="USD"),
+        item(6, sale_quantity_90days=150, moq=3),
+        item(7, company_name="Others Ltd"),
+        item(8, sale_quantity_90days=None, moq=None, company_name=None),
+    ).search("B", item(1)).write()
+    assert series.told() == {
+        ("price", 1, "A", "B", "10.00", "9.00"),
+        ("price_source", 3, "A", "price", "sale_price"),
+        ("price_source", 4, "A", "price", "sale_price"),
+        ("currency", 5, "A", "CNY", "USD"),
+        ("sales", 6, "A", 100, 150),
+        ("moq", 6, "A", 2, 3),
+        ("supplier", 7, "A", "Lamps Ltd", "Others Ltd"),
+    }
+    (price,) = series.changes("--only", "price")
+    assert (price["difference"], price["percent"]) == ("-1.00", -10.0)
+    assert (price["scope"], price["seed_data"], price["language"]) == ("product", {}, "en")
+    assert (price["price_before"], price["price_after"]) == ("10.00", "9.00")
+    assert (price["old_job"], price["new_job"]) == (
+        "watch-20261101T180000Z",
+        "watch-20261102T180000Z",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended", "change"),
+    [
+        ("complete last_page", "gone"),
+        ("complete no_new_items", "gone"),
+        ("complete empty_page", "gone"),
+        ("empty empty_page", "gone"),
+        ("complete max_pages", "out_of_view"),
+        ("complete max_items", "out_of_view"),
+        ("partial error", "unknown"),
+        ("failed error", "unknown"),
+        ("not_started budget", "unknown"),
+    ],
+)
+def test_gone_only_where_its_search_was_read_to_its_end(
+    series: Series, ended: str, change: str
+) -> None:
+    series.day(1).search("A", item(1), item(2)).write()
+    series.day(2).search("A", item(1), ended=ended).write()
+    assert series.told() == {(change, 2, "A", "10.00", None)}
+
+
+@pytest.mark.parametrize(
+    ("ended", "change"),
+    [
+        ("complete last_page", "new"),
+        ("empty empty_page", "new"),
+        ("complete max_pages", "into_view"),
+        ("failed error", "first_seen"),
+        ("not_started budget", "first_seen"),
+    ],
+)
+def test_new_only_where_its_search_had_been_read_to_its_end(
+    series: Series, ended: str, change: str
+) -> None:
+    series.day(1).search("A", item(1), ended=ended).write()
+    series.day(2).search("A", item(1), item(2)).write()
+    assert series.told() == {(change, 2, "A", None, "10.00")}
+
+
+def test_every_search_that_had_found_it_counts(series: Series) -> None:
+    first = series.day(1).search("A", item(1), item(2), item(3))
+    first.search("A", item(1), item(2), item(3), sort="sales").search("B", item(3)).write()
+    second = series.day(2).search("A", item(1)).search("B", item(3))
+    second.search("A", item(1), sort="sales", ended="partial error").write()
+    assert series.told() == {
+        ("unknown", 2, "A", "10.00", None),
+        ("unknown", 3, "A", "10.00", None),  # under A; it is still there under B
+    }
+    scopes = {one["item_id"]: one["scope"] for one in series.changes()}
+    assert scopes == {2: "product", 3: "seed"}
+
+
+def test_searches_that_are_made_no_more_or_for_the_first_time(series: Series) -> None:
+    series.day(1).search("A", item(1)).search("B", item(2)).write()
+    series.day(2).search("A", item(1), item(4)).search("C", item(1), item(3), item(4)).write()
+    assert series.told() == {
+        ("unknown", 2, "B", "10.00", None),
+        ("first_seen", 3, "C", None, "10.00"),
+        ("first_seen", 1, "C", None, "10.00"),
+        ("new", 4, "A", "C", None, "10.00"),  # A had been read to its end without it
+    }
+
+
+def test_languages_are_told_apart(series: Series) -> None:
+    series.day(1).search("A", item(1)).search("A", item(1), language="ru").write()
+    series.day(2).search("A", item(1, "8.00")).search("A", language="ru").write()
+    assert {(one["change"], one["language"]) for one in series.changes()} == {
+        ("price", "en"),
+        ("gone", "ru"),
+    }
+
+
+def test_ranks_within_a_search(series: Series) -> None:
+    series.day(1).search("A", item(1), item(2), item(3)).write()
+    series.day(2).search("A", item(3), item(2), item(1)).write()
+    assert series.told() == {("rank", 1, "A", 1, 3), ("rank", 3, "A", 3, 1)}
+    assert {one["query_id"] for one in series.changes()} == {"A/default/en"}
+    assert series.changes("--min-rank-change", "3") == []
+
+
+def test_targets(series: Series) -> None:
+    def target(price: object) -> dict[str, object]:
+        return {"sku": "7", "Target_Price": price}
+
+    first = series.day(1).search("A", item(1), item(2, "8.00"), item(4), data=target("9,00"))
+    first.search("B", item(1), data=target("")).search(
+        "C", item(5), data=target("1.000,00")
+    ).write()
+    second = series.day(2).search(
+        "A",
+        item(1, "9.00"),
+        item(2, "7.00"),
+        item(3, "1.00"),
+        item(4, "8.00", price_source="sale_price"),
+        data=target(9),
+    )
+    second.search("B", item(1, "9.00")).search(
+        "C", item(5, "1.00"), data=target("1.000,00")
+    ).write()
+    found = series.changes("--only", "target_reached")
+    assert {(one["item_id"], one["before"], one["after"], one["target"]) for one in found} == {
+        (1, "10.00", "9.00", "9"),
+        (3, None, "1.00", "9"),
+        (4, "10.00", "8.00", "9"),
+    }
+    assert {(*one["seed_ids"], one["seed_data"]["sku"]) for one in found} == {("A", "7")}
+    assert "C: Target_Price '1.000,00' is no number" in series.compare("watch").log
+
+
+def test_thresholds(series: Series) -> None:
+    series.day(1).search("A", item(1), item(2), item(3, "0.00")).write()
+    series.day(2).search("A", item(1, "10.40"), item(2, "9.00"), item(3, "0.10")).write()
+    prices = {one["item_id"] for one in series.changes("--min-price-change", "5%")}
+    assert prices == {2, 3}
+    assert {one["item_id"] for one in series.changes("--min-price-change", "0.4")} == {1, 2}
+
+
+def test_the_lines_are_told_to_people_too(series: Series) -> None:
+    series.day(1).search("A", *(item(number) for number in range(1, 30))).write()
+    series.day(2).search("A", *(item(number, f"{number}.00") for number in range(1, 30))).write()
+    told = series.compare("watch", "--show", "3").stdout
+    assert "watch-20261101T180000Z → watch-20261102T180000Z: 29 products (29 before)" in told
+    assert "9 lower, 19 higher" in told
+    assert "price (3 of 28)" in told
+    assert "10.00 → 29.00 (+190.0 %)" in told

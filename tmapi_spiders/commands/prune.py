@@ -1,0 +1,138 @@
+"""Delete old jobs of a series, after asking; the newest that were asked for are kept."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from tmapi_spiders.config import Config
+from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.job import LOCK
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.results.series import series_jobs
+from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+
+if TYPE_CHECKING:
+    import argparse
+
+    from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.results.series import FoundJob
+
+
+_DELETED = ".deleted"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; their values are checked by `run`."""
+    parser.add_argument("series", help="the series' name")
+    parser.add_argument("--keep", metavar="N", help="keep the newest N jobs")
+    parser.add_argument(
+        "--older-than", metavar="DAYS", help="delete only jobs that began so many days ago"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(options: argparse.Namespace, settings: BaseSettings) -> int:
+    """Ask, and delete them; returns the exit status."""
+    try:
+        config = Config.from_settings(settings, needs_token=False)
+        keep, days = _numbers(options)
+        jobs = series_jobs(options.series, config.output_dir)
+        for cut_short in config.output_dir.glob(f".{options.series}-*{_DELETED}"):
+            shutil.rmtree(cut_short)
+        old = _old(jobs, keep, days)
+        if not old:
+            print(f"{options.series}: nothing to delete: {plural(len(jobs), 'job')} kept.")
+            return EXIT_OK
+        if not options.yes and not _agreed(options.series, old, len(jobs) - len(old)):
+            print(f"{options.series}: nothing was deleted.")
+            return EXIT_USAGE
+        busy = [job.name for job in old if not _delete(job)]
+    except UsageProblems as exc:
+        return _refuse(*exc.problems)
+    except (StorageError, OSError) as exc:
+        return _refuse(str(exc), status=EXIT_STOPPED)
+    except KeyboardInterrupt:
+        return _refuse("interrupted; the rest is as it was.", status=EXIT_STOPPED)
+    for name in busy:
+        print(f"{name}: it is running, and stays.", file=sys.stderr)
+    deleted = len(old) - len(busy)
+    left = len(jobs) - deleted
+    print(f"{options.series}: {plural(deleted, 'job')} deleted, {plural(left, 'job')} kept.")
+    return EXIT_OK
+
+
+def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
+    for problem in problems:
+        print(f"prune: {problem}", file=sys.stderr)
+    return status
+
+
+def _numbers(options: argparse.Namespace) -> tuple[int, int | None]:
+    """Return how many jobs are kept at least, and how many days.
+
+    :raises UsageProblems: with all that is wrong
+    """
+    given = {"--keep": options.keep, "--older-than": options.older_than}
+    problems = [
+        f"{name} {value}: accepted: a whole number from 1 up."
+        for name, value in given.items()
+        if value is not None
+        and not (value.isascii() and value.isdigit() and 0 < int(value) < 100_000)
+    ]
+    if options.keep is None and options.older_than is None:
+        problems.append("which jobs? Give --keep N, or --older-than DAYS, or both.")
+    if problems:
+        raise UsageProblems(*problems)
+    days = None if options.older_than is None else int(options.older_than)
+    return int(options.keep or 1), days
+
+
+def _old(jobs: list[FoundJob], keep: int, days: int | None) -> list[FoundJob]:
+    """Return those that are deleted, the oldest first; the newest one never is."""
+    old = jobs[keep:]
+    if days is not None:
+        before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y%m%dT%H%M%SZ")
+        old = [job for job in old if job.name.rpartition("-")[2] < before]
+    return old[::-1]
+
+
+def _agreed(series: str, old: list[FoundJob], kept: int) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageProblems(
+            f"{series}: without a terminal nobody can be asked. To delete them all the same: --yes"
+        )
+    print(f"{series}: to be deleted, with what was paid for (archive.sqlite):")
+    for job in old:
+        print(f"  {job.folder}")
+    try:
+        answer = input(f"{plural(kept, 'job')} will be kept. Delete these? [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def _delete(job: FoundJob) -> bool:
+    """Delete a job's folder; return False if somebody is at work on it.
+
+    It is renamed first, so that one that is cut short leaves no half of a job.
+    """
+    lock = FileLock(job.folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    try:
+        gone = job.folder.with_name(f".{job.name}{_DELETED}")
+        if gone.exists():
+            shutil.rmtree(gone)
+        job.folder.rename(gone)
+    finally:
+        lock.release()
+    shutil.rmtree(gone)
+    return True

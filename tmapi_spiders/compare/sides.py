@@ -1,0 +1,97 @@
+"""Sides: the two jobs that are compared, if they can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.job import OUTCOMES
+from tmapi_spiders.job_names import series_of
+from tmapi_spiders.results.job_files import JobFiles
+from tmapi_spiders.results.series import series_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["Sides", "choose_sides"]
+
+_ANYWAY = "Compare it all the same: --incomplete-ok"
+
+
+@attrs.frozen
+class Sides:
+    """An old job and a new one."""
+
+    old: JobFiles | None
+    """None: the new one is the first of its series, a baseline."""
+    new: JobFiles
+    warnings: tuple[str, ...] = ()
+
+
+def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool) -> Sides:
+    """Return the jobs that a user means, checked.
+
+    :param given: an old and a new one, each as in
+        :func:`~tmapi_spiders.results.series.find_job`; or one series, whose last two are meant
+    :param incomplete_ok: whether a job may be stopped early, or lack its outcomes
+    :raises UsageProblems: with all that is wrong
+    :raises StorageError: if a job.json can't be read
+    """
+    if len(given) == 1:
+        old, new = _last_two(given[0], output_dir)
+    else:
+        old, new = (JobFiles.open(one, output_dir, needs_facts=False) for one in given)
+    problems: list[str] = []
+    warnings: list[str] = []
+    for side in filter(None, (old, new)):
+        found = _lacks(side)
+        if not found:
+            continue
+        if incomplete_ok:
+            warnings.append(f"{side.name}: {found}")
+        else:
+            problems.append(f"{side.name}: {found}. {_ANYWAY}")
+    if old is not None:
+        problems += _do_not_mix(old, new)
+        series = series_of(old.name)
+        if series and series == series_of(new.name) and old.name > new.name:
+            warnings.append(f"{old.name} is the newer one: the old job is given first")
+    if problems:
+        raise UsageProblems(*problems)
+    return Sides(old, new, tuple(warnings))
+
+
+def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles]:
+    """Return the last two jobs of a series; the old one is None if there is one job only."""
+    if "/" in series or "~" in series:
+        raise UsageProblems(f"{series}: accepted: an old job and a new one, or a series' name.")
+    jobs = series_jobs(series, output_dir)
+    files = [JobFiles.open(job.name, output_dir) for job in jobs[:2]]
+    return (files[1] if len(files) > 1 else None), files[0]
+
+
+def _lacks(side: JobFiles) -> str:
+    """Say why a job does not tell all; "" if it does."""
+    facts = side.facts
+    if not facts:
+        return f"{side.folder} has no job.json, which says how it ended"
+    if facts.get("running"):
+        return "it is running, or was killed; go on with it first"
+    if not (side.folder / OUTCOMES).is_file():
+        return "it has no outcomes.jsonl, so that nobody knows which of its searches ended"
+    if facts.get("stop_reason"):
+        return f"it was stopped early ({facts['stop_reason']}), so that not all was searched"
+    return ""
+
+
+def _do_not_mix(old: JobFiles, new: JobFiles) -> list[str]:
+    sources: list[Any] = [side.facts.get("source") for side in (old, new)]
+    if old.facts and new.facts and sources[0] != sources[1]:
+        told = f"{old.name} is of {sources[0]}, {new.name} of {sources[1]}"
+        return [f"{told}: two sources can't be compared."]
+    if old.folder.resolve() == new.folder.resolve():
+        return [f"{old.name}: it is the same job twice. Accepted: an old one and a new one."]
+    return []

@@ -1,0 +1,88 @@
+"""Wanted: which changes a user wants to be told of."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self
+
+import attrs
+
+from tmapi_spiders.compare.changes import KINDS
+from tmapi_spiders.errors import UsageProblems, did_you_mean
+
+if TYPE_CHECKING:
+    from tmapi_spiders.compare.changes import Change
+
+__all__ = ["Threshold", "Wanted"]
+
+_THRESHOLD = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(%?)")
+
+
+@attrs.frozen
+class Threshold:
+    """The least change that counts: a number, or per cent of what was before."""
+
+    least: Decimal = Decimal(0)
+    is_percent: bool = False
+
+    @classmethod
+    def read(cls, option: str, given: str | None) -> Self:
+        """Read an option.
+
+        >>> Threshold.read("--min-price-change", "5%")
+        Threshold(least=Decimal('5'), is_percent=True)
+
+        :raises ValueError: if it is none
+        """
+        if given is None:
+            return cls()
+        found = _THRESHOLD.fullmatch(given.strip())
+        if not found:
+            raise ValueError(f"{option} {given}: accepted: a number, or one with %: 0.50, 5%.")
+        return cls(Decimal(found[1]), bool(found[2]))
+
+    def passes(self, change: Change) -> bool:
+        """Say whether a change is large enough; one from 0 is, in per cent."""
+        if self.is_percent:
+            return change.percent is None or abs(Decimal(str(change.percent))) >= self.least
+        return change.difference is None or abs(Decimal(change.difference)) >= self.least
+
+
+@attrs.frozen
+class Wanted:
+    """Kinds of changes, and how large they have to be."""
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    thresholds: dict[str, Threshold] = attrs.field(factory=dict)
+
+    @classmethod
+    def read(cls, only: str | None, **thresholds: str | None) -> Self:
+        """Read the options.
+
+        :param only: kinds separated by commas; None: all
+        :param thresholds: by kind, as given; None: any change counts
+        :raises UsageProblems: with all that is wrong
+        """
+        kinds = [word.strip() for word in only.split(",")] if only is not None else list(KINDS)
+        problems = [
+            f"--only {word}: accepted: {', '.join(KINDS)}.{did_you_mean(word, KINDS)}"
+            for word in kinds
+            if word not in KINDS
+        ]
+        read = {}
+        for kind, given in thresholds.items():
+            try:
+                read[kind] = Threshold.read(f"--min-{kind}-change", given)
+            except ValueError as exc:
+                problems.append(str(exc))
+        if problems:
+            raise UsageProblems(*problems)
+        return cls(frozenset(kinds), read)
+
+    def wants(self, change: Change) -> bool:
+        """Say whether a change is to be told."""
+        if change.change not in self.kinds:
+            return False
+        threshold = self.thresholds.get(change.change)
+        return threshold is None or threshold.passes(change)

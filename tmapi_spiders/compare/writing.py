@@ -1,0 +1,77 @@
+"""Writing: changes.jsonl, in its place once it is whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.jsonl import to_line
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tmapi_spiders.compare.changes import Change
+
+__all__ = ["LinesFile"]
+
+
+class LinesFile:
+    """A JSON-lines file of changes; one that is not finished leaves the old one as it was.
+
+    :raises StorageError: if it can't be written
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._part = path.with_name(path.name + ".part")
+        try:
+            self._file = self._part.open("wb")
+        except OSError as exc:
+            raise self._problem(exc) from exc
+
+    @staticmethod
+    def check(given: str) -> Path:
+        """Return the path that a user names.
+
+        :raises UsageProblems: if nothing can be written there
+        """
+        path = Path(given).expanduser().absolute()
+        if path.is_dir() or not path.parent.is_dir():
+            what = "a folder" if path.is_dir() else f"in {path.parent}, which is no folder"
+            raise UsageProblems(f"-o {given}: it is {what}. Give the name of a file.")
+        return path
+
+    def write(self, change: Change) -> None:
+        """Write one line."""
+        try:
+            self._file.write(to_line(change))
+        except OSError as exc:
+            raise self._problem(exc) from exc
+        self.count += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None:
+                self._part.replace(self.path)
+        except OSError as error:
+            raise self._problem(error) from error
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def _problem(self, exc: OSError) -> StorageError:
+        return StorageError(f"{self.path}: it can't be written ({exc.strerror or exc}).")

@@ -1,0 +1,49 @@
+"""Names of jobs, and of series: a search repeated, each run of which is a job named SERIES-TIME."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["LONGEST", "LONGEST_SERIES", "is_job_name", "name_in_series", "series_of"]
+
+LONGEST: Final = 64
+_STAMP: Final = "-%Y%m%dT%H%M%SZ"
+
+#: A series' name with a time behind it must still be a job's name.
+LONGEST_SERIES: Final = LONGEST - len("-20261123T180000Z")
+
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}")
+_IN_SERIES = re.compile(r"([A-Za-z0-9_-]+)-\d{8}T\d{6}Z")
+
+
+def is_job_name(given: object) -> TypeGuard[str]:
+    """Say whether this can be the name of a job.
+
+    >>> is_job_name("monday"), is_job_name("../monday")
+    (True, False)
+    """
+    return isinstance(given, str) and _NAME.fullmatch(given) is not None
+
+
+def name_in_series(series: str, when: datetime) -> str:
+    """Return the name of a series' job that begins at a time (UTC).
+
+    >>> from datetime import datetime
+    >>> name_in_series("watch", datetime(2026, 11, 23, 18))
+    'watch-20261123T180000Z'
+    """
+    return series + when.strftime(_STAMP)
+
+
+def series_of(job: str) -> str | None:
+    """Return the series that a job is of, by its name; None if of none.
+
+    >>> series_of("watch-20261123T180000Z"), series_of("monday")
+    ('watch', None)
+    """
+    found = _IN_SERIES.fullmatch(job)
+    return found[1] if found else None

@@ -1,0 +1,119 @@
+"""Series on the disk: which jobs there are, and which one a user means."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
+from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_names import is_job_name, series_of
+from tmapi_spiders.resume import in_project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["FoundJob", "all_jobs", "find_job", "series_jobs"]
+
+_BACK = re.compile(r"(?P<series>[A-Za-z0-9_-]{1,64})~(?P<back>[0-9]{1,6})")
+_SHOWN = 10
+
+
+@attrs.frozen
+class FoundJob:
+    """A job in the folder of all jobs."""
+
+    name: str
+    folder: Path
+    facts: Mapping[str, Any]
+    """What job.json says."""
+
+    @property
+    def began(self) -> str:
+        """When its last run began: UTC, ISO 8601; "" if that is not known."""
+        return str(self.facts.get("started_at") or "")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """Return the job in a folder; None if there is none, or none that can be read."""
+        facts: Mapping[str, Any] = {}
+        with suppress(StorageError):
+            facts = read_job_json(folder)
+        return cls(folder.name, folder, facts) if facts else None
+
+
+def all_jobs(output_dir: Path) -> list[FoundJob]:
+    """Return all jobs, in the order of when they began, the newest first."""
+    try:
+        folders = [path for path in output_dir.iterdir() if is_job_name(path.name)]
+    except OSError:
+        return []
+    found = filter(None, map(FoundJob.read, folders))
+    return sorted(found, key=lambda job: (job.began, job.name), reverse=True)
+
+
+def _jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
+    # Their names tell the order: when one last ran does not.
+    jobs = [job for job in all_jobs(output_dir) if series_of(job.name) == series]
+    return sorted(jobs, key=lambda job: job.name, reverse=True)
+
+
+def series_jobs(series: str, output_dir: Path) -> list[FoundJob]:
+    """Return the jobs of a series, the newest first.
+
+    :raises UsageProblems: if there are none
+    """
+    jobs = _jobs_of(series, output_dir)
+    if not jobs:
+        find_job(series, output_dir)  # says what there is
+        raise UsageProblems(f"{series}: it is a job, and no series.")
+    return jobs
+
+
+def find_job(given: str, output_dir: Path) -> Path:
+    """Return the folder of the job that a user means.
+
+    :param given: a job's name; a series' name (its newest job) or ``SERIES~N`` (the N-th before
+        that); or a folder, which has a slash in it
+    :param output_dir: the folder of all jobs
+    :raises UsageProblems: if there is none
+    """
+    if "/" in given and "\0" not in given:
+        with suppress(RuntimeError):  # of nobody's home
+            return Path(given).expanduser()
+        return Path(given)
+    back = _BACK.fullmatch(given)
+    if not back and not is_job_name(given):
+        raise UsageProblems(
+            f"{given}: accepted: a job's name (letters, digits, _ and -), a series' name (its "
+            "newest job), SERIES~1 (the one before), or a job's folder."
+        )
+    if not back and read_job_json(output_dir / given):
+        return output_dir / given
+    series, number = (back["series"], int(back["back"])) if back else (given, 0)
+    jobs = _jobs_of(series, output_dir)
+    if number < len(jobs):
+        return jobs[number].folder
+    if jobs:
+        raise UsageProblems(
+            f"{given}: the series has {len(jobs)} jobs: {series} is the newest, "
+            f"{series}~{len(jobs) - 1} the oldest."
+        )
+    raise UsageProblems(
+        f"{given}: there is no such job in {output_dir}. {_there_are(given, output_dir)} A job on "
+        "Redis is written there first: " + in_project(f"scrapy tmapi export {series}")
+    )
+
+
+def _there_are(given: str, output_dir: Path) -> str:
+    """Say which jobs and series there are."""
+    jobs = all_jobs(output_dir)
+    if not jobs:
+        return "There is none there at all; TMAPI_OUTPUT_DIR says where to look."
+    names = list(dict.fromkeys(series_of(job.name) or job.name for job in jobs))
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"There are: {', '.join(names[:_SHOWN])}{more}.{did_you_mean(given, names)}"
