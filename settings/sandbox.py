@@ -9,4 +9,4 @@ from settings.base import *  # noqa: F403
 TMAPI_SANDBOX = True
 
 # Its options; docs/sandbox.md lists them.
-# TMAPI_SANDBOX_OPTIONS = {"products": 5000, "seed": 1}
+# TMAPI_SANDBOX_OPTIONS = {"products": 5000, "seed": 1, "day": 0}

@@ -108,6 +108,7 @@ def test_a_port_in_use_is_one_message_and_exit_2() -> None:
         ("--host 0.0.0.0", "host='0.0.0.0': must be one of 127.0.0.1"),
         ("--port 70000", "port=70000: must be a whole number from 0 to 65535"),
         ("--products 0", "products=0: must be a whole number from 1"),
+        ("--day -1", "day=-1: must be a whole number from 0"),
         ("--failure-rate 2", "failure_rate=2.0: must be a number from 0 to 1"),
         ("--failure-kinds html,whale", "failure_kinds="),
     ],

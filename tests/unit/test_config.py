@@ -67,6 +67,7 @@ def test_base_urls(url: str) -> None:
         ("TMAPI_SANDBOX_OPTIONS", {"prodcts": 5}),
         ("TMAPI_SANDBOX_OPTIONS", {"products": "5"}),
         ("TMAPI_SANDBOX_OPTIONS", {"products": 0}),
+        ("TMAPI_SANDBOX_OPTIONS", '{"day": 1.5}'),
         ("TMAPI_RETRY_TIMES", 21),
         ("TMAPI_RETRY_DELAY", -1),
         ("TMAPI_BUDGET", 1.5),

@@ -70,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         help="how they fail: kinds of docs/sandbox.md, comma-separated (default: the transient)",
     )
+    add(
+        "--day",
+        type=int,
+        default=defaults.day,
+        help="prices, sales and what is on sale move from day to day (default: %(default)s)",
+    )
     add("--token", default=defaults.token, help="the one token accepted (default: any)")
 
 
@@ -109,6 +115,7 @@ def _read(options: argparse.Namespace) -> SandboxOptions:
         failure_rate=options.failure_rate,
         failure_kinds=tuple(filter(None, options.failure_kinds.split(","))),
         token=options.token,
+        day=options.day,
     )
 
 
@@ -122,9 +129,10 @@ async def _serve(options: SandboxOptions, host: str, port: int) -> None:
     accepted, token = (
         ("its own token only", "YOUR_TOKEN") if options.token else ("any token", "sandbox")
     )
+    made_up = f"made-up products of day {options.day}" if options.day else "made-up products"
     try:
         sys.stdout.write(
-            f"Sandbox of TMAPI at {base_url} (made-up products; {accepted})\n"
+            f"Sandbox of TMAPI at {base_url} ({made_up}; {accepted})\n"
             f"Crawl it with: TMAPI_BASE_URL={base_url} TMAPI_TOKEN={token} "
             "scrapy crawl image_search -a seeds=/search/sandbox/teapot.jpg\n"
             "Stop it with Ctrl-C.\n"

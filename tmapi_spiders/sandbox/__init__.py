@@ -19,7 +19,7 @@ whatever its name asks for.
 | --- | --- |
 | `fail-KIND` | its searches are answered with a fault, see `faults.FAULTS` for the kinds |
 | `convert-KIND` | its conversions are |
-| `…-xN`, `…-pN` | after either: only the first N tries of each same call; only page N |
+| `…-xN`, `…-pN`, `…-dN` | after either: only the first N tries of each same call; page; day |
 | `nothing` | a true page without items |
 | `onepage` | at most 7 matches |
 | `ragged` | pages hold more or fewer items than asked for, and state another page_size |
@@ -33,6 +33,10 @@ whatever its name asks for.
 | `unconvertible` | it can't be converted: 422 |
 | `unreadable` | nothing is found before it is converted, whatever host it is on |
 
-Modules, each importing only from those before it: words, draws, looks, pictures, forms, catalogue,
-images, parameters, search, worlds, answers, faults, options, account, api, server.
+**From day to day** prices, sales, minimum orders, suppliers and the catalogue move (`facts.MOVES`
+and `days`); `drift.changes` says what did.
+
+Modules, each importing only from those before it: words, draws, looks, pictures, forms, days,
+facts, catalogue, images, parameters, search, worlds, answers, faults, options, drift, account, api,
+server.
 """

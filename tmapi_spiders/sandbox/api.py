@@ -46,6 +46,7 @@ class Api:
     """Answers searches and conversions out of one catalogue."""
 
     def __init__(self, options: SandboxOptions, catalogue: Catalogue) -> None:
+        self._day = options.day
         self._catalogue = catalogue
         self._search = Search(catalogue)
         self._injection = faults.Injection(
@@ -58,7 +59,7 @@ class Api:
             call = read_search(query)
             image = read_image(call.img_url, caller.own_hosts)
             fault = faults.marked_fault(
-                image.stem, faults.SEARCH_MARK, call.page, caller.earlier
+                image.stem, faults.SEARCH_MARK, call.page, caller.earlier, self._day
             ) or self._injected(SEARCH, query, image, caller.earlier)
         except ParameterError as exc:
             return _wrong(str(exc)), 0.0
@@ -80,7 +81,7 @@ class Api:
         image = read_image(url, caller.own_hosts)
         try:
             fault = faults.marked_fault(
-                image.stem, faults.CONVERSION_MARK, None, caller.earlier
+                image.stem, faults.CONVERSION_MARK, None, caller.earlier, self._day
             ) or self._injected(CONVERT, fields, image, caller.earlier)
         except ParameterError as exc:
             return _wrong(str(exc)), 0.0
@@ -94,7 +95,7 @@ class Api:
 
     def product_named(self, stem: str) -> Product | None:
         """The product whose picture has this name."""
-        return self._catalogue.by_id.get(int(stem)) if stem.isascii() and stem.isdigit() else None
+        return self._catalogue.pictured(int(stem)) if stem.isascii() and stem.isdigit() else None
 
     def look_of(self, image: Image) -> Look:
         """What a search sees in an image."""

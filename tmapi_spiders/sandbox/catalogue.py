@@ -10,7 +10,9 @@ from typing import Any, Final
 import attrs
 
 from tmapi_spiders.sandbox import forms
+from tmapi_spiders.sandbox.days import arrival_days, is_on_sale
 from tmapi_spiders.sandbox.draws import draw
+from tmapi_spiders.sandbox.facts import CENT, MOQS, Facts, facts_on
 from tmapi_spiders.sandbox.looks import KIND_NAMES, PATTERN_NAMES, Look, describe
 from tmapi_spiders.sandbox.words import PROVINCES, SHOP_TRADES, SHOP_WORDS, TRADES
 
@@ -28,6 +30,8 @@ WHOLE_PRICE_SHARE: Final = 0.3
 UNPRICED_SHARE: Final = 0.01
 NO_DELIVERY_SHARE: Final = 0.02
 TEXT_ID_SHARE: Final = 0.02
+
+MAX_PRODUCTS: Final = 1_000_000
 
 # 12-digit ids. The step shares no factor with the span, so no two indices meet.
 _FIRST_ID: Final = 600_000_000_000
@@ -73,22 +77,47 @@ class Product:
 
 
 class Catalogue:
-    """The products of one sandbox: `count` of them, all drawn from `seed`.
+    """The products of one sandbox on one day, all drawn from `seed`.
 
-    A product depends on the seed and on its own index only: a larger catalogue holds the smaller.
+    It has `count` slots, each with a product that is there on day 0; others come to it later. A
+    product depends on the seed, its slot and the day only: a larger catalogue holds the smaller.
     """
 
-    def __init__(self, count: int, seed: int) -> None:
+    def __init__(self, count: int, seed: int, day: int = 0) -> None:
+        self._seed = seed
         self.by_id: dict[int, Product] = {}
         self.by_kind: defaultdict[str, list[Product]] = defaultdict(list)
-        for index in range(count):
-            product = make_product(seed, index)
-            self.by_id[product.item_id] = product
-            self.by_kind[product.look.kind].append(product)
+        self._gone: dict[int, int] = {}
+        for slot in range(count):
+            for earlier, came in enumerate(arrival_days(seed, slot, day)):
+                # No slot of any catalogue has this index, and it is of the slot's own kind.
+                index = slot + earlier * MAX_PRODUCTS
+                item_id = item_id_of(seed, index)
+                if is_on_sale(seed, item_id, came, day):
+                    product = make_product(seed, index, came, day)
+                    self.by_id[item_id] = product
+                    self.by_kind[product.look.kind].append(product)
+                else:
+                    self._gone[item_id] = index
+
+    def pictured(self, item_id: int) -> Product | None:
+        """The product of this id, also one that has left: its pictures are still about."""
+        if item_id in self._gone:
+            return make_product(self._seed, self._gone[item_id])
+        return self.by_id.get(item_id)
 
 
-def make_product(seed: int, index: int) -> Product:
-    """Product number `index` of the catalogue `seed`.
+def item_id_of(seed: int, index: int) -> int:
+    """The id of product number `index` of the catalogue `seed`.
+
+    >>> item_id_of(1, 0)
+    806822715017
+    """
+    return _FIRST_ID + (draw("ids", seed) + index * _ID_STEP) % _ID_SPAN
+
+
+def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Product:
+    """Product number `index` of the catalogue `seed` on a day; it came on the day `came`.
 
     >>> make_product(1, 0).item_id, make_product(1, 0) == make_product(1, 0)
     (806822715017, True)
@@ -101,26 +130,44 @@ def make_product(seed: int, index: int) -> Product:
         rng.randrange(101),
         rng.choice(PATTERN_NAMES),
     )
+    item_id = item_id_of(seed, index)
     flags = {flag for flag in FLAGS if rng.random() < FLAG_SHARE}
-    price, price_fields = _price(rng)
-    sales, sales_fields = forms.pick(rng, forms.SALES_FORMS)(int(10 ** rng.uniform(0, 4.5)) - 1)
+    price, price_form = _price(rng, item_id)
+    sales, sales_form = _sales(rng)
     ships_fast = rng.random() < FLAG_SHARE
     area = rng.choice(PROVINCES)
     delivery_fields = _delivery(rng, area, "free_shipping" in flags, ships_fast)
     if not delivery_fields:
         flags.discard("free_shipping")
+    category = str(rng.randrange(10, 9999))
+    moq_form, moq = forms.pick(rng, forms.MOQ_FORMS), rng.choice(MOQS)
+    company_name = f"{area[1]}{rng.choice(SHOP_WORDS)}{rng.choice(SHOP_TRADES)}"
+    facts = Facts(
+        price=price,
+        price_form=price_form,
+        sales=sales,
+        sales_form=sales_form,
+        moq=moq,
+        moq_form=moq_form,
+        city=area[1],
+        company_name=company_name,
+        shop_years=rng.randrange(1, 21),
+    )
+    facts = facts_on(day, facts, came, seed, item_id)
+    price_fields = facts.price_fields()
+    told_sales, sales_fields = facts.told_sales()
     fields = {
-        "category_path": [str(130_822_000 + index % len(KIND_NAMES)), str(rng.randrange(10, 9999))],
+        "category_path": [str(130_822_000 + index % len(KIND_NAMES)), category],
         **price_fields,
         "currency": "CNY",
-        **forms.pick(rng, forms.MOQ_FORMS)(rng.choice((1, 2, 5, 10, 50, 100))),
+        **facts.moq_form(facts.moq),
         **sales_fields,
         **delivery_fields,
         "shop_info": {
-            "company_name": f"{area[1]}{rng.choice(SHOP_WORDS)}{rng.choice(SHOP_TRADES)}",
+            "company_name": facts.company_name,
             "is_powerful_seller": "verified_supplier" in flags,
             "is_super_factory": "is_factory" in flags,
-            "shop_years": rng.randrange(1, 21),
+            "shop_years": facts.shop_years,
             **forms.pick(rng, forms.SCORE_FORMS)(rng.randrange(6, 11) / 2),
         },
         "item_repurchase_rate": forms.pick(rng, forms.RATE_FORMS)(rng.uniform(0, 0.6)),
@@ -130,10 +177,10 @@ def make_product(seed: int, index: int) -> Product:
         **forms.pick(rng, forms.EXTRA_FORMS),
     }
     return Product(
-        item_id=_FIRST_ID + (draw("ids", seed) + index * _ID_STEP) % _ID_SPAN,
+        item_id=item_id,
         look=look,
-        price=price,
-        sales=sales,
+        price=facts.price if forms.told_price(price_fields) else None,
+        sales=told_sales,
         flags=frozenset(flags),
         trade=rng.choice(TRADES),
         fields=fields,
@@ -142,13 +189,22 @@ def make_product(seed: int, index: int) -> Product:
     )
 
 
-def _price(rng: Random) -> tuple[Decimal | None, forms.Fields]:
+def _price(rng: Random, item_id: int) -> tuple[Decimal, forms.PriceForm]:
     if rng.random() < UNPRICED_SHARE:
-        return None, forms.pick(rng, forms.UNPRICED_FORMS)
+        # Not told as yet, but some day it may be.
+        cents = 100 + draw("untold price", item_id) % 50_000
+        return cents * CENT, forms.pick(rng, forms.UNPRICED_FORMS)
     price = Decimal(f"{10 ** rng.uniform(0, 2.7):.2f}")
     if rng.random() < WHOLE_PRICE_SHARE:
-        price = price.quantize(Decimal(1)).quantize(Decimal("0.01"))
-    return price, forms.pick(rng, forms.PRICE_FORMS)(price, price * Decimal("1.5"))
+        price = price.quantize(Decimal(1)).quantize(CENT)
+    return price, forms.pick(rng, forms.PRICE_FORMS)
+
+
+def _sales(rng: Random) -> tuple[int, forms.SalesForm]:
+    form = forms.pick(rng, forms.SALES_FORMS)
+    sales = int(10 ** rng.uniform(0, 4.5)) - 1
+    # Told the usual way, so that they can fall.
+    return (forms.MOST_SALES, forms.plainly_sold) if form is forms.most_sold else (sales, form)
 
 
 def _delivery(rng: Random, area: tuple[str, str], free: bool, fast: bool) -> forms.Fields:

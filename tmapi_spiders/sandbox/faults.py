@@ -1,7 +1,8 @@
 """Answers that are not a page of products, as a table, and who gets which.
 
 An image asks for one by its name: `fail-KIND` for its searches, `convert-KIND` for its conversions,
-each with `-xN` (only the first N tries of each identical call fail) and `-pN` (only page N fails).
+each with `-xN` (only the first N tries of each identical call fail), `-pN` (only page N fails) and
+`-dN` (only on day N).
 """
 
 from __future__ import annotations
@@ -164,17 +165,23 @@ class Mark:
     """Only so many tries fail; None: all."""
     page: int | None
     """Only this page fails; None: all."""
+    day: int | None
+    """It fails on this day only; None: on all."""
 
-    def holds(self, page: int | None, earlier: int) -> bool:
-        """Whether it fails this page, after so many earlier tries of the same call."""
-        return (self.tries is None or earlier < self.tries) and self.page in {None, page}
+    def holds(self, page: int | None, earlier: int, day: int) -> bool:
+        """Whether it fails this page on this day, after so many earlier tries of the same call."""
+        return (
+            (self.tries is None or earlier < self.tries)
+            and self.page in {None, page}
+            and self.day in {None, day}
+        )
 
 
 def marks_in(stem: str, mark: str) -> Iterator[Mark]:
     """The faults that a name asks for; raises ParameterError where it asks for an unknown one.
 
-    >>> [(m.fault.row.name, m.tries, m.page) for m in marks_in("1-fail-html-x2-p3", "fail")]
-    [('NOT_A_PAGE', 2, 3)]
+    >>> [(m.tries, m.page, m.day) for m in marks_in("1-fail-html-x2-p3-d1", "fail")]
+    [(2, 3, 1)]
     >>> list(marks_in("mug-failsafe", "fail"))
     []
     >>> list(marks_in("fail-whale", "fail"))
@@ -184,16 +191,16 @@ def marks_in(stem: str, mark: str) -> Iterator[Mark]:
     """
     for place in re.finditer(f"(?<![a-z]){mark}-", stem, re.IGNORECASE):
         wanted = stem[place.end() :].lower()
-        found = re.match(rf"({_KINDS})(?![a-z0-9])((?:-[xp]\d+)*)", wanted)
+        found = re.match(rf"({_KINDS})(?![a-z0-9])((?:-[xpd]\d+)*)", wanted)
         if not found:
             raise ParameterError(f"the sandbox has no fault {wanted!r} ({stem})")
-        numbers = {name: int(digits) for name, digits in re.findall(r"-([xp])(\d+)", found[2])}
-        yield Mark(FAULTS[found[1]], numbers.get("x"), numbers.get("p"))
+        numbers = {name: int(digits) for name, digits in re.findall(r"-([xpd])(\d+)", found[2])}
+        yield Mark(FAULTS[found[1]], *(numbers.get(name) for name in "xpd"))
 
 
-def marked_fault(stem: str, mark: str, page: int | None, earlier: int) -> Fault | None:
+def marked_fault(stem: str, mark: str, page: int | None, earlier: int, day: int) -> Fault | None:
     """The first fault that an image's name asks for and that holds for this call."""
-    return next((m.fault for m in marks_in(stem, mark) if m.holds(page, earlier)), None)
+    return next((m.fault for m in marks_in(stem, mark) if m.holds(page, earlier, day)), None)
 
 
 @attrs.frozen

@@ -79,16 +79,50 @@ PRICE_FORMS: Final[tuple[tuple[int, PriceForm], ...]] = (
 )
 """Of the price and of a higher price that was asked before."""
 
-UNPRICED_FORMS: Final[tuple[tuple[int, Fields], ...]] = (
-    (1, {"price": "", "price_info": _info("", "", "")}),
-    (1, {"price": None, "price_info": None}),
+UNPRICED_FORMS: Final[tuple[tuple[int, PriceForm], ...]] = (
+    (1, lambda _p, _o: {"price": "", "price_info": _info("", "", "")}),
+    (1, lambda _p, _o: {"price": None, "price_info": None}),
 )
+ALL_PRICE_FORMS: Final = (*PRICE_FORMS, *UNPRICED_FORMS)
+
+PREFERRED_PRICES: Final = ("price", "price_info.price", "price_info.sale_price")
+
+
+def told_price(fields: Fields) -> tuple[str, str] | None:
+    """The price that these fields tell, and the field it is in: a preferred one, else the lowest.
+
+    >>> told_price({"price": "", "price_info": {"price": None, "sale_price": "6.50"}})
+    ('6.50', 'price_info.sale_price')
+    >>> told_price({"price": None, "price_info": None}) is None
+    True
+    """
+    info = fields.get("price_info") or {}
+    named = {"price": fields.get("price")} | {f"price_info.{name}": info[name] for name in info}
+    told = [(price, field) for field, price in named.items() if price]
+    if told and told[0][1] in PREFERRED_PRICES:
+        return told[0]
+    return min(told, key=lambda priced: Decimal(priced[0]), default=None)
+
 
 SalesForm = Callable[[int], tuple[int | None, Fields]]
 
 
 def _sold(sales: int | None, text: object) -> tuple[int | None, Fields]:
     return sales, {"sale_info": {"sale_quantity_90days": text}}
+
+
+MOST_SALES: Final = 100_000
+"""From here on the API gives no exact number."""
+
+
+def most_sold(_: int) -> tuple[int | None, Fields]:
+    """As many as the API tells, or more."""
+    return _sold(MOST_SALES, f"{MOST_SALES}+")
+
+
+def plainly_sold(sales: int) -> tuple[int | None, Fields]:
+    """The usual form of the sales."""
+    return _sold(sales, str(sales))
 
 
 def _sold_wan(sales: int) -> tuple[int | None, Fields]:
@@ -98,10 +132,10 @@ def _sold_wan(sales: int) -> tuple[int | None, Fields]:
 
 
 SALES_FORMS: Final[tuple[tuple[int, SalesForm], ...]] = (
-    (80, lambda n: _sold(n, str(n))),
+    (80, plainly_sold),
     (8, lambda n: _sold(n, n)),
     (2, lambda _: _sold(None, None)),
-    (2, lambda _: _sold(100_000, "100000+")),
+    (2, most_sold),
     (3, lambda n: _sold(n // 100 * 100, f"已售{n // 100 * 100}+件")),
     (3, _sold_wan),
     (1, lambda _: (None, {"sale_info": None})),
@@ -117,6 +151,17 @@ MOQ_FORMS: Final[tuple[tuple[int, MoqForm], ...]] = (
     (5, lambda n: {"moq": None, "quantity_begin": n}),
     (2, lambda n: {"quantity_begin": str(n)}),
 )
+
+
+def told_moq(fields: Fields) -> int | None:
+    """The minimum order that these fields tell.
+
+    >>> told_moq({"moq": None, "quantity_begin": "5"}), told_moq({"moq": None})
+    (5, None)
+    """
+    told = fields.get("moq") or fields.get("quantity_begin")
+    return int(told) if told else None
+
 
 AreaForm = Callable[[tuple[str, str]], object]
 AREA_FORMS: Final[tuple[tuple[int, AreaForm], ...]] = (

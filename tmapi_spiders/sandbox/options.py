@@ -8,9 +8,11 @@ from typing import Any, Final
 
 import attrs
 
+from tmapi_spiders.sandbox.catalogue import MAX_PRODUCTS
 from tmapi_spiders.sandbox.faults import FAULTS
 
-MAX_PRODUCTS: Final = 1_000_000
+MAX_DAY: Final = 1000
+"""Later days would take long to make."""
 
 
 Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
@@ -28,6 +30,12 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _whole_between(least: int, most: int) -> Validator:
+    return _rule(
+        lambda x: _is_whole(x) and least <= x <= most, f"a whole number from {least} to {most}"
+    )
+
+
 def _whole_from(least: int) -> Validator:
     return _rule(lambda x: _is_whole(x) and x >= least, f"a whole number from {least} up")
 
@@ -42,14 +50,8 @@ class SandboxOptions:
     ValueError: products=0: must be a whole number from 1 to 1000000
     """
 
-    products: int = attrs.field(
-        default=5000,
-        validator=_rule(
-            lambda x: _is_whole(x) and 1 <= x <= MAX_PRODUCTS,
-            f"a whole number from 1 to {MAX_PRODUCTS}",
-        ),
-    )
-    """Size of the catalogue."""
+    products: int = attrs.field(default=5000, validator=_whole_between(1, MAX_PRODUCTS))
+    """Size of the catalogue on day 0, and about its size on any other."""
     seed: int = attrs.field(default=1, validator=_whole_from(0))
     """Which catalogue, and which failures: the same seed gives the same."""
     latency: float = attrs.field(
@@ -74,3 +76,5 @@ class SandboxOptions:
     """What an injected failure can be, see `faults.FAULTS`; (): the transient kinds."""
     token: str = attrs.field(default="", repr=False)
     """The one token accepted; "" accepts any."""
+    day: int = attrs.field(default=0, validator=_whole_between(0, MAX_DAY))
+    """Which day it is: prices, sales and what is on sale move from day to day, see `drift`."""

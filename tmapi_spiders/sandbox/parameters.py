@@ -101,6 +101,22 @@ def read_conversion(body: bytes) -> dict[str, Any]:
     return fields
 
 
+def read_since(query: Mapping[str, str], day: int) -> int:
+    """The day `since` which changes are asked for, no later than this one; raises ParameterError.
+
+    >>> read_since({"since": "1"}, 2)
+    1
+    >>> read_since({"since": "3"}, 2)
+    Traceback (most recent call last):
+    ...
+    tmapi_spiders.sandbox.parameters.ParameterError: since=3 is not a whole number from 0 to 2
+    """
+    text = query.get("since", "")
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > day:
+        raise ParameterError(f"since={text} is not a whole number from 0 to {day}")
+    return int(text)
+
+
 def _is_http(url: str) -> bool:
     try:
         parts = urlsplit(f"https:{url}" if url.startswith("//") else url)

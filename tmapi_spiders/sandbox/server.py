@@ -29,9 +29,10 @@ from tmapi_spiders.sandbox.answers import (
 )
 from tmapi_spiders.sandbox.api import Api, Caller
 from tmapi_spiders.sandbox.catalogue import Catalogue
+from tmapi_spiders.sandbox.drift import changes
 from tmapi_spiders.sandbox.images import read_image
 from tmapi_spiders.sandbox.options import SandboxOptions
-from tmapi_spiders.sandbox.parameters import ParameterError, read_conversion
+from tmapi_spiders.sandbox.parameters import ParameterError, read_conversion, read_since
 from tmapi_spiders.sandbox.pictures import picture
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Sandbox:
     def __init__(self, options: SandboxOptions = SandboxOptions()) -> None:  # noqa: B008 - frozen
         self._options = options
         self._account = Account(options.token, options.limit, options.balance)
-        self._api = Api(options, Catalogue(options.products, options.seed))
+        self._api = Api(options, Catalogue(options.products, options.seed, options.day))
         self._runner: web.AppRunner | None = None
         self._base_url = ""
         self._own_hosts: frozenset[str] = frozenset()
@@ -115,6 +116,7 @@ class Sandbox:
         app.router.add_get("/_sandbox/stats", self._stats, allow_head=False)
         app.router.add_get("/_sandbox/calls", self._calls, allow_head=False)
         app.router.add_get("/_sandbox/served", self._served, allow_head=False)
+        app.router.add_get("/_sandbox/changes", self._changes, allow_head=False)
         app.router.add_post("/_sandbox/balance", self._set_balance)
         app.router.add_post("/_sandbox/limit", self._set_limit)
         app.router.add_post("/_sandbox/reset", self._reset)
@@ -200,6 +202,17 @@ class Sandbox:
     async def _served(self, request: web.Request) -> web.Response:
         served = {lang: sorted(ids) for lang, ids in sorted(self._account.books.served.items())}
         return _respond(request, json_answer(200, served))
+
+    async def _changes(self, request: web.Request) -> web.Response:
+        day = self._options.day
+        try:
+            since = read_since(request.query, day)
+        except ParameterError as exc:
+            return _respond(request, refusal(422, 422, f"{PARAMETER_ERROR}: {exc}"))
+        # In a thread: a large catalogue takes seconds to make, and calls go on meanwhile.
+        found = await asyncio.to_thread(changes, self._options, since, day)
+        listed = [change.as_json() for change in found.values()]
+        return _respond(request, json_answer(200, {"since": since, "day": day, "changes": listed}))
 
     async def _set_balance(self, request: web.Request) -> web.Response:
         return await self._set(request, "balance", ENDLESS)

@@ -1,0 +1,119 @@
+"""What the sandbox knows it changed from one day to another."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from tmapi_spiders.sandbox import forms
+from tmapi_spiders.sandbox.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from tmapi_spiders.sandbox.catalogue import Product
+    from tmapi_spiders.sandbox.options import SandboxOptions
+
+ADDED: Final = "added"
+REMOVED: Final = "removed"
+CHANGED: Final = "changed"
+
+
+@attrs.frozen
+class Offer:
+    """What the API tells of a product on one day, read as a crawl reads it; of that what moves.
+
+    It is the same in every language, and the fields are named as those of products.jsonl are.
+    """
+
+    item_id: int
+    price: str | None
+    """The price told first, else the lowest; as written: "6", "6.0" and "6.00" are the same."""
+    price_source: str | None
+    """The API's field that it is in, such as "price_info.sale_price"."""
+    sale_quantity_90days: int | None
+    """The lower bound where the API gives "100000+"."""
+    moq: int | None
+    company_name: str
+    shop_years: int
+
+
+FIELDS: Final = tuple(field.name for field in attrs.fields(Offer))[1:]
+"""What can change of an offer."""
+
+
+@attrs.frozen
+class Change:
+    """What became of one product between two days."""
+
+    item_id: int
+    before: Offer | None
+    """None: it was not on sale."""
+    after: Offer | None
+    """None: it is no longer on sale."""
+
+    @property
+    def kind(self) -> str:
+        """ADDED, REMOVED or CHANGED."""
+        return ADDED if self.before is None else REMOVED if self.after is None else CHANGED
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Which of FIELDS differ, prices as numbers; none of what was added or removed."""
+        if self.before is None or self.after is None:
+            return ()
+        before, after = _values(self.before), _values(self.after)
+        return tuple(name for name in FIELDS if before[name] != after[name])
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        return {
+            "item_id": self.item_id,
+            "kind": self.kind,
+            "fields": self.fields,
+            "before": self.before and attrs.asdict(self.before),
+            "after": self.after and attrs.asdict(self.after),
+        }
+
+
+def _values(offer: Offer) -> dict[str, Any]:
+    price = None if offer.price is None else Decimal(offer.price)
+    return attrs.asdict(offer) | {"price": price}
+
+
+def offer_of(product: Product) -> Offer:
+    """What the API tells of a product."""
+    fields = product.fields
+    price, source = forms.told_price(fields) or (None, None)
+    return Offer(
+        item_id=product.item_id,
+        price=price,
+        price_source=source,
+        sale_quantity_90days=product.sales,
+        moq=forms.told_moq(fields),
+        company_name=fields["shop_info"]["company_name"],
+        shop_years=fields["shop_info"]["shop_years"],
+    )
+
+
+def offers(options: SandboxOptions, day: int) -> dict[int, Offer]:
+    """All that is on sale on a day, by `item_id`; the day of the options does not count."""
+    options = attrs.evolve(options, day=day)
+    catalogue = Catalogue(options.products, options.seed, options.day)
+    return {item_id: offer_of(catalogue.by_id[item_id]) for item_id in sorted(catalogue.by_id)}
+
+
+def changes(options: SandboxOptions, old_day: int, new_day: int) -> dict[int, Change]:
+    """What changed between two days, by `item_id` in ascending order.
+
+    What is the same on both days is left out, whatever became of it in between. Raises ValueError
+    for a day that can't be one.
+
+    >>> from tmapi_spiders.sandbox.options import SandboxOptions
+    >>> sorted({change.kind for change in changes(SandboxOptions(products=500), 0, 1).values()})
+    ['added', 'changed', 'removed']
+    """
+    old, new = offers(options, old_day), offers(options, new_day)
+    ids = sorted({*old, *new})
+    found = [Change(item_id, old.get(item_id), new.get(item_id)) for item_id in ids]
+    return {change.item_id: change for change in found if change.kind != CHANGED or change.fields}
