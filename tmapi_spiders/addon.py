@@ -5,12 +5,14 @@ ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from scrapy.settings import SETTINGS_PRIORITIES
 
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
 from tmapi_spiders.local_run import LocalRun
+from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, from_environment
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 if TYPE_CHECKING:
@@ -19,7 +21,11 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings, Settings
 
+    from tmapi_spiders.run import Run
+
 __all__ = ["TmapiAddon"]
+
+logger = logging.getLogger(__name__)
 
 #: What this package's promises rest on. At spider priority: a new project's template sets a delay
 #: of 1 s and one request per domain, and obeys robots.txt. The command line still wins.
@@ -68,6 +74,14 @@ _SPIDER_MIDDLEWARES = {"tmapi_spiders.spider_middleware.LedgerSpiderMiddleware":
 #: Where Scrapy's RetryMiddleware stands; outside of the HTTP cache, which stores first.
 _DOWNLOADER_MIDDLEWARES = {"tmapi_spiders.downloader_middleware.AnswerMiddleware": 550}
 
+_SPIDERMON = "tmapi_spiders.monitoring.extension.JobSpidermon"
+_SUITE = "tmapi_spiders.monitoring.suite.JobMonitors"
+_STOCK_MODULE = "spidermon.contrib.scrapy.extensions"
+_STOCK_SPIDERMON = f"{_STOCK_MODULE}.Spidermon"
+
+#: Behind this package's own extension, which ends the run.
+_AFTER_ALL = 900
+
 _WAITING_AT_THE_GATE = 8
 
 _HANDLER = "tmapi_spiders.download_handler.SigningDownloadHandler"
@@ -109,6 +123,7 @@ class TmapiAddon:
             _configure_local(settings, run)
         else:
             _configure_worker(settings)
+        _configure_monitors(settings, run)
 
 
 def _configure_local(settings: Settings, run: LocalRun) -> None:
@@ -135,6 +150,28 @@ def _configure_worker(settings: Settings) -> None:
     ):
         (place,) = (_EXTENSIONS if name == "EXTENSIONS" else _SPIDER_MIDDLEWARES).values()
         _merge(settings, name, {component: place})
+
+
+def _configure_monitors(settings: Settings, run: Run) -> None:
+    """Add spidermon, and this package's suite unless the project names its own."""
+    for name, value in from_environment(settings).items():
+        settings.set(name, value, "addon")
+    if not settings.getbool(ENABLED):
+        return
+    if not isinstance(run, LocalRun):
+        logger.warning(
+            "SPIDERMON_ENABLED: this package's monitors are not for workers, each of which sees a "
+            "part of the job only"
+        )
+        return
+    if settings.get(OWN_SUITES) is None:
+        settings.set(OWN_SUITES, [_SUITE], "addon")
+    ours: dict[Any, int | None] = {_SPIDERMON: _AFTER_ALL}
+    for name in settings.getdict("EXTENSIONS"):
+        # Both would judge, the stock one before the figures are final.
+        if name == _STOCK_SPIDERMON or getattr(name, "__module__", "") == _STOCK_MODULE:
+            ours[name] = None
+    _merge(settings, "EXTENSIONS", ours)
 
 
 def _merge(settings: Settings, name: str, ours: dict[str, Any]) -> None:

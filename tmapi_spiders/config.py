@@ -16,6 +16,7 @@ from scrapy.settings import SETTINGS_PRIORITIES
 from tmapi_spiders import readers
 from tmapi_spiders.credentials import Token
 from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.monitoring import channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +35,16 @@ PREFIX = "TMAPI_"
 COMMAND_LINE = SETTINGS_PRIORITIES["cmdline"]
 
 DEFAULT_BASE_URL = "https://api.tmapi.io"
+
+#: Of 1688's own fields, those that nearly every product has.
+MONITOR_FIELDS = {
+    "title": 0.9,
+    "product_url": 0.9,
+    "img": 0.9,
+    "price": 0.9,
+    "currency": 0.9,
+    "company_name": 0.9,
+}
 
 _ASYNCIO_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 
@@ -83,6 +94,24 @@ class Config:
     """Of jobs on Redis: for how long they stay once they ended and were exported; 0 = for ever."""
     trim_exported: bool = setting(False, readers.switch)
     """Of jobs on Redis: whether rows that were exported are dropped there."""
+    monitor_queries: float = setting(0.95, readers.share)
+    """Of monitors: the least share of queries that ended complete or empty."""
+    monitor_fields: Mapping[str, float] = setting(MONITOR_FIELDS, readers.shares)
+    """Of monitors: by field, the least share of the products written that have a value."""
+    monitor_rejected: float = setting(0.05, readers.share)
+    """Of monitors: the largest share of products that were rejected."""
+    monitor_duplicates: float = setting(0.8, readers.share)
+    """Of monitors: the largest share of products that had been found before."""
+    monitor_refusals: float = setting(0.3, readers.share)
+    """Of monitors: the largest share of calls refused over the account's limit."""
+    monitor_calls: float = setting(1.0, readers.number(float, 0))
+    """Of monitors: the most calls a product written."""
+    monitor_budget: float = setting(0.95, readers.share)
+    """Of monitors: the largest share of the budget that is spent."""
+    monitor_price_move: float = setting(0.5, readers.number(float, 0))
+    """Of monitors: the share of a price by which it may move from job to job of a series."""
+    monitor_prices_moved: float = setting(0.2, readers.share)
+    """Of monitors: the largest share of products whose price moved by more."""
 
     @classmethod
     def from_settings(
@@ -117,6 +146,8 @@ class Config:
                 "project, -s TMAPI_SANDBOX=1 anywhere."
             )
         problems += _broken_promises(settings)
+        if needs_token:  # monitors are for crawls
+            problems += channels.problems(settings, environ)
         if problems:
             raise UsageProblems(*problems)
         return cls(**values)

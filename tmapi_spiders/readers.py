@@ -32,6 +32,8 @@ __all__ = [
     "one_of",
     "output_dir",
     "sandbox_options",
+    "share",
+    "shares",
     "switch",
     "token",
 ]
@@ -74,6 +76,23 @@ def number(kind: type[int | float], least: float, most: float = math.inf) -> Cal
         return number
 
     return read
+
+
+share = number(float, 0, 1)
+
+
+def shares(value: Any) -> Mapping[str, float]:
+    rule = 'accepted: an object of fields and shares from 0 to 1, such as {"price": 0.95}.'
+    try:
+        given = json.loads(value or "{}") if isinstance(value, str) else value
+    except ValueError:
+        given = None
+    if not isinstance(given, Mapping):
+        raise ValueError(rule)
+    try:
+        return {str(name): share(least) for name, least in given.items()}
+    except ValueError:
+        raise ValueError(rule) from None
 
 
 def switch(value: Any) -> bool:

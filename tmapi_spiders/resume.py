@@ -11,6 +11,7 @@ from tmapi_spiders.config import COMMAND_LINE, PREFIX
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import read_job_json
 from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.monitoring.channels import ENABLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ def command(
         words += ["-a", f"{name}={value}"]
     for name in sorted(settings):
         given = (settings.getpriority(name) or 0) >= COMMAND_LINE
-        ours = name.startswith(PREFIX) and name != f"{PREFIX}TOKEN"
+        ours = name == ENABLED or (name.startswith(PREFIX) and name != f"{PREFIX}TOKEN")
         if given and ours and not (budget is not None and name == f"{PREFIX}BUDGET"):
             words += ["-s", f"{name}={settings[name]}"]
     if budget is not None:

@@ -74,6 +74,8 @@ class Run(ABC):
         self.ended = False
         self.reported = False
         """Whether the summary was shown."""
+        self.remarks: list[str] = []
+        """What the summary is to tell besides."""
         self.stats: StatsCollector | None = None
         """Scrapy's; None until the run starts."""
         self._close_spider: Callable[[str], None] | None = None

@@ -16,6 +16,8 @@ __all__ = [
     "CONVERSION_KEPT",
     "CONVERSION_MADE",
     "CONVERSION_REPLAYED",
+    "MONITOR_FAILED",
+    "MONITOR_PASSED",
     "MOST_IN_FLIGHT",
     "PAGE_DOUBTED",
     "PAGE_READ",
@@ -69,6 +71,9 @@ PRODUCT_NEW = "tmapi/product/new"
 PRODUCT_DUPLICATE = "tmapi/product/duplicate"
 PRODUCT_REJECTED = "tmapi/product/rejected"
 QUERY = "tmapi/query/{status}"
+MONITOR_PASSED = "tmapi/monitor/passed"
+"""Those that had nothing to judge included."""
+MONITOR_FAILED = "tmapi/monitor/failed"
 LEASE_TAKEN = "tmapi/lease/taken"
 """Pages and conversions that a worker got to work on."""
 LEASE_COMMITTED = "tmapi/lease/committed"

@@ -122,6 +122,7 @@ def _report(run: LocalRun) -> list[str]:
     ]
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
+    lines += [f"  {remark}" for remark in run.remarks]
     return lines + _next_steps(run)
 
 

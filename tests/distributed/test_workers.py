@@ -80,3 +80,19 @@ def test_a_budget_that_may_not_suffice_buys_whole_results(
     assert done.exit_status == 4, done.log
     assert Shared(redis_server.client).facts["calls"] == "24"
     assert len({call["params"]["img_url"] for call in quiet.calls}) < 24
+
+
+def test_monitors_are_not_for_workers(worker: Crawler) -> None:
+    suite = "SPIDERMON_SPIDER_CLOSE_MONITORS=tmapi_spiders.monitoring.suite.JobMonitors"
+    extension = 'EXTENSIONS={"spidermon.contrib.scrapy.extensions.Spidermon": 500}'
+    enabled = ("-s", "SPIDERMON_ENABLED=1")
+    done = worker(*enabled, seeds="/search/a/onepage.jpg")
+    assert done.exit_status == 0, done.log
+    assert "this package's monitors are not for workers" in done.log
+    assert "[Spidermon]" not in done.log
+    done = worker(
+        *enabled, "-s", suite, "-s", extension, job="other", seeds="/search/a/onepage.jpg"
+    )
+    assert done.exit_status == 0, done.log
+    assert "queries/complete or empty... SKIPPED (not for workers" in done.log
+    assert "... FAIL" not in done.log

@@ -49,4 +49,4 @@ def test_a_crawl_loads_what_it_needs_only(command: str) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"redis", "scrapy_redis", "aiohttp.web", "openpyxl"} & set(loaded)
+    assert not {"redis", "scrapy_redis", "aiohttp.web", "openpyxl", "spidermon"} & set(loaded)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from scrapy import Request, Spider, signals
 from scrapy.http import JsonRequest
+from typing_extensions import override
 
 from tmapi_spiders.answers import Converted, NoPage, Page
 from tmapi_spiders.arguments import Arguments
@@ -67,6 +68,11 @@ class ImageSearchSpider(Spider):
             crawler.settings, kwargs, cls.arguments_model, cls.name
         )
         return super().from_crawler(crawler, *args, run=run)
+
+    @override
+    def log(self, message: Any, level: int = logging.DEBUG, **kw: Any) -> None:
+        """Log, as Scrapy's own does, which is deprecated since 2.19: spidermon goes by it."""
+        self.logger.log(level, message, **kw)
 
     async def start(self) -> AsyncIterator[Request]:
         """Yield the requests that the crawl begins with, one whenever there is room for it."""

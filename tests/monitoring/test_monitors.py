@@ -1,0 +1,368 @@
+"""What a user sees of the monitors, and who is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from scrapy.settings import Settings
+
+from tests.monitoring.receivers import HttpReceiver, MailReceiver
+from tests.support import ROOT, TOKEN, Crawl, Crawler, SandboxThread
+from tmapi_spiders.config import Config
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.monitoring.channels import CHANNELS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENABLED = ("-s", "SPIDERMON_ENABLED=True")
+
+ADD_ON = 'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\n'
+
+
+def monitors_of(crawl: Crawl) -> dict[str, str]:
+    """Return what the summary says of each monitor that failed; "" is the line above them."""
+    found = re.search(r"^  monitors: (.*)\n((?:    .*\n)*)", crawl.log, re.MULTILINE)
+    assert found, crawl.log
+    lines = dict(line.strip().split(": ", 1) for line in found[2].splitlines())
+    return {"": found[1], **lines}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A small project that has the add-on."""
+    folder = tmp_path / "shop"
+    (folder / "shop" / "spiders").mkdir(parents=True)
+    (folder / "scrapy.cfg").write_text("[settings]\ndefault = shop.settings\n")
+    (folder / "shop" / "__init__.py").touch()
+    (folder / "shop" / "spiders" / "__init__.py").touch()
+    (folder / "shop" / "settings.py").write_text(
+        f'{ADD_ON}BOT_NAME = "shop"\nSPIDER_MODULES = ["shop.spiders"]\nLOG_LEVEL = "DEBUG"\n'
+    )
+    return folder
+
+
+def add(project: Path, settings: str) -> None:
+    with (project / "shop" / "settings.py").open("a") as file:
+        file.write(settings)
+
+
+def test_a_good_job_passes_and_nobody_is_told(crawl: Crawler) -> None:
+    with HttpReceiver() as receiver:
+        webhook = f"SPIDERMON_DISCORD_WEBHOOK_URL={receiver.url}/hook"
+        done = crawl(*ENABLED, "-s", webhook, seeds="/search/a/teapot.jpg", max_pages=2)
+    assert done.exit_status == 0
+    assert monitors_of(done) == {"": "6 passed, 2 had nothing to judge"}
+    assert "prices/are sane... SKIPPED (the job is of no series" in done.log
+    assert "budget/is enough... SKIPPED (no budget)" in done.log
+    assert "'tmapi/monitor/passed': 8" in done.log
+    assert receiver.told == []
+
+
+def test_without_the_setting_there_are_none(crawl: Crawler) -> None:
+    done = crawl(seeds="/search/a/onepage.jpg")
+    assert done.exit_status == 0
+    assert "monitor" not in done.log.lower()
+
+
+def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
+    # One call at a time, and many begin: some are refused. "mixed" brings items without an id.
+    sandbox = SandboxThread(limit=1, latency=0.02)
+    thresholds = {
+        "QUERIES": "0.9",
+        "FIELDS": '{"is_ad": 0.99, "title": 0.5, "shpo": 1}',
+        "REJECTED": "0",
+        "DUPLICATES": "0.1",
+        "REFUSALS": "0",
+        "CALLS": "0.01",
+        "BUDGET": "0.001",
+    }
+    options = [f"TMAPI_MONITOR_{name}={value}" for name, value in thresholds.items()]
+    options += ["SPIDERMON_ENABLED=1", "TMAPI_BUDGET=1000", "TMAPI_FAILED_OK=0.5"]
+    try:
+        done = Crawler(tmp_path / "output", sandbox.url)(
+            *[word for option in options for word in ("-s", option)],
+            seeds="/search/a/mixed.jpg,/search/a/teapot.jpg,/search/a/fail-422-denied.jpg",
+            sort="default,sales",
+            max_pages=2,
+        )
+    finally:
+        sandbox.stop()
+    found = monitors_of(done)
+    assert found.pop("") == "7 of 8 failed, 1 had nothing to judge"
+    products, sightings, calls = len(done.products), len(done.sightings), done.job["calls"]
+    assert found.pop("queries").startswith(
+        "4 of 6 queries ended complete or empty (66.7 %); at least 90 % (TMAPI_MONITOR_QUERIES). "
+        "The others: 2 failed (422: Access to the image has been denied"
+    )
+    fields = found.pop("fields")
+    assert fields.startswith(f"of {products} products too few have a value: is_ad ")
+    assert fields.endswith("shpo 0 % (at least 100 %) (TMAPI_MONITOR_FIELDS)")
+    assert "title" not in fields
+    duplicates = f"{sightings - products} of {sightings} products duplicates ("
+    assert found.pop("duplicates").startswith(duplicates)
+    rejected = sum(outcome["rejected_items"] for outcome in done.outcomes)
+    assert found.pop("rejected").startswith(f"{rejected} of {sightings + rejected} products ")
+    assert found.pop("calls").startswith(f"{calls} calls for {products} products: ")
+    assert found.pop("budget").startswith(f"{calls} of 1,000 calls of the budget (")
+    refused = re.search(r"'tmapi/call/over_limit': (\d+)", done.log)
+    assert refused
+    assert found.pop("refusals").startswith(f"{refused[1]} of ")
+    assert not found
+    # Two of six failed, which TMAPI_FAILED_OK allows: what monitors find changes no exit status.
+    assert done.exit_status == 0
+
+
+def test_a_stop_is_told(crawl: Crawler) -> None:
+    done = crawl(*ENABLED, seeds="/search/a/fail-status-401.jpg")
+    assert done.exit_status == 4
+    found = monitors_of(done)
+    assert "(stopped early: auth)" in found["queries"]
+    assert "fields/have values... SKIPPED (no products)" in done.log
+
+
+SECRETS = {
+    "SPIDERMON_SLACK_SENDER_TOKEN": "xoxb-slack-secret",
+    "SPIDERMON_TELEGRAM_SENDER_TOKEN": "123:telegram-secret",
+    "SPIDERMON_SMTP_PASSWORD": "mail-secret",
+}
+
+#: Their addresses are written into the libraries.
+ELSEWHERE = """
+from functools import partial
+import slack_sdk
+slack_sdk.WebClient = partial(slack_sdk.WebClient, base_url="{url}/slack/")
+from spidermon.contrib.actions.telegram import SimplyTelegramClient
+api = SimplyTelegramClient.send_message_api
+SimplyTelegramClient.send_message_api = api.replace("https://api.telegram.org", "{url}/telegram")
+"""
+
+
+def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: SandboxThread) -> None:
+    crawl = Crawler(project / "out & put_#1", sandbox.url, project)
+    seeds = "/search/a/teapot.jpg,/search/a/lamp.jpg"
+    first = crawl(*ENABLED, "-s", "TMAPI_BUDGET=100", series="watch", seeds=seeds, max_pages=1)
+    assert monitors_of(first) == {"": "7 passed, 1 had nothing to judge"}
+    assert "SKIPPED (the series has no earlier job)" in first.log
+    (before,) = crawl.output.glob("watch-*")
+    products = before / "products.jsonl"
+    products.write_text(re.sub(r'"price":"(\d+)\.', r'"price":"\g<1>00.', products.read_text()))
+    with HttpReceiver() as receiver, MailReceiver() as mail:
+        add(project, ELSEWHERE.format(url=receiver.url))
+        variables = SECRETS | {
+            "SPIDERMON_ENABLED": "1",
+            "SPIDERMON_SLACK_RECIPIENTS": "#buyers",
+            "SPIDERMON_TELEGRAM_RECIPIENTS": "42",
+            "SPIDERMON_DISCORD_WEBHOOK_URL": f"{receiver.url}/discord/webhook-secret",
+            "SPIDERMON_SMTP_HOST": "127.0.0.1",
+            "SPIDERMON_SMTP_PORT": str(mail.port),
+            "SPIDERMON_SMTP_USER": "shop",
+            "SPIDERMON_EMAIL_SENDER": "crawl@example.com",
+            "SPIDERMON_EMAIL_TO": "a@example.com, b@example.com",
+            "SPIDERMON_SENTRY_DSN": f"http://public@127.0.0.1:{receiver.port}/1",
+        }
+        process = crawl.start(env=variables, series="watch", seeds=seeds, max_pages=1)
+        done = crawl.finish(process)
+    assert done.exit_status == 0
+    assert done.log.count("... FAIL") == 1
+    found = monitors_of(done)["prices"]
+    (folder,) = set(crawl.output.glob("watch-*")) - {before}
+    assert f"moved by more than 50 % (TMAPI_MONITOR_PRICE_MOVE) since {before.name}" in found
+    assert found.endswith("at most 20 % (TMAPI_MONITOR_PRICES_MOVED)")
+    text = (
+        f"{folder.name}: monitors: 1 of 8 failed, 1 had nothing to judge\n"
+        f"prices: {found}\n"
+        f"exit status 0, files in {folder}"
+    )
+    slack = receiver.of("/slack/chat.postMessage")
+    told = slack.form if slack.body.startswith(b"channel=") else slack.json
+    assert text in (told["text"] if isinstance(told["text"], str) else told["text"][0])
+    telegram = receiver.of("/telegram/bot123:telegram-secret/sendMessage").query
+    assert (telegram["chat_id"], telegram["text"]) == (["42"], [f"```\n{text}\n```"])
+    assert receiver.of("/discord/").json == {"content": f"```\n{text}\n```"}
+    event = receiver.of("/api/1/").event
+    assert text in event["message"]
+    assert event["level"] == "error"
+    (letter,) = mail.mails
+    assert letter["Subject"].strip() == text.splitlines()[0]
+    assert letter.get_content().replace("\r\n", "\n").strip() == text
+    assert mail.recipients == ["a@example.com", "b@example.com"]
+    assert mail.logins
+    for secret in (*SECRETS.values(), "webhook-secret", TOKEN):
+        assert secret not in done.log
+        told_elsewhere = [one for one in receiver.told if secret.encode() in one.body]
+        assert all(one is slack or "slack" in one.path for one in told_elsewhere)
+
+
+def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None:
+    telegram = ["SPIDERMON_TELEGRAM_SENDER_TOKEN=123:bot-secret", "SPIDERMON_TELEGRAM_RECIPIENTS=4"]
+    options = [*telegram, "TMAPI_MONITOR_CALLS=0", "LOG_LEVEL=DEBUG"]
+    with HttpReceiver(status=404) as receiver:
+        options.append(f"SPIDERMON_DISCORD_WEBHOOK_URL={receiver.url}/webhook-secret")
+        done = crawl(
+            *ENABLED,
+            *[word for option in options for word in ("-s", option)],
+            seeds="/search/a/onepage.jpg",
+            env={"https_proxy": "http://127.0.0.1:9"},  # Telegram is not to be asked
+        )
+    assert done.exit_status == 0
+    assert monitors_of(done)["calls"] == (
+        "1 call for 7 products: 0.143 each; at most 0 a product (TMAPI_MONITOR_CALLS)"
+    )
+    assert "    Discord could not be told: HTTPError (HTTP 404)\n" in done.log
+    assert "    Telegram could not be told: ProxyError\n" in done.log
+    assert "secret" not in done.log
+
+
+OWN_SUITE = """
+import json
+from pathlib import Path
+from spidermon import Action, Monitor
+from spidermon.contrib.actions.reports.files import CreateFileReport
+from tmapi_spiders.monitoring.message import message
+from tmapi_spiders.monitoring.suite import JobMonitors
+
+class Keep(Action):
+    def run_action(self):
+        run = self.data.spider.run
+        Path("kept.json").write_text(json.dumps({
+            "message": message(run, self.result),
+            "job": json.loads((run.job.folder / "job.json").read_text()),
+            "products": len((run.job.folder / "products.jsonl").read_text().splitlines()),
+            "calls": self.data.stats["tmapi/call/all_runs"],
+        }))
+
+class Report(CreateFileReport):
+    template = "reports/email/monitors/result.jinja"
+    filename = "report.html"
+
+class Mine(Monitor):
+    def test_mine(self):
+        self.assertEqual(self.data.stats["finish_reason"], "finished")
+
+class Suite(JobMonitors):
+    monitors = [*JobMonitors.monitors, Mine]
+    monitors_finished_actions = [Keep, Report]
+"""
+
+
+def test_a_suite_of_the_projects_own_sees_the_last_figures(
+    project: Path, sandbox: SandboxThread
+) -> None:
+    (project / "shop" / "own.py").write_text(OWN_SUITE)
+    add(
+        project,
+        'SPIDERMON_ENABLED = True\nSPIDERMON_SPIDER_CLOSE_MONITORS = ["shop.own.Suite"]\n'
+        'EXTENSIONS = {"spidermon.contrib.scrapy.extensions.Spidermon": 500}\n',
+    )
+    done = Crawler(project / "output", sandbox.url, project)(seeds="/search/a/teapot.jpg")
+    assert done.exit_status == 0
+    assert done.log.count("Mine/test_mine... OK") == 1, "judged twice, by both extensions"
+    kept = json.loads((project / "kept.json").read_text())
+    assert kept["message"].startswith("j: monitors: 7 passed, 2 had nothing to judge\nNothing is")
+    assert kept["job"] == done.job
+    assert kept["job"]["running"] is False
+    assert kept["products"] == len(done.products) > 0
+    assert kept["calls"] == done.job["calls"]
+    assert "complete or empty" in (project / "report.html").read_text()
+
+
+def test_another_spider_of_the_project_is_left_alone(project: Path) -> None:
+    (project / "shop" / "spiders" / "plain.py").write_text(
+        "import scrapy\n"
+        "class PlainSpider(scrapy.Spider):\n"
+        "    name = 'plain'\n"
+        "    start_urls = ['data:,hello']\n"
+        "    def parse(self, response):\n"
+        "        yield {'extensions': list(self.settings.getdict('EXTENSIONS')),\n"
+        "               'suites': self.settings.get('SPIDERMON_SPIDER_CLOSE_MONITORS')}\n"
+    )
+    add(project, "SPIDERMON_ENABLED = True\n")
+    crawl = Crawler(project / "output", project=project)
+    done = subprocess.run(
+        [sys.executable, "-m", "scrapy", "crawl", "plain", "-O", "-:jsonl"],
+        cwd=project,
+        env=crawl.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout) == {"extensions": [], "suites": None}
+    assert "[Spidermon]" not in done.stderr
+
+
+def test_spidermon_that_is_not_installed_is_told(crawl: Crawler, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['spidermon'] = None\n")
+    path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
+    done = crawl(*ENABLED, seeds="/search/a/teapot.jpg", env={"PYTHONPATH": path})
+    assert done.exit_status == 2
+    _, said = done.log.split("image_search: nothing was sent.\n")
+    assert said.startswith("  SPIDERMON_ENABLED: spidermon is not installed.")
+    assert "tmapi_spiders[monitoring]" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "output").exists()
+
+
+def config(**settings: Any) -> Config:
+    return Config.from_settings(Settings(settings), {"TMAPI_TOKEN": TOKEN})
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"SPIDERMON_ENABLED": "maybe"}, "SPIDERMON_ENABLED=maybe: accepted: 1, 0, True, False."),
+        (
+            {"SPIDERMON_ENABLED": "1", "SPIDERMON_SLACK_SENDER_TOKEN": "secret"},
+            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it beside SPIDERMON_SLACK_SENDER_TO",
+        ),
+        (
+            {"TMAPI_MONITOR_FIELDS": '{"price": 95}'},
+            'TMAPI_MONITOR_FIELDS={"price": 95}: accepted: an object of fields and shares from 0 ',
+        ),
+        ({"TMAPI_MONITOR_QUERIES": "95"}, "TMAPI_MONITOR_QUERIES=95: accepted: numbers from 0 to"),
+    ],
+)
+def test_what_is_wrong_is_told_at_the_start(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UsageProblems) as caught:
+        config(**settings)
+    (only,) = caught.value.problems
+    assert only.startswith(problem)
+    assert "secret" not in only
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"SPIDERMON_SLACK_SENDER_TOKEN": "not enabled"},
+        {"SPIDERMON_ENABLED": True, "SPIDERMON_SPIDER_CLOSE_MONITORS": ["own"]}
+        | {"SPIDERMON_SLACK_SENDER_TOKEN": "the project's own business"},
+    ],
+)
+def test_what_is_not_asked_for_is_not_checked(settings: dict[str, Any]) -> None:
+    config(**settings)
+
+
+DOCS = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+
+
+def test_every_threshold_is_in_the_docs() -> None:
+    documented = dict(re.findall(r"`(TMAPI_MONITOR_\w+)` \| `([^`]*)` \|", DOCS))
+    for field in attrs.fields(Config):
+        if field.name.startswith("monitor_"):
+            default = documented.pop(f"TMAPI_{field.name.upper()}")
+            assert json.loads(default) == field.metadata["default"], field.name
+    assert not documented
+
+
+def test_every_credential_is_in_the_docs() -> None:
+    for channel in CHANNELS:
+        (row,) = [line for line in DOCS.splitlines() if line.startswith(f"| {channel.name} |")]
+        assert all(f"`{name}`" in row for name in channel.settings)

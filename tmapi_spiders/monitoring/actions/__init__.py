@@ -1,0 +1,1 @@
+"""Spidermon's actions, with this package's message."""

@@ -1,0 +1,43 @@
+"""Telegram and Discord."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from requests import RequestException
+from spidermon.contrib.actions.discord import SendDiscordMessage
+from spidermon.contrib.actions.telegram import SendTelegramMessage
+from typing_extensions import override
+
+from tmapi_spiders.monitoring.actions.telling import TellsOfJob
+
+__all__ = ["DiscordMessage", "TelegramMessage"]
+
+
+class _Chat(TellsOfJob):
+    @override
+    def why(self, exc: Exception) -> str:
+        # The text of most of these exceptions has the URL in it, which is a secret.
+        response = exc.response if isinstance(exc, RequestException) else None
+        status = f" (HTTP {response.status_code})" if response is not None else ""
+        return type(exc).__name__ + status
+
+
+class TelegramMessage(_Chat, SendTelegramMessage):
+    """Tells chats (``SPIDERMON_TELEGRAM_…``)."""
+
+    channel = "Telegram"
+    message_template = "tmapi/message.jinja"
+
+    @override
+    def get_message(self) -> str:
+        # Spidermon puts it into a URL as it is, where "&" or "#" would cut it off.
+        text: str = super().get_message()
+        return text if self.fake else quote(text, safe="")
+
+
+class DiscordMessage(_Chat, SendDiscordMessage):
+    """Tells a channel (``SPIDERMON_DISCORD_WEBHOOK_URL``)."""
+
+    channel = "Discord"
+    message_template = "tmapi/message.jinja"

@@ -1,0 +1,41 @@
+"""The extension: spidermon's own, but that it judges a job when its figures are final."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrapy import signals
+from spidermon.contrib.scrapy.extensions import Spidermon
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy import Spider
+    from scrapy.crawler import Crawler
+
+__all__ = ["JobSpidermon"]
+
+
+class JobSpidermon(Spidermon):
+    """Runs the suites of ``SPIDERMON_SPIDER_CLOSE_MONITORS`` once the job's files are written.
+
+    Scrapy's signal ``spider_closed``, at which spidermon does, is also what has the feeds closed:
+    products.jsonl is not in its place then, and the run's last figures are not known.
+    """
+
+    @classmethod
+    @override
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        extension: Self = super().from_crawler(crawler)
+        # Connected after this package's own extension, which ends the run at the same signal.
+        crawler.signals.connect(extension.feed_exporter_closed, signals.feed_exporter_closed)
+        return extension
+
+    @override
+    def spider_closed(self, spider: Spider) -> None:
+        """Wait."""
+
+    def feed_exporter_closed(self) -> None:
+        """Run the suites."""
+        super().spider_closed(self.crawler.spider)

@@ -1,0 +1,54 @@
+"""The message: what people are told of a job whose monitors failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.summary import MADE_UP
+
+if TYPE_CHECKING:
+    from tmapi_spiders.run import Run
+
+__all__ = ["failures", "headline", "message"]
+
+#: Discord takes 2,000 characters.
+_LONGEST = 1900
+
+
+def failures(result: Any) -> list[str]:
+    """Return what each monitor that failed says, by its name.
+
+    :param result: spidermon's
+    """
+    return [
+        f"{one.monitor.monitor_name}: {one.reason or _last_line(one.error)}"
+        for one in result.monitors_failed_results
+    ]
+
+
+def headline(result: Any) -> str:
+    """Return in one line how many monitors failed."""
+    all_of_them, failed = len(result.monitor_results), len(result.monitors_failed_results)
+    skipped = sum(one.status == "SKIPPED" for one in result.monitor_results)
+    words = f"{failed} of {all_of_them} failed" if failed else f"{all_of_them - skipped} passed"
+    return words + (f", {skipped} had nothing to judge" if skipped else "")
+
+
+def message(run: Run, result: Any) -> str:
+    """Return the whole message: which job, what was found, the thresholds, the folder.
+
+    :param result: spidermon's
+    """
+    folder = run.config.output_dir / run.job_name
+    ending = f"\n{MADE_UP}" if run.config.sandbox else ""
+    ending = f"\nexit status {run.exit_status}, files in {folder}{ending}"
+    found = "\n".join(failures(result)) or "Nothing is wrong."
+    beginning = f"{run.job_name}: monitors: {headline(result)}\n"
+    room = max(_LONGEST - len(beginning) - len(ending), 100)
+    if len(found) > room:
+        found = found[: room - 1] + "…"
+    return run.config.token.strike_out(beginning + found + ending)
+
+
+def _last_line(text: str | None) -> str:
+    return "it could not judge: " + (text or "").strip().rpartition("\n")[2]

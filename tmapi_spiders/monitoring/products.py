@@ -1,0 +1,121 @@
+"""What the products of a job are like: how many have each field, and how their prices moved."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from contextlib import suppress
+from statistics import median
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.job_names import series_of
+from tmapi_spiders.results.job_files import JobFiles
+from tmapi_spiders.results.series import all_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["Coverage", "Moves", "job_before", "prices"]
+
+Price = tuple[float, Any]
+"""Amount and currency."""
+
+
+@attrs.frozen
+class Coverage:
+    """How many products there are, and how many of them have a value in each field."""
+
+    products: int
+    having: Mapping[str, int]
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], fields: Iterable[str]) -> Self:
+        """Count.
+
+        >>> Coverage.of([{"a": 0, "b": ""}, {"a": None, "b": "x"}, {"b": []}], "ab")
+        Coverage(products=3, having={'a': 1, 'b': 1})
+        """
+        having: Counter[str] = Counter()
+        number = 0
+        for number, row in enumerate(rows, 1):  # noqa: B007 - it is how many there were
+            having.update([name for name in fields if row.get(name) not in (None, "", [], {})])
+        return cls(number, dict(sorted(having.items())))
+
+    def share(self, field: str) -> float:
+        """Return the share of products that have a value in a field."""
+        return self.having.get(field, 0) / self.products
+
+
+def prices(rows: Iterable[Mapping[str, Any]]) -> dict[int, Price]:
+    """Return the price of each product that has one.
+
+    >>> prices([{"item_id": 1, "price": "9.50", "currency": "CNY"}, {"item_id": 2, "price": None}])
+    {1: (9.5, 'CNY')}
+    """
+    found = {}
+    for row in rows:
+        with suppress(KeyError, TypeError, ValueError):
+            amount = float(row["price"])
+            if math.isfinite(amount) and amount >= 0:
+                found[row["item_id"]] = amount, row.get("currency")
+    return found
+
+
+@attrs.frozen
+class Moves:
+    """How prices moved between two jobs."""
+
+    products: int
+    """Those that have a price in both."""
+    moved: int
+    """Of these, those whose price moved by more than was asked about, or is in another currency."""
+    times: float
+    """The median of new price by old price."""
+
+    @classmethod
+    def between(cls, old: Mapping[int, Price], new: Mapping[int, Price], by: float) -> Self:
+        """Compare.
+
+        :param by: share of the old price that a price may move by
+
+        >>> Moves.between({1: (10, "CNY"), 2: (4, "CNY")}, {1: (14, "CNY"), 2: (400, "CNY")}, 0.5)
+        Moves(products=2, moved=1, times=50.7)
+        """
+        ratios, products, moved = [], 0, 0
+        for item, (amount, currency) in new.items():
+            if item not in old:
+                continue
+            before, currency_before = old[item]
+            products += 1
+            moved += currency != currency_before or abs(amount - before) > by * before
+            if before:
+                ratios.append(amount / before)
+        return cls(products, moved, round(median(ratios), 4) if ratios else math.nan)
+
+
+def job_before(name: str, source: str, output_dir: Path) -> JobFiles | None:
+    """Return the last job of the series before this one; None if there is none with products.
+
+    :param source: where this job's products come from: made-up ones are compared with such alone
+    """
+    series = series_of(name)
+    # Their names tell the order: when one last ran does not.
+    earlier = sorted(
+        (
+            job.name
+            for job in all_jobs(output_dir)
+            if series_of(job.name) == series
+            and job.name < name
+            and job.facts.get("source") == source
+            and not job.facts.get("running")
+        ),
+        reverse=True,
+    )
+    for job in earlier:
+        with suppress(UsageProblems, StorageError):
+            return JobFiles.open(job, output_dir)
+    return None
