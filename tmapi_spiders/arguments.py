@@ -11,7 +11,7 @@ from tmapi_spiders import readers
 from tmapi_spiders.argument_values import count, filters_of, prices_of, words
 from tmapi_spiders.combinations import LANGUAGES, SORTS, Combinations, Filters, PriceRange
 from tmapi_spiders.errors import UsageProblems, did_you_mean
-from tmapi_spiders.job_names import LONGEST, LONGEST_SERIES, is_job_name, name_in_series
+from tmapi_spiders.job_names import LONGEST, LONGEST_SERIES, UNNAMED, is_job_name, name_in_series
 from tmapi_spiders.queries import Queries
 from tmapi_spiders.seeds import Seeds, StreamedSeeds
 
@@ -129,7 +129,7 @@ class Arguments(BaseModel):
         >>> Arguments(seeds="s", series="watch").job_name(lambda: when)
         'watch-20261123T180000Z'
         """
-        return self.job or name_in_series(self.series or "job", now())
+        return self.job or name_in_series(self.series or UNNAMED, now())
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Final, TypeGuard
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["LONGEST", "LONGEST_SERIES", "is_job_name", "name_in_series", "series_of"]
+__all__ = [
+    "LONGEST",
+    "LONGEST_SERIES",
+    "UNNAMED",
+    "is_job_name",
+    "name_in_series",
+    "series_of",
+]
 
 LONGEST: Final = 64
+#: The series of jobs that nobody gave a name; those may run at the same time.
+UNNAMED: Final = "job"
+
 _STAMP: Final = "-%Y%m%dT%H%M%SZ"
 
 #: A series' name with a time behind it must still be a job's name.

@@ -12,8 +12,8 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.job import Job
-from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.job import Job, hold_series
+from tmapi_spiders.job_names import is_job_name, series_of
 from tmapi_spiders.local_run import LocalRun
 
 if TYPE_CHECKING:
@@ -44,11 +44,15 @@ def prepare_run(
     config, given, arguments, queries = read_given(settings, given, arguments_model)
     conversions = Conversions.of(config)
     conversions.check()
-    while True:
-        job = Job(arguments.job_name(), config.output_dir, config.source, given)
-        if job.open(new=arguments.job is None):
-            break
-        time.sleep(0.1)  # new names are by the second
+    series = arguments.series or series_of(arguments.job or "")
+    lock = hold_series(series, config.output_dir)
+    try:
+        job = _open_job(config, arguments, given)
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+    job.series_lock = lock
     try:
         archive = Archive.open(job.folder / ARCHIVE, config.source, must_exist=job.has_run)
     except BaseException:
@@ -72,6 +76,14 @@ def prepare_run(
     )
     run.course = LocalCourse(run)
     return run
+
+
+def _open_job(config: Config, arguments: Arguments, given: Mapping[str, Any]) -> Job:
+    while True:
+        job = Job(arguments.job_name(), config.output_dir, config.source, given)
+        if job.open(new=arguments.job is None):
+            return job
+        time.sleep(0.1)  # new names are by the second
 
 
 def read_given(
