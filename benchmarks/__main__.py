@@ -25,6 +25,7 @@ PROGRAMS = {
     "limit": ["--short", "--seconds", "5"],
     "scale": ["--pages", "1000", "--resumed", "200"],
     "distributed": ["--rounds", "1", "--pages", "1000"],
+    "compare": ["--products", "20000"],
 }
 FULL = {"scale": ["--full"], "distributed": ["--million"]}
 
