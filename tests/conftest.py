@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.results import browser as browsers
 from tests.support import Crawler, SandboxThread
 
 if TYPE_CHECKING:
@@ -36,3 +37,12 @@ def crawl(sandbox: SandboxThread, tmp_path: Path) -> Crawler:
 def offline(tmp_path: Path) -> Crawler:
     """Crawls without token and without anybody to ask."""
     return Crawler(tmp_path / "output")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[browsers.Browser]:
+    """A browser; one is enough for all tests."""
+    if browsers.MISSING:
+        pytest.skip(browsers.MISSING)
+    with browsers.browser() as started:
+        yield started

@@ -1,11 +1,12 @@
 # ruff: noqa: INP001 - a script, in no package
-"""Makes the pictures of the gallery that the README shows, from a crawl of the sandbox.
+"""Makes the pictures of the gallery and of a comparison that the docs show, from the sandbox.
 
 Run it in the project's root: python docs/images/make_screenshots.py
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from io import BytesIO
@@ -19,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.results.browser import DESKTOP, PHONE, browser  # noqa: E402 - it is not installed
 from tests.support import Crawler  # noqa: E402
+from tmapi_spiders.run import EXIT_CHANGED  # noqa: E402
 
 SEEDS = """\
 image;id;sku;price
@@ -26,6 +28,9 @@ https://cbu01.alicdn.com/img/ibank/teapot-67.jpg;AB 12/4;POT-0417;18.50
 https://cbu01.alicdn.com/img/ibank/vase-10.jpg;AB 12/7;VASE-2210;9.90
 https://cbu01.alicdn.com/img/ibank/nothing.jpg;AB 13/1;OLD-0009;7.20
 """
+
+#: With a price to wait for.
+WATCHED = SEEDS.replace(";price\n", ";target_price\n")
 
 
 def main() -> None:
@@ -40,11 +45,13 @@ def main() -> None:
             raise SystemExit(done.log)
         if (made := crawler.command("tmapi", "gallery", "spring")).exit_status:
             raise SystemExit(made.log)
-        page = crawler.output / "spring" / "gallery.html"
+        gallery = crawler.output / "spring" / "gallery.html"
+        changes = compare_days(folder, crawler)
         with browser() as window:
-            for file, size, dark, height in (
-                ("gallery.png", DESKTOP, False, 1120),
-                ("gallery-dark-phone.png", PHONE, True, 1280),
+            for page, file, size, dark, height in (
+                (gallery, "gallery.png", DESKTOP, False, 1120),
+                (gallery, "gallery-dark-phone.png", PHONE, True, 1280),
+                (changes, "compare.png", DESKTOP, False, 1190),
             ):
                 window.show(page, size, dark=dark)
                 window.screenshot(folder / file, clip=(size[0], height))
@@ -52,6 +59,22 @@ def main() -> None:
                     shot.convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(
                         HERE / file, optimize=True
                     )
+
+
+def compare_days(folder: Path, crawler: Crawler) -> Path:
+    """Crawl on two days of the sandbox, and make the page of what changed."""
+    seeds = folder / "watched.csv"
+    seeds.write_text(WATCHED, "utf-8")
+    for day in (1, 4):
+        crawler.variables["TMAPI_SANDBOX_OPTIONS"] = json.dumps({"day": day})
+        done = crawler(seeds=seeds, job=f"watch-2026110{day}T180000Z")
+        if done.exit_status:
+            raise SystemExit(done.log)
+    page = folder / "changes.html"
+    made = crawler.command("tmapi", "compare", "watch", "--html", str(page))
+    if made.exit_status != EXIT_CHANGED:
+        raise SystemExit(made.log)
+    return page
 
 
 if __name__ == "__main__":

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.results import browser as browsers
 from tests.results.export_jobs import Exporter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -18,12 +16,3 @@ if TYPE_CHECKING:
 def export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Exporter:
     """The export of a job that a test writes."""
     return Exporter(tmp_path / "output", capsys)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[browsers.Browser]:
-    """A browser; one is enough for all tests."""
-    if browsers.MISSING:
-        pytest.skip(browsers.MISSING)
-    with browsers.browser() as started:
-        yield started

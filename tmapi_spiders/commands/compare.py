@@ -9,9 +9,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tmapi_spiders.commands.page_options import PageOptions, add_page_options, page_path, put_page
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.finding import Finder
 from tmapi_spiders.compare.loading import OLD_AND_NEW, load
+from tmapi_spiders.compare.showing import ChangedProducts
 from tmapi_spiders.compare.sides import choose_sides
 from tmapi_spiders.compare.telling import Summary, headline, tell
 from tmapi_spiders.compare.wanted import Wanted
@@ -24,10 +26,13 @@ from tmapi_spiders.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Sequence
 
     from scrapy.settings import BaseSettings
 
+    from tmapi_spiders.compare.changes import Change
     from tmapi_spiders.compare.sides import Sides
+    from tmapi_spiders.results.gallery import Gallery
 
 _SHOWN = 10
 
@@ -43,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write changes.jsonl, a line a change"
     )
+    parser.add_argument(
+        "--html", metavar="FILE", help="write a page: each seed beside what changed, with pictures"
+    )
+    add_page_options(parser, which="those that changed most")
     parser.add_argument("--only", metavar="KINDS", help=f"some of: {', '.join(KINDS)}")
     for kind in _MEASURED:
         parser.add_argument(
@@ -89,36 +98,91 @@ def _warn(warning: str) -> None:
 
 
 def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
-    wanted, shown = _options(options)
+    wanted, shown, page = _options(options)
     config = Config.from_settings(settings, needs_token=False)
     output = None if options.output is None else LinesFile.check(options.output)
     sides = choose_sides(options.jobs, config.output_dir, incomplete_ok=options.incomplete_ok)
+    html = _page_path(options.html, output, sides)
     for warning in sides.warnings:
         _warn(warning)
+    summary, products, told = Summary(shown), ChangedProducts(page.per_seed), []
     with ExitStack() as stack:
         lines = stack.enter_context(LinesFile(output)) if output else None
         if sides.old is None:
             print(f"{sides.new.name}: the first of its series, a baseline: nothing to compare yet.")
-            return EXIT_OK
-        summary = Summary(shown)
-        scratch = stack.enter_context(_scratch(config.output_dir))
-        _find(sides, Path(scratch), wanted, summary, lines)
-    tell(summary, wanted.kinds)
-    if lines is not None:
+        else:
+            takers = [
+                summary.add,
+                *([products.add] if html else []),
+                *([lines.write] if lines else []),
+            ]
+            with _scratch(config.output_dir) as scratch:
+                _find(sides, Path(scratch), wanted, takers)
+        if html:
+            gallery = products.gallery(sides, _condition(options))
+            told = _put(html, gallery, sides, page, config)
+    if sides.old is not None:
+        tell(summary, wanted.kinds)
+    if lines is not None and sides.old is not None:
         print(f"  {lines.path}: {plural(lines.count, 'line')}")
+    for line in told:
+        print(f"  {line}")
     return EXIT_CHANGED if summary.counts else EXIT_OK
 
 
-def _options(options: argparse.Namespace) -> tuple[Wanted, int]:
+def _page_path(given: str | None, output: Path | None, sides: Sides) -> Path | None:
+    """Return where the page goes; None if none is wanted.
+
+    :raises UsageProblems: if nothing can be written there
+    """
+    if given is None:
+        return None
+    path = page_path(given, *filter(None, (sides.old, sides.new)), option="--html")
+    if path == output:
+        raise UsageProblems(f"--html {given}: it is what -o names, too; give two files.")
+    return path
+
+
+def _condition(options: argparse.Namespace) -> str:
+    """Return the options that leave changes out, as they were given."""
+    names = ("only", *(f"min_{kind}_change" for kind in _MEASURED))
+    given = {name: getattr(options, name) for name in names}
+    return " ".join(
+        f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value is not None
+    )
+
+
+def _put(
+    path: Path, gallery: Gallery, sides: Sides, options: PageOptions, config: Config
+) -> list[str]:
+    """Write the page; returns what is told of it."""
+    cards = sum(len(group.cards) for group in gallery.groups)
+    cut = sum(len(group.rest) for group in gallery.groups)
+    left_out = f"; {cut:,} more left out (--per-seed {options.per_seed})" if cut else ""
+    told, where = put_page(path, gallery, sides.new, options, config)
+    return [
+        f"{plural(len(gallery.groups), 'seed')}, {plural(cards, 'card')}{left_out}",
+        *told,
+        where,
+    ]
+
+
+def _options(options: argparse.Namespace) -> tuple[Wanted, int, PageOptions]:
     """Read the options that need no job.
 
     :raises UsageProblems: with all that is wrong
     """
     problems: list[str] = []
     given = {kind: getattr(options, f"min_{kind}_change") for kind in _MEASURED}
-    wanted = Wanted()
+    wanted, page = Wanted(), PageOptions(0, 1)
     try:
         wanted = Wanted.read(options.only, **given)
+    except UsageProblems as exc:
+        problems += exc.problems
+    try:
+        page = PageOptions.read(options.thumbnails, options.per_seed)
+        if options.html is not None:
+            page.check_pictures()
     except UsageProblems as exc:
         problems += exc.problems
     if len(options.jobs) > 2:
@@ -127,7 +191,7 @@ def _options(options: argparse.Namespace) -> tuple[Wanted, int]:
         problems.append(f"--show {options.show}: accepted: a whole number from 0 to 99999.")
     if problems:
         raise UsageProblems(*problems)
-    return wanted, int(options.show)
+    return wanted, int(options.show), page
 
 
 def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
@@ -142,7 +206,7 @@ def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _find(
-    sides: Sides, scratch: Path, wanted: Wanted, summary: Summary, lines: LinesFile | None
+    sides: Sides, scratch: Path, wanted: Wanted, takers: Sequence[Callable[[Change], None]]
 ) -> None:
     assert sides.old is not None
     path = scratch / "compare.sqlite"
@@ -152,6 +216,5 @@ def _find(
         print(headline(sides.old.name, sides.new.name, before, after))
         for change in finder.changes():
             if wanted.wants(change):
-                summary.add(change)
-                if lines is not None:
-                    lines.write(change)
+                for take in takers:
+                    take(change)

@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["keep_off_seeds", "problems_of", "to_path"]
 
 
-def to_path(given: str) -> Path:
+def to_path(given: str, option: str = "-o") -> Path:
     """Return what a user gave as a path.
 
+    :param option: what it was given by
     :raises UsageProblems: if it can't be one
     """
     try:
         path = Path(given).expanduser().absolute()
         path.exists()
     except (OSError, RuntimeError, ValueError) as exc:  # too long, a closed folder, ~nobody, NUL
-        raise UsageProblems(f"-o {given!r}: it can't be the name of a file ({exc}).") from exc
+        raise UsageProblems(f"{option} {given!r}: it can't be the name of a file ({exc}).") from exc
     return path
 
 
-def problems_of(given: str, path: Path, suffixes: Collection[str]) -> list[str]:
+def problems_of(given: str, path: Path, suffixes: Collection[str], option: str = "-o") -> list[str]:
     """Return why nothing can be written there.
 
     A name has to end as what is written does, so that no other file is replaced by mistake.
@@ -38,21 +39,21 @@ def problems_of(given: str, path: Path, suffixes: Collection[str]) -> list[str]:
     ['-o x.txt: accepted: a name that ends in .html.']
     """
     if not given.strip() or "\0" in given or path.is_dir():
-        return [f"-o {given!r}: accepted: the name of a file; this is none."]
+        return [f"{option} {given!r}: accepted: the name of a file; this is none."]
     if path.exists() and not path.is_file():
-        return [f"-o {given}: it is there, and no file; choose another name."]
+        return [f"{option} {given}: it is there, and no file; choose another name."]
     problems = []
     if not path.parent.is_dir():
-        problems.append(f"-o {given}: there is no folder {path.parent}; make it first.")
+        problems.append(f"{option} {given}: there is no folder {path.parent}; make it first.")
     if path.suffix.lower() not in suffixes:
         *most, last = suffixes
         accepted = f"{', '.join(most)} or {last}" if most else last
         meant = did_you_mean(path.suffix.lower(), suffixes)
-        problems.append(f"-o {given}: accepted: a name that ends in {accepted}.{meant}")
+        problems.append(f"{option} {given}: accepted: a name that ends in {accepted}.{meant}")
     return problems
 
 
-def keep_off_seeds(path: Path, files: JobFiles) -> None:
+def keep_off_seeds(path: Path, files: JobFiles, option: str = "-o") -> None:
     """Make sure that a job's seeds are not replaced: the user's own list.
 
     :raises UsageProblems: if that is what is to be written
@@ -63,6 +64,6 @@ def keep_off_seeds(path: Path, files: JobFiles) -> None:
         theirs = Path(str(files.facts.get("directory") or "")) / Path(str(seeds)).expanduser()
         if theirs.is_file() and path.exists() and theirs.samefile(path):
             raise UsageProblems(
-                f"-o {path}: it is the list that the job {files.name} was crawled from, and would "
-                "be replaced. Choose another name."
+                f"{option} {path}: it is the list that the job {files.name} was crawled from, and "
+                "would be replaced. Choose another name."
             )

@@ -8,7 +8,23 @@ from urllib.parse import urlsplit
 
 import attrs
 
-__all__ = ["FACTS", "Card", "Gallery", "Group", "Product", "Query", "in_words", "web_link"]
+__all__ = [
+    "FACTS",
+    "NOT_MADE",
+    "Card",
+    "Comparison",
+    "Gallery",
+    "Group",
+    "Mark",
+    "Product",
+    "Query",
+    "in_words",
+    "web_link",
+]
+
+NOT_MADE = "not_made"
+"""The status of a search that the job before made, and this one does not."""
+
 
 #: Of a product's row, what a card shows or the page filters and sorts by.
 FACTS = (
@@ -74,6 +90,7 @@ class Query:
 
     label: str
     """What tells it from the job's others: "best selling", "best match, English, 10 to 50"."""
+    query_id: str = ""
     status: str | None = None
     """As in outcomes.jsonl; None where there is no outcome yet."""
     reason: str | None = None
@@ -82,6 +99,23 @@ class Query:
     pages: int | None = None
     items: int | None = None
     total_count: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Mark:
+    """One thing that changed of a product since the job before."""
+
+    kind: str
+    """As in changes.jsonl; a price that is given twice is ``price_lower`` or ``price_higher``."""
+    before: str | int | None
+    after: str | int | None
+    difference: str | int | None
+    percent: float | None
+    target: str | None
+    query: int | None
+    """The search (its number in the group), of a change of rank."""
+    here: bool
+    """Whether it is so under this seed alone."""
 
 
 @attrs.frozen(eq=False)
@@ -93,6 +127,10 @@ class Card:
     """When it was seen at its best rank, a decimal string."""
     places: tuple[tuple[int, int], ...]
     """Where it was seen, best rank first: the query (its number in the group), the rank there."""
+    marks: tuple[Mark, ...] = ()
+    """Where jobs are compared: what changed, the most telling first."""
+    is_old: bool = False
+    """Whether it is as the job before found it, and this one did not."""
 
 
 @attrs.frozen
@@ -113,6 +151,20 @@ class Group:
     """Of each product that was found beside them, and left out: currency and price."""
 
 
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """The job that another one is compared with, and what came of it."""
+
+    old: str | None
+    """The job before; None: there is none, the new one is a baseline."""
+    old_date: str = ""
+    new: str
+    counts: tuple[tuple[str, int, str], ...] = ()
+    """Of each kind of :class:`Mark` that there is: how many changes, and what it means."""
+    condition: str = ""
+    """The options that leave changes out; "" if all are told."""
+
+
 @attrs.frozen
 class Gallery:
     """All of it."""
@@ -125,6 +177,8 @@ class Gallery:
     groups: tuple[Group, ...]
     found: int
     """Different products that were found: with those left out, which are in no group's cards."""
+    comparison: Comparison | None = None
+    """With another job: then the cards are what changed."""
 
 
 def web_link(given: Any) -> str | None:

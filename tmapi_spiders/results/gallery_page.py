@@ -17,18 +17,26 @@ from tmapi_spiders import __version__
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.embedding import picture_address, seed_address
-from tmapi_spiders.results.gallery import FACTS
+from tmapi_spiders.results.gallery import FACTS, Mark, Query
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tmapi_spiders.results.embedding import Embedded
-    from tmapi_spiders.results.gallery import Gallery, Group, Product
+    from tmapi_spiders.results.gallery import Card, Gallery, Group, Product
 
 __all__ = ["gallery_page", "told_of_pictures", "write_page"]
 
 #: In this order they are one script.
-_SCRIPTS: Final = ("model.js", "elements.js", "cards.js", "seeds.js", "counts.js", "main.js")
+_SCRIPTS: Final = (
+    "model.js",
+    "elements.js",
+    "changes.js",
+    "cards.js",
+    "seeds.js",
+    "counts.js",
+    "main.js",
+)
 
 #: Of a product in the page, beside `FACTS`.
 _COLUMNS: Final = ("item_id", "language", "link", "place", "picture")
@@ -61,6 +69,10 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
             products.append([*own, *product.facts])
         return number
 
+    def card_row(card: Card) -> list[Any]:
+        own = [row(card.product), card.price, card.places]
+        return [*own, [*map(attrs.astuple, card.marks)], card.is_old] if card.marks else own
+
     groups = [
         {
             "id": group.seed_id,
@@ -68,8 +80,8 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
             "link": group.link,
             "data": group.data,
             "picture": picture(seed_address(group, made_up=made_up)),
-            "queries": [attrs.asdict(query) for query in group.queries],
-            "cards": [[row(card.product), card.price, card.places] for card in group.cards],
+            "queries": [attrs.asdict(query, filter=_is_shown) for query in group.queries],
+            "cards": [card_row(card) for card in group.cards],
             "rest": _by_currency(group),
         }
         for group in gallery.groups
@@ -85,6 +97,8 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
         "products": products,
         "groups": groups,
         "found": gallery.found,
+        "comparison": None if gallery.comparison is None else attrs.asdict(gallery.comparison),
+        "marks": [field.name for field in attrs.fields(Mark)],
     }
     style = _read("gallery.css")
     script = f'(() => {{\n"use strict";\n{"".join(map(_read, _SCRIPTS))}}})();\n'
@@ -95,7 +109,9 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
     parts = {
         "policy": policy,
         "version": __version__,
-        "title": html.escape(f"{gallery.job}: gallery"),
+        "title": html.escape(
+            f"{gallery.job}: {'what changed' if gallery.comparison else 'gallery'}"
+        ),
         "style": style,
         "data": _json(data),
         "pictures": _json(list(embedded.urls.values())),
@@ -149,6 +165,10 @@ def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:
     for currency, price in group.rest:
         prices.setdefault(currency, []).append(price)
     return list(prices.items())
+
+
+def _is_shown(field: attrs.Attribute[Any], _: Any) -> bool:
+    return field is not attrs.fields(Query).query_id
 
 
 def _read(name: str) -> str:

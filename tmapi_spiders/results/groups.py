@@ -21,11 +21,14 @@ from tmapi_spiders.results.gallery import (
 from tmapi_spiders.results.labels import BEST_MATCH, Labels, traits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from tmapi_spiders.results.job_files import JobFiles
 
-__all__ = ["read_gallery"]
+__all__ = ["CardKey", "date_of", "read_gallery", "read_groups"]
+
+CardKey = tuple[str, str, int]
+"""What a card is of: a seed's id, a language ("": not known), a product's id."""
 
 
 def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
@@ -34,12 +37,38 @@ def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
     :param per_seed: cards a seed at most, the best-ranked
     :raises StorageError: naming the line that can't be read
     """
-    seeds = _Seeds()
+    groups, found = read_groups(files, per_seed)
+    return Gallery(
+        job=files.name,
+        source=str(files.facts.get("source") or ""),
+        date=date_of(files),
+        warnings=tuple(files.warnings),
+        # Those that found nothing come last.
+        groups=tuple(sorted(groups, key=lambda it: not it.cards)),
+        found=found,
+    )
+
+
+def date_of(files: JobFiles) -> str:
+    """Return when a job ended, else began: UTC, ISO 8601; "" if that is not known."""
+    return str(files.facts.get("finished_at") or files.facts.get("started_at") or "")
+
+
+def read_groups(
+    files: JobFiles, per_seed: int | None, only: Collection[CardKey] | None = None
+) -> tuple[list[Group], int]:
+    """Return a job's seeds in the order they were searched, and how many products they found.
+
+    :param per_seed: cards a seed at most; None: all
+    :param only: what cards are made of, and kept in memory; None: of everything
+    :raises StorageError: naming the line that can't be read
+    """
+    seeds = _Seeds(only)
     try:
         for row in sorted(files.rows(OUTCOMES), key=_begun):
             seeds.add_query(row)
             seeds.outcomes[row["query_id"]] = row
-        products = _Products()
+        products = _Products(only)
         for row in files.rows(PRODUCTS):
             products.add(row)
             seeds.add_query(row)
@@ -50,26 +79,20 @@ def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
             f"{files.folder}: a line of its files has no usable {exc}; was it changed by hand, or "
             "made by another version?"
         ) from exc
-    facts = files.facts
-    return Gallery(
-        job=files.name,
-        source=str(facts.get("source") or ""),
-        date=str(facts.get("finished_at") or facts.get("started_at") or ""),
-        warnings=tuple(files.warnings),
-        # Those that found nothing come last.
-        groups=tuple(sorted(seeds.groups(products, per_seed), key=lambda it: not it.cards)),
-        found=seeds.found,
-    )
+    return list(seeds.groups(products, per_seed)), seeds.found
 
 
 class _Products:
     """The rows of products.jsonl: one of each language, or one a seed and language."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: Collection[CardKey] | None) -> None:
+        self._only = None if only is None else {key[1:] for key in only}
         self._any: dict[tuple[str | None, int], Product] = {}
         self._of_seed: dict[tuple[str | None, int, str], Product] = {}
 
     def add(self, row: dict[str, Any]) -> None:
+        if self._only is not None and (row.get("language") or "", row["item_id"]) not in self._only:
+            return
         product = Product.read(row)
         key = (product.language, product.item_id)
         self._any.setdefault(key, product)
@@ -99,7 +122,8 @@ class _Seed:
 class _Seeds:
     """The seeds, in the order they are first told of."""
 
-    def __init__(self) -> None:
+    def __init__(self, only: Collection[CardKey] | None) -> None:
+        self._only = only
         self.outcomes: dict[str, dict[str, Any]] = {}
         self._seeds: dict[str, _Seed] = {}
         self._queries: dict[str, dict[str, str]] = {}
@@ -119,6 +143,9 @@ class _Seeds:
         if number is None:
             number = self._number(row)
         language = self._languages.get(row["query_id"])
+        key = (str(row["seed_id"]), language or "", row["item_id"])
+        if self._only is not None and key not in self._only:
+            return
         seen = self._seeds[row["seed_id"]].seen[language, row["item_id"]]
         seen.append((int(row["rank"]), number, row.get("price")))
 
@@ -133,7 +160,7 @@ class _Seeds:
         """Different products, in all languages."""
         return len({item_id for seed in self._seeds.values() for _, item_id in seed.seen})
 
-    def groups(self, products: _Products, per_seed: int) -> Iterator[Group]:
+    def groups(self, products: _Products, per_seed: int | None) -> Iterator[Group]:
         labels = Labels(self._queries.values())
         for seed_id, seed in self._seeds.items():
             queries, new = self._ordered(seed.queries, labels)
@@ -158,7 +185,7 @@ class _Seeds:
                 ),
                 rest=tuple(
                     (products.find(language, item_id, seed_id).currency, _price(places))
-                    for (language, item_id), places in best[per_seed:]
+                    for (language, item_id), places in best[len(best[:per_seed]) :]
                 ),
             )
 
@@ -177,6 +204,7 @@ class _Seeds:
         row = self.outcomes.get(query_id, {})
         return Query(
             label=labels.label(self._queries.get(query_id, {})),
+            query_id=query_id,
             **{
                 name: row.get(name)
                 for name in ("status", "reason", "code", "message", "pages", "items", "total_count")

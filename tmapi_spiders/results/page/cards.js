@@ -3,7 +3,8 @@
 const priced = (card) => {
   if (card.price === null) return make("span", { class: "dim" }, "price not given");
   const currency = card.product.currency;
-  return make("span", {}, currency ? make("small", {}, `${currency} `) : null, shownPrice(card.price));
+  const before = priceBefore(card);
+  return make("span", {}, currency ? make("small", {}, `${currency} `) : null, ...before, shownPrice(card.price));
 };
 
 /** As the API gave it, which may be "100000+", or a phrase. */
@@ -71,7 +72,7 @@ const detailsOf = (card, group) => {
     ["Few refunds", yes(it.low_refund_rate)],
     ["Paid placement", yes(it.is_ad)],
     ["Language", given(it.language)],
-    ["Found by", placesOf(card, group)],
+    [card.isOld ? "Was found by" : "Found by", placesOf(card, group)],
   ];
   const details = make("details", { class: "details" }, make("summary", {}, "All details", make("span", { class: "unseen" }, ` of ${titleOf(card)}`)));
   details.addEventListener(
@@ -86,7 +87,7 @@ const cardOf = (card, group) => {
   const title = titleOf(card);
   return make(
     "li",
-    { class: "card" },
+    { class: card.isOld ? "card old" : "card" },
     make(
       "article",
       {},
@@ -94,14 +95,15 @@ const cardOf = (card, group) => {
         "div",
         { class: "top" },
         make("div", { class: "picture" }, picture(it.picture, `Picture of ${title}`)),
-        make("span", { class: "rank" }, make("span", { class: "unseen" }, "Best rank "), `#${card.places[0][1]}`),
+        make("span", { class: "rank" }, make("span", { class: "unseen" }, "Best rank "), `${card.isOld ? "was " : ""}#${card.places[0][1]}`),
         make("h3", { dir: "auto" }, link(it.link, title)),
       ),
       make("p", { class: "price" }, priced(card)),
+      marksOf(card, group),
       make("p", { class: "sold" }, soldOf(it)),
       supplierOf(it),
       badgesOf(it),
-      make("p", { class: "places dim" }, placesOf(card, group)),
+      make("p", { class: "places dim" }, card.isOld ? "before: " : "", placesOf(card, group)),
       make("p", { class: "print-only dim" }, `Item ${it.item_id}`),
       detailsOf(card, group),
     ),

@@ -11,14 +11,19 @@ const priceProblem = () => {
       : "";
 };
 
+const unchangedAtAll = () =>
+  data.comparison.old === null
+    ? "A baseline: nothing to compare yet."
+    : `Nothing ${data.comparison.condition ? "that passes " + data.comparison.condition + " " : ""}changed, for ${count(groups.length, "seed")}.`;
+
 const drawCount = (shown) => {
   const passed = sumOf(state.cards.map((cards) => cards.length));
-  const all = total < totalFound ? `the ${count(total, "match", "matches")} in this file` : count(total, "match", "matches");
+  const all = total < totalFound ? `the ${countMatches(total)} in this file` : countMatches(total);
   const sought = shown.filter((group) => !group.cards.length).length;
-  const without = `${count(sought, "seed")} without products`;
-  const told = !isFiltered()
+  const without = `${count(sought, "seed")} ${WITHOUT}`;
+  const told = compares && !total ? unchangedAtAll() : !isFiltered()
     ? total < totalFound
-      ? `${number.format(total)} of ${count(totalFound, "match", "matches")} are in this file, for ${count(groups.length, "seed")}`
+      ? `${number.format(total)} of ${countMatches(totalFound)} are in this file, for ${count(groups.length, "seed")}`
       : `${all} for ${count(groups.length, "seed")}`
     : passed
       ? `${number.format(passed)} of ${all}, in ${number.format(shown.length - sought)} of ${count(groups.length, "seed")}${sought ? `, and ${without}` : ""}`
@@ -39,7 +44,7 @@ const drawPrinted = (shown) => {
     ? `seeds ${number.format(first + 1)} to ${number.format(first + here.length)} of ${number.format(shown.length)}`
     : count(here.length, "seed");
   at("printed").textContent = cards < all || here.length < shown.length
-    ? `Printed here: ${seeds}, with ${number.format(cards)} of ${count(all, "match", "matches")}.`
+    ? `Printed here: ${seeds}, with ${number.format(cards)} of ${countMatches(all)}.`
     : "";
 };
 
@@ -48,14 +53,15 @@ const drawHead = () => {
   const when = data.date.slice(0, 16).replace("T", " ");
   at("title").textContent = data.job;
   at("facts").textContent = [
-    count(groups.length, "seed"), count(data.found, "product"),
+    count(groups.length, "seed"), countProducts(data.found),
     here < data.found && `${number.format(here)} of them in this file`,
-    when && `${when} UTC`, data.source && `source: ${data.source}`,
+    !compares && when && `${when} UTC`, data.source && `source: ${data.source}`,
   ].filter(Boolean).join(" · ");
   at("warnings").hidden = !data.warnings.length;
   at("warnings").append(...data.warnings.map((text) => make("li", {}, theirs(text))));
   document.body.classList.toggle("bare", !pictures.length);
   at("about").textContent = data.about;
+  if (compares) drawComparison();
   at("flags").append(...FLAGS.map(([flag, label]) =>
     make("label", {}, make("input", { type: "checkbox", id: `flag-${flag}`, onchange: refilter }), label)));
 };
@@ -68,7 +74,7 @@ const drawWithout = () => {
   const said = [];
   if (without.length) {
     said.push(make("a", { href: `#to-seed-${without[0].place + 1}`, onclick: () => jump(without[0]) },
-      `${count(without.length, "seed")} without products`));
+      `${count(without.length, "seed")} ${WITHOUT}`));
   }
   if (wrong) said.push(`${number.format(wrong)} of ${count(queries.length, "search", "searches")} failed or incomplete`);
   at("without").hidden = !said.length;

@@ -28,6 +28,7 @@ const readFilter = () => ({
   most: typedPrice(at("price-most").value.trim()),
   sales: readSales(),
   flags: FLAGS.map(([flag]) => flag).filter((flag) => at(`flag-${flag}`).checked),
+  kinds: readKinds(),
 });
 
 const refilter = () => {
@@ -60,7 +61,7 @@ const draw = () => {
   drawPrinted(shown);
   drawPager(shown, pages);
   drawJumps();
-  const used = state.filter.flags.length +
+  const used = state.filter.flags.length + state.filter.kinds.length +
     ["least", "most", "sales"].filter((name) => state.filter[name] !== null).length;
   at("more-filters").textContent = used ? `Filters (${used})` : "Filters";
 };
@@ -153,6 +154,7 @@ const later = (act) => {
 
 const start = () => {
   drawHead();
+  if (compares) drawKinds();
   drawWithout();
   const soon = later(refilter);
   for (const id of ["text", "price-least", "price-most", "sales-least"]) at(id).addEventListener("input", soon);

@@ -39,6 +39,12 @@ const typedPrice = (text) =>
 /** The same where it is a bound, and room is short. */
 const money = (inCents) => (inCents / 100).toFixed(inCents % 100 ? 2 : 0);
 
+/** A comparison shows what changed; a gallery of one job shows all that was found. */
+const compares = data.comparison !== null;
+const WITHOUT = compares ? "without changes" : "without products";
+const countProducts = (n) => count(n, compares ? "changed product" : "product");
+const countMatches = (n) => (compares ? countProducts(n) : count(n, "match", "matches"));
+
 const products = data.products.map((values) =>
   Object.fromEntries(data.columns.map((name, i) => [name, values[i]])),
 );
@@ -51,12 +57,16 @@ const namesOf = (seed, place) => {
   return own ? { name: own, file } : { name: file, file: "" };
 };
 
+const withKinds = (card) => ({ ...card, kinds: [...new Set(card.marks.map((mark) => mark.kind))] });
+
 const groups = data.groups.map((seed, place) => ({
   ...seed,
   place,
   ...namesOf(seed, place),
   words: [seed.id, seed.seed, ...seed.data.flat()].join("\n").toLowerCase(),
-  cards: seed.cards.map(([product, price, places]) => ({
+  cards: seed.cards.map(([product, price, places, marks = [], isOld = false]) => withKinds({
+    isOld,
+    marks: marks.map((values) => Object.fromEntries(data.marks.map((name, i) => [name, values[i]]))),
     product: products[product],
     price,
     cents: cents(price),
@@ -83,7 +93,7 @@ const wordsOf = (card) => {
   return card.words;
 };
 
-const noFilter = () => ({ words: [], least: null, most: null, sales: null, flags: [] });
+const noFilter = () => ({ words: [], least: null, most: null, sales: null, flags: [], kinds: [] });
 
 /** Whether words alone are asked for. */
 const isWordsOnly = (filter) =>
@@ -100,10 +110,28 @@ const passes = (card, group, filter) => {
   const sold = card.product.sale_quantity_90days;
   if (filter.sales !== null && !(sold !== null && sold >= filter.sales)) return false;
   if (!filter.flags.every((flag) => card.product[flag] === true)) return false;
+  if (filter.kinds.length && !filter.kinds.some((kind) => card.kinds.includes(kind))) return false;
   return filter.words.every((word) => group.words.includes(word) || wordsOf(card).includes(word));
 };
 
+const isOfPrice = ({ kind }) => kind === "price" || kind === "price_lower" || kind === "price_higher";
+
+/** Of the price, in per cent; null where it is the same, or nothing tells, or *holds* is not so. */
+const changeOf = (card, holds) => {
+  const { percent } = card.marks.find(isOfPrice) || { percent: null };
+  return percent !== null && holds(percent) ? percent : null;
+};
+
+const sizeOf = (card) => {
+  const change = changeOf(card, () => true);
+  return change === null ? null : Math.abs(change);
+};
+
 const SORTS = {
+  change: [sizeOf, -1],
+  fall: [(card) => changeOf(card, (percent) => percent < 0), 1],
+  rise: [(card) => changeOf(card, (percent) => percent > 0), -1],
+  best: [(card) => (card.isOld ? null : card.places[0][1]), 1],
   price_up: [(card) => card.cents, 1],
   price_down: [(card) => card.cents, -1],
   sales: [(card) => card.product.sale_quantity_90days, -1],

@@ -34,6 +34,8 @@ const outcomeOf = (query) => {
       return ["bad", "✕", "Failed", `no page could be read: ${error}`];
     case "not_started":
       return ["bad", "–", "Not searched", error];
+    case "not_made":
+      return ["calm", "–", "Not made", "the new job has no such search"];
     default:
       return ["bad", "?", "Not known", "there is no outcome yet"];
   }
@@ -56,10 +58,11 @@ const emptyOf = (group) => {
   const words = [...new Set(group.queries.map((query) => outcomeOf(query)[2]))];
   const only = words.length === 1 ? words[0] : "";
   const text =
+    (compares && unchangedOf(only)) ||
     { "Nothing found": "Nothing was found for this image.", Complete: "Nothing was found for this image.",
       Failed: "Every search for this image failed: what there is to find is not known.",
       "Not searched": "This image was not searched." }[only] ||
-    `No products. Its searches: ${words.join(", ").toLowerCase()}.`;
+    `No ${compares ? "changes are known" : "products"}. Its searches: ${words.join(", ").toLowerCase()}.`;
   return make("p", { class: "nothing" }, text);
 };
 
@@ -131,24 +134,26 @@ const groupOf = (group, cards, filter, onRange) => {
   show(CARDS_AT_ONCE, false);
   const cut = group.rest.length;
   const found = cards.length === group.cards.length
-    ? count(foundOf(group), "product")
+    ? countProducts(foundOf(group))
     : cut
-      ? `${number.format(cards.length)} of the ${count(group.cards.length, "product")} in this file`
-      : `${number.format(cards.length)} of ${count(group.cards.length, "product")}`;
+      ? `${number.format(cards.length)} of the ${countProducts(group.cards.length)} in this file`
+      : `${number.format(cards.length)} of ${countProducts(group.cards.length)}`;
   return make("section", { class: group.cards.length ? "group" : "group none", id: `seed-${group.place + 1}`, "aria-labelledby": `name-${group.place + 1}` },
     make("div", { class: "seed" },
       make("div", { class: "seed-picture" }, picture(group.picture, `Seed image ${group.name}`, "Address not known")),
       make("div", { class: "seed-text" },
         make("h2", { id: `name-${group.place + 1}`, tabindex: "-1", dir: "auto" }, group.name),
         group.file && make("p", { class: "file dim", dir: "auto" }, group.file),
-        make("p", { class: "found" }, found),
+        compares && !group.cards.length ? null : make("p", { class: "found" }, found),
         group.seed && make("p", { class: "url dim" }, link(group.link, theirs(group.seed))),
         group.data.length ? definition(group.data.map(([name, value]) => [name, theirs(value)]), "own") : null),
       make("div", { class: "seed-more" },
-        pricesView(group, filter, onRange),
+        compares ? changesView(group) : pricesView(group, filter, onRange),
         queriesOf(group))),
     make("div", { class: "matches" },
-      cut ? make("p", { class: "cut" }, `The best-ranked ${number.format(group.cards.length)} of ${number.format(foundOf(group))} products are in this file.`) : null,
+      cut ? make("p", { class: "cut" }, compares
+        ? `The ${number.format(group.cards.length)} that changed most, of ${countProducts(foundOf(group))}, are in this file.`
+        : `The best-ranked ${number.format(group.cards.length)} of ${number.format(foundOf(group))} products are in this file.`) : null,
       group.cards.length ? null : emptyOf(group),
       list,
       more));

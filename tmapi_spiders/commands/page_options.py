@@ -1,0 +1,142 @@
+"""What the commands that write a page share: its options, and how it is made."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import sys
+from typing import TYPE_CHECKING, Final, Self
+
+import attrs
+
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.results.destination import keep_off_seeds, problems_of, to_path
+from tmapi_spiders.results.embedding import Pictures, embed
+from tmapi_spiders.results.gallery_page import gallery_page, told_of_pictures, write_page
+from tmapi_spiders.results.thumbnails import check_pillow
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from tmapi_spiders.config import Config
+    from tmapi_spiders.results.gallery import Gallery
+    from tmapi_spiders.results.job_files import JobFiles
+
+__all__ = ["PageOptions", "add_page_options", "page_path", "put_page"]
+
+THUMBNAILS_MB: Final = 15
+PER_SEED: Final = 500
+
+_MAX_MB: Final = 1000
+_SHOWN_PROBLEMS: Final = 5
+
+_UNKNOWN: Final = "answered with status 404"
+_OTHER_SANDBOX: Final = (
+    "The sandbox that draws them has no such products: if the job was crawled with "
+    "TMAPI_SANDBOX_OPTIONS, give the same here."
+)
+
+
+def add_page_options(parser: argparse.ArgumentParser, *, which: str) -> None:
+    """Declare the options; :meth:`PageOptions.read` checks them.
+
+    :param which: of a seed's products come first
+    """
+    parser.add_argument(
+        "--thumbnails",
+        metavar="MB",
+        default=str(THUMBNAILS_MB),
+        help="room for embedded pictures, in MB; 0: none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--per-seed",
+        metavar="N",
+        default=str(PER_SEED),
+        help=f"products a seed at most, {which} (default: %(default)s)",
+    )
+
+
+@attrs.frozen
+class PageOptions:
+    """The options, read."""
+
+    limit: int
+    """Bytes that pictures may take."""
+    per_seed: int
+
+    @classmethod
+    def read(cls, thumbnails: str, per_seed: str) -> Self:
+        """Read the options.
+
+        >>> PageOptions.read("1.5", "20")
+        PageOptions(limit=1500000, per_seed=20)
+
+        :raises UsageProblems: with all that is wrong
+        """
+        problems = []
+        try:
+            megabytes = float(thumbnails)
+        except ValueError:
+            megabytes = math.nan
+        if not 0 <= megabytes <= _MAX_MB:
+            problems.append(
+                f"--thumbnails {thumbnails}: accepted: megabytes, from 0 (no pictures) to "
+                f"{_MAX_MB}."
+            )
+        if not (per_seed.isascii() and per_seed.isdigit() and int(per_seed) > 0):
+            problems.append(f"--per-seed {per_seed}: accepted: a whole number from 1 up.")
+        if problems:
+            raise UsageProblems(*problems)
+        return cls(round(megabytes * 1_000_000), int(per_seed))
+
+    def check_pictures(self) -> None:
+        """Make sure that pictures can be made, if they are wanted.
+
+        :raises UsageProblems: if they can't
+        """
+        if self.limit:
+            check_pillow()
+
+
+def page_path(given: str, *jobs: JobFiles, option: str = "-o") -> Path:
+    """Return where the page goes.
+
+    :param jobs: whose seeds are not to be replaced
+    :raises UsageProblems: if that can't be
+    """
+    path = to_path(given, option)
+    if problems := problems_of(given, path, (".html", ".htm"), option):
+        raise UsageProblems(*problems)
+    for files in jobs:
+        keep_off_seeds(path, files, option)
+    return path
+
+
+def put_page(
+    path: Path, gallery: Gallery, files: JobFiles, options: PageOptions, config: Config
+) -> tuple[list[str], str]:
+    """Fetch the pictures, and write the page.
+
+    :param files: of the job that the pictures are kept with
+    :returns: what is told of the pictures, and of the file
+    :raises StorageError: if a file can't be written
+    """
+    made_up = config.sandbox_options if files.is_made_up else None
+    pictures = Pictures(files.folder, gallery.source, made_up)
+    embedded = asyncio.run(embed(gallery, pictures, options.limit, _show))
+    page = gallery_page(gallery, embedded, options.limit, made_up=files.is_made_up)
+    write_page(path, page)
+    told = [told_of_pictures(embedded, options.limit)]
+    for why, count in list(embedded.problems.items())[:_SHOWN_PROBLEMS]:
+        told.append(f"  {count:,}: {why}")
+    if files.is_made_up and _UNKNOWN in embedded.problems:
+        told.append(f"  {_OTHER_SANDBOX}")
+    return told, f"{path} ({len(page) / 1_000_000:.1f} MB)\n  {path.as_uri()}"
+
+
+def _show(done: int, wanted: int) -> None:
+    """Say how far it is, on one line of a terminal."""
+    if sys.stderr.isatty():
+        end = "\n" if done == wanted else ""
+        print(f"\r  pictures: {done:,} of {wanted:,} ", end=end, file=sys.stderr, flush=True)
