@@ -40,7 +40,7 @@ def test_what_a_product_can_change(series: Series) -> None:
         item(8, sale_quantity_90days=None, moq=None, company_name=None),
     ).search("B", item(1)).write()
     assert series.told() == {
-        ("price", 1, "A", "B", "10.00", "9.00"),
+        ("price", 1, "A", "10.00", "9.00"),  # under B it is as it was
         ("price_source", 3, "A", "price", "sale_price"),
         ("price_source", 4, "A", "price", "sale_price"),
         ("currency", 5, "A", "CNY", "USD"),
@@ -184,3 +184,89 @@ def test_the_lines_are_told_to_people_too(series: Series) -> None:
     assert "9 lower, 19 higher" in told
     assert "price (3 of 28)" in told
     assert "10.00 → 29.00 (+190.0 %)" in told
+
+
+def test_prices_are_compared_within_a_search(series: Series) -> None:
+    # Which search a product's own line is of depends on timing.
+    for day, sorts in ((1, ("default", "sales")), (2, ("sales", "default"))):
+        at = {"default": "10.00", "sales": "8.00"}
+        job = series.day(day)
+        for sort in sorts:
+            job.search("A", item(1, at[sort]), sort=sort)
+        job.write()
+    assert series.changes() == []
+
+
+def test_a_product_that_a_pipeline_has_dropped(series: Series) -> None:
+    first = series.day(1).search("A", item(1), item(2)).write()
+    second = series.day(2).search("A", item(1, "9.00"), item(2), item(3)).write()
+    for day, dropped in ((first, 1), (second, 3)):
+        path = day.folder / "products.jsonl"
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if f'"item_id":{dropped},' not in line))
+    assert series.told() == {("price", 1, "A", "10.00", "9.00"), ("new", 3, "A", None, "10.00")}
+
+
+def test_a_price_that_was_not_given_before(series: Series) -> None:
+    series.day(1).search("A", item(1, None, price_source=None, currency=None)).write()
+    series.day(2).search("A", item(1, "9.00")).write()
+    assert series.told() == {("price", 1, "A", None, "9.00")}
+
+
+def test_another_picture_under_an_id(series: Series) -> None:
+    first = series.day(1).search("A", item(1), item(2)).search("B", item(9)).write()
+    series.day(2).search("A", item(1), item(3)).search("B", item(9)).write()
+    path = first.folder / "outcomes.jsonl"
+    path.write_text(path.read_text().replace("/search/a/A.jpg", "/search/a/other.jpg"))
+    assert series.told() == {
+        ("unknown", 2, "A", "10.00", None),
+        ("first_seen", 3, "A", None, "10.00"),
+    }
+    assert "A: another picture than before" in series.compare("watch").log
+
+
+def test_targets_that_move_and_searches_that_failed(series: Series) -> None:
+    first = series.day(1).search("A", item(1), data={"target_price": 9})
+    first.search("B", ended="failed error", data={"target_price": 20})
+    first.search("C", item(5), data={"target_price": 20}).write()
+    second = series.day(2).search("A", item(1), data={"target_price": 11})
+    second.search("B", item(2), data={"target_price": 20})
+    second.search("C", item(5, "2.00", currency="USD"), data={"target_price": 20}).write()
+    found = series.changes("--only", "target_reached")
+    assert [(one["item_id"], one["target"], one["before"]) for one in found] == [(1, "11", "10.00")]
+
+
+def test_a_search_whose_language_one_side_alone_tells(series: Series) -> None:
+    first = series.day(1).search("A", item(1)).search("A", item(1), item(2), sort="sales").write()
+    series.day(2).search("A", item(1)).search("A", item(1), item(2), sort="sales").write()
+    (first.folder / "outcomes.jsonl").unlink()
+    path = first.folder / "products.jsonl"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    done = series.compare("watch", "--incomplete-ok")
+    assert (done.exit_status, "2 products (2 before)" in done.stdout) == (0, True), done.stdout
+
+
+def test_what_strangers_wrote_does_nothing_to_a_terminal(series: Series) -> None:
+    nasty = "Evil [/b] [red] \x1b]0;pwn\x07\x1b[2J\r\n\u202eLtd"
+    series.day(1).search("AB[/12]", item(1, title=nasty)).write()
+    changed = item(1, "9.00", title=nasty, company_name=nasty)
+    series.day(2).search("AB[/12]", changed).write()
+    done = series.compare("watch")
+    assert done.exit_status == 5
+    assert "AB[/12]" in done.stdout
+    assert "Evil [/b] [red]" in done.stdout
+    assert not {"\x1b", "\r", "\x07", "\u202e"} & set(done.stdout)
+
+
+def test_a_threshold_is_not_rounded(series: Series) -> None:
+    series.day(1).search("A", item(1, "1000.00")).write()
+    series.day(2).search("A", item(1, "1049.96")).write()
+    assert series.changes("--min-price-change", "5%") == []
+    assert len(series.changes("--min-price-change", "4.99%")) == 1
+
+
+@pytest.mark.parametrize("price", ["NaN", "1e999999", "ask", "Infinity"])
+def test_prices_that_are_none(series: Series, price: str) -> None:
+    for day, given in ((1, "10.00"), (2, price)):
+        series.day(day).search("A", item(1, given), data={"target_price": 5}).write()
+    assert series.told() == {("price", 1, "A", "10.00", price)}

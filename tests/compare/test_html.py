@@ -235,7 +235,6 @@ def test_a_baseline_and_nothing_changed(series: Series) -> None:
     [
         (["--html", "page.txt"], "--html page.txt: accepted: a name that ends in .html"),
         (["--html", "/nowhere/x.html"], "--html /nowhere/x.html: there is no folder /nowhere"),
-        (["--html", "x.html", "-o", "x.html"], "--html x.html: it is what -o names, too"),
         (["--html", "x.html", "--thumbnails", "many"], "--thumbnails many: accepted"),
         (["--html", "x.html", "--per-seed", "0"], "--per-seed 0: accepted"),
     ],

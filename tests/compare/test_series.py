@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock
 
-from tests.compare.days import Series, item
+from tests.compare.days import WHEN, Series, item
 from tmapi_spiders.job_names import name_in_series
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def series(offline: Crawler) -> Series:
 
 def make_days(series: Series, *days: int) -> None:
     for day in days:
-        series.day(day, exit_status=0, calls=day).search("A", item(1)).write()
+        series.day(day, exit_status=0, calls=day, finished_at=WHEN).search("A", item(1)).write()
 
 
 def left(series: Series) -> set[str]:
@@ -96,11 +96,32 @@ def test_the_newest_that_were_asked_for_are_kept(offline: Crawler, series: Serie
     assert "nothing to delete: 2 jobs kept" in prune(offline, "watch", "--keep", "2").stdout
 
 
+def test_what_did_not_end_does_not_count_as_kept(offline: Crawler, series: Series) -> None:
+    make_days(series, 1, 2)
+    series.day(3, running=True).write()
+    series.day(4).write()
+    (series.output / "watch-20261104T180000Z" / "job.json").unlink()
+    prune(offline, "watch", "--keep", "1", "--yes")
+    assert left(series) == {f"watch-202611{day:02}T180000Z" for day in (2, 3, 4)}
+
+
+def test_a_link_and_other_series_leftovers_stay(offline: Crawler, series: Series) -> None:
+    make_days(series, 2, 3)
+    elsewhere = series.output.parent / "elsewhere"
+    series.day(1, finished_at=WHEN).write().folder.rename(elsewhere)
+    (series.output / "watch-20261101T180000Z").symlink_to(elsewhere)
+    (series.output / ".watch-eu-20261101T000000Z.deleted").mkdir()
+    done = prune(offline, "watch", "--keep", "1", "--yes")
+    assert "1 job deleted, 2 jobs kept" in done.stdout
+    assert (elsewhere / "job.json").exists()
+    assert ".watch-eu-20261101T000000Z.deleted" in left(series)
+
+
 def test_by_age_the_newest_stays_however_old(offline: Crawler, series: Series) -> None:
     now = datetime.now(UTC)
     names = [name_in_series("watch", now - timedelta(days=days)) for days in (40, 35, 20)]
     for name in names:
-        series.day(1).write().folder.rename(series.output / name)
+        series.day(1, finished_at=WHEN).write().folder.rename(series.output / name)
     prune(offline, "watch", "--older-than", "30", "--keep", "2", "--yes")
     assert left(series) == {*names[1:]}
     prune(offline, "watch", "--older-than", "10", "--yes")
@@ -113,7 +134,7 @@ def test_a_job_at_work_stays_and_leftovers_go(offline: Crawler, series: Series) 
     leftover.mkdir()
     with FileLock(series.output / "watch-20261101T180000Z" / ".lock"):
         done = prune(offline, "watch", "--keep", "1", "--yes")
-    assert "watch-20261101T180000Z: it is running, and stays." in done.log
+    assert "watch-20261101T180000Z: it is running, or a link, and stays." in done.log
     assert "1 job deleted, 2 jobs kept" in done.stdout
     assert left(series) == {"watch-20261101T180000Z", "watch-20261103T180000Z"}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -84,10 +86,11 @@ def test_without_job_json_or_outcomes(series: Series) -> None:
     assert "it has no outcomes.jsonl" in series.compare("watch").log
     assert series.told("--incomplete-ok") == {("unknown", 2, "A", "10.00", None)}
     (folder / "job.json").unlink()
-    refused = series.compare("watch", f"{folder}/")
-    assert refused.exit_status == 2
-    assert "has no job.json" in refused.log
-    assert series.compare("watch", f"{folder}/", "--incomplete-ok").exit_status == 5
+    for words in (["watch"], ["watch~1", f"{folder}/"]):
+        refused = series.compare(*words)
+        assert refused.exit_status == 2
+        assert "has no job.json" in refused.log
+        assert series.compare(*words, "--incomplete-ok").exit_status == 5
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,10 @@ def test_without_job_json_or_outcomes(series: Series) -> None:
         (["watch", "--only", "prise"], 'Did you mean "price"?'),
         (["watch", "--min-price-change", "five"], "accepted: a number, or one with %"),
         (["watch", "--show", "-1"], "accepted: a whole number"),
-        (["watch", "-o", "/nowhere/x.jsonl"], "which is no folder"),
+        (["watch", "-o", "/nowhere/x.jsonl"], "there is no folder /nowhere"),
+        (["watch", "-o", "/dev/full"], "it is there, and no file"),
+        (["watch", "-o", "x" * 300 + ".jsonl"], "it can't be the name of a file"),
+        (["watch", "-o", "changes.csv"], "a name that ends in .jsonl or .ndjson"),
         (["watch", "other"], "two sources can't be compared"),
     ],
 )
@@ -128,6 +134,31 @@ def test_a_damaged_line_is_named_and_the_old_file_stays(series: Series) -> None:
     assert "watch-20261103T180000Z: a line of its files has no usable 'item_id'" in done.log
     assert kept.read_text() == "old\n"
     assert [path.name for path in series.output.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_jobs_own_files_are_not_replaced(series: Series) -> None:
+    three_days(series)
+    own = series.output / "watch-20261103T180000Z" / "products.jsonl"
+    before = own.read_bytes()
+    refused = series.compare("watch", "-o", str(own))
+    assert (refused.exit_status, own.read_bytes()) == (2, before)
+    assert "it is a file of a job" in refused.log
+
+
+def test_a_folder_that_can_not_be_written_to(series: Series, tmp_path: Path) -> None:
+    three_days(series)
+    moved = [path.rename(tmp_path / path.name) for path in sorted(series.output.iterdir())]
+    series.output.rmdir()
+    assert series.compare(f"{moved[0]}/", f"{moved[1]}/").exit_status == 5
+
+
+def test_what_a_killed_comparison_has_left_goes(series: Series) -> None:
+    three_days(series)
+    for name, age in ((".compare-old", 2), (".compare-new", 0)):
+        (series.output / name).mkdir()
+        os.utime(series.output / name, (time.time() - age * 24 * 60 * 60,) * 2)
+    series.compare("watch")
+    assert [path.name for path in series.output.glob(".compare-*")] == [".compare-new"]
 
 
 def test_every_line_has_every_key(series: Series) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack, closing
+import time
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.database import failing_as_storage
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.results.destination import keep_off_jobs, problems_of, to_path
 from tmapi_spiders.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from tmapi_spiders.results.gallery import Gallery
 
 _SHOWN = 10
+
+_SCRATCH = ".compare-"
+_DAY = 24 * 60 * 60
 
 #: Kinds that may be too small to count.
 _MEASURED = ("price", "sales", "rank")
@@ -74,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Compare; returns the exit status: 0 nothing changed, 5 something did."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ends = (signal.SIGTERM, signal.SIGHUP)  # a closed terminal leaves nothing lying about
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ends}
     try:
         return _compare(options, settings)
     except UsageProblems as exc:
@@ -82,9 +89,10 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     except StorageError as exc:
         return _refuse(str(exc), status=EXIT_STOPPED)
     except KeyboardInterrupt:
-        return _refuse("interrupted; nothing was written.", status=EXIT_STOPPED)
+        return _refuse("interrupted.", status=EXIT_STOPPED)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
@@ -100,9 +108,13 @@ def _warn(warning: str) -> None:
 def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     wanted, shown, page = _options(options)
     config = Config.from_settings(settings, needs_token=False)
-    output = None if options.output is None else LinesFile.check(options.output)
+    output = None if options.output is None else to_path(options.output)
+    if output and (problems := problems_of(options.output, output, (".jsonl", ".ndjson"))):
+        raise UsageProblems(*problems)
     sides = choose_sides(options.jobs, config.output_dir, incomplete_ok=options.incomplete_ok)
-    html = _page_path(options.html, output, sides)
+    if output:
+        keep_off_jobs(output, *filter(None, (sides.old, sides.new)))
+    html = _page_path(options.html, sides)
     for warning in sides.warnings:
         _warn(warning)
     summary, products, told = Summary(shown), ChangedProducts(page.per_seed), []
@@ -130,17 +142,14 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     return EXIT_CHANGED if summary.counts else EXIT_OK
 
 
-def _page_path(given: str | None, output: Path | None, sides: Sides) -> Path | None:
+def _page_path(given: str | None, sides: Sides) -> Path | None:
     """Return where the page goes; None if none is wanted.
 
     :raises UsageProblems: if nothing can be written there
     """
     if given is None:
         return None
-    path = page_path(given, *filter(None, (sides.old, sides.new)), option="--html")
-    if path == output:
-        raise UsageProblems(f"--html {given}: it is what -o names, too; give two files.")
-    return path
+    return page_path(given, *filter(None, (sides.old, sides.new)), option="--html")
 
 
 def _condition(options: argparse.Namespace) -> str:
@@ -195,12 +204,18 @@ def _options(options: argparse.Namespace) -> tuple[Wanted, int, PageOptions]:
 
 
 def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a folder for SQLite's file, where there is room for jobs.
+    """Return a folder for SQLite's file, where there is room for jobs; else the system's.
 
     :raises StorageError: if it can't be made
     """
+    for left in output_dir.glob(f"{_SCRATCH}*"):  # of one that was killed
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _DAY:
+                shutil.rmtree(left)
     try:
-        return tempfile.TemporaryDirectory(prefix=".compare-", dir=output_dir)
+        with suppress(OSError):
+            return tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=output_dir)
+        return tempfile.TemporaryDirectory(prefix=_SCRATCH)
     except OSError as exc:
         raise StorageError(f"{output_dir}: it can't be written ({exc.strerror or exc}).") from exc
 

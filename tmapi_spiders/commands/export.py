@@ -21,7 +21,7 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job import read_job_json
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.results.destination import keep_off_seeds
+from tmapi_spiders.results.destination import keep_off_jobs
 from tmapi_spiders.results.exporting import export_tables
 from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.results.survey import TABLES
@@ -104,7 +104,7 @@ def _to_table(options: argparse.Namespace, settings: BaseSettings) -> int:
         config = Config.from_settings(settings, needs_token=False)
         target = Target.of(options.output, options.table, bom=options.bom)
         files = JobFiles.open(options.job, config.output_dir)
-        keep_off_seeds(target.path, files)
+        keep_off_jobs(target.path, files)
         for warning in files.warnings:
             print(f"export: {files.name}: {warning}", file=sys.stderr)
         print("\n".join(export_tables(files, target)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 import attrs
 
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.results.destination import keep_off_seeds, problems_of, to_path
+from tmapi_spiders.results.destination import keep_off_jobs, problems_of, to_path
 from tmapi_spiders.results.embedding import Pictures, embed
 from tmapi_spiders.results.gallery_page import gallery_page, told_of_pictures, write_page
 from tmapi_spiders.results.thumbnails import check_pillow
@@ -108,8 +108,7 @@ def page_path(given: str, *jobs: JobFiles, option: str = "-o") -> Path:
     path = to_path(given, option)
     if problems := problems_of(given, path, (".html", ".htm"), option):
         raise UsageProblems(*problems)
-    for files in jobs:
-        keep_off_seeds(path, files, option)
+    keep_off_jobs(path, *jobs, option=option)
     return path
 
 

@@ -12,12 +12,14 @@ from filelock import FileLock, Timeout
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job import LOCK
+from tmapi_spiders.job_names import series_of
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.series import series_jobs
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from scrapy.settings import BaseSettings
 
@@ -43,8 +45,6 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         config = Config.from_settings(settings, needs_token=False)
         keep, days = _numbers(options)
         jobs = series_jobs(options.series, config.output_dir)
-        for cut_short in config.output_dir.glob(f".{options.series}-*{_DELETED}"):
-            shutil.rmtree(cut_short)
         old = _old(jobs, keep, days)
         if not old:
             print(f"{options.series}: nothing to delete: {plural(len(jobs), 'job')} kept.")
@@ -52,6 +52,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         if not options.yes and not _agreed(options.series, old, len(jobs) - len(old)):
             print(f"{options.series}: nothing was deleted.")
             return EXIT_USAGE
+        _clear(options.series, config.output_dir)
         busy = [job.name for job in old if not _delete(job)]
     except UsageProblems as exc:
         return _refuse(*exc.problems)
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     except KeyboardInterrupt:
         return _refuse("interrupted; the rest is as it was.", status=EXIT_STOPPED)
     for name in busy:
-        print(f"{name}: it is running, and stays.", file=sys.stderr)
+        print(f"{name}: it is running, or a link, and stays.", file=sys.stderr)
     deleted = len(old) - len(busy)
     left = len(jobs) - deleted
     print(f"{options.series}: {plural(deleted, 'job')} deleted, {plural(left, 'job')} kept.")
@@ -94,8 +95,12 @@ def _numbers(options: argparse.Namespace) -> tuple[int, int | None]:
 
 
 def _old(jobs: list[FoundJob], keep: int, days: int | None) -> list[FoundJob]:
-    """Return those that are deleted, the oldest first; the newest one never is."""
-    old = jobs[keep:]
+    """Return those that are deleted, the oldest first.
+
+    :param keep: so many that have ended are kept, with those between them
+    """
+    ended = [number for number, job in enumerate(jobs) if job.facts.get("finished_at")]
+    old = jobs[ended[keep - 1] + 1 :] if len(ended) >= keep else []
     if days is not None:
         before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y%m%dT%H%M%SZ")
         old = [job for job in old if job.name.rpartition("-")[2] < before]
@@ -117,11 +122,20 @@ def _agreed(series: str, old: list[FoundJob], kept: int) -> bool:
     return answer.strip().lower() in {"y", "yes"}
 
 
+def _clear(series: str, output_dir: Path) -> None:
+    """Delete what is left of deletions that were cut short."""
+    for path in output_dir.glob(f".*{_DELETED}"):
+        if series_of(path.name.removesuffix(_DELETED)[1:]) == series:
+            shutil.rmtree(path)
+
+
 def _delete(job: FoundJob) -> bool:
-    """Delete a job's folder; return False if somebody is at work on it.
+    """Delete a job's folder; return False if somebody is at work on it, or it is elsewhere.
 
     It is renamed first, so that one that is cut short leaves no half of a job.
     """
+    if job.folder.is_symlink():
+        return False
     lock = FileLock(job.folder / LOCK)
     try:
         lock.acquire(blocking=False)

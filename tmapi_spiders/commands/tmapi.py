@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -77,6 +78,8 @@ class Command(ScrapyCommand):
 
         Where nobody reads any more what is printed (``| head -1``), it ends without a word.
         """
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII alone
         try:
             self.exitcode = _module_of(opts.subcommand).run(opts, self.settings)
             sys.stdout.flush()

@@ -1,86 +1,76 @@
-"""Finding: the changes between two jobs that were loaded, one after another."""
+"""Finding: the changes between two jobs that were loaded, product by product."""
 
 from __future__ import annotations
 
 import json
 from contextlib import closing
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tmapi_spiders.compare.changes import Change
 from tmapi_spiders.compare.loading import LIMITED, NOT_KNOWN, READ_TO_ITS_END
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Finder"]
 
 _APPEARED: Final = {READ_TO_ITS_END: "new", LIMITED: "into_view", NOT_KNOWN: "first_seen"}
 _VANISHED: Final = {READ_TO_ITS_END: "gone", LIMITED: "out_of_view", NOT_KNOWN: "unknown"}
 
-#: Of a product, as it was and as it is.
-_BOTH: Final = """
-    p0.price, p0.source, p0.currency, p0.sales, p0.moq, p0.company,
-    p1.price, p1.source, p1.currency, p1.sales, p1.moq, p1.company,
-    ifnull(p1.title, p0.title), ifnull(p1.url, p0.url)
+#: In the order of the table's key, so that nothing has to be sorted.
+_ALL: Final = """
+    SELECT s.language, s.item, s.query, rank0, rank1, price0, price1, verdict0, verdict1, query_id,
+        seed, seed_id, data, target0, target1,
+        p0.item, p0.price, p0.source, p0.currency, p0.sales, p0.moq, p0.company, p0.title, p0.url,
+        p1.item, p1.price, p1.source, p1.currency, p1.sales, p1.moq, p1.company, p1.title, p1.url
+    FROM seen s JOIN query ON query.id = s.query JOIN seed ON seed.id = seed
+    LEFT JOIN product p0 ON p0.side = 0 AND p0.language = s.language AND p0.item = s.item
+    LEFT JOIN product p1 ON p1.side = 1 AND p1.language = s.language AND p1.item = s.item
+    ORDER BY s.language, s.item, s.query
 """
 
-_JOINED: Final = """
-    LEFT JOIN product p0 ON p0.side = 0 AND p0.language = k.language AND p0.item = k.item
-    LEFT JOIN product p1 ON p1.side = 1 AND p1.language = k.language AND p1.item = k.item
-"""
 
-#: What every search that finds it now had said before: the worst of those that were made.
-_BEFORE: Final = f"ifnull(max(CASE WHEN rank1 IS NOT NULL THEN verdict0 END), {NOT_KNOWN})"
+class _Product(NamedTuple):
+    """A line of products.jsonl; all of it None where there is none."""
 
-#: What every search that had found it says now; one that is not made any more says nothing.
-_NOW: Final = f"max(CASE WHEN rank0 IS NOT NULL THEN ifnull(verdict1, {NOT_KNOWN}) ELSE 0 END)"
+    item: int | None
+    price: str | None
+    source: str | None
+    currency: str | None
+    sales: int | None
+    moq: int | None
+    company: str | None
+    title: str | None
+    url: str | None
 
-_PRESENCE: Final = f"""
-    max(rank0 IS NOT NULL) AS was, max(rank1 IS NOT NULL) AS is_now,
-    {_BEFORE} AS before, {_NOW} AS now
-"""
 
-_SEEDS: Final = """
-    SELECT DISTINCT seed_id
-    FROM seen JOIN query ON query.id = seen.query JOIN seed ON seed.id = seed
-    WHERE seen.language = ? AND seen.item = ? AND (rank{side} IS NOT NULL) ORDER BY seed.id
-"""
+class _Seen(NamedTuple):
+    """A product in one query, in both jobs."""
 
-_PRODUCTS: Final = f"""
-    WITH k AS (SELECT seen.language, item, {_PRESENCE} FROM seen JOIN query ON query.id = query
-        GROUP BY seen.language, item)
-    SELECT k.*, {_BOTH} FROM k {_JOINED} ORDER BY k.language, k.item
-"""  # noqa: S608 - constants
+    language: str
+    item: int
+    query: int
+    rank0: int | None
+    rank1: int | None
+    price0: str | None
+    price1: str | None
+    verdict0: int | None
+    """What the query says of what it did not bring; None: it was not made."""
+    verdict1: int | None
+    query_id: str
+    seed: int
+    seed_id: str
+    data: str
+    target0: str | None
+    target1: str | None
 
-#: Of products that are in both jobs, and under a seed in one of them.
-_UNDER_SEEDS: Final = f"""
-    WITH k AS (SELECT seen.language, item, seed, {_PRESENCE}
-        FROM seen JOIN query ON query.id = query
-        GROUP BY seen.language, item, seed),
-    both AS (SELECT language, item FROM k GROUP BY language, item
-        HAVING max(was) AND max(is_now))
-    SELECT k.*, {_BOTH}, seed_id, data FROM k JOIN both USING (language, item)
-    JOIN seed ON seed.id = k.seed {_JOINED}
-    WHERE k.was <> k.is_now ORDER BY k.language, k.item, k.seed
-"""  # noqa: S608 - constants
-
-_RANKS: Final = f"""
-    SELECT k.language, k.item, seed, rank0, rank1, query_id, NULL, {_BOTH}, seed_id, data
-    FROM seen k JOIN query ON query.id = k.query JOIN seed ON seed.id = seed {_JOINED}
-    WHERE rank0 <> rank1 ORDER BY k.language, k.item, query
-"""  # noqa: S608 - constants
-
-#: Of seeds with a target, what they find now.
-_TARGETS: Final = f"""
-    SELECT k.language, k.item, seed, max(rank0 IS NOT NULL), max(rank1 IS NOT NULL), target, NULL,
-        {_BOTH}, seed_id, data
-    FROM seen k JOIN query ON query.id = k.query JOIN seed ON seed.id = seed {_JOINED}
-    WHERE target IS NOT NULL
-    GROUP BY k.language, k.item, seed HAVING max(rank1 IS NOT NULL)
-    ORDER BY k.language, k.item, seed
-"""  # noqa: S608 - constants
+    @property
+    def in_both(self) -> bool:
+        return self.rank0 is not None and self.rank1 is not None
 
 
 class Finder:
@@ -102,113 +92,189 @@ class Finder:
         return int(count)
 
     def changes(self) -> Iterator[Change]:
-        """Yield all changes: products' by language and id, then those under single seeds, ranks and
-        targets.
+        """Yield all changes, by language and product: of it, then those under single seeds."""
+        with closing(self._connection.cursor()) as cursor:
+            rows = cursor.execute(_ALL)
+            width = len(_Seen._fields), len(_Product._fields)
+            for _, found in groupby(rows, key=lambda row: row[:2]):
+                together = list(found)
+                seen = [_Seen._make(row[: width[0]]) for row in together]
+                old = _Product._make(together[0][width[0] : sum(width)])
+                new = _Product._make(together[0][sum(width) :])
+                yield from _Comparison(self._names, seen, old, new).changes()
+
+
+class _Comparison:
+    """One product in both jobs.
+
+    :param seen: where it stands, by query
+    """
+
+    def __init__(
+        self, names: tuple[str, str], seen: list[_Seen], old: _Product, new: _Product
+    ) -> None:
+        self._names = names
+        self._seen = seen
+        self._old, self._new = old, new
+        self._price0 = old.price if old.item is not None else _first(row.price0 for row in seen)
+        self._price1 = new.price if new.item is not None else _first(row.price1 for row in seen)
+
+    def changes(self) -> Iterator[Change]:
+        """Yield what changed."""
+        seen = self._seen
+        was = any(row.rank0 is not None for row in seen)
+        is_now = any(row.rank1 is not None for row in seen)
+        if not (was and is_now):
+            yield self._presence(seen, is_now=is_now)
+        else:
+            yield from self._price()
+            yield from self._others()
+        for _, found in groupby(sorted(seen, key=attrgetter("seed")), key=attrgetter("seed")):
+            rows = list(found)
+            was_here = any(row.rank0 is not None for row in rows)
+            is_here = any(row.rank1 is not None for row in rows)
+            if was and is_now and was_here != is_here:
+                yield self._presence(rows, is_now=is_here, seed=rows[0])
+            for row in rows:
+                if row.in_both and row.rank0 != row.rank1:
+                    yield self._make(
+                        "rank", rows, row.rank0, row.rank1, seed=row, query_id=row.query_id
+                    )
+            if is_here and rows[0].target1 is not None:
+                yield from self._target(rows, Decimal(rows[0].target1))
+
+    def _presence(self, rows: list[_Seen], *, is_now: bool, seed: _Seen | None = None) -> Change:
+        """Return how it came or went, of all rows or of one seed's."""
+        if is_now:
+            # A search that was not made before says nothing, if others do.
+            told = [row.verdict0 for row in rows if row.rank1 is not None]
+            verdict = max((one for one in told if one is not None), default=NOT_KNOWN)
+            return self._make(_APPEARED[verdict], rows, None, self._price1, seed=seed)
+        told = [row.verdict1 for row in rows if row.rank0 is not None]
+        verdict = max(NOT_KNOWN if one is None else one for one in told)
+        return self._make(_VANISHED[verdict], rows, self._price0, None, seed=seed)
+
+    def _price(self) -> Iterator[Change]:
+        """Yield the change of its price, or of what kind of price it is.
+
+        Within one search: which search a product's own line is of may depend on timing.
         """
-        for row in self._rows(_PRODUCTS):
-            language, item, was, is_now, before, now, *both = row
-            about = {"language": language, "item_id": item}
-            if was and is_now:
-                yield from self._of_product(about, both)
-            elif is_now:
-                yield self._make(_APPEARED[before], both, about, after=both[6])
-            else:
-                yield self._make(_VANISHED[now], both, about, before=both[0])
-        for row in self._rows(_UNDER_SEEDS):
-            language, item, _, _, is_now, before, now, *both, seed_id, data = row
-            about = {"language": language, "item_id": item, "seed": (seed_id, data)}
-            if is_now:
-                yield self._make(_APPEARED[before], both, about, after=both[6])
-            else:
-                yield self._make(_VANISHED[now], both, about, before=both[0])
-        for row in self._rows(_RANKS):
-            language, item, _, rank0, rank1, query_id, _, *both, seed_id, data = row
-            about = {"language": language, "item_id": item, "seed": (seed_id, data)}
-            about["query_id"] = query_id
-            yield self._make("rank", both, about, before=rank0, after=rank1)
-        yield from self._targets()
+        old, new = self._old, self._new
+        known = old.item is not None and new.item is not None
+        if known and old.source != new.source and None not in (old.source, new.source):
+            yield self._make("price_source", self._seen, old.source, new.source)
+            return
+        if known and old.currency != new.currency and None not in (old.currency, new.currency):
+            yield self._make("currency", self._seen, old.currency, new.currency)
+            return
+        both = [row for row in self._seen if row.in_both]
+        moved = [row for row in both if not _same(row.price0, row.price1)]
+        if moved:
+            yield self._make("price", moved, moved[0].price0, moved[0].price1)
+        elif not both and known and not _same(old.price, new.price):
+            yield self._make("price", self._seen, old.price, new.price)
 
-    def _targets(self) -> Iterator[Change]:
-        for row in self._rows(_TARGETS):
-            language, item, _, was, _, target, _, *both, seed_id, data = row
-            price0, price1 = _decimal(both[0]) if was else None, _decimal(both[6])
-            wanted = Decimal(target)
-            if price1 is None or price1 > wanted or (price0 is not None and price0 <= wanted):
-                continue
-            about = {"language": language, "item_id": item, "seed": (seed_id, data)}
-            before = both[0] if was else None
-            yield self._make(
-                "target_reached", both, about | {"target": target}, before=before, after=both[6]
-            )
-
-    def _of_product(self, about: dict[str, Any], both: list[Any]) -> Iterator[Change]:
-        """Yield the changes of a product that is in both jobs."""
-        before, after = both[:6], both[6:12]
-        if before[1] != after[1]:
-            yield self._make("price_source", both, about, before=before[1], after=after[1])
-        elif before[2] != after[2]:
-            yield self._make("currency", both, about, before=before[2], after=after[2])
-        elif _decimal(before[0]) != _decimal(after[0]):
-            yield self._make("price", both, about, before=before[0], after=after[0])
-        for place, kind in ((3, "sales"), (4, "moq"), (5, "supplier")):
-            was, now = before[place], after[place]
+    def _others(self) -> Iterator[Change]:
+        old, new = self._old, self._new
+        if old.item is None or new.item is None:
+            return
+        for kind, was, now in (
+            ("sales", old.sales, new.sales),
+            ("moq", old.moq, new.moq),
+            ("supplier", old.company, new.company),
+        ):
             if was != now and was is not None and now is not None:
-                yield self._make(kind, both, about, before=was, after=now)
+                yield self._make(kind, self._seen, was, now)
+
+    def _target(self, rows: list[_Seen], target: Decimal) -> Iterator[Change]:
+        """Yield that it has reached a seed's target, if it has now and had not before."""
+        old, new = self._old, self._new
+        after = _first(row.price1 for row in rows if row.rank1 is not None)
+        price = _decimal(after)
+        if price is None or price > target:
+            return
+        seen_before = [row for row in rows if row.rank0 is not None]
+        before = _first(row.price0 for row in seen_before)
+        if seen_before:
+            if old.currency != new.currency and None not in (old.currency, new.currency):
+                return
+            last, wanted = _decimal(before), rows[0].target0
+            if last is not None and wanted is not None and last <= Decimal(wanted):
+                return
+        elif NOT_KNOWN in (row.verdict0 for row in rows):
+            return  # its search had failed: it may have been there, and told
+        yield self._make(
+            "target_reached", rows, before, after, seed=rows[0], target=rows[0].target1
+        )
 
     def _make(
         self,
         kind: str,
-        both: list[Any],
-        about: dict[str, Any],
-        before: Any = None,
-        after: Any = None,
+        rows: Iterable[_Seen],
+        before: str | int | None,
+        after: str | int | None,
+        *,
+        seed: _Seen | None = None,
+        query_id: str | None = None,
+        target: str | None = None,
     ) -> Change:
-        language, item = about["language"], about["item_id"]
-        if "seed" in about:
-            seed_id, data = about["seed"]
-            seed_ids, seed_data = [seed_id], json.loads(data)
+        old, new, first = self._old, self._new, self._seen[0]
+        if seed is not None:
+            seed_ids, data = [seed.seed_id], json.loads(seed.data)
         else:
             # A product that vanished is told with the seeds that had found it.
-            side = 0 if kind in _VANISHED.values() else 1
-            rows = self._rows(_SEEDS.format(side=side), language, item)
-            seed_ids, seed_data = [seed_id for (seed_id,) in rows], {}
+            vanished = kind in _VANISHED.values()
+            found = (row for row in rows if (row.rank0 if vanished else row.rank1) is not None)
+            by_number = {row.seed: row.seed_id for row in found}
+            seed_ids, data = [by_number[number] for number in sorted(by_number)], {}
         difference, percent = _difference(kind, before, after)
         return Change(
             change=kind,
-            scope="seed" if "seed" in about else "product",
-            item_id=item,
-            language=language,
+            scope="product" if seed is None else "seed",
+            item_id=first.item,
+            language=first.language,
             seed_ids=seed_ids,
-            seed_data=seed_data,
-            query_id=about.get("query_id"),
+            seed_data=data,
+            query_id=query_id,
             before=before,
             after=after,
             difference=difference,
             percent=percent,
-            target=about.get("target"),
-            price_before=both[0],
-            price_after=both[6],
-            currency=both[8] or both[2],
-            title=both[12],
-            product_url=both[13],
+            target=target,
+            price_before=self._price0,
+            price_after=self._price1,
+            currency=new.currency or old.currency,
+            title=new.title if new.title is not None else old.title,
+            product_url=new.url if new.url is not None else old.url,
             old_job=self._names[0],
             new_job=self._names[1],
         )
 
-    def _rows(self, statement: str, *values: Any) -> Iterator[tuple[Any, ...]]:
-        with closing(self._connection.cursor()) as cursor:
-            yield from cursor.execute(statement, values)
+
+def _first(values: Iterable[str | None]) -> str | None:
+    return next((value for value in values if value is not None), None)
 
 
 def _decimal(text: Any) -> Decimal | None:
+    """Return a number; None for what is none.
+
+    >>> _decimal("9.80"), _decimal("NaN"), _decimal("1e999999"), _decimal(None)
+    (Decimal('9.80'), None, None, None)
+    """
     try:
-        return None if text is None else Decimal(text)
-    except InvalidOperation:
+        number = None if text is None else Decimal(text)
+    except (InvalidOperation, ValueError, TypeError):
         return None
+    return number if number is not None and number.is_finite() and abs(number) < 10**18 else None
 
 
-def _number(value: Any) -> Decimal | None:
-    return _decimal(value) if isinstance(value, str) else None if value is None else Decimal(value)
+def _same(one: str | None, other: str | None) -> bool:
+    """Say whether two prices are the same, however they are written.
+
+    >>> _same("6", "6.00"), _same(None, "6"), _same("ask", "ask")
+    (True, False, True)
+    """
+    return one == other or ((number := _decimal(one)) is not None and number == _decimal(other))
 
 
 def _difference(kind: str, before: Any, after: Any) -> tuple[str | int | None, float | None]:
@@ -219,10 +285,9 @@ def _difference(kind: str, before: Any, after: Any) -> tuple[str | int | None, f
     >>> _difference("price", "0", "1"), _difference("new", None, "9.80")
     (('1', None), (None, None))
     """
-    measure: Callable[[Any], Decimal | None] = _number
     if kind in {"supplier", "price_source", "currency"}:
         return None, None
-    old, new = measure(before), measure(after)
+    old, new = _decimal(before), _decimal(after)
     if old is None or new is None:
         return None, None
     less = new - old

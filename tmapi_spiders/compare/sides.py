@@ -69,7 +69,7 @@ def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles]
     if "/" in series or "~" in series:
         raise UsageProblems(f"{series}: accepted: an old job and a new one, or a series' name.")
     jobs = series_jobs(series, output_dir)
-    files = [JobFiles.open(job.name, output_dir) for job in jobs[:2]]
+    files = [JobFiles.open(job.name, output_dir, needs_facts=False) for job in jobs[:2]]
     return (files[1] if len(files) > 1 else None), files[0]
 
 

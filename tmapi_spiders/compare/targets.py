@@ -13,7 +13,7 @@ __all__ = ["TARGET_COLUMN", "target_of"]
 
 TARGET_COLUMN: Final = "target_price"
 
-_NUMBER = re.compile(r"\d{1,12}(?:[.,]\d{1,6})?")
+_NUMBER = re.compile(r"\d{1,12}(?:[.,]\d{1,20})?")
 
 
 def target_of(data: Mapping[str, Any]) -> str | None:

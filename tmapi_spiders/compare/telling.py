@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import sys
+import math
+import re
 from collections import Counter
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len
 
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.phrases import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from tmapi_spiders.compare.changes import Change
 
-__all__ = ["Summary", "tell"]
+__all__ = ["Summary", "headline", "tell"]
 
 _LONGEST_TITLE: Final = 48
 
-_WIDTH_OF_A_FILE: Final = 200
+#: Control characters, and those that turn the direction of what follows.
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 @attrs.define
@@ -46,7 +46,8 @@ class Summary:
         self.counts[kind] += 1
         self.lower += kind == "price" and (change.percent or 0) < 0
         kept = self._kept.setdefault(kind, [])
-        kept.append((abs(change.percent or 0), -self.counts[kind], change))
+        size = abs(change.percent) if change.percent is not None else math.inf
+        kept.append((size, -self.counts[kind], change))
         if len(kept) > 2 * self.shown + 100:
             kept[:] = nlargest(self.shown, kept)
 
@@ -60,40 +61,53 @@ def tell(summary: Summary, kinds: Iterable[str]) -> None:
     if not summary.counts:
         print("  nothing changed")
         return
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-    console = Console(width=width, highlight=False)
-    told = [kind for kind in KINDS if kind in kinds]
-    counts = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
+    told = [kind for kind in KINDS if kind in kinds and summary.counts[kind]]
+    counts = []
     for kind in told:
-        if number := summary.counts[kind]:
-            meaning = KINDS[kind]
-            if kind == "price":
-                meaning = f"{summary.lower:,} lower, {number - summary.lower:,} higher"
-            counts.add_row(kind, Text(f"{number:,}", justify="right"), meaning)
-    console.print(counts)
-    if not summary.shown:
-        return
+        number, meaning = summary.counts[kind], KINDS[kind]
+        if kind == "price":
+            meaning = f"{summary.lower:,} lower, {number - summary.lower:,} higher"
+        counts.append((kind, f"{number:,}", meaning))
+    print(_table(counts, right={1}))
     for kind in told:
-        changes = summary.largest(kind)
-        if not changes:
-            continue
-        number = summary.counts[kind]
-        of = f" ({len(changes)} of {number:,})" if len(changes) < number else ""
-        console.print(f"\n{kind}{of}", style="bold")
-        console.print(_table(changes))
+        if changes := summary.largest(kind):
+            number = summary.counts[kind]
+            of = f" ({len(changes)} of {number:,})" if len(changes) < number else ""
+            print(f"\n{kind}{of}")
+            print(_table(map(_cells, changes)))
 
 
-def _table(changes: list[Change]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 2))
-    for change in changes:
-        table.add_row(
-            _seeds(change),
-            str(change.item_id),
-            Text((change.title or "")[:_LONGEST_TITLE]),
-            _words(change),
-            change.product_url or "",
-        )
-    return table
+def _table(rows: Iterable[tuple[str, ...]], right: Collection[int] = ()) -> str:
+    """Return rows as lines, in columns; no line is cut or wrapped."""
+    cleaned = [[_clean(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cleaned, strict=True)]
+    lines = []
+    for row in cleaned:
+        cells = []
+        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            gap = " " * (width - cell_len(cell))
+            cells.append(gap + cell if number in right else cell + gap)
+        lines.append(f"  {'  '.join(cells)}".rstrip())
+    return "\n".join(lines)
+
+
+def _clean(text: str) -> str:
+    r"""Return text without what a terminal would act on.
+
+    >>> _clean("a\x1b[2J\r\nb\u202e")
+    'a [2J  b '
+    """
+    return _CONTROLS.sub(" ", text)
+
+
+def _cells(change: Change) -> tuple[str, ...]:
+    return (
+        _seeds(change),
+        str(change.item_id),
+        (change.title or "")[:_LONGEST_TITLE],
+        _words(change),
+        change.product_url or "",
+    )
 
 
 def _seeds(change: Change) -> str:
@@ -107,8 +121,9 @@ def _words(change: Change) -> str:
     if before is None and after is None:
         return ""
     if before is None or after is None:
-        return _shown(after if before is None else before)
-    words = f"{_shown(before)} → {_shown(after)}"
+        words = _shown(after if before is None else before)
+    else:
+        words = f"{_shown(before)} → {_shown(after)}"
     if change.target is not None:
         return f"{words} (target {change.target})"
     return words + (f" ({change.percent:+.1f} %)" if change.percent is not None else "")

@@ -44,8 +44,11 @@ class Threshold:
 
     def passes(self, change: Change) -> bool:
         """Say whether a change is large enough; one from 0 is, in per cent."""
+        if self.is_percent and change.percent is not None:
+            less, before = Decimal(change.difference or 0), Decimal(change.before or 0)
+            return abs(less) * 100 >= self.least * abs(before)
         if self.is_percent:
-            return change.percent is None or abs(Decimal(str(change.percent))) >= self.least
+            return True
         return change.difference is None or abs(Decimal(change.difference)) >= self.least
 
 

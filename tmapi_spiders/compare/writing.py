@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.errors import StorageError
 from tmapi_spiders.jsonl import to_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from tmapi_spiders.compare.changes import Change
@@ -31,18 +31,6 @@ class LinesFile:
             self._file = self._part.open("wb")
         except OSError as exc:
             raise self._problem(exc) from exc
-
-    @staticmethod
-    def check(given: str) -> Path:
-        """Return the path that a user names.
-
-        :raises UsageProblems: if nothing can be written there
-        """
-        path = Path(given).expanduser().absolute()
-        if path.is_dir() or not path.parent.is_dir():
-            what = "a folder" if path.is_dir() else f"in {path.parent}, which is no folder"
-            raise UsageProblems(f"-o {given}: it is {what}. Give the name of a file.")
-        return path
 
     def write(self, change: Change) -> None:
         """Write one line."""

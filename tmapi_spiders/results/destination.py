@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from tmapi_spiders.results.job_files import JobFiles
 
-__all__ = ["keep_off_seeds", "problems_of", "to_path"]
+__all__ = ["keep_off_jobs", "problems_of", "to_path"]
 
 
 def to_path(given: str, option: str = "-o") -> Path:
@@ -53,17 +54,20 @@ def problems_of(given: str, path: Path, suffixes: Collection[str], option: str =
     return problems
 
 
-def keep_off_seeds(path: Path, files: JobFiles, option: str = "-o") -> None:
-    """Make sure that a job's seeds are not replaced: the user's own list.
+def keep_off_jobs(path: Path, *jobs: JobFiles, option: str = "-o") -> None:
+    """Make sure that no file of a job is replaced, nor the user's own list that it is crawled from.
 
     :raises UsageProblems: if that is what is to be written
     """
-    arguments = files.facts.get("arguments")
-    seeds = arguments.get("seeds") if isinstance(arguments, dict) else None
-    with suppress(OSError, RuntimeError, TypeError, ValueError):  # no file at all: images, say
-        theirs = Path(str(files.facts.get("directory") or "")) / Path(str(seeds)).expanduser()
-        if theirs.is_file() and path.exists() and theirs.samefile(path):
-            raise UsageProblems(
-                f"{option} {path}: it is the list that the job {files.name} was crawled from, and "
-                "would be replaced. Choose another name."
-            )
+    if path.name in {PRODUCTS, SIGHTINGS, OUTCOMES} and read_job_json(path.parent):
+        raise UsageProblems(f"{option} {path}: it is a file of a job. Choose another name.")
+    for files in jobs:
+        arguments = files.facts.get("arguments")
+        seeds = arguments.get("seeds") if isinstance(arguments, dict) else None
+        with suppress(OSError, RuntimeError, TypeError, ValueError):  # no file at all: images, say
+            theirs = Path(str(files.facts.get("directory") or "")) / Path(str(seeds)).expanduser()
+            if theirs.is_file() and path.exists() and theirs.samefile(path):
+                raise UsageProblems(
+                    f"{option} {path}: it is the list that the job {files.name} was crawled from, "
+                    "and would be replaced. Choose another name."
+                )

@@ -57,8 +57,15 @@ def all_jobs(output_dir: Path) -> list[FoundJob]:
 
 
 def _jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
-    # Their names tell the order: when one last ran does not.
-    jobs = [job for job in all_jobs(output_dir) if series_of(job.name) == series]
+    # Their names tell the order: when one last ran does not. One whose job.json is missing or
+    # damaged counts, too: who asks for the newest must not get the one before it unawares.
+    try:
+        folders = [path for path in output_dir.iterdir() if series_of(path.name) == series]
+    except OSError:
+        return []
+    jobs = [
+        FoundJob.read(path) or FoundJob(path.name, path, {}) for path in folders if path.is_dir()
+    ]
     return sorted(jobs, key=lambda job: job.name, reverse=True)
 
 
@@ -92,7 +99,7 @@ def find_job(given: str, output_dir: Path) -> Path:
             f"{given}: accepted: a job's name (letters, digits, _ and -), a series' name (its "
             "newest job), SERIES~1 (the one before), or a job's folder."
         )
-    if not back and read_job_json(output_dir / given):
+    if not back and (read_job_json(output_dir / given) or series_of(given)):
         return output_dir / given
     series, number = (back["series"], int(back["back"])) if back else (given, 0)
     jobs = _jobs_of(series, output_dir)
