@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.sandbox.options import SandboxOptions
 
-__all__ = ["COMMAND_LINE", "DEFAULT_BASE_URL", "PREFIX", "Config", "given_value"]
+__all__ = ["COMMAND_LINE", "DEFAULT_BASE_URL", "PREFIX", "SECRETS", "Config", "given_value"]
 
 PREFIX = "TMAPI_"
 
@@ -112,6 +112,8 @@ class Config:
     """Of monitors: the share of a price by which it may move from job to job of a series."""
     monitor_prices_moved: float = setting(0.2, readers.share)
     """Of monitors: the largest share of products whose price moved by more."""
+    notify_secret: Token = setting("", readers.token)
+    """Of ``scrapy tmapi compare --notify``: what the messages are signed with; "" = not at all."""
 
     @classmethod
     def from_settings(
@@ -158,6 +160,14 @@ class Config:
         return "sandbox" if self.sandbox else self.base_url.netloc
 
 
+SECRETS = frozenset(
+    PREFIX + field.name.upper()
+    for field in attrs.fields(Config)
+    if field.metadata["read"] is readers.token
+)
+"""The settings that nobody may see the value of."""
+
+
 def given_value(
     settings: BaseSettings, field: str, environ: Mapping[str, str] = os.environ
 ) -> Any | None:
@@ -173,8 +183,8 @@ def given_value(
 
 
 def _shown(name: str, given: Any) -> str:
-    """Return ``=value`` for a message, without what may be a token."""
-    if name == "token":
+    """Return ``=value`` for a message, without what may be a secret."""
+    if PREFIX + name.upper() in SECRETS:
         return ""
     if name == "base_url":  # somebody may have pasted a whole request, or a password
         given = re.sub(r"[?#].*|(?<=//)[^/]*@", "…", str(given), flags=re.DOTALL)

@@ -2,7 +2,8 @@
 
 TmapiError
 ├── UsageProblems     arguments or settings are wrong; nothing was sent (exit status 2)
-└── StorageError      a file of the job can't be read or written (exit status 4)
+├── StorageError      a file of the job can't be read or written (exit status 4)
+└── DeliveryError     changes were found, and somebody could not be told (exit status 4)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["StorageError", "TmapiError", "UsageProblems", "did_you_mean"]
+__all__ = ["DeliveryError", "StorageError", "TmapiError", "UsageProblems", "did_you_mean"]
 
 
 class TmapiError(Exception):
@@ -33,6 +34,10 @@ class UsageProblems(TmapiError):
 
 class StorageError(TmapiError):
     """A file or folder of a job can't be read or written; the message names it and says why."""
+
+
+class DeliveryError(TmapiError):
+    """Changes could not be handed on; the message says to whom, and why."""
 
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:

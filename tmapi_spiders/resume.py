@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.config import COMMAND_LINE, PREFIX
+from tmapi_spiders.config import COMMAND_LINE, PREFIX, SECRETS
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import read_job_json
 from tmapi_spiders.job_names import is_job_name
@@ -65,7 +65,7 @@ def _looks_like_images(seeds: str) -> bool:
 def command(
     spider: str, settings: BaseSettings, arguments: Mapping[str, Any], budget: int | None = None
 ) -> str:
-    """Return the command that goes on with a job: what was given on this one, but the token.
+    """Return the command that goes on with a job: what was given on this one, but secrets.
 
     :param arguments: those to be given with ``-a``
     :param budget: to be given instead of the present one
@@ -75,7 +75,7 @@ def command(
         words += ["-a", f"{name}={value}"]
     for name in sorted(settings):
         given = (settings.getpriority(name) or 0) >= COMMAND_LINE
-        ours = name == ENABLED or (name.startswith(PREFIX) and name != f"{PREFIX}TOKEN")
+        ours = name == ENABLED or (name.startswith(PREFIX) and name not in SECRETS)
         if given and ours and not (budget is not None and name == f"{PREFIX}BUDGET"):
             words += ["-s", f"{name}={settings[name]}"]
     if budget is not None:

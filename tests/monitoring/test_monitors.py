@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 from scrapy.settings import Settings
+from spidermon.contrib.actions.telegram import SimplyTelegramClient
 
 from tests.monitoring.receivers import HttpReceiver, MailReceiver
 from tests.support import ROOT, TOKEN, Crawl, Crawler, SandboxThread
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.monitoring.actions import chat
 from tmapi_spiders.monitoring.channels import CHANNELS
 
 if TYPE_CHECKING:
@@ -219,6 +221,18 @@ def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None
     assert "    Discord could not be told: HTTPError (HTTP 404)\n" in done.log
     assert "    Telegram could not be told: ProxyError\n" in done.log
     assert "secret" not in done.log
+
+
+def test_what_telegram_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HttpReceiver(answer=b'{"ok": false, "error_code": 401}') as receiver:
+        api = SimplyTelegramClient.send_message_api
+        there = api.replace("https://api.telegram.org", receiver.url)
+        monkeypatch.setattr(SimplyTelegramClient, "send_message_api", there)
+        action = chat._Sending(sender_token="123:x", recipients=["4"], message="lamps")
+        action.data = action.result = None
+        monkeypatch.setattr(action, "get_message", lambda: "lamps")
+        with pytest.raises(chat.Refused):
+            action.run_action()
 
 
 OWN_SUITE = """

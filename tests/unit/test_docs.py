@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
 import re
+import textwrap
+from typing import TYPE_CHECKING
 
 import attrs
+import orjson
 import pytest
 from pydantic_core import PydanticUndefined
 
@@ -14,9 +18,16 @@ from tests.support import ROOT
 from tmapi_spiders import addon, run
 from tmapi_spiders.answers import TABLE, Row
 from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.commands import compare
+from tmapi_spiders.compare import notifying
+from tmapi_spiders.compare.changes import KINDS, Change
+from tmapi_spiders.compare.notice import LARGEST, Notice
 from tmapi_spiders.config import Config
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.stops import STOPS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -120,3 +131,44 @@ def test_defaults_in_the_docs() -> None:
         if field.name in {"retry_times", "retry_delay", "conversion_days"}:
             default = field.metadata["default"]
             assert f"`TMAPI_{field.name.upper()}` ({default}" in COSTS
+
+
+WATCH = (ROOT / "docs" / "watch.md").read_text("utf-8")
+
+
+def test_every_kind_of_change_is_in_the_docs() -> None:
+    section = WATCH.partition("\n### Kinds\n")[2].partition("\n### ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
+    assert list(rows.items()) == [("change", "meaning"), *KINDS.items()]
+
+
+def test_every_field_of_a_change_is_in_the_docs() -> None:
+    section = WATCH.partition("\n### changes.jsonl\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert rows == [field.name for field in attrs.fields(Change)]
+
+
+def test_the_options_of_compare_are_in_the_docs() -> None:
+    parser = argparse.ArgumentParser(add_help=False)
+    compare.add_arguments(parser)
+    for action in parser._actions:
+        if action.option_strings:
+            assert f"`{action.option_strings[0]}" in WATCH, action.option_strings
+
+
+def test_the_script_in_the_docs_is_the_one_that_is_tested() -> None:
+    script = (ROOT / "docs" / "examples" / "watch.sh").read_text("utf-8")
+    assert textwrap.indent(script, "    ") in WATCH
+    for variable in set(re.findall(r"WATCH_\w+", script)):
+        assert f"#     {variable} " in script
+
+
+def test_what_a_webhook_gets_is_in_the_docs(tmp_path: Path) -> None:
+    changes = tmp_path / "changes.jsonl"
+    changes.write_bytes(b"")
+    notice = Notice.of(changes, ("a", "b"), {}, source=None, changes_file=None)
+    for key in orjson.loads(notice.body):
+        assert f"`{key}`" in WATCH
+    for header in (notifying.ID, notifying.TIMESTAMP, notifying.SIGNATURE):
+        assert f"| `{header}` |" in WATCH
+    assert f"{LARGEST:,} bytes" in WATCH

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.commands.page_options import PageOptions, add_page_options, page_path, put_page
-from tmapi_spiders.compare.changes import KINDS
+from tmapi_spiders.commands.compare_options import Given, add_options
+from tmapi_spiders.commands.page_options import page_path, put_page
 from tmapi_spiders.compare.finding import Finder
 from tmapi_spiders.compare.loading import OLD_AND_NEW, load
+from tmapi_spiders.compare.notice import Notice
 from tmapi_spiders.compare.showing import ChangedProducts
 from tmapi_spiders.compare.sides import choose_sides
 from tmapi_spiders.compare.telling import Summary, headline, tell
-from tmapi_spiders.compare.wanted import Wanted
 from tmapi_spiders.compare.writing import LinesFile
 from tmapi_spiders.config import Config
 from tmapi_spiders.database import failing_as_storage
-from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.results.destination import keep_off_jobs, problems_of, to_path
+from tmapi_spiders.results.destination import keep_off_jobs
+from tmapi_spiders.resume import in_project
 from tmapi_spiders.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
@@ -35,51 +37,18 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.compare.changes import Change
     from tmapi_spiders.compare.sides import Sides
-    from tmapi_spiders.results.gallery import Gallery
-
-_SHOWN = 10
 
 _SCRATCH = ".compare-"
 _DAY = 24 * 60 * 60
 
-#: Kinds that may be too small to count.
-_MEASURED = ("price", "sales", "rank")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options; their values are checked by `run`."""
-    parser.add_argument(
-        "jobs", nargs="+", metavar="JOB", help="OLD and NEW; or one series: its last two"
-    )
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write changes.jsonl, a line a change"
-    )
-    parser.add_argument(
-        "--html", metavar="FILE", help="write a page: each seed beside what changed, with pictures"
-    )
-    add_page_options(parser, which="those that changed most")
-    parser.add_argument("--only", metavar="KINDS", help=f"some of: {', '.join(KINDS)}")
-    for kind in _MEASURED:
-        parser.add_argument(
-            f"--min-{kind}-change",
-            metavar="N",
-            help=f"leave out smaller changes of {kind}: a number, or per cent (5%%)",
-        )
-    parser.add_argument(
-        "--show",
-        metavar="N",
-        default=str(_SHOWN),
-        help="show the N largest of each (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--incomplete-ok",
-        action="store_true",
-        help="compare also a job that was stopped early, or has no outcomes or job.json",
-    )
+    """Declare the options."""
+    add_options(parser)
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Compare; returns the exit status: 0 nothing changed, 5 something did."""
+    """Compare; returns the exit status: 0 nothing changed, 5 something did, 4 not told."""
     ends = (signal.SIGTERM, signal.SIGHUP)  # a closed terminal leaves nothing lying about
     before = {number: signal.signal(number, signal.default_int_handler) for number in ends}
     try:
@@ -97,7 +66,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
 
 def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
     for problem in problems:
-        print(f"compare: {problem}", file=sys.stderr)
+        _warn(problem)
     return status
 
 
@@ -106,101 +75,80 @@ def _warn(warning: str) -> None:
 
 
 def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
-    wanted, shown, page = _options(options)
+    given = Given.read(options)
     config = Config.from_settings(settings, needs_token=False)
-    output = None if options.output is None else to_path(options.output)
-    if output and (problems := problems_of(options.output, output, (".jsonl", ".ndjson"))):
-        raise UsageProblems(*problems)
     sides = choose_sides(options.jobs, config.output_dir, incomplete_ok=options.incomplete_ok)
-    if output:
-        keep_off_jobs(output, *filter(None, (sides.old, sides.new)))
-    html = _page_path(options.html, sides)
+    jobs = [side for side in (sides.old, sides.new) if side is not None]
+    html = None if options.html is None else page_path(options.html, *jobs, option="--html")
+    if given.output:
+        keep_off_jobs(given.output, *jobs)
     for warning in sides.warnings:
         _warn(warning)
-    summary, products, told = Summary(shown), ChangedProducts(page.per_seed), []
-    with ExitStack() as stack:
-        lines = stack.enter_context(LinesFile(output)) if output else None
+    summary, products = Summary(given.shown), ChangedProducts(given.page.per_seed)
+    with _scratch(config.output_dir) as folder:
+        path = given.output or Path(folder) / "changes.jsonl"
+        with LinesFile(path) as lines:
+            if sides.old is not None:
+                takers = [summary.add, lines.write, *([products.add] if html else [])]
+                _find(sides, Path(folder), given, takers)
         if sides.old is None:
             print(f"{sides.new.name}: the first of its series, a baseline: nothing to compare yet.")
         else:
-            takers = [
-                summary.add,
-                *([products.add] if html else []),
-                *([lines.write] if lines else []),
-            ]
-            with _scratch(config.output_dir) as scratch:
-                _find(sides, Path(scratch), wanted, takers)
+            tell(summary, given.wanted.kinds)
+        if given.output and sides.old is not None:
+            print(f"  {path}: {plural(lines.count, 'line')}")
         if html:
-            gallery = products.gallery(sides, _condition(options))
-            told = _put(html, gallery, sides, page, config)
-    if sides.old is not None:
-        tell(summary, wanted.kinds)
-    if lines is not None and sides.old is not None:
-        print(f"  {lines.path}: {plural(lines.count, 'line')}")
-    for line in told:
-        print(f"  {line}")
-    return EXIT_CHANGED if summary.counts else EXIT_OK
+            _put(html, products, sides, given, config)
+        if not summary.counts:
+            return EXIT_OK
+        if _deliver(given, sides, summary, path, config):
+            return EXIT_CHANGED
+    names = options.jobs if len(options.jobs) == 2 else [side.name for side in jobs]
+    again = in_project(shlex.join(["scrapy", "tmapi", "compare", *names]))
+    _warn(f"not all were told of the changes. To tell them again, with the same options: {again} …")
+    return EXIT_STOPPED
 
 
-def _page_path(given: str | None, sides: Sides) -> Path | None:
-    """Return where the page goes; None if none is wanted.
-
-    :raises UsageProblems: if nothing can be written there
-    """
-    if given is None:
-        return None
-    return page_path(given, *filter(None, (sides.old, sides.new)), option="--html")
-
-
-def _condition(options: argparse.Namespace) -> str:
-    """Return the options that leave changes out, as they were given."""
-    names = ("only", *(f"min_{kind}_change" for kind in _MEASURED))
-    given = {name: getattr(options, name) for name in names}
-    return " ".join(
-        f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value is not None
-    )
-
-
-def _put(
-    path: Path, gallery: Gallery, sides: Sides, options: PageOptions, config: Config
-) -> list[str]:
-    """Write the page; returns what is told of it."""
+def _put(path: Path, products: ChangedProducts, sides: Sides, given: Given, config: Config) -> None:
+    """Write the page, and say what is in it."""
+    gallery = products.gallery(sides, given.condition)
     cards = sum(len(group.cards) for group in gallery.groups)
     cut = sum(len(group.rest) for group in gallery.groups)
-    left_out = f"; {cut:,} more left out (--per-seed {options.per_seed})" if cut else ""
-    told, where = put_page(path, gallery, sides.new, options, config)
-    return [
-        f"{plural(len(gallery.groups), 'seed')}, {plural(cards, 'card')}{left_out}",
-        *told,
-        where,
-    ]
+    left_out = f"; {cut:,} more left out (--per-seed {given.page.per_seed})" if cut else ""
+    told, where = put_page(path, gallery, sides.new, given.page, config)
+    print(f"  {plural(len(gallery.groups), 'seed')}, {plural(cards, 'card')}{left_out}")
+    for line in (*told, where):
+        print(f"  {line}")
 
 
-def _options(options: argparse.Namespace) -> tuple[Wanted, int, PageOptions]:
-    """Read the options that need no job.
+def _deliver(given: Given, sides: Sides, summary: Summary, path: Path, config: Config) -> bool:
+    """Hand the changes on to whom the user names; return whether all of them took it.
 
-    :raises UsageProblems: with all that is wrong
+    :param path: of the changes, a line each
     """
+    assert sides.old is not None
+    jobs = (sides.old.name, sides.new.name)
     problems: list[str] = []
-    given = {kind: getattr(options, f"min_{kind}_change") for kind in _MEASURED}
-    wanted, page = Wanted(), PageOptions(0, 1)
-    try:
-        wanted = Wanted.read(options.only, **given)
-    except UsageProblems as exc:
-        problems += exc.problems
-    try:
-        page = PageOptions.read(options.thumbnails, options.per_seed)
-        if options.html is not None:
-            page.check_pictures()
-    except UsageProblems as exc:
-        problems += exc.problems
-    if len(options.jobs) > 2:
-        problems.append(f"{' '.join(options.jobs)}: accepted: OLD and NEW, or one series.")
-    if not (options.show.isascii() and options.show.isdigit() and len(options.show) < 6):
-        problems.append(f"--show {options.show}: accepted: a whole number from 0 to 99999.")
-    if problems:
-        raise UsageProblems(*problems)
-    return wanted, int(options.show), page
+    deliveries: list[Callable[[], None]] = []
+    webhook, program = given.webhook, given.program
+    if webhook is not None:
+        source = sides.new.facts.get("source")
+        notice = Notice.of(path, jobs, summary.counts, source=source, changes_file=given.output)
+        deliveries.append(lambda: webhook.post(notice, config))
+    if program is not None:
+        deliveries.append(lambda: program.hand(path))
+    sys.stdout.flush()  # what the program prints comes after it
+    for deliver in deliveries:
+        try:
+            deliver()
+        except DeliveryError as exc:
+            problems.append(f"{exc}.")
+        except KeyboardInterrupt:
+            problems.append("interrupted.")
+            break
+    for problem in problems:
+        _warn(problem)
+    return not problems
 
 
 def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
@@ -221,7 +169,7 @@ def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _find(
-    sides: Sides, scratch: Path, wanted: Wanted, takers: Sequence[Callable[[Change], None]]
+    sides: Sides, scratch: Path, given: Given, takers: Sequence[Callable[[Change], None]]
 ) -> None:
     assert sides.old is not None
     path = scratch / "compare.sqlite"
@@ -230,6 +178,6 @@ def _find(
         before, after = map(finder.count, OLD_AND_NEW)
         print(headline(sides.old.name, sides.new.name, before, after))
         for change in finder.changes():
-            if wanted.wants(change):
+            if given.wanted.wants(change):
                 for take in takers:
                     take(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import quote
 
 from requests import RequestException
@@ -23,7 +24,29 @@ class _Chat(TellsOfJob):
         return type(exc).__name__ + status
 
 
-class TelegramMessage(_Chat, SendTelegramMessage):
+class Refused(ValueError):
+    """Telegram has not taken a message: a wrong token, or no such chat."""
+
+
+class _Sending(SendTelegramMessage):
+    """Spidermon's, but that a refusal is an error; it only logs it."""
+
+    @override
+    def run_action(self) -> None:
+        refusals: list[logging.LogRecord] = []
+        handler = logging.Handler(logging.ERROR)
+        handler.emit = refusals.append  # type: ignore[method-assign,assignment]
+        logger = logging.getLogger(SendTelegramMessage.__module__)
+        logger.addHandler(handler)
+        try:
+            super().run_action()
+        finally:
+            logger.removeHandler(handler)
+        if refusals:
+            raise Refused
+
+
+class TelegramMessage(_Chat, _Sending):
     """Tells chats (``SPIDERMON_TELEGRAM_…``)."""
 
     channel = "Telegram"

@@ -1,0 +1,98 @@
+"""The notice: what a webhook is told of a comparison, one JSON object of a limited size."""
+
+from __future__ import annotations
+
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import attrs
+import orjson
+
+from tmapi_spiders.compare.changes import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["LARGEST", "SCHEMA", "Notice"]
+
+SCHEMA: Final = 1
+"""Rises when a receiver has to change."""
+
+LARGEST: Final = 1_000_000
+"""Bytes of a notice at most; further changes are left out."""
+
+#: Those of the first kinds are left out last.
+_ORDER: Final = ("target_reached", *(kind for kind in KINDS if kind != "target_reached"))
+
+
+@attrs.frozen
+class Notice:
+    """What is told, and by which id it is known."""
+
+    id: str
+    """The same where the same changes of the same two jobs are told again, and only then."""
+    body: bytes
+
+    @classmethod
+    def of(
+        cls,
+        path: Path,
+        jobs: tuple[str, str],
+        counts: Mapping[str, int],
+        *,
+        source: str | None,
+        changes_file: Path | None,
+    ) -> Self:
+        """Make the notice of a comparison.
+
+        :param path: of its changes, a line each as in changes.jsonl; read line by line
+        :param jobs: names of the old one and the new one
+        :param counts: by kind
+        :param source: where the new job's products come from
+        :param changes_file: where the user finds all changes; None: nowhere
+        """
+        total = sum(counts.values())
+        facts: dict[str, Any] = {
+            "schema": SCHEMA,
+            "id": "0" * 32,
+            "old_job": jobs[0],
+            "new_job": jobs[1],
+            "source": source,
+            "total": total,
+            "counts": {kind: counts[kind] for kind in KINDS if counts.get(kind)},
+            "truncated": False,
+            "left_out": total,
+            "changes_file": None if changes_file is None else str(changes_file),
+            "changes": [],
+        }
+        digest, lines = _read(path, LARGEST - len(orjson.dumps(facts)), "\0".join(jobs))
+        facts["id"] = digest
+        facts["left_out"] = total - len(lines)
+        facts["truncated"] = facts["left_out"] > 0
+        head = orjson.dumps(facts).removesuffix(b"]}")
+        return cls(digest, head + b",".join(lines) + b"]}")
+
+
+def _read(path: Path, room: int, jobs: str) -> tuple[str, list[bytes]]:
+    """Return the id, and the lines that there is room for, by their kinds."""
+    digest = sha256(jobs.encode())
+    of_kind: dict[str, list[bytes]] = {kind: [] for kind in _ORDER}
+    sizes: Counter[str] = Counter()
+    with path.open("rb") as file:
+        for line in file:
+            digest.update(line)
+            kind = line.split(b'"', 4)[3].decode()  # {"change":"price",…
+            # With its line feed it is as long as with the comma.
+            if sizes[kind] + len(line) <= room:
+                sizes[kind] += len(line)
+                of_kind[kind].append(line.rstrip())
+    kept: list[bytes] = []
+    for lines in of_kind.values():
+        for line in lines:
+            if len(line) >= room:
+                return digest.hexdigest()[:32], kept
+            room -= len(line) + 1
+            kept.append(line)
+    return digest.hexdigest()[:32], kept
