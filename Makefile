@@ -1,8 +1,9 @@
 # make demo   a crawl of the sandbox, what it wrote, and a gallery of it to click through
 # make demo-distributed  three workers on a Redis server, one of them killed; checked against one crawl
-# make test   all tests, but the long form of those that kill crawls at random moments (make chaos)
+# make test   all tests, but those of make long and make chaos
 # make coverage  the same, and which branches they went
 # make lint   ruff and mypy
+# make long   the tests that take their time (half a minute): a watch of five days, for one
 # make chaos  crawls killed at random moments, many times (some 4 minutes)
 # make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
 #             limit, and how it scales; writes docs/benchmarks.md (some 30 minutes; needs no more
@@ -14,7 +15,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-distributed test coverage chaos lint bench clean
+.PHONY: demo demo-distributed test coverage chaos long lint bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make …")'
@@ -37,8 +38,8 @@ demo: $(READY)
 demo-distributed: $(READY)
 	$(BIN)/python -m tests.distributed.demo
 
-# The tests wait for processes half of the time: three at once on two cores.
-WORKERS ?= 3
+# The tests wait for processes half of the time: four at once on two cores.
+WORKERS ?= 4
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS)
@@ -48,6 +49,9 @@ coverage: $(READY)
 	$(BIN)/coverage run -m pytest -n $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+long: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m long
 
 chaos: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m chaos

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import pytest
 
 from tests.compare.webhook import SECRET, WebhookThread
 from tests.support import ROOT, Crawl, Crawler
@@ -110,6 +111,7 @@ def check(watch: Watch, told: dict[str, Any], days: tuple[int, int]) -> None:
     assert told["counts"]["price"] == len(prices)
 
 
+@pytest.mark.long
 def test_five_days(tmp_path: Path) -> None:
     scrapy = tmp_path / "bin" / "scrapy"
     scrapy.parent.mkdir()

@@ -151,12 +151,13 @@ def test_nothing_is_gone_because_its_search_failed(watch: Watch) -> None:
     assert gone
     assert not gone & set(new)
     # The day after, what that seed finds was not looked for the day before.
-    watch.crawl(4)
+    fourth = found(watch.crawl(4))
     _, lines = watch.compare("--only", "new,first_seen")
     seen = {line["item_id"] for line in lines if line["change"] == "first_seen"}
-    assert seen == set(found(watch.crawl(4))["vase"])
+    assert seen == set(fourth["vase"])
 
 
+@pytest.mark.long
 def test_a_day_that_a_budget_ended_early(watch: Watch) -> None:
     watch.crawl(1)
     stopped = watch.crawl(2, "-s", "TMAPI_BUDGET=5")
@@ -174,6 +175,7 @@ def test_a_day_that_a_budget_ended_early(watch: Watch) -> None:
     assert of(lines, "unknown")
 
 
+@pytest.mark.long
 def test_what_is_beyond_the_last_page_asked_for(watch: Watch) -> None:
     watch.crawl(1, max_pages=1, sort="price_up")
     watch.crawl(2, max_pages=1, sort="price_up")

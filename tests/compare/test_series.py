@@ -75,10 +75,9 @@ def test_two_jobs_of_a_series_do_not_overlap(crawl: Crawler) -> None:
         assert refused.exit_status == 2
         assert "series=watch: a job of it is running now" in refused.log
         assert len(list(crawl.output.glob("watch-*"))) == 1
-        assert crawl(series="other", seeds="/search/a/onepage.jpg").exit_status == 0
     finally:
         crawl.finish(process)
-    assert crawl(series="watch", seeds="/search/a/onepage.jpg").exit_status == 0
+    assert crawl(series="watch", seeds="/search/a/onepage.jpg", max_pages=1).exit_status == 0
 
 
 def test_the_newest_that_were_asked_for_are_kept(offline: Crawler, series: Series) -> None:

@@ -201,7 +201,9 @@ def test_it_is_alike_in_all_languages(served: dict[int, Client]) -> None:
 # What moves, and how much
 
 
-@pytest.mark.parametrize(("old", "new"), DAYS)
+@pytest.mark.parametrize(
+    ("old", "new"), [DAYS[0], *(pytest.param(*days, marks=pytest.mark.long) for days in DAYS[1:])]
+)
 def test_a_share_of_the_products_moves_on_each_day(old: int, new: int) -> None:
     count, said = many(old, new)
     moved = Counter(name for change in said for name in change.fields)
@@ -272,6 +274,7 @@ def test_all_fields_of_a_price_move_with_it() -> None:
         assert all(prices[name] != later[name] for name in told)
 
 
+@pytest.mark.long
 def test_some_of_those_that_left_come_back() -> None:
     first = offers(OPTIONS, 0).keys()
     days = [offers(OPTIONS, day).keys() for day in range(1, 16)]

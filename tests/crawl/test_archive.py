@@ -136,7 +136,7 @@ def test_arguments_need_not_be_repeated_even_from_elsewhere(
     (project / "seeds.txt").write_text("/search/a/1.jpg\n/search/a/2.jpg\n")
     first = crawl(seeds="seeds.txt", max_pages=1, series="watch")
     assert first.exit_status == 0
-    (name,) = [path.name for path in crawl.output.iterdir()]
+    (name,) = [path.name for path in crawl.output.glob("watch-*")]
     (project / "below").mkdir()
     elsewhere = attrs.evolve(crawl, project=project / "below")
     again = elsewhere(job=name)

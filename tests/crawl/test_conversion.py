@@ -201,6 +201,7 @@ class TestAnEmptyFirstPage:
                 assert row["status"] == ("empty" if narrow else "complete")
         assert sandbox.stats["conversions"] == 0
 
+    @pytest.mark.long
     def test_leads_to_the_same_end_however_many_calls_are_in_flight(
         self, crawl: Crawler, sandbox: SandboxThread
     ) -> None:

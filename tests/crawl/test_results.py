@@ -175,7 +175,7 @@ def test_queries_are_taken_up_one_by_one(crawl: Crawler, tmp_path: Path) -> None
 
 def test_series_names_its_jobs(crawl: Crawler) -> None:
     done = crawl(series="watch", seeds="/search/a/teapot.jpg", max_pages=1)
-    (folder,) = crawl.output.iterdir()
+    (folder,) = crawl.output.glob("watch-*")
     assert done.exit_status == 0
     assert folder.name.startswith("watch-20")
     assert folder.name.endswith("Z")

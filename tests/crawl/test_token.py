@@ -29,7 +29,7 @@ LEAKY = ",".join(
 )
 
 
-@pytest.mark.parametrize("auth", ["query", "header"])
+@pytest.mark.parametrize("auth", ["query", pytest.param("header", marks=pytest.mark.long)])
 def test_no_log_file_or_stat_holds_the_token(
     crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, auth: str
 ) -> None:

@@ -84,7 +84,10 @@ def test_a_stalled_worker_loses_its_pages_and_comes_back(
     assert made <= int(shared.facts["calls"]) <= made + 12, "Redis can't know which it has made"
 
 
-@pytest.mark.parametrize("downtime", [pytest.param(0.3, marks=pytest.mark.chaos), 3.0])
+@pytest.mark.parametrize(
+    "downtime",
+    [pytest.param(0.3, marks=pytest.mark.chaos), pytest.param(3.0, marks=pytest.mark.long)],
+)
 def test_redis_is_killed_and_comes_back(
     tmp_path: Path, slow: SandboxThread, own_server: RedisServer, downtime: float
 ) -> None:
@@ -192,7 +195,12 @@ def test_a_queue_of_another_type_is_moved_away(
 
 
 @pytest.mark.parametrize(
-    ("kind", "reason"), [("code-4011", "auth"), ("status-439", "balance"), ("no-route", "base_url")]
+    ("kind", "reason"),
+    [
+        ("code-4011", "auth"),
+        pytest.param("status-439", "balance", marks=pytest.mark.long),
+        pytest.param("no-route", "base_url", marks=pytest.mark.long),
+    ],
 )
 def test_one_refusal_stops_all_workers(
     tmp_path: Path, slow: SandboxThread, redis_server: RedisServer, kind: str, reason: str
@@ -241,6 +249,7 @@ def test_the_budget_is_exact_for_all_workers_together(
         busy.stop()
 
 
+@pytest.mark.long
 def test_two_jobs_share_the_limit_of_their_account(
     tmp_path: Path, redis_server: RedisServer
 ) -> None:
@@ -381,6 +390,7 @@ def test_keep_alive_waits_for_more(
     assert start.finish(worker).exit_status == 4
 
 
+@pytest.mark.long
 def test_a_network_that_is_cut_again_and_again(tmp_path: Path, redis_server: RedisServer) -> None:
     """Requests and replies get lost: nothing else does, and nothing is there or paid twice."""
     busy = SandboxThread(latency=0.1, limit=6)

@@ -74,7 +74,9 @@ def received(replica: RedisServer) -> int:
     return int(facts["slave_repl_offset"]) if is_up else -1
 
 
-@pytest.mark.parametrize("behind", [0, pytest.param(0.4, marks=pytest.mark.chaos)])
+@pytest.mark.parametrize(
+    "behind", [pytest.param(0, marks=pytest.mark.long), pytest.param(0.4, marks=pytest.mark.chaos)]
+)
 def test_the_master_dies_and_a_replica_takes_over(
     tmp_path: Path, slow: SandboxThread, behind: float
 ) -> None:

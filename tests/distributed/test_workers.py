@@ -28,7 +28,7 @@ def differences(left: tuple[Any, ...], right: tuple[Any, ...]) -> list[Any]:
     return [sorted(a ^ b, key=str)[:6] for a, b in zip(left, right, strict=True)]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_the_result_is_that_of_a_local_crawl(
     tmp_path: Path, quiet: SandboxThread, redis_server: RedisServer, workers: int
 ) -> None:

@@ -366,7 +366,7 @@ execute()
 """
 
 
-@pytest.mark.parametrize("size", [3_000, 100_000])
+@pytest.mark.parametrize("size", [3_000, pytest.param(100_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_full_disk_leaves_the_old_file(export: Exporter, suffix: str, size: int) -> None:
     """Files may not grow beyond a size, which a full disk looks like."""
@@ -392,7 +392,9 @@ def test_a_full_disk_leaves_the_old_file(export: Exporter, suffix: str, size: in
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM]
+)
 def test_one_that_is_interrupted_leaves_the_old_file(
     export: Exporter, suffix: str, kind: signal.Signals
 ) -> None:

@@ -7,6 +7,7 @@ import ast
 import inspect
 import re
 import textwrap
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,6 +20,7 @@ from tmapi_spiders import addon, run
 from tmapi_spiders.answers import TABLE, Row
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.commands import compare
+from tmapi_spiders.commands.tmapi import SUBCOMMANDS
 from tmapi_spiders.compare import notifying
 from tmapi_spiders.compare.changes import KINDS, Change
 from tmapi_spiders.compare.notice import LARGEST, Notice
@@ -172,3 +174,9 @@ def test_what_a_webhook_gets_is_in_the_docs(tmp_path: Path) -> None:
     for header in (notifying.ID, notifying.TIMESTAMP, notifying.SIGNATURE):
         assert f"| `{header}` |" in WATCH
     assert f"{LARGEST:,} bytes" in WATCH
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_the_help_of_a_subcommand_is_its_docstring(name: str) -> None:
+    module = import_module(f"tmapi_spiders.commands.{name}")
+    assert (module.__doc__ or "").partition("\n")[0] == SUBCOMMANDS[name]

@@ -15,25 +15,29 @@ from scrapy.exceptions import UsageError
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["Command"]
+__all__ = ["SUBCOMMANDS", "Command"]
 
-#: Each is a module with ``add_arguments(parser)`` and ``run(options, settings) -> status``; its
-#: docstring's first line is its help. They are loaded when one of them is wanted: Scrapy loads this
-#: module whatever it is asked to do.
-_SUBCOMMANDS = (
-    "compare",
-    "delete",
-    "enqueue",
-    "estimate",
-    "export",
-    "gallery",
-    "jobs",
-    "prune",
-    "replay",
-    "sandbox",
-    "status",
-    "stop",
-)
+#: Each is a module with ``add_arguments(parser)`` and ``run(options, settings) -> status``; what it
+#: does is its docstring's first line, which stands here too, so that it is loaded only when it is
+#: wanted: Scrapy loads this module whatever it is asked to do.
+SUBCOMMANDS: Final = {
+    "compare": "Say what changed between two jobs: prices, what is new, what is gone, "
+    "targets reached.",
+    "delete": "Delete a job from Redis, after asking; exported files stay.",
+    "enqueue": "Put a job's seeds on Redis, for workers to crawl.",
+    "estimate": "Say how many queries a crawl has, and the least and most calls, "
+    "without sending anything.",
+    "export": "Write the files of a job on Redis; with -o, make a table of a job's "
+    "files: XLSX, CSV or Parquet.",
+    "gallery": "Show a job in one HTML file: each seed beside its matches, with "
+    "pictures, filters and prices.",
+    "jobs": "List the jobs in the output folder, or those of a series, the newest first.",
+    "prune": "Delete old jobs of a series, after asking; the newest that were asked for are kept.",
+    "replay": "Have a job's dead letters, and what failed besides, worked on once more.",
+    "sandbox": "Serve a local, made-up TMAPI until it is interrupted.",
+    "status": "Show how far a job on Redis is, or all of them.",
+    "stop": "Stop all workers of a job on Redis, wherever they run.",
+}
 
 #: As a shell tells of a command that SIGPIPE has ended, which is what becomes of ``ls`` or ``git``.
 EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
@@ -51,18 +55,18 @@ class Command(ScrapyCommand):
 
     def short_desc(self) -> str:
         """Return the line in ``scrapy``'s list."""
-        return f"TMAPI's tools: {', '.join(_SUBCOMMANDS)}"
+        return f"TMAPI's tools: {', '.join(SUBCOMMANDS)}"
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add the subcommands, each with Scrapy's global options and options of its own."""
         subparsers = parser.add_subparsers(
             dest="subcommand", metavar="<subcommand>", prog="scrapy tmapi"
         )
-        for name in _SUBCOMMANDS:
-            module = _module_of(name)
-            help_line = (module.__doc__ or "").partition("\n")[0]
-            subparser = subparsers.add_parser(name, help=help_line, description=help_line)
-            module.add_arguments(subparser)
+        named = SUBCOMMANDS.keys() & set(sys.argv)
+        for name, does in SUBCOMMANDS.items():
+            subparser = subparsers.add_parser(name, help=does, description=does)
+            if name in named or not named:
+                _module_of(name).add_arguments(subparser)
             super().add_options(subparser)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 from typing import Any, Final
 
@@ -74,6 +75,12 @@ class Product:
         }
         item.update(self.blank)
         return item
+
+
+@lru_cache(maxsize=4)
+def catalogue_of(count: int, seed: int, day: int) -> Catalogue:
+    """Return a catalogue, which nobody changes: the same for the same options."""
+    return Catalogue(count, seed, day)
 
 
 class Catalogue:

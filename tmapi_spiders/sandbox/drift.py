@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tmapi_spiders.sandbox import forms
-from tmapi_spiders.sandbox.catalogue import Catalogue
+from tmapi_spiders.sandbox.catalogue import catalogue_of
 
 if TYPE_CHECKING:
     from tmapi_spiders.sandbox.catalogue import Product
@@ -99,7 +99,7 @@ def offer_of(product: Product) -> Offer:
 def offers(options: SandboxOptions, day: int) -> dict[int, Offer]:
     """All that is on sale on a day, by `item_id`; the day of the options does not count."""
     options = attrs.evolve(options, day=day)
-    catalogue = Catalogue(options.products, options.seed, options.day)
+    catalogue = catalogue_of(options.products, options.seed, options.day)
     return {item_id: offer_of(catalogue.by_id[item_id]) for item_id in sorted(catalogue.by_id)}
 
 

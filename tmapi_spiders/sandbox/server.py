@@ -28,7 +28,7 @@ from tmapi_spiders.sandbox.answers import (
     refusal,
 )
 from tmapi_spiders.sandbox.api import Api, Caller
-from tmapi_spiders.sandbox.catalogue import Catalogue
+from tmapi_spiders.sandbox.catalogue import catalogue_of
 from tmapi_spiders.sandbox.drift import changes
 from tmapi_spiders.sandbox.images import read_image
 from tmapi_spiders.sandbox.options import SandboxOptions
@@ -62,7 +62,7 @@ class Sandbox:
     def __init__(self, options: SandboxOptions = SandboxOptions()) -> None:  # noqa: B008 - frozen
         self._options = options
         self._account = Account(options.token, options.limit, options.balance)
-        self._api = Api(options, Catalogue(options.products, options.seed, options.day))
+        self._api = Api(options, catalogue_of(options.products, options.seed, options.day))
         self._runner: web.AppRunner | None = None
         self._base_url = ""
         self._own_hosts: frozenset[str] = frozenset()
