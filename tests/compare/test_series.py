@@ -102,6 +102,7 @@ def test_what_did_not_end_does_not_count_as_kept(offline: Crawler, series: Serie
     (series.output / "watch-20261104T180000Z" / "job.json").unlink()
     prune(offline, "watch", "--keep", "1", "--yes")
     assert left(series) == {f"watch-202611{day:02}T180000Z" for day in (2, 3, 4)}
+    assert "not known (job.json)" in offline.command("tmapi", "jobs", "watch").stdout
 
 
 def test_a_link_and_other_series_leftovers_stay(offline: Crawler, series: Series) -> None:

@@ -110,5 +110,7 @@ def _queries(queries: Any) -> str:
 def _ending(facts: dict[str, Any]) -> str:
     if facts["running"]:
         return "running, or killed"
+    if facts["exit_status"] is None:
+        return "not known (job.json)"
     stopped = f" (stopped early: {facts['stop_reason']})" if facts["stop_reason"] else ""
     return f"exit status {facts['exit_status']}{stopped}"
