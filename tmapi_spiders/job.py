@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.job_names import UNNAMED
 from tmapi_spiders.jsonl import to_document
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ __all__ = [
     "SIGHTINGS",
     "Job",
     "JobFile",
-    "hold_series",
     "read_job_json",
 ]
 
@@ -159,7 +157,7 @@ class Job:
         """Whether job.json has the arguments of this run."""
         self._lock = FileLock(self.folder / LOCK)
         self.series_lock: FileLock | None = None
-        """What :func:`hold_series` has returned; let go with the job."""
+        """What :func:`~tmapi_spiders.series_lock.hold_series` has returned; let go with the job."""
         self._started_at = utc_now()
         self._before: dict[str, Any] = {}
 
@@ -271,29 +269,6 @@ class Job:
             part.replace(path)
         except OSError as exc:
             raise StorageError(f"{path}: it can't be written ({exc.strerror}).") from exc
-
-
-def hold_series(series: str | None, output_dir: Path) -> FileLock | None:
-    """Let no other process run a job of a series, until the lock that is returned is released.
-
-    :param series: None and :data:`~tmapi_spiders.job_names.UNNAMED`: nothing is held
-    :raises UsageProblems: if a job of it runs now
-    :raises StorageError: if the folder of all jobs can't be used
-    """
-    if series is None or series == UNNAMED:
-        return None
-    lock = FileLock(output_dir / f".{series}{LOCK}")
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise UsageProblems(
-            f"series={series}: a job of it is running now, and they don't overlap. Wait for it: "
-            f"scrapy tmapi jobs {series}"
-        ) from None
-    except OSError as exc:
-        raise StorageError(f"{output_dir}: it can't be used ({exc.strerror or exc}).") from exc
-    return lock
 
 
 def read_job_json(folder: Path) -> dict[str, Any]:

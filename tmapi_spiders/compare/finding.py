@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tmapi_spiders.compare.changes import Change
 from tmapi_spiders.compare.loading import LIMITED, NOT_KNOWN, READ_TO_ITS_END
+from tmapi_spiders.compare.numbers import difference_of, same_price, to_decimal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -168,10 +169,10 @@ class _Comparison:
             yield self._make("currency", self._seen, old.currency, new.currency)
             return
         both = [row for row in self._seen if row.in_both]
-        moved = [row for row in both if not _same(row.price0, row.price1)]
+        moved = [row for row in both if not same_price(row.price0, row.price1)]
         if moved:
             yield self._make("price", moved, moved[0].price0, moved[0].price1)
-        elif not both and known and not _same(old.price, new.price):
+        elif not both and known and not same_price(old.price, new.price):
             yield self._make("price", self._seen, old.price, new.price)
 
     def _others(self) -> Iterator[Change]:
@@ -190,7 +191,7 @@ class _Comparison:
         """Yield that it has reached a seed's target, if it has now and had not before."""
         old, new = self._old, self._new
         after = _first(row.price1 for row in rows if row.rank1 is not None)
-        price = _decimal(after)
+        price = to_decimal(after)
         if price is None or price > target:
             return
         seen_before = [row for row in rows if row.rank0 is not None]
@@ -198,7 +199,7 @@ class _Comparison:
         if seen_before:
             if old.currency != new.currency and None not in (old.currency, new.currency):
                 return
-            last, wanted = _decimal(before), rows[0].target0
+            last, wanted = to_decimal(before), rows[0].target0
             if last is not None and wanted is not None and last <= Decimal(wanted):
                 return
         elif NOT_KNOWN in (row.verdict0 for row in rows):
@@ -227,7 +228,7 @@ class _Comparison:
             found = (row for row in rows if (row.rank0 if vanished else row.rank1) is not None)
             by_number = {row.seed: row.seed_id for row in found}
             seed_ids, data = [by_number[number] for number in sorted(by_number)], {}
-        difference, percent = _difference(kind, before, after)
+        difference, percent = difference_of(kind, before, after)
         return Change(
             change=kind,
             scope="product" if seed is None else "seed",
@@ -253,43 +254,3 @@ class _Comparison:
 
 def _first(values: Iterable[str | None]) -> str | None:
     return next((value for value in values if value is not None), None)
-
-
-def _decimal(text: Any) -> Decimal | None:
-    """Return a number; None for what is none.
-
-    >>> _decimal("9.80"), _decimal("NaN"), _decimal("1e999999"), _decimal(None)
-    (Decimal('9.80'), None, None, None)
-    """
-    try:
-        number = None if text is None else Decimal(text)
-    except (InvalidOperation, ValueError, TypeError):
-        return None
-    return number if number is not None and number.is_finite() and abs(number) < 10**18 else None
-
-
-def _same(one: str | None, other: str | None) -> bool:
-    """Say whether two prices are the same, however they are written.
-
-    >>> _same("6", "6.00"), _same(None, "6"), _same("ask", "ask")
-    (True, False, True)
-    """
-    return one == other or ((number := _decimal(one)) is not None and number == _decimal(other))
-
-
-def _difference(kind: str, before: Any, after: Any) -> tuple[str | int | None, float | None]:
-    """Return after less before, and the same in per cent of before.
-
-    >>> _difference("price", "12.00", "10.80"), _difference("rank", 4, 1)
-    (('-1.20', -10.0), (-3, -75.0))
-    >>> _difference("price", "0", "1"), _difference("new", None, "9.80")
-    (('1', None), (None, None))
-    """
-    if kind in {"supplier", "price_source", "currency"}:
-        return None, None
-    old, new = _decimal(before), _decimal(after)
-    if old is None or new is None:
-        return None, None
-    less = new - old
-    percent = round(float(less / old * 100), 2) if old else None
-    return (str(less) if isinstance(after, str) else int(less)), percent
