@@ -256,7 +256,7 @@ class LocalRun(Run):
         )
 
     def is_paid(self, query: Query) -> bool:
-        """Say whether a query's first page is paid for by an earlier run."""
+        """Say whether a query's first page is paid for."""
         return self.archive.has_page(query.seed.image_id, query.search_id)
 
     def _history(self, query_id: str) -> History:

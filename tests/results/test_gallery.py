@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -256,11 +257,17 @@ def test_a_full_disk_leaves_the_old_page(offline: Crawler, job: JobFolder) -> No
     job.seed("A", product(1))
     folder = job.write()
     (folder / "gallery.html").write_text("old", "utf-8")
-    (folder / "gallery.html.part").symlink_to("/dev/full")
-    done = run(offline, "j", "--thumbnails", "0")
+    before = {path.name for path in folder.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        done = run(offline, "j", "--thumbnails", "0")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert done.exit_status == 4
-    assert "gallery.html: it can't be written (No space left on device)" in done.log
+    assert "gallery.html: it can't be written (File too large)" in done.log
     assert (folder / "gallery.html").read_text("utf-8") == "old"
+    assert {path.name for path in folder.iterdir()} == before
 
 
 def test_without_pillow_it_says_what_to_install(

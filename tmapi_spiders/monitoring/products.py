@@ -13,7 +13,7 @@ import attrs
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.results.series import all_jobs
+from tmapi_spiders.results.series import jobs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -102,20 +102,9 @@ def job_before(name: str, source: str, output_dir: Path) -> JobFiles | None:
 
     :param source: where this job's products come from: made-up ones are compared with such alone
     """
-    series = series_of(name)
-    # Their names tell the order: when one last ran does not.
-    earlier = sorted(
-        (
-            job.name
-            for job in all_jobs(output_dir)
-            if series_of(job.name) == series
-            and job.name < name
-            and job.facts.get("source") == source
-            and not job.facts.get("running")
-        ),
-        reverse=True,
-    )
-    for job in earlier:
-        with suppress(UsageProblems, StorageError):
-            return JobFiles.open(job, output_dir)
+    for job in jobs_of(series_of(name) or "", output_dir):
+        is_earlier = job.name < name and job.facts.get("source") == source
+        if is_earlier and not job.facts.get("running"):
+            with suppress(UsageProblems, StorageError):
+                return JobFiles.open(job.name, output_dir)
     return None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from tmapi_spiders.results.job_files import JobFiles
 
-__all__ = ["keep_off_jobs", "problems_of", "to_path"]
+__all__ = ["keep_off_jobs", "part_of", "problems_of", "scratch_of", "to_path"]
 
 
 def to_path(given: str, option: str = "-o") -> Path:
@@ -71,3 +73,38 @@ def keep_off_jobs(path: Path, *jobs: JobFiles, option: str = "-o") -> None:
                     f"{option} {path}: it is the list that the job {files.name} was crawled from, "
                     "and would be replaced. Choose another name."
                 )
+
+
+@contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """Give a name beside *path* to write to; what is there takes its place if nothing is raised.
+
+    Whenever it ends, and whatever one before it that was killed has left, nothing stays.
+
+    :raises StorageError: if it can't be written; what was there is left as it was
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        _clear(part)
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as exc:
+        raise StorageError(
+            f"{path}: it can't be written ({exc.strerror or exc}). Nothing was changed under that "
+            "name; make room, or choose another one, and run the same command again."
+        ) from exc
+    finally:
+        with suppress(OSError):
+            _clear(part)
+
+
+def scratch_of(part: Path) -> Path:
+    """Return the name of the folder beside the file that is written, for temporary files."""
+    return part.with_name(f"{part.name}.d")
+
+
+def _clear(part: Path) -> None:
+    shutil.rmtree(scratch_of(part), ignore_errors=True)
+    part.unlink(missing_ok=True)

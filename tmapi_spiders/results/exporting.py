@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import __version__
@@ -12,6 +9,7 @@ from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.csv_table import write_csv
+from tmapi_spiders.results.destination import part_of, scratch_of
 from tmapi_spiders.results.notes import Notes
 from tmapi_spiders.results.parquet import write_parquet
 from tmapi_spiders.results.survey import survey
@@ -40,7 +38,7 @@ def export_tables(files: JobFiles, target: Target) -> list[str]:
     notes = Notes()
     tables = survey(files, target.tables)
     written = []
-    with _part_of(target.path) as part:
+    with part_of(target.path) as part:
         if target.suffix == ".xlsx":
             written = _write_workbook(files, target, tables, part, notes)
         else:
@@ -74,7 +72,7 @@ def _write_workbook(
                 f"of your own rows; Excel's sheets end at {MOST_COLUMNS:,}. Write .csv or .parquet."
             )
     (xlsxwriter,) = target.libraries
-    scratch = _scratch_of(part)
+    scratch = scratch_of(part)
     scratch.mkdir()
     book = Workbook(xlsxwriter, part, str(scratch), notes)
     try:
@@ -156,36 +154,3 @@ def _rows(files: JobFiles, table: Table) -> Iterator[dict[str, Any]]:
         raise StorageError(
             f"{files.folder / table.file}: it was written to meanwhile. Run the same command again."
         )
-
-
-def _scratch_of(part: Path) -> Path:
-    """Return the name of the folder beside the file that is written, for temporary files."""
-    return part.with_name(f"{part.name}.d")
-
-
-@contextmanager
-def _part_of(path: Path) -> Iterator[Path]:
-    """Give a name beside *path* to write to; what is there takes its place if nothing is raised.
-
-    Whenever it ends, and whatever an export before it that was killed has left, nothing stays.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        _clear(part)
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as exc:
-        raise StorageError(
-            f"{path}: it can't be written ({exc.strerror or exc}). Nothing was changed under that "
-            "name; make room, or choose another one, and run the same command again."
-        ) from exc
-    finally:
-        with suppress(OSError):
-            _clear(part)
-
-
-def _clear(part: Path) -> None:
-    shutil.rmtree(_scratch_of(part), ignore_errors=True)
-    part.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import html
 import json
-import os
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tmapi_spiders import __version__
-from tmapi_spiders.errors import StorageError
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.results.destination import part_of
 from tmapi_spiders.results.embedding import picture_address, seed_address
 from tmapi_spiders.results.gallery import FACTS, Mark, Query
 
@@ -148,15 +147,8 @@ def write_page(path: Path, page: bytes) -> None:
 
     :raises StorageError: if it can't be written; what was there is left as it was
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as exc:
-        raise StorageError(f"{path}: it can't be written ({exc.strerror or exc}).") from exc
+    with part_of(path) as part:
+        part.write_bytes(page)
 
 
 def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:

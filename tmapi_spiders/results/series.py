@@ -17,7 +17,7 @@ from tmapi_spiders.resume import in_project
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FoundJob", "all_jobs", "find_job", "series_jobs"]
+__all__ = ["FoundJob", "all_jobs", "find_job", "jobs_of", "series_jobs"]
 
 _BACK = re.compile(r"(?P<series>[A-Za-z0-9_-]{1,64})~(?P<back>[0-9]{1,6})")
 _SHOWN = 10
@@ -56,9 +56,12 @@ def all_jobs(output_dir: Path) -> list[FoundJob]:
     return sorted(found, key=lambda job: (job.began, job.name), reverse=True)
 
 
-def _jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
-    # Their names tell the order: when one last ran does not. One whose job.json is missing or
-    # damaged counts, too: who asks for the newest must not get the one before it unawares.
+def jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
+    """Return the jobs of a series, the newest first; there may be none.
+
+    Their names tell the order: when one last ran does not. One whose job.json is missing or damaged
+    counts, too: who asks for the newest must not get the one before it unawares.
+    """
     try:
         folders = [path for path in output_dir.iterdir() if series_of(path.name) == series]
     except OSError:
@@ -74,7 +77,7 @@ def series_jobs(series: str, output_dir: Path) -> list[FoundJob]:
 
     :raises UsageProblems: if there are none
     """
-    jobs = _jobs_of(series, output_dir)
+    jobs = jobs_of(series, output_dir)
     if not jobs:
         find_job(series, output_dir)  # says what there is
         raise UsageProblems(f"{series}: it is a job, and no series.")
@@ -102,7 +105,7 @@ def find_job(given: str, output_dir: Path) -> Path:
     if not back and (read_job_json(output_dir / given) or series_of(given)):
         return output_dir / given
     series, number = (back["series"], int(back["back"])) if back else (given, 0)
-    jobs = _jobs_of(series, output_dir)
+    jobs = jobs_of(series, output_dir)
     if number < len(jobs):
         return jobs[number].folder
     if jobs:
