@@ -81,11 +81,15 @@ class AnswerMiddleware:
         run.count(stats.PAGE_REFUSED)
         run.ledger.note(call.query_id, answer.code, message)
         run.heed(answer)
-        if answer.kind is not Kind.WRONG_QUERY and not run.gate.is_open:
+        if not answer.is_final and not run.gate.is_open:
             raise GateClosed("the job is stopping")
         if answer.kind is Kind.OVER_LIMIT:
             self._wait_for_room(request, call)
         elif answer.kind is Kind.TRANSIENT:
+            self._try_again(request, call, f"{answer.code}: {message}")
+        elif call.is_conversion and answer.kind is not Kind.DENIED and not call.rejections:
+            # One in six first conversions fails, and the second works, whatever the code (observed).
+            call.rejections += 1
             self._try_again(request, call, f"{answer.code}: {message}")
         return response
 

@@ -202,6 +202,16 @@ class Course(ABC):
         """End a query whose page will not come, by an error."""
 
     @abstractmethod
+    def convert_first(
+        self, query: Query, page: int, code: int | None, message: str
+    ) -> Iterator[Request]:
+        """Take up the API's demand that a query's image be converted before it is searched for.
+
+        :param code: the answer's
+        :param message: likewise
+        """
+
+    @abstractmethod
     def page_cut_short(self, query: Query, page: int) -> Iterator[Request]:
         """Take up a page that will not be asked for here, since the run is stopping."""
 
