@@ -264,7 +264,11 @@ def test_endings_of_connections() -> None:
 
 
 def test_a_limit_of_calls_at_a_time() -> None:
+    threads = threading.active_count()
     with ObservedApi(limit=2, latency=0.01) as api:
+        idle = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=10)
+        idle.request("GET", "/nowhere")
+        idle.getresponse().read()
         path = path_of(api)
         assert [len(ids(search(api, path))) for _ in range(5)] == [20] * 5
         assert (api.max_in_flight, api.over_limit) == (1, 0)
@@ -284,6 +288,13 @@ def test_a_limit_of_calls_at_a_time() -> None:
     for thread in waiting:  # The end of the server is the end of the silence.
         thread.join(10)
         assert not thread.is_alive()
+    assert idle.sock.recv(1) == b""
+    idle.close()
+    for _ in range(200):
+        if threading.active_count() == threads:
+            break
+        time.sleep(0.05)
+    assert threading.active_count() == threads
     api.reset()
     assert (api.log, api.over_limit, api.max_in_flight) == ([], 0, 0)
 
