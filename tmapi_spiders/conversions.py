@@ -107,7 +107,8 @@ class Conversions:
     def refuse(self, img_url: str) -> None:
         """Keep that the API has refused an image's own URL."""
         with self._open() as connection:
-            connection.execute("INSERT OR IGNORE INTO refused VALUES (?, ?)", (self._source, img_url))
+            statement = "INSERT OR IGNORE INTO refused VALUES (?, ?)"
+            connection.execute(statement, (self._source, img_url))
 
     def is_refused(self, img_url: str) -> bool:
         """Say whether the API is known to refuse an image's own URL."""

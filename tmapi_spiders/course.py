@@ -245,9 +245,7 @@ class LocalCourse(Course):
             self._cut_short(waiting)
         return iter(())
 
-    def _ask(
-        self, progress: Progress, page: int, asked: int | None = None
-    ) -> Iterator[Request]:
+    def _ask(self, progress: Progress, page: int, asked: int | None = None) -> Iterator[Request]:
         """Ask for a page, unless it is known to have failed for another query that asked it.
 
         :param asked: the generation by which this query has asked for it before
@@ -286,9 +284,7 @@ class LocalCourse(Course):
         is_past = image.waiting or stored or self._run.archive.last_conversion(image_id) > present
         return None if is_past and image.may_convert else present
 
-    def _refuse(
-        self, query: Query, page: int, code: int | None, message: str
-    ) -> Iterator[Request]:
+    def _refuse(self, query: Query, page: int, code: int | None, message: str) -> Iterator[Request]:
         generation = self._run.ledger[query.query_id].generation
         decision = self._run.images.of(query.seed).refuse(
             query.query_id, code, message, first=page == 1, generation=generation

@@ -88,7 +88,7 @@ class AnswerMiddleware:
         elif answer.kind is Kind.TRANSIENT:
             self._try_again(request, call, f"{answer.code}: {message}")
         elif call.is_conversion and answer.kind is not Kind.DENIED and not call.rejections:
-            # One in six first conversions fails, and the second works, whatever the code (observed).
+            # Observed: one in six first tries fails, whatever the code, and the second works.
             call.rejections += 1
             self._try_again(request, call, f"{answer.code}: {message}")
         return response

@@ -85,6 +85,8 @@ class Image:
     """Whether this generation is there since the one before was doubted."""
     kept: bool = False
     """Whether this generation's conversion was paid for by another job, so that it may be stale."""
+    is_remembered: bool = False
+    """Whether a later page was refused, so that other queries' later pages may be, too."""
     failure: tuple[int | None, str] | None = None
     """Code and message by which all queries of the image end that have no page yet."""
 
@@ -110,6 +112,14 @@ class Image:
         path = None if may_convert and wanted else seed.img_url
         return cls(may_convert, queries_each, [path], with_items=set(with_items))
 
+    @classmethod
+    def of_later_page(cls, seed: Seed, convert: str, path: str | None, generation: int) -> Self:
+        """Return what a query that is past its first page knows of an image that was forgotten."""
+        image = cls.first(seed, convert, 0, {generation})
+        image.paths = [*[None] * generation, path]
+        image.is_read = True
+        return image
+
     @property
     def generation(self) -> int:
         """The present generation: how many conversions there were."""
@@ -134,7 +144,7 @@ class Image:
     def is_done(self) -> bool:
         """Whether no first page is to come any more, so that it can be forgotten."""
         busy = self.waiting or self.doubtful or self.behind
-        return len(self.settled) >= self.expected and not busy
+        return len(self.settled) >= self.expected and not (busy or self.is_remembered)
 
     @property
     def believes(self) -> bool:
@@ -200,7 +210,13 @@ class Image:
         return attrs.evolve(self._decide(), ask=told.ask)
 
     def refuse(
-        self, key: str, code: int | None, message: str, *, first: bool, generation: int | None = None
+        self,
+        key: str,
+        code: int | None,
+        message: str,
+        *,
+        first: bool,
+        generation: int | None = None,
     ) -> Decision:
         """Note that the API wants the image converted before it reads it, and decide.
 
@@ -210,6 +226,8 @@ class Image:
         :param generation: by which it was asked for; None for the present one
         """
         is_late = generation not in {None, self.generation}
+        if not first:
+            self.is_remembered = True
         if is_late or self.waiting or self.failure is not None:
             return self._again(key, first=first)
         others = [*self.doubtful, *self.behind]
@@ -222,8 +240,9 @@ class Image:
             self.settled.update(others, [key] if first else [])
             return Decision(failed=[key, *others])
         self.doubted = False
-        self._wait_for_it(key, first=first)
-        self.waiting += others
+        if not first:
+            self._note_past_first_page(key)
+        self.waiting = [key, *others]
         return Decision(convert=True, doubted=doubted)
 
     def _again(self, key: str, *, first: bool = True) -> Decision:
@@ -232,14 +251,15 @@ class Image:
             if first:
                 self.settled.add(key)
             return Decision(failed=[key])
+        if not first:
+            self._note_past_first_page(key)
         if self.waiting:
-            self._wait_for_it(key, first=first)
+            self.waiting.append(key)
             return Decision()
         return Decision(ask=[key] if self.ask(key) else [])
 
-    def _wait_for_it(self, key: str, *, first: bool) -> None:
-        self.waiting.append(key)
-        if not first:  # its first page is there
+    def _note_past_first_page(self, key: str) -> None:
+        if key not in self.settled:
             self.settled.add(key)
             self.expected += 1
 
@@ -276,6 +296,10 @@ class Image:
         self.paths.append(path)
         self.kept, self.is_read, self.ahead = kept, False, None
         return self.release()
+
+    def is_past_first_page(self, key: str) -> bool:
+        """Say whether a query that is to ask again has its first page."""
+        return key in self.settled
 
     def fail(self, code: int | None, message: str) -> list[str]:
         """Note as :attr:`failure` that a conversion failed; return the queries that waited for it.

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--refused",
         default=defaults.refused,
-        help="URLs answered 422 until they are converted: foreign, all, none (default: %(default)s)",
+        help="URLs refused until they are converted: foreign, all, none (default: %(default)s)",
     )
     add(
         "--stale",

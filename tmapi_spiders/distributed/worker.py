@@ -229,6 +229,7 @@ class Worker(Run):
         call = call_of(request)
         assert call is not None
         call.attempt, call.refusals = lease.attempt, lease.refusals
+        call.rejections = lease.rejections
         return request
 
     def _unreadable(self, row: list[Any], problem: str) -> None:

@@ -16,7 +16,6 @@ from tmapi_spiders.sandbox.answers import (
     gateway,
     refusal,
 )
-
 from tmapi_spiders.sandbox.images import SEARCH_PATH, stem_of
 
 if TYPE_CHECKING:
