@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_CONVERSIONS", "Decision", "Image", "Images", "refusal"]
 
-#: Of one image in one job.
+#: Of one image in one job, beside one that another job has paid for.
 MOST_CONVERSIONS = 2
 
 
@@ -85,6 +85,8 @@ class Image:
     """Whether this generation is there since the one before was doubted."""
     kept: bool = False
     """Whether this generation's conversion was paid for by another job, so that it may be stale."""
+    kept_before: int = 0
+    """Conversions before it that another job has paid for."""
     is_remembered: bool = False
     """Whether a later page was refused, so that other queries' later pages may be, too."""
     failure: tuple[int | None, str] | None = None
@@ -126,6 +128,11 @@ class Image:
         return len(self.paths) - 1
 
     @property
+    def _paid(self) -> int:
+        """How many conversions this job has paid for."""
+        return self.generation - self.kept_before - self.kept
+
+    @property
     def converts_first(self) -> bool:
         """Whether nothing can be sent to the search before a conversion."""
         return self.paths[-1] is None
@@ -151,7 +158,7 @@ class Image:
         """Whether first pages without items mean that nothing was found."""
         if not self.may_convert or self.generation in self.with_items:
             return True
-        is_last = self.generation >= MOST_CONVERSIONS or (self.doubted and not self.kept)
+        is_last = self._paid >= MOST_CONVERSIONS or (self.doubted and not self.kept)
         return self.is_decided and is_last
 
     def ask(self, key: str) -> bool:
@@ -235,7 +242,7 @@ class Image:
         self.expected = unsettled + len(self.doubtful)
         doubted = len(self.doubtful)
         self.settled, self.doubtful, self.behind, self.ahead = set(), [], [], None
-        if not self.may_convert or self.generation >= MOST_CONVERSIONS:
+        if not self.may_convert or self._paid >= MOST_CONVERSIONS:
             self.failure = code, message
             self.settled.update(others, [key] if first else [])
             return Decision(failed=[key, *others])
@@ -294,6 +301,7 @@ class Image:
         :param kept: whether another job has paid for the conversion
         """
         self.paths.append(path)
+        self.kept_before += self.kept
         self.kept, self.is_read, self.ahead = kept, False, None
         return self.release()
 

@@ -76,6 +76,7 @@ class Worker(Run):
             job,
             worker=self.name,
             lease_seconds=config.lease_seconds,
+            uses_kept=bool(config.conversion_days),
             wanted=self._wanted,
             calls=lambda: self.gate.sent,
             told=self._told,
