@@ -112,7 +112,7 @@ class Conversions:
 
     def is_refused(self, img_url: str) -> bool:
         """Say whether the API is known to refuse an image's own URL."""
-        if not self._has_refused:
+        if not self.has_refused:
             return False
         with self._open() as connection:
             row = connection.execute(
@@ -121,7 +121,7 @@ class Conversions:
         return row is not None
 
     @cached_property
-    def _has_refused(self) -> bool:
+    def has_refused(self) -> bool:
         """Whether there was any when this was first asked: most jobs need not ask for each image.
 
         What this job learns itself it knows by its images.

@@ -53,8 +53,6 @@ class LocalCourse(Course):
         """Of these, by what is asked: the last query to do so, and how many pages it may have."""
         self._failed: dict[tuple[str, int], tuple[int | None, str]] = {}
         """Of these, by what was asked and page: the error it failed by."""
-        self.converting = 0
-        """Images that are being converted now."""
 
     @override
     async def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:

@@ -80,6 +80,8 @@ class AnswerMiddleware:
         message = run.config.token.strike_out(answer.message)
         run.count(stats.PAGE_REFUSED)
         run.ledger.note(call.query_id, answer.code, message)
+        if answer.kind is Kind.CONVERT_FIRST and not call.is_conversion:
+            self._count_refusal(request, call)
         run.heed(answer)
         if not answer.is_final and not run.gate.is_open:
             raise GateClosed("the job is stopping")
@@ -92,6 +94,11 @@ class AnswerMiddleware:
             call.rejections += 1
             self._try_again(request, call, f"{answer.code}: {message}")
         return response
+
+    def _count_refusal(self, request: Request, call: Call) -> None:
+        self._run.count(stats.CONVERSION_WANTED)
+        if not call.repeat and request.cb_kwargs["query"].seed.can_be_converted:
+            self._run.count(stats.IMAGE_REFUSED)
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         """Try again a call that brought no answer.

@@ -232,6 +232,7 @@ class LocalRun(Run):
             in_flight=self.gate.in_flight,
             allowed=self.gate.allowed,
             waiting=len(self.retries),
+            converting=self.course.converting,
         )
 
     def pages_left(self, progress: Progress) -> int:

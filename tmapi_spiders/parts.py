@@ -168,6 +168,9 @@ class Course(ABC):
     Each method yields the requests that this process is to make now.
     """
 
+    converting: int = 0
+    """Images whose conversion was asked for here, and has not been answered."""
+
     @abstractmethod
     def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
         """Begin with the queries that nobody has taken up yet.

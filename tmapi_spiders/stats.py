@@ -16,6 +16,8 @@ __all__ = [
     "CONVERSION_KEPT",
     "CONVERSION_MADE",
     "CONVERSION_REPLAYED",
+    "CONVERSION_WANTED",
+    "IMAGE_REFUSED",
     "MONITOR_FAILED",
     "MONITOR_PASSED",
     "MOST_IN_FLIGHT",
@@ -60,6 +62,10 @@ CONVERSION_MADE = "tmapi/conversion/made"
 CONVERSION_REPLAYED = "tmapi/conversion/replayed"
 CONVERSION_KEPT = "tmapi/conversion/kept"
 """Replayed ones that another job has paid for."""
+CONVERSION_WANTED = "tmapi/conversion/wanted"
+"""Searches that were refused until their image is converted (again)."""
+IMAGE_REFUSED = "tmapi/image/refused"
+"""Those of them that were made with an image's own URL."""
 PAGE_DOUBTED = "tmapi/page/doubted"
 """A first page without items that was not believed before the image was converted (again)."""
 PAGE_READ = "tmapi/page/read"

@@ -158,6 +158,7 @@ class Worker(Run):
             budget=self.job.budget,
             in_flight=in_flight,
             allowed=allowed,
+            converting=int(told.get("converting") or 0),
         )
 
     @property

@@ -20,7 +20,7 @@ def converted_path(url: str, earlier: int) -> str:
     """The path that a conversion answers: by the URL and how often it was converted before.
 
     >>> converted_path("https://example.com/pictures/mug.jpg", 0)
-    '/search/imgextra/1696592149690_mug.jpg'
+    '/search/imgextra/1623931980441_mug.jpg'
     """
     # 13 digits as a time in milliseconds has, which is what the API's paths begin with.
     number = 1_600_000_000_000 + draw("convert", url, earlier) % 100_000_000_000

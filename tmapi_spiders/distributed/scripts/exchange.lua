@@ -112,12 +112,17 @@ if state == 'open' and job('stops') == known_stops then
   end_if_done()
 end
 
+local converting = 0
+for _, task in ipairs(call('HKEYS', LEASED)) do
+  if is_conversion(task) then converting = converting + 1 end
+end
+
 local due = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
 return {cjson.encode({
   state = job('state'), stops = job('stops'), reason = job('stop_reason') or '',
   detail = job('stop_detail') or '', requests = queued(),
   leases = call('ZCARD', LEASES), due = due[2] and math.max(0, due[2] - now) or -1,
-  held = call('ZCARD', PERMITS), allowed = allowed, fed = job('fed'),
+  held = call('ZCARD', PERMITS), allowed = allowed, converting = converting, fed = job('fed'),
   queries = job('queries') or '0', failures = job('failures') or '0', feed_age = now - tonumber(job('fed_at') or '0'),
   ended = call('HLEN', OUTCOMES), pages = job('pages') or '0', products = job('products') or '0',
   duplicates = job('duplicates') or '0', calls = job('calls') or '0',
