@@ -398,7 +398,7 @@ def test_which_urls_are_refused_is_an_option(
 
 @pytest.mark.parametrize("stale", ["refused", "empty"])
 def test_how_long_a_path_is_good_is_an_option(stale: str) -> None:
-    def is_good(path: str) -> bool:
+    def is_good(client: Client, path: str) -> bool:
         reply = client.search(path)
         assert reply.status == (422 if stale == "refused" and reply.status != 200 else 200)
         return reply.status == 200 and bool(reply.data["items"])
@@ -406,14 +406,14 @@ def test_how_long_a_path_is_good_is_an_option(stale: str) -> None:
     url = "https://example.com/teapot.jpg"
     with serving(stale=stale, path_searches=2) as client:
         path = client.convert(url).data["image_url"]
-        assert [is_good(path) for _ in range(3)] == [True, True, False]
-        assert is_good("/search/teapot.jpg"), "one that no conversion gave"
+        assert [is_good(client, path) for _ in range(3)] == [True, True, False]
+        assert is_good(client, "/search/teapot.jpg"), "one that no conversion gave"
         other = client.convert(url).data["image_url"]
-        assert is_good(other)
+        assert is_good(client, other)
         assert client.admin("expire", all=1) == {"expired": 2}
-        assert not is_good(other)
+        assert not is_good(client, other)
     with serving(stale=stale, path_seconds=1e-6) as client:
-        assert not is_good(client.convert(url).data["image_url"])
+        assert not is_good(client, client.convert(url).data["image_url"])
 
 
 def test_a_conversion_keeps_the_look_and_the_name(client: Client) -> None:
