@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from tmapi_spiders.answers import NoPage
+
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
@@ -38,14 +40,22 @@ class Call:
     repeat: int = 0
     """What tells apart two requests that read the same: how many conversions came before."""
     attempt: int = 1
+    """Which try of this page the next call, or the one in flight, is."""
     refusals: int = 0
     """How often the API said that the account is over its limit; that is no attempt."""
     answer: Answer | None = None
     """To the last try."""
+    is_spared: bool = False
+    """Whether the last try failed as everything does, so that it is none of the page's own."""
     fetched_at: str | None = None
     """When the answer was paid for."""
     kept: bool = False
     """Whether another job has paid for the answer."""
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds for which the last answer asks not to be called for this again."""
+        return self.answer.retry_after if isinstance(self.answer, NoPage) else 0.0
 
     @property
     def is_conversion(self) -> bool:
