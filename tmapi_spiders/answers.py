@@ -250,9 +250,7 @@ def read_answer(
     return Page(elements, data.get("has_next_page") is True, to_int(data.get("total_count")))
 
 
-def _no_page(
-    status: int, code: int | None, message: str, row: Row, retry_after: float
-) -> NoPage:
+def _no_page(status: int, code: int | None, message: str, row: Row, retry_after: float) -> NoPage:
     told = status if code is None or code == _OK else code
     if row.remark:
         message = f"{row.remark} ({message})"

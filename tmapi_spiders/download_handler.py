@@ -201,9 +201,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
         if answer.kind is Kind.OVER_LIMIT:
             run.count(stats.CALL_OVER_LIMIT)
             return partial(run.gate.refused, permit)
-        return partial(
-            run.gate.answered, permit, counts=answer.counts, sign=self._sign_of(answer)
-        )
+        return partial(run.gate.answered, permit, counts=answer.counts, sign=self._sign_of(answer))
 
     def _sign_of(self, answer: Answer) -> Sign | None:
         """Return what an answer tells of the API as a whole."""

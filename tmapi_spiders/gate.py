@@ -57,6 +57,7 @@ class LocalGate(Gate):
         journal: Journal,
         budget: int = 0,
         exhausted: Callable[[], None] = lambda: None,
+        *,
         storage_failed: Callable[[StorageError], None] = lambda _: None,
         outage: Outage | None = None,
         failing: Callable[[str, str], None] = lambda *_: None,

@@ -86,9 +86,9 @@ class LocalRun(Run):
             archive.journal,
             config.budget,
             self._budget_spent,
-            self.storage_failed,
-            Outage(config.outage_calls, config.retry_delay),
-            self.stop,
+            storage_failed=self.storage_failed,
+            outage=Outage(config.outage_calls, config.retry_delay),
+            failing=self.stop,
         )
         self.retries = LocalRetries(config.retry_times, config.retry_delay)
         self.ledger = LocalLedger(job.name, self._write_outcome, self._history)

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from tmapi_spiders.backoff import backoff
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.retries import backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable

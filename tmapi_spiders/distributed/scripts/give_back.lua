@@ -29,7 +29,7 @@ if rest.how == 'unreadable' then
 elseif rest.delay > 0 then
   call('ZADD', DELAYED, now + rest.delay, task)
 else
-  queue(task)
+  queue_again(task)
 end
 end_if_done()
 return 'done'
