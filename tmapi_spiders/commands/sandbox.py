@@ -76,6 +76,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.day,
         help="prices, sales and what is on sale move from day to day (default: %(default)s)",
     )
+    add(
+        "--outage",
+        default=defaults.outage,
+        metavar="KIND",
+        help="fail every call so, a kind of docs/sandbox.md (default: none)",
+    )
+    add(
+        "--outage-calls",
+        type=int,
+        default=defaults.outage_calls,
+        help="how many calls; -1: all (default: %(default)s)",
+    )
     add("--token", default=defaults.token, help="the one token accepted (default: any)")
 
 
@@ -114,6 +126,8 @@ def _read(options: argparse.Namespace) -> SandboxOptions:
         balance=options.balance,
         failure_rate=options.failure_rate,
         failure_kinds=tuple(filter(None, options.failure_kinds.split(","))),
+        outage=options.outage,
+        outage_calls=options.outage_calls,
         token=options.token,
         day=options.day,
     )
