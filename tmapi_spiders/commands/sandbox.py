@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from tmapi_spiders.interrupts import heed_hang_ups
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.server import Sandbox
 
@@ -92,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:  # noqa: ARG001 - it has none
-    """Serve until SIGINT or SIGTERM; returns the exit status."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit status."""
     try:
         sandbox_options = _read(options)
     except ValueError as exc:
@@ -136,6 +137,7 @@ def _read(options: argparse.Namespace) -> SandboxOptions:
 async def _serve(options: SandboxOptions, host: str, port: int) -> None:
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
+    heed_hang_ups()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
     sandbox = Sandbox(options)
