@@ -38,8 +38,9 @@ else
     trap 'rmdir "$lock"' EXIT
 fi
 
-# What runs has a process group of its own: else a Ctrl-C would reach it twice, which is a kill.
-set -m 2>/dev/null
+# What runs is no part of the terminal: else a Ctrl-C would reach it twice, which is a kill.
+apart=setsid
+command -v setsid >/dev/null || { apart='' && set -m 2>/dev/null; }
 child='' stopped='' unsent=''
 hand_on() {
     if [ -n "$unsent" ] && [ -n "$child" ]; then
@@ -49,7 +50,7 @@ hand_on() {
 trap 'stopped=1 unsent=1; hand_on' INT TERM HUP
 run() { # runs a command to its end, whatever signals come meanwhile; returns its exit status
     [ -z "$stopped" ] || return 4
-    "$@" </dev/null &
+    $apart "$@" </dev/null &
     child=$!
     hand_on
     wait "$child"
