@@ -45,12 +45,19 @@ class Call:
     """How often the API said that the account is over its limit; that is no attempt."""
     answer: Answer | None = None
     """To the last try."""
+    spared: int = 0
+    """Earlier tries that failed as everything did, so that the page has not used them up."""
     is_spared: bool = False
-    """Whether the last try failed as everything does, so that it is none of the page's own."""
+    """Whether the last try was one of these."""
     fetched_at: str | None = None
     """When the answer was paid for."""
     kept: bool = False
     """Whether another job has paid for the answer."""
+
+    @property
+    def tries(self) -> int:
+        """Tries that the page has used up, the last one included."""
+        return self.attempt - self.spared - self.is_spared
 
     @property
     def retry_after(self) -> float:

@@ -50,10 +50,11 @@ class LocalRetries(Retries):
 
     @override
     def try_again(self, request: Request, call: Call) -> bool:
-        if not call.is_spared and call.attempt > self._times:
+        if call.tries > self._times:
             return False
-        self._postpone(request, wait_of(call, backoff(self._delay, call.attempt)))
-        call.attempt += not call.is_spared
+        self._postpone(request, wait_of(call, backoff(self._delay, max(call.tries, 1))))
+        call.attempt += 1
+        call.spared += call.is_spared
         call.answer, call.is_spared = None, False
         return True
 

@@ -44,6 +44,7 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
         progress=progress,
         page=int(fields.get("page", "1")),
         attempt=int(fields.get("attempt", "1")),
+        spared=int(fields.get("spared", "0")),
         refusals=int(fields.get("refusals", "0")),
         repeat=int(fields.get("repeat", "1")),
         image=known,

@@ -85,7 +85,7 @@ def stage_conversion(
         waiting = image.convert(path, kept=kept)
         fields = {"img_url": path, "generation": image.generation, "page": 1, "pages": 0}
         # As if it had not been asked for before.
-        old = ("empty_at", "empty_total_count", "attempt", "refusals", "deaths")
+        old = ("empty_at", "empty_total_count", "attempt", "spared", "refusals", "deaths")
         fields |= dict.fromkeys(old)
         return [{"task": task, "set": fields, "queue": True} for task in reversed(waiting)]
 

@@ -128,11 +128,11 @@ class LeaseRetries(Retries):
         lease = self._holding.get(call.query_id)
         if lease is None:
             return True  # it is somebody else's by now
-        if not call.is_spared:
-            if lease.attempt > self._times:
-                return False
-            lease.set["attempt"] = lease.attempt + 1
-        delay = wait_of(call, backoff(self._delay, lease.attempt))
+        if call.tries > self._times:
+            return False
+        lease.set["attempt"] = call.attempt + 1
+        lease.set["spared"] = call.spared + call.is_spared or None
+        delay = wait_of(call, backoff(self._delay, max(call.tries, 1)))
         self._holding.give_back(lease, "retry", delay=delay)
         return True
 

@@ -246,7 +246,7 @@ class Worker(Run):
             )
         call = call_of(request)
         assert call is not None
-        call.attempt, call.refusals = lease.attempt, lease.refusals
+        call.attempt, call.spared, call.refusals = lease.attempt, lease.spared, lease.refusals
         return request
 
     def _unreadable(self, row: list[Any], problem: str) -> None:

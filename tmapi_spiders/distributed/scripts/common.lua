@@ -111,7 +111,7 @@ local function end_query(task, status, reason)
   end
   local ended_well = status == 'complete' or status == 'empty'
   if ended_well then call('HDEL', key, 'code', 'message') end
-  call('HDEL', key, 'attempt', 'refusals', 'deaths', 'empty_at', 'empty_total_count')
+  call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths', 'empty_at', 'empty_total_count')
   local fields = call('HGETALL', key)
   for n = 1, #fields, 2 do outcome[fields[n]] = fields[n + 1] end
   call('HSET', OUTCOMES, task, cjson.encode(outcome))
