@@ -109,7 +109,7 @@ def test_it_stops_the_job_and_costs_some_calls(
 def test_one_that_comes_back_while_it_is_probed_costs_no_query(
     way: Way, sandbox: SandboxThread
 ) -> None:
-    """But those that had no try left before it could be known: as many as are told from bad ones."""
+    """But those that had no try left before it could be known: fewer than it takes to tell."""
     sandbox.fail_all("status-502", CALLS + 2)
     done = way("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
     endings = way.endings(done)
