@@ -7,6 +7,7 @@ import pty
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -25,17 +26,26 @@ PRETENDER = """\
 #!/bin/sh
 case $1 in crawl) what=crawl ;; *) what=$2 ;; esac
 echo "$*" >>asked
-if [ "$what" = "${STAY:-}" ]; then # until a signal comes, and then a moment longer
-    for signal in INT TERM HUP; do trap "echo $signal >>signals; ended=1" $signal; done
-    touch ready
-    while [ -z "${ended:-}" ]; do sleep 0.02; done
-    sleep 0.2
-    exit "${STATUS_STAY:-4}"
-fi
+[ "$what" != "${STAY:-}" ] || exec PYTHON stay.py
 case $what in
     crawl) exit ${STATUS_CRAWL:-0} ;;
     compare) exit ${STATUS_COMPARE:-5} ;;
 esac
+"""
+
+
+#: Until a signal comes, and then a moment longer. It minds Ctrl-C, too, as Scrapy does in any case.
+STAYER = """\
+import os, pathlib, signal, sys, time
+signals = []
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda number, _: signals.append(signal.Signals(number).name))
+pathlib.Path("ready").touch()
+while not signals:
+    time.sleep(0.02)
+time.sleep(0.2)
+pathlib.Path("signals").write_text(" ".join(signals))
+sys.exit(int(os.environ.get("STATUS_STAY", "4")))
 """
 
 
@@ -90,7 +100,8 @@ class Script:
 def script(tmp_path: Path) -> Script:
     (tmp_path / "bin").mkdir()
     scrapy = tmp_path / "bin" / "scrapy"
-    scrapy.write_text(PRETENDER)
+    scrapy.write_text(PRETENDER.replace("PYTHON", sys.executable))
+    (tmp_path / "stay.py").write_text(STAYER)
     scrapy.chmod(0o755)
     return Script(tmp_path)
 
@@ -203,7 +214,7 @@ def test_a_signal_reaches_what_runs_once_and_nothing_more_is_begun(
     if how != "closed":
         os.close(terminal)
     assert os.waitstatus_to_exitcode(ended) == 4
-    assert (script.folder / "signals").read_text() == "TERM\n"
+    assert (script.folder / "signals").read_text() == "SIGTERM"
     asked = (script.folder / "asked").read_text().splitlines()
     assert [line.split()[0] for line in asked] == ["crawl"]
     assert script.told() == ["watch-1", "watch-2"]
