@@ -50,6 +50,11 @@ class SandboxThread:
     def reset(self) -> None:
         urllib.request.urlopen(f"{self.url}/_sandbox/reset", b"", timeout=30).close()
 
+    def fail_all(self, kind: str, calls: int = -1) -> None:
+        """Have so many calls, or all, fail from now on."""
+        body = json.dumps({"kind": kind, "calls": calls}).encode()
+        urllib.request.urlopen(f"{self.url}/_sandbox/outage", body, timeout=30).close()
+
     @property
     def calls(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.get("/_sandbox/calls")

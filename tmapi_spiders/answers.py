@@ -23,6 +23,15 @@ __all__ = ["TABLE", "Answer", "Converted", "Kind", "NoPage", "Page", "Row", "rea
 _OK = 200
 _LONGEST_MESSAGE = 300
 
+#: Statuses by which gateways tell that the API behind them failed, beside those of HTTP.
+_GATEWAYS_OWN = range(520, 530)
+
+#: An answer with one of these may say when to come again (``Retry-After``).
+_COME_AGAIN = frozenset({429, 503})
+
+#: What the API itself says of one query. Whoever gets that has reached it, and it works.
+_OF_THE_QUERY = 422
+
 
 class Kind(Enum):
     """What is to be done about an answer."""
@@ -62,6 +71,10 @@ class Row:
     """Why the job stops, as outcomes name it."""
     counts: bool = True
     """Whether the call counts: against the budget, and in ``calls``."""
+    remark: str = ""
+    """What is told before the answer's own message, which does not say it."""
+    outage: str = "outage"
+    """Of a passing failure: why the job stops where the API gives nothing else any more."""
 
 
 #: The first row that fits is the one.
@@ -123,8 +136,16 @@ TABLE = (
     Row(
         "a passing failure",
         Kind.TRANSIENT,
-        statuses=frozenset({417, 429, 499, 500, 502, 504}),
-        codes=frozenset({417, 429, 499, 500, 502, 504}),
+        statuses=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
+        codes=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
+    ),
+    # The last one: a body's code says more than this status, and 403 as a code is the token's row.
+    Row(
+        "the gateway refuses this machine or token",
+        Kind.TRANSIENT,
+        statuses=frozenset({403}),
+        remark="the gateway refuses this machine or token",
+        outage="refused",
     ),
 )
 
@@ -143,6 +164,7 @@ class Page:
     total_count: int | None
 
     counts: ClassVar[bool] = True
+    works: ClassVar[bool] = True
 
     @property
     def kind(self) -> Kind:
@@ -159,6 +181,7 @@ class Converted:
 
     kind: ClassVar[Kind] = Kind.CONVERTED
     counts: ClassVar[bool] = True
+    works: ClassVar[bool] = True
 
 
 @attrs.frozen
@@ -170,6 +193,15 @@ class NoPage:
     message: str
     """What the API said, or what is wrong with the answer."""
     row: Row = attrs.field(default=_ELSE, repr=lambda row: row.kind.name)
+    retry_after: float = attrs.field(default=0.0, repr=False)
+    """Seconds for which the API asks not to be called for this again."""
+
+    @property
+    def works(self) -> bool | None:
+        """Whether this is a sign that the API works, or that it fails; None: of neither."""
+        if _OF_THE_QUERY in self.row.statuses:
+            return True
+        return False if self.kind is Kind.TRANSIENT else None
 
     @property
     def kind(self) -> Kind:
@@ -190,11 +222,14 @@ class NoPage:
 Answer = Page | Converted | NoPage
 
 
-def read_answer(status: int, body: bytes, *, conversion: bool = False) -> Answer:
+def read_answer(
+    status: int, body: bytes, *, conversion: bool = False, retry_after: float = 0.0
+) -> Answer:
     """Read and classify an answer. Whatever it is, nothing is raised.
 
     :param status: the HTTP status
     :param conversion: whether a conversion was asked for, not a page
+    :param retry_after: seconds that the answer's ``Retry-After`` asks to wait
 
     >>> read_answer(200, b'{"code": 200, "data": {"items": [], "has_next_page": false}}')
     Page(elements=[], has_next_page=False, total_count=None)
@@ -202,6 +237,10 @@ def read_answer(status: int, body: bytes, *, conversion: bool = False) -> Answer
     NoPage(code=439, message='Insufficient API balance', row=STOP)
     >>> read_answer(502, b"<html>Bad Gateway</html>")
     NoPage(code=502, message='HTTP 502, and the body is not JSON', row=TRANSIENT)
+    >>> read_answer(403, b"<html>Forbidden</html>").message
+    'the gateway refuses this machine or token (HTTP 403, and the body is not JSON)'
+    >>> read_answer(429, b"", retry_after=9.0).retry_after
+    9.0
     >>> read_answer(200, b'{"code": 200, "data": {"image_url": "/search/1.jpg"}}', conversion=True)
     Converted(image_url='/search/1.jpg')
     """
@@ -214,14 +253,12 @@ def read_answer(status: int, body: bytes, *, conversion: bool = False) -> Answer
     if not wrong and not isinstance(decoded, dict):
         wrong = "no JSON object"
     if wrong:
-        return NoPage(status, f"HTTP {status}, and the body is {wrong}", _row(status, None, ""))
-    code = decoded.get("code")
-    if type(code) is not int:
-        code = None
+        message = f"HTTP {status}, and the body is {wrong}"
+        return _no_page(status, None, message, _row(status, None, ""), retry_after)
+    code = to_int(decoded.get("code"))
     if status != _OK or code != _OK:
         message = _message(status, decoded)
-        told = status if code in {None, _OK} else code
-        return NoPage(told, message, _row(status, code, message))
+        return _no_page(status, code, message, _row(status, code, message), retry_after)
     data = decoded.get("data")
     if not isinstance(data, dict):
         data = {}
@@ -234,6 +271,13 @@ def read_answer(status: int, body: bytes, *, conversion: bool = False) -> Answer
     if not isinstance(elements, list):
         return NoPage(code, "code 200, but data.items is no list")
     return Page(elements, data.get("has_next_page") is True, to_int(data.get("total_count")))
+
+
+def _no_page(status: int, code: int | None, message: str, row: Row, retry_after: float) -> NoPage:
+    told = status if code is None or code == _OK else code
+    if row.remark:
+        message = f"{row.remark} ({message})"
+    return NoPage(told, message, row, retry_after if {status, code} & _COME_AGAIN else 0.0)
 
 
 def _row(status: int, code: int | None, message: str) -> Row:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from tmapi_spiders.answers import NoPage
+
 if TYPE_CHECKING:
     from scrapy import Request
     from scrapy.http import Response
@@ -38,16 +40,31 @@ class Call:
     repeat: int = 0
     """What tells apart two requests that read the same: how many conversions came before."""
     attempt: int = 1
+    """Which try of this page the next call, or the one in flight, is."""
     refusals: int = 0
     """How often the API said that the account is over its limit; that is no attempt."""
     rejections: int = 0
     """How often the API said that a conversion is wrong, though not that its image is denied."""
     answer: Answer | None = None
     """To the last try."""
+    spared: int = 0
+    """Earlier tries that failed as everything did, so that the page has not used them up."""
+    is_spared: bool = False
+    """Whether the last try was one of these."""
     fetched_at: str | None = None
     """When the answer was paid for."""
     kept: bool = False
     """Whether another job has paid for the answer."""
+
+    @property
+    def tries(self) -> int:
+        """Tries that the page has used up, the last one included."""
+        return self.attempt - self.spared - self.is_spared
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds for which the last answer asks not to be called for this again."""
+        return self.answer.retry_after if isinstance(self.answer, NoPage) else 0.0
 
     @property
     def is_conversion(self) -> bool:

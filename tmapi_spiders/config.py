@@ -76,6 +76,8 @@ class Config:
     """Tries after the first, of a call that failed for a passing reason."""
     retry_delay: float = setting(2, readers.number(float, 0, 120))
     """Seconds before the first of them; it doubles with each, to two minutes at most."""
+    outage_calls: int = setting(20, readers.number(int, 0, 100_000))
+    """Failures in a row, over different queries, that are taken for an outage; 0 = none are."""
     conversion_days: float = setting(0.5, readers.number(float, 0, 3650))
     """For how many days other jobs use a conversion that was paid for; 0 = not at all."""
     failed_ok: float = setting(0.0, readers.number(float, 0, 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -28,15 +29,20 @@ from scrapy.http import Headers, Response
 from scrapy.responsetypes import responsetypes
 from scrapy.utils.asyncio import is_asyncio_available
 
-from tmapi_spiders import stats
+from tmapi_spiders import compression, stats
 from tmapi_spiders.answers import Converted, Kind, NoPage, read_answer
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
+from tmapi_spiders.downloader_middleware import NETWORK, QueryEnded
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.outage import WORKS, Sign
 from tmapi_spiders.parts import GateClosed
+from tmapi_spiders.retry_after import seconds_to_wait
 from tmapi_spiders.run import run_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scrapy import Request
     from scrapy.crawler import Crawler
 
@@ -94,6 +100,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
         """Send one call.
 
         :raises GateClosed: if the job is stopping: nothing was sent
+        :raises QueryEnded: if its query has ended: nothing was sent
         :raises NotSupported: if the request is not for ``TMAPI_BASE_URL``, or would carry the token
             to a proxy in plain text
         :raises DownloadTimeoutError: and Scrapy's other exceptions, if no answer came
@@ -108,31 +115,79 @@ class SigningDownloadHandler(BaseDownloadHandler):
         except GateClosed:
             run.count(stats.CALL_REFUSED)
             raise
-        run.count(stats.CALL_SENT)
-        if call is not None:
-            run.ledger.called(query_id, permit.sent_at, again=attempt > 1)
-            if attempt > 1:
-                run.count(stats.CALL_RETRIED)
         try:
-            response = await self._send(request)
-        except BaseException as exc:
-            run.count(stats.CALL_FAILED)
-            if isinstance(exc, UntrustedCertificate):
-                run.stop("base_url", str(exc))
-            self._no_answer(permit, call, sent=not isinstance(exc, _NOT_SENT))
+            response, works = await self._make(request, call, permit)
+        except NETWORK:
+            await self._spare(call, permit)
             raise
-        answer = read_answer(
-            response.status, response.body, conversion=call is not None and call.is_conversion
-        )
-        self._answered(permit, call, answer)
+        if works is False:
+            await self._spare(call, permit)
         return response
 
-    def _no_answer(self, permit: Permit, call: Call | None, *, sent: bool) -> None:
+    async def _make(
+        self, request: Request, call: Call | None, permit: Permit
+    ) -> tuple[Response, bool | None]:
+        """Make a call; return its response, and whether that shows that the API works.
+
+        The permit comes back once, whatever happens: with it go those of all calls that wait.
+        """
+        run = self._run
+        take_back: Callable[[], None] = partial(run.gate.failed, permit, sent=False)
+        try:
+            if call is not None:
+                self._note(call, permit)
+            run.count(stats.CALL_SENT)
+            take_back = partial(run.gate.failed, permit, sent=True)
+            try:
+                response = await self._send(request)
+            except BaseException as exc:
+                take_back = self._no_answer(permit, call, exc)
+                raise
+            answer = read_answer(
+                response.status,
+                response.body,
+                conversion=call is not None and call.is_conversion,
+                retry_after=_retry_after(response),
+            )
+            take_back = self._answered(permit, call, answer)
+        finally:
+            take_back()
+        return response, answer.works
+
+    async def _spare(self, call: Call | None, permit: Permit) -> None:
+        """Note whether a call failed as everything does."""
+        if call is not None:
+            call.is_spared = await self._run.gate.is_spared(permit)
+
+    def _note(self, call: Call, permit: Permit) -> None:
+        """Note in the ledger that a call leaves."""
+        again = call.attempt > 1
+        call.is_spared = False
+        try:
+            self._run.ledger.called(call.query_id, permit.sent_at, again=again)
+        except KeyError:
+            self._run.count(stats.CALL_REFUSED)
+            raise QueryEnded(f"the query {call.query_id} has ended: nothing is asked") from None
+        if again:
+            self._run.count(stats.CALL_RETRIED)
+
+    def _no_answer(
+        self, permit: Permit, call: Call | None, exc: BaseException
+    ) -> Callable[[], None]:
+        """Note that a call brought no answer; return what takes its permit back."""
+        run, sent = self._run, not isinstance(exc, _NOT_SENT)
+        run.count(stats.CALL_FAILED)
+        if isinstance(exc, UntrustedCertificate):
+            run.stop("base_url", str(exc))
         if not sent:
             self._does_not_count(call)
-        self._run.gate.failed(permit, sent=sent)
+        sign = None
+        if isinstance(exc, NETWORK):
+            sign = Sign(works=False, said=f"{type(exc).__name__}: {exc}")
+        return partial(run.gate.failed, permit, sent=sent, sign=sign)
 
-    def _answered(self, permit: Permit, call: Call | None, answer: Answer) -> None:
+    def _answered(self, permit: Permit, call: Call | None, answer: Answer) -> Callable[[], None]:
+        """Note how a call was answered; return what takes its permit back."""
         run = self._run
         if call is not None:
             call.answer, call.fetched_at = answer, utc_now()
@@ -145,9 +200,17 @@ class SigningDownloadHandler(BaseDownloadHandler):
         run.heed(answer)  # now, not when a middleware sees it: no call must leave with this permit
         if answer.kind is Kind.OVER_LIMIT:
             run.count(stats.CALL_OVER_LIMIT)
-            run.gate.refused(permit)
-        else:
-            run.gate.answered(permit, counts=answer.counts)
+            return partial(run.gate.refused, permit)
+        return partial(run.gate.answered, permit, counts=answer.counts, sign=self._sign_of(answer))
+
+    def _sign_of(self, answer: Answer) -> Sign | None:
+        """Return what an answer tells of the API as a whole."""
+        if not isinstance(answer, NoPage) or answer.works:
+            return WORKS
+        if answer.works is None:
+            return None
+        said = self._token.strike_out(f"{answer.code}: {answer.message}")
+        return Sign(works=False, reason=answer.row.outage, said=said)
 
     def _does_not_count(self, call: Call | None) -> None:
         self._run.count(stats.CALL_NOT_COUNTED)
@@ -215,6 +278,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
+                auto_decompress=False,
                 skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             )
         return self._session
@@ -282,6 +346,17 @@ async def _read_body(answer: aiohttp.ClientResponse) -> bytes:
             body += chunk
             if len(body) > _MOST_BYTES:
                 raise DownloadFailedError(f"the answer is over {_MOST_BYTES:,} bytes")
+        encoding = ", ".join(answer.headers.getall("Content-Encoding", ()))
+        return compression.decompress(bytes(body), encoding, _MOST_BYTES)
+    except compression.TooLarge as exc:
+        raise DownloadFailedError(f"the answer is {exc}") from None
+    except compression.Broken as exc:
+        raise ResponseDataLossError(f"the answer can't be decompressed: {exc}") from None
     except aiohttp.ClientPayloadError as exc:
         raise ResponseDataLossError(f"the answer was cut short: {exc}") from None
-    return bytes(body)
+
+
+def _retry_after(response: Response) -> float:
+    """Return the seconds that an answer asks to wait."""
+    header, date = (response.headers.get(name) or b"" for name in ("Retry-After", "Date"))
+    return seconds_to_wait(header.decode("latin-1"), date.decode("latin-1"))

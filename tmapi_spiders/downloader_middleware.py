@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.calls import Call
 
-__all__ = ["AnswerMiddleware", "TriesAgain"]
+__all__ = ["NETWORK", "AnswerMiddleware", "QueryEnded", "TriesAgain"]
 
 logger = logging.getLogger(__name__)
 
-_NETWORK = (
+#: What a call that brings no answer fails by.
+NETWORK = (
     CannotResolveHostError,
     DownloadConnectionRefusedError,
     DownloadFailedError,
@@ -47,7 +48,14 @@ _NETWORK = (
 
 
 class TriesAgain(IgnoreRequest):
-    """This try failed, and the page will be tried again."""
+    """Nothing is to be made of this try: the page will be tried again."""
+
+
+class QueryEnded(TriesAgain):
+    """This call was not sent, and none will be: nobody waits for what it would bring.
+
+    A project's middleware has sent it once more.
+    """
 
 
 class AnswerMiddleware:
@@ -107,7 +115,7 @@ class AnswerMiddleware:
         :raises GateClosed: if the job is stopping
         """
         call = call_of(request)
-        if call is None or not isinstance(exception, _NETWORK):
+        if call is None or not isinstance(exception, NETWORK):
             return
         message = f"{type(exception).__name__}: {exception}"
         self._run.ledger.note(call.query_id, None, message)

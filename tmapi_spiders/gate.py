@@ -7,6 +7,7 @@ place only if the answer does not count.
 from __future__ import annotations
 
 import asyncio
+import logging
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,15 +16,19 @@ from typing_extensions import override
 
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.outage import MOST_PROBES, Outage
 from tmapi_spiders.parts import Gate, GateClosed, Permit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tmapi_spiders.journal import Journal
+    from tmapi_spiders.outage import Sign
     from tmapi_spiders.permits import Permits
 
 __all__ = ["LocalGate"]
+
+logger = logging.getLogger(__name__)
 
 _Waiting = tuple[tuple[int, int], str, int, asyncio.Future[Permit]]
 """Priority and arrival; query, attempt; what it waits for."""
@@ -42,6 +47,8 @@ class LocalGate(Gate):
     :param exhausted: told once the budget is spent, all of its calls are answered, and another
         wants to leave
     :param storage_failed: told that the journal can't be written
+    :param outage: judges whether the API fails everything; none: nobody does
+    :param failing: told that it does, of which the job is to stop: the reason, and what it was
     """
 
     def __init__(
@@ -50,18 +57,26 @@ class LocalGate(Gate):
         journal: Journal,
         budget: int = 0,
         exhausted: Callable[[], None] = lambda: None,
+        *,
         storage_failed: Callable[[StorageError], None] = lambda _: None,
+        outage: Outage | None = None,
+        failing: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
         self.permits = permits
         self._journal = journal
         self._budget = budget
         self._exhausted = exhausted
         self._storage_failed = storage_failed
+        self.outage = outage or Outage(0)
+        self._failing = failing
+        self._probe: int | None = None
+        """The number of the last call that left as a probe."""
         self._open = True
         self._waiting: list[_Waiting] = []
         """A heap: by priority, and those of one priority as they came."""
         self._arrivals = count()
         self._pause: asyncio.TimerHandle | None = None
+        self._probing: asyncio.TimerHandle | None = None
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -78,9 +93,10 @@ class LocalGate(Gate):
     @override
     def close(self) -> None:
         self._open = False
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
+        for timer in (self._pause, self._probing):
+            if timer is not None:
+                timer.cancel()
+        self._pause = self._probing = None
         while self._waiting:
             *_, future = heappop(self._waiting)
             if not future.done():
@@ -103,15 +119,21 @@ class LocalGate(Gate):
             raise
 
     @override
-    def answered(self, permit: Permit, *, counts: bool) -> None:
+    def answered(self, permit: Permit, *, counts: bool, sign: Sign | None = None) -> None:
         self.permits.answered(self.in_flight)
         self._give_back(permit, counts=counts)
+        self._judge(permit, sign)
         self._leave()
 
     @override
-    def failed(self, permit: Permit, *, sent: bool) -> None:
+    def failed(self, permit: Permit, *, sent: bool, sign: Sign | None = None) -> None:
         self._give_back(permit, counts=sent)
+        self._judge(permit, sign)
         self._leave()
+
+    @override
+    async def is_spared(self, permit: Permit) -> bool:
+        return self.outage.spares
 
     @override
     def refused(self, permit: Permit) -> None:
@@ -132,6 +154,28 @@ class LocalGate(Gate):
         except StorageError as exc:
             self._storage_failed(exc)
 
+    def _judge(self, permit: Permit, sign: Sign | None) -> None:
+        """Learn what the end of a call tells of the API as a whole."""
+        outage = self.outage
+        if sign is None:
+            return
+        was_probing = outage.is_probing
+        if sign.works:
+            outage.worked()
+            if was_probing:
+                logger.warning("The API works again: the crawl goes on.")
+            return
+        outage.failed(permit.query_id, sign, is_probe=permit.number == self._probe)
+        if outage.is_over:
+            if self._open:
+                self._failing(sign.reason, str(outage))
+        elif outage.is_probing and not was_probing:
+            logger.warning(
+                "The API fails everything: %s. From now on one call at a time probes it; when %d "
+                "have failed, the job stops.",
+                *(outage, MOST_PROBES),
+            )
+
     def _leave(self) -> None:
         self.in_flight -= 1
         self._let_out()
@@ -140,9 +184,24 @@ class LocalGate(Gate):
         self._pause = None
         self._let_out()
 
+    def _probe_now(self) -> None:
+        self._probing = None
+        self._let_out()
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether one more call may be in flight; looks again when it is time for a probe."""
+        if self._pause is not None or self.in_flight >= self.permits.allowed:
+            return False
+        room = self.outage.room
+        if room == 0 and self._probing is None and self._open:
+            loop = asyncio.get_running_loop()
+            self._probing = loop.call_later(self.outage.seconds_to_probe, self._probe_now)
+        return room is None or self.in_flight < room
+
     def _let_out(self) -> None:
         """Let out as many of those that wait as may go."""
-        while self._waiting and self._pause is None and self.in_flight < self.permits.allowed:
+        while self._waiting and self._has_room:
             if self._budget and self._journal.calls >= self._budget:
                 if not self.in_flight:  # else one of them may turn out not to count
                     self._exhausted()
@@ -158,6 +217,7 @@ class LocalGate(Gate):
                 self._storage_failed(exc)
                 return
             self.sent += 1
+            self._probe = number if self.outage.is_probing else None
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
-            future.set_result(Permit(number, sent_at))
+            future.set_result(Permit(number, sent_at, query_id))

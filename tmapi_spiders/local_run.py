@@ -19,6 +19,7 @@ from tmapi_spiders.journal import History
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.ledger import LocalLedger
 from tmapi_spiders.order import pages_left
+from tmapi_spiders.outage import Outage
 from tmapi_spiders.permits import Permits
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.retries import LocalRetries
@@ -86,7 +87,9 @@ class LocalRun(Run):
             archive.journal,
             config.budget,
             self._budget_spent,
-            self.storage_failed,
+            storage_failed=self.storage_failed,
+            outage=Outage(config.outage_calls, config.retry_delay),
+            failing=self.stop,
         )
         self.retries = LocalRetries(config.retry_times, config.retry_delay)
         self.ledger = LocalLedger(job.name, self._write_outcome, self._history)

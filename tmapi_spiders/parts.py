@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.answers import Page
     from tmapi_spiders.calls import Call
+    from tmapi_spiders.outage import Sign
     from tmapi_spiders.paging import Reading
     from tmapi_spiders.progress import Progress
     from tmapi_spiders.queries import Query
@@ -68,17 +69,26 @@ class Gate(ABC):
         """
 
     @abstractmethod
-    def answered(self, permit: Permit, *, counts: bool) -> None:
+    def answered(self, permit: Permit, *, counts: bool, sign: Sign | None = None) -> None:
         """Take back the permit of a call that was answered, but for one over the limit.
 
         :param counts: whether the call keeps its place in the budget
+        :param sign: what the answer tells of the API as a whole
         """
 
     @abstractmethod
-    def failed(self, permit: Permit, *, sent: bool) -> None:
+    def failed(self, permit: Permit, *, sent: bool, sign: Sign | None = None) -> None:
         """Take back the permit of a call that brought no answer.
 
         :param sent: whether it may have reached the API
+        :param sign: what that tells of the API as a whole
+        """
+
+    @abstractmethod
+    async def is_spared(self, permit: Permit) -> bool:
+        """Say whether the failure of a call whose permit is back is laid to the API.
+
+        The page has not used up a try by it then.
         """
 
     @abstractmethod
@@ -99,7 +109,10 @@ class Retries(ABC):
 
     @abstractmethod
     def try_again(self, request: Request, call: Call) -> bool:
-        """Try again a call that failed for a passing reason; return False if it had its tries."""
+        """Try again a call that failed for a passing reason; return False if it had its tries.
+
+        It has one more wherever the failure is not its own (:attr:`Call.is_spared`).
+        """
 
     @abstractmethod
     def wait_for_room(self, request: Request, call: Call) -> None:

@@ -7,11 +7,11 @@ and comes back to Scrapy's scheduler when its time is up.
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from tmapi_spiders.backoff import backoff, jittered
 from tmapi_spiders.order import AGAIN
 from tmapi_spiders.parts import Retries
 
@@ -22,26 +22,12 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.calls import Call
 
-__all__ = ["LocalRetries", "backoff", "jittered"]
-
-_LONGEST_DELAY = 120.0
-_JITTER = 0.25
+__all__ = ["LocalRetries", "wait_of"]
 
 
-def backoff(delay: float, tries: int) -> float:
-    """Return how long to wait after so many failed tries: doubled each time, without jitter.
-
-    >>> [backoff(2.0, tries) for tries in (1, 2, 3, 10)]
-    [2.0, 4.0, 8.0, 120.0]
-
-    :param delay: seconds after the first
-    """
-    return min(delay * 2.0 ** min(tries - 1, 30), _LONGEST_DELAY)
-
-
-def jittered(seconds: float) -> float:
-    """Return about as many seconds, so that what failed together does not come back together."""
-    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+def wait_of(call: Call, seconds: float) -> float:
+    """Return for how long a call waits for its next try: as the API asks, if that is longer."""
+    return max(jittered(seconds), call.retry_after)
 
 
 class LocalRetries(Retries):
@@ -64,20 +50,21 @@ class LocalRetries(Retries):
 
     @override
     def try_again(self, request: Request, call: Call) -> bool:
-        if call.attempt > self._times:
+        if call.tries > self._times:
             return False
-        self._postpone(request, backoff(self._delay, call.attempt))
+        self._postpone(request, wait_of(call, backoff(self._delay, max(call.tries, 1))))
         call.attempt += 1
-        call.answer = None
+        call.spared += call.is_spared
+        call.answer, call.is_spared = None, False
         return True
 
     @override
     def wait_for_room(self, request: Request, call: Call) -> None:
+        # The first time at once, since it waits at the gate anyway.
+        wait = backoff(self._delay, call.refusals) if call.refusals else 0.0
+        self._postpone(request, wait_of(call, wait))
         call.refusals += 1
         call.answer = None
-        # The first time at once, since it waits at the gate anyway.
-        wait = backoff(self._delay, call.refusals - 1) if call.refusals > 1 else 0.0
-        self._postpone(request, wait)
 
     def close(self) -> None:
         """Send all that wait on their way, where the closed gate ends them."""
@@ -87,8 +74,7 @@ class LocalRetries(Retries):
 
     def _postpone(self, request: Request, seconds: float) -> None:
         again = request.replace(priority=AGAIN)
-        wait = jittered(seconds)
-        self._waiting[again] = asyncio.get_running_loop().call_later(wait, self._go, again)
+        self._waiting[again] = asyncio.get_running_loop().call_later(seconds, self._go, again)
 
     def _go(self, request: Request) -> None:
         if self._waiting.pop(request, None) is not None and self.crawl is not None:

@@ -23,9 +23,17 @@ STOPS = {
     "auth": Stop("the API refused the token", "Check TMAPI_TOKEN (and TMAPI_AUTH)."),
     "balance": Stop("the account is out of balance or subscription", "Top up the account."),
     "base_url": Stop("there is no such API", "Check TMAPI_BASE_URL."),
+    "refused": Stop(
+        "the gateway refuses this machine or token, whatever is asked",
+        "Ask TMAPI why, or go on from another network.",
+    ),
+    "outage": Stop(
+        "the API fails everything",
+        "Go on when it works again. If it only fails on what is left: TMAPI_OUTAGE_CALLS=0.",
+    ),
     "budget": Stop("TMAPI_BUDGET is spent"),
     "deadline": Stop("CLOSESPIDER_TIMEOUT is over"),
-    "interrupted": Stop("Ctrl-C, SIGTERM, or one of Scrapy's other limits"),
+    "interrupted": Stop("Ctrl-C, SIGTERM, SIGHUP, or one of Scrapy's other limits"),
     "storage": Stop(
         "a file can't be written or read",
         "Make room, or mend what the message names.",

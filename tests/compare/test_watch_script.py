@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import attrs
@@ -22,10 +26,26 @@ PRETENDER = """\
 #!/bin/sh
 case $1 in crawl) what=crawl ;; *) what=$2 ;; esac
 echo "$*" >>asked
+[ "$what" != "${STAY:-}" ] || exec PYTHON stay.py
 case $what in
     crawl) exit ${STATUS_CRAWL:-0} ;;
     compare) exit ${STATUS_COMPARE:-5} ;;
 esac
+"""
+
+
+#: Until a signal comes, and then a moment longer. It minds Ctrl-C, too, as Scrapy does in any case.
+STAYER = """\
+import os, pathlib, signal, sys, time
+signals = []
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda number, _: signals.append(signal.Signals(number).name))
+pathlib.Path("ready").touch()
+while not signals:
+    time.sleep(0.02)
+time.sleep(0.2)
+pathlib.Path("signals").write_text(" ".join(signals))
+sys.exit(int(os.environ.get("STATUS_STAY", "4")))
 """
 
 
@@ -53,6 +73,25 @@ class Script:
         lines = asked.read_text().splitlines() if asked.exists() else []
         return done.returncode, done.stderr, lines
 
+    def start(self, **environment: str) -> tuple[int, int]:
+        """Start it on a terminal of its own, and return when scrapy is at work.
+
+        :return: its process, and the other end of the terminal
+        """
+        for name in ("ready", "signals", "asked"):
+            (self.folder / name).unlink(missing_ok=True)
+        process, terminal = pty.fork()
+        if not process:
+            os.chdir(self.folder)
+            path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+            words = [shutil.which(self.shell) or self.shell, str(SCRIPT), "watch-3"]
+            os.execve(words[0], words, {"PATH": path, **environment})
+        for _ in range(500):
+            if (self.folder / "ready").exists():
+                return process, terminal
+            time.sleep(0.02)
+        raise AssertionError("scrapy was not started")
+
     def told(self) -> list[str]:
         return (self.folder / "output" / "watch.told").read_text().split()
 
@@ -61,7 +100,8 @@ class Script:
 def script(tmp_path: Path) -> Script:
     (tmp_path / "bin").mkdir()
     scrapy = tmp_path / "bin" / "scrapy"
-    scrapy.write_text(PRETENDER)
+    scrapy.write_text(PRETENDER.replace("PYTHON", sys.executable))
+    (tmp_path / "stay.py").write_text(STAYER)
     scrapy.chmod(0o755)
     return Script(tmp_path)
 
@@ -153,3 +193,53 @@ def test_without_flock_a_folder_is_the_lock(script: Script) -> None:
     assert (status, asked) == (75, [])
     assert "is not done yet (output/watch.lock.d)" in says
     assert lock.exists()
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize("how", ["kill", "interrupt", "hang up", "Ctrl-C", "closed"])
+def test_a_signal_reaches_what_runs_once_and_nothing_more_is_begun(
+    script: Script, how: str, shell: str
+) -> None:
+    told_of(script, "watch-1", "watch-2")
+    script = attrs.evolve(script, shell=shell)
+    process, terminal = script.start(STAY="crawl")
+    numbers = {"kill": signal.SIGTERM, "interrupt": signal.SIGINT, "hang up": signal.SIGHUP}
+    if how in numbers:
+        os.kill(process, numbers[how])
+    elif how == "Ctrl-C":
+        os.write(terminal, b"\x03")
+    else:
+        os.close(terminal)
+    _, ended = os.waitpid(process, 0)
+    if how != "closed":
+        os.close(terminal)
+    assert os.waitstatus_to_exitcode(ended) == 4
+    assert (script.folder / "signals").read_text() == "SIGTERM"
+    asked = (script.folder / "asked").read_text().splitlines()
+    assert [line.split()[0] for line in asked] == ["crawl"]
+    assert script.told() == ["watch-1", "watch-2"]
+
+
+@pytest.mark.parametrize(
+    ("stay", "ends_with", "status", "begun", "is_told"),
+    [
+        ("crawl", "0", 4, ["crawl"], False),
+        ("crawl", "3", 4, ["crawl"], False),
+        ("compare", "4", 4, ["crawl", "compare"], False),
+        ("compare", "5", 5, ["crawl", "compare"], True),
+        ("prune", "4", 5, ["crawl", "compare", "prune"], True),
+    ],
+)
+def test_what_a_signal_leaves(
+    script: Script, stay: str, ends_with: str, status: int, begun: list[str], *, is_told: bool
+) -> None:
+    """Also where what it reaches was just about to end by itself."""
+    told_of(script, "watch-1", "watch-2")
+    process, terminal = script.start(STAY=stay, STATUS_STAY=ends_with)
+    os.kill(process, signal.SIGTERM)
+    _, ended = os.waitpid(process, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(ended) == status
+    asked = (script.folder / "asked").read_text().splitlines()
+    assert [line.removeprefix("tmapi ").split()[0] for line in asked] == begun
+    assert script.told() == (["watch-2", "watch-3"] if is_told else ["watch-1", "watch-2"])

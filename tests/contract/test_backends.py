@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,13 +15,15 @@ from scrapy.exceptions import DropItem
 
 from tests.distributed.filling import Desk
 from tests.unit.test_gate import journal_of
-from tmapi_spiders import permits
+from tmapi_spiders import outage, permits
 from tmapi_spiders.distributed import store
 from tmapi_spiders.distributed.feeding import feed
+from tmapi_spiders.distributed.reading import read_lease
 from tmapi_spiders.distributed.staging import scope
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.gate import LocalGate
 from tmapi_spiders.items import Product
+from tmapi_spiders.outage import DIFFERENT, WORKS, Outage, Sign
 from tmapi_spiders.permits import FIRST, Permits
 from tmapi_spiders.pipelines import DedupePipeline
 from tmapi_spiders.queries import Query
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from tests.distributed.servers import RedisServer
 
 PAUSE = 0.2
+OUTAGE_CALLS, OUTAGE_PAUSE = 12, 0.1
+FAILS = Sign(works=False, reason="refused", said="403: no")
 
 
 class Calls(Protocol):
@@ -43,6 +49,15 @@ class Calls(Protocol):
     def answered(self, call: Any, *, counts: bool = True) -> None: ...
 
     def refused(self, call: Any) -> None: ...
+
+    def failed(self, call: Any, *, answered: bool = True) -> bool:
+        """Have a call fail; return whether that is laid to the API."""
+
+    def worked(self, call: Any) -> None: ...
+
+    @property
+    def stopped(self) -> str:
+        """Why the job has stopped; "" if it has not."""
 
     @property
     def counted(self) -> int: ...
@@ -56,7 +71,20 @@ class LocalCalls:
         self._loop = asyncio.new_event_loop()
         self._journal = journal_of()
         self.is_exhausted = False
-        self._gate = LocalGate(Permits(most, PAUSE), self._journal, budget, self._exhausted)
+        self.stopped = ""
+        self._numbers = count()
+        self._gate = LocalGate(
+            Permits(most, PAUSE),
+            self._journal,
+            budget,
+            self._exhausted,
+            outage=Outage(OUTAGE_CALLS, OUTAGE_PAUSE),
+            failing=self._failing,
+        )
+
+    def _failing(self, reason: str, said: str) -> None:
+        self.stopped = f"{reason} ({said})"
+        self._gate.close()
 
     def _exhausted(self) -> None:
         self.is_exhausted = True
@@ -64,7 +92,10 @@ class LocalCalls:
 
     def out(self, wanted: int) -> list[Any]:
         async def let_out() -> list[Any]:
-            waiting = [asyncio.ensure_future(self._gate.admit()) for _ in range(wanted)]
+            waiting = [
+                asyncio.ensure_future(self._gate.admit(f"q{next(self._numbers)}"))
+                for _ in range(wanted)
+            ]
             await asyncio.sleep(0.01)
             found = [one for one in waiting if one.done() and not one.exception()]
             for one in waiting:
@@ -79,6 +110,16 @@ class LocalCalls:
 
     def refused(self, call: Any) -> None:
         self._do(lambda: self._gate.refused(call))
+
+    def failed(self, call: Any, *, answered: bool = True) -> bool:
+        if answered:
+            self._do(lambda: self._gate.answered(call, counts=True, sign=FAILS))
+        else:
+            self._do(lambda: self._gate.failed(call, sent=True, sign=FAILS))
+        return self._loop.run_until_complete(self._gate.is_spared(call))
+
+    def worked(self, call: Any) -> None:
+        self._do(lambda: self._gate.answered(call, counts=True, sign=WORKS))
 
     def _do(self, act: Any) -> None:
         async def run() -> None:
@@ -102,11 +143,38 @@ class SharedCalls:
         self._job = desk.make(seeds=200)
 
     def out(self, wanted: int) -> list[Any]:
-        return self._desk.lease(self._job, wanted)
+        _, *rows = self._exchange(wanted)
+        return [read_lease(row, self._job, 0.0) for row in rows]
+
+    def _exchange(self, wanted: int, *over: list[Any]) -> list[Any]:
+        at = "2026-01-01T00:00:00.000Z"
+        values = ("w", wanted, 30_000, self._job.stops, json.dumps(over), "conversion:", at)
+        outage = (OUTAGE_CALLS, round(OUTAGE_PAUSE * 1000))
+        found: list[Any] = run_script(
+            self._desk.client, "exchange", self._job.keys, *values, *outage
+        )
+        return found
+
+    def failed(self, call: Any, *, answered: bool = True) -> bool:
+        over = [call.task, call.token, FAILS.reason, FAILS.said, *([] if answered else [True])]
+        state = json.loads(self._exchange(0, over)[0])
+        call.sent = True
+        step = call.give_back("retry", lambda _: None, delay=60)
+        assert run_script(self._desk.client, "give_back", self._job.keys, *step.values) == b"done"
+        return bool(state["spares"])
+
+    def worked(self, call: Any) -> None:
+        self._exchange(0, [call.task, call.token, "works"])
+        self._desk.commit(self._job, call)
+
+    @property
+    def stopped(self) -> str:
+        facts = self._desk.facts()
+        found = facts.get("stop_reason")
+        return f"{found} ({facts['stop_detail']})" if found else ""
 
     def answered(self, call: Any, *, counts: bool = True) -> None:
-        values = ("w", 0, 30_000, 0, f'[["{call.task}", "{call.token}"]]', "conversion:", "")
-        run_script(self._desk.client, "exchange", self._job.keys, *values)
+        self._exchange(0, [call.task, call.token])
         if counts:
             self._desk.commit(self._job, call)
         else:
@@ -262,6 +330,95 @@ class TestBudget:
         for call in calls.out(4):
             calls.answered(call)
         assert not calls.is_exhausted
+
+
+@pytest.fixture
+def few_probes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(outage, "MOST_PROBES", 2)
+    store.script.cache_clear()
+    yield
+    store.script.cache_clear()
+
+
+def next_probe(calls: Calls) -> Any:
+    """Wait for the next probe: one call, however many are wanted."""
+    for _ in range(100):
+        if out := calls.out(100):
+            (probe,) = out
+            assert not calls.out(100)
+            return probe
+        time.sleep(0.02)
+    raise AssertionError("no probe may leave")
+
+
+@pytest.mark.usefixtures("few_probes")
+class TestOutage:
+    @staticmethod
+    def fail_all(calls: Calls, many: int = OUTAGE_CALLS) -> list[bool]:
+        """Have so many calls fail, as they are let out; return which are laid to the API."""
+        spared: list[bool] = []
+        while len(spared) < many:
+            out = calls.out(100 if many == OUTAGE_CALLS else many - len(spared))
+            assert 0 < len(out) <= many - len(spared), "no more than it takes to know"
+            spared += [calls.failed(call, answered=len(spared) % 2 == 0) for call in out]
+        return spared
+
+    def test_a_row_of_failures_is_probed_and_then_the_job_stops(self, backend: Backend) -> None:
+        calls = backend()
+        spared = self.fail_all(calls)
+        assert spared == [False] * (DIFFERENT - 1) + [True] * (OUTAGE_CALLS - DIFFERENT + 1)
+        assert not calls.out(100), "not at once"
+        assert calls.failed(next_probe(calls)), "no probe is a try"
+        assert calls.stopped == ""
+        assert calls.failed(next_probe(calls), answered=False)
+        assert calls.stopped == (
+            "refused (the last 14 calls, of 14 queries, brought nothing; the last one: 403: no)"
+        )
+        assert calls.counted == OUTAGE_CALLS + 2
+        assert not calls.out(100)
+
+    def test_a_probe_that_works_ends_it(self, backend: Backend) -> None:
+        calls = backend()
+        self.fail_all(calls)
+        calls.worked(next_probe(calls))
+        out = calls.out(100)
+        assert len(out) >= FIRST
+        assert not calls.failed(out[0])
+        assert calls.stopped == ""
+
+    def test_what_is_in_flight_is_no_probe(self, backend: Backend) -> None:
+        calls = backend()
+        out = calls.out(100)
+        for call in out.copy():
+            calls.worked(call)
+            out.remove(call)
+            out += calls.out(100)
+        assert len(out) > OUTAGE_CALLS
+        for call in out[1:]:
+            calls.failed(call)
+        time.sleep(4 * OUTAGE_PAUSE)
+        assert not calls.out(100), "one at a time"
+        calls.failed(out[0])
+        assert calls.stopped == ""
+        calls.failed(next_probe(calls))
+        calls.failed(next_probe(calls))
+        assert calls.stopped != ""
+
+    def test_what_is_over_the_limit_is_neither(self, backend: Backend) -> None:
+        calls = backend()
+        self.fail_all(calls)
+        calls.refused(next_probe(calls))
+        time.sleep(2 * PAUSE)
+        calls.failed(next_probe(calls))
+        assert calls.stopped == ""
+
+    def test_a_success_in_between_begins_anew(self, backend: Backend) -> None:
+        calls = backend()
+        for _ in range(2):
+            self.fail_all(calls, OUTAGE_CALLS - 1)
+            (call,) = calls.out(100)
+            calls.worked(call)
+        assert len(calls.out(100)) >= FIRST
 
 
 LAMP, HAT = (Seed.parse(f"/search/a/{name}.jpg") for name in ("lamp", "hat"))

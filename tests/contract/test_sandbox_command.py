@@ -77,13 +77,15 @@ def test_it_serves_until_a_signal(number: signal.Signals) -> None:
 def test_its_options_reach_the_sandbox() -> None:
     options = (
         "--port 0 --products 40 --seed 3 --limit 9 --balance 2 --latency 0.01 "
-        "--failure-rate 1 --failure-kinds null-data,empty --token hush"
+        "--failure-rate 1 --failure-kinds null-data,empty --token hush "
+        "--outage code-500 --outage-calls 1"
     )
     with running(*options.split()) as (_, lines):
         assert "hush" not in "".join(lines)
         client = Client(lines[0].split()[4])
         assert client.search("/search/a.jpg").status == 401
         target = "/1688/global/search/image/v2?apiToken=hush&img_url=/search/a.jpg"
+        assert client.send("GET", target).json["code"] == 500
         reply = client.send("GET", target)
         assert not (reply.json["data"] or {}).get("items")
         stats = client.admin("stats")
@@ -111,6 +113,7 @@ def test_a_port_in_use_is_one_message_and_exit_2() -> None:
         ("--day -1", "day=-1: must be a whole number from 0"),
         ("--failure-rate 2", "failure_rate=2.0: must be a number from 0 to 1"),
         ("--failure-kinds html,whale", "failure_kinds="),
+        ("--outage whale", "outage='whale': must be a kind of fault"),
     ],
 )
 def test_a_bad_option_is_one_message_and_exit_2(

@@ -31,18 +31,28 @@ EXPECTED: dict[str, tuple[int, int | None, str]] = {
     "no-balance": (200, None, '{"message":"Insufficient API balance"}'),
     "status-439": (439, None, "{}"),
     "code-439": (200, 439, '"data":null'),
+    "code-text-439": (200, 439, '"code":"439"'),
     "no-route": (404, None, '{"message":"no Route matched with those values"}'),
     "status-503": (503, None, "Service Unavailable"),
     "code-503": (200, 503, '"data":null'),
+    "code-text-503": (200, 503, '"code":"503"'),
+    "wait-503": (503, None, "Service Unavailable"),
+    "status-403": (403, None, "<html>"),
+    "status-408": (408, None, "<html>"),
     "status-417": (417, None, "Expectation Failed"),
     "code-417": (200, 417, '"data":null'),
     "status-499": (499, None, "Client Closed Request"),
     "code-499": (200, 499, '"data":null'),
     "status-500": (500, None, "Internal Server Error"),
     "code-500": (200, 500, '"data":null'),
+    "code-text-500": (200, 500, '"code":"500"'),
     "status-502": (502, None, "<html>"),
     "status-504": (504, None, "<html>"),
     "status-429": (429, None, "Too Many Requests"),
+    "wait-429": (429, None, "Too Many Requests"),
+    "status-520": (520, None, "<html>"),
+    "status-522": (522, None, "<html>"),
+    "status-529": (529, None, "<html>"),
     "422-timeout": (422, 422, "timed out"),
     "422-parameter": (422, 422, "Parameter error"),
     "422-denied": (422, 422, "Access to the image has been denied"),
@@ -77,7 +87,8 @@ def code_of(reply: Reply) -> int | None:
         body = json.loads(reply.body)
     except ValueError:
         return None
-    return body.get("code") if isinstance(body, dict) else None
+    code = body.get("code") if isinstance(body, dict) else None
+    return int(code) if isinstance(code, str) else code
 
 
 def ids(page: dict[str, Any]) -> list[int]:
@@ -216,7 +227,7 @@ def test_conversions_fail_at_random_too() -> None:
 def test_what_fails_at_random_is_transient_unless_named(client: Client) -> None:
     rows = {FAULTS[kind].row.name for kind in TRANSIENT_KINDS}
     assert rows == {"TRANSIENT", "FETCH_TIMEOUT", "NOT_A_PAGE"}
-    assert "hang" not in TRANSIENT_KINDS
+    assert not {"hang", "wait-429"} & set(TRANSIENT_KINDS)
     with serving(failure_rate=1.0) as failing:
         seen = set()
         for n in range(150):
@@ -238,7 +249,39 @@ def test_what_fails_at_random_is_transient_unless_named(client: Client) -> None:
         assert seen == set(TRANSIENT_KINDS)
 
 
+def test_some_answers_say_when_to_come_again(client: Client) -> None:
+    for status in (429, 503):
+        reply = client.search(f"/search/fail-wait-{status}.jpg")
+        assert (reply.status, reply.headers["retry-after"]) == (status, "1")
+
+
+def test_an_outage_fails_every_call_that_is_let_in() -> None:
+    with serving(outage="status-520", outage_calls=2) as client:
+        search = [client.search(f"/search/{n}.jpg").status for n in range(2)]
+        assert (search, client.search("/search/2.jpg").status) == ([520, 520], 200)
+        assert client.admin("outage", kind="status-500") == {"kind": "status-500", "calls": -1}
+        assert client.search("/search/fail-html-x1.jpg").status == 500
+        assert client.convert("https://example.com/a.jpg").status == 500
+        assert client.send("GET", SEARCH).status == 401
+        assert client.admin("outage", kind="", calls=-1) == {"kind": "", "calls": -1}
+        assert client.search("/search/fail-html-x1.jpg").body[:1] == b"<", "that was its first try"
+        assert client.search("/search/3.jpg").status == 200
+        for wrong in ({"kind": "whale"}, {"kind": "html", "calls": -2}, {"calls": 3}, {"x": 1}):
+            reply = client.send("POST", "/_sandbox/outage", body=json.dumps(wrong))
+            assert reply.status == 422, wrong
+
+
 # Odd pages
+
+
+def test_a_code_as_text_and_a_label_that_is_wrong(client: Client) -> None:
+    reply = client.search("/search/onepage-textcode-labelled-br.jpg")
+    assert reply.headers["content-encoding"] == "br"
+    assert reply.json["code"] == "200"
+    assert len(reply.json["data"]["items"]) == 7
+    reply = client.convert("https://example.com/textcode-labelled-gzip.jpg")
+    assert reply.headers["content-encoding"] == "gzip"
+    assert (reply.json["code"], client.admin("stats")["ok"]) == ("200", 2)
 
 
 def test_nothing(client: Client) -> None:

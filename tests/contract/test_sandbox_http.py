@@ -89,7 +89,7 @@ class Client:
     def items(self, img_url: str, **params: Any) -> list[dict[str, Any]]:
         return [item for page in self.pages(img_url, **params) for item in page["items"]]
 
-    def admin(self, name: str, **fields: int) -> Any:
+    def admin(self, name: str, **fields: int | str) -> Any:
         if fields or name == "reset":
             return self.send("POST", f"/_sandbox/{name}", body=json.dumps(fields)).json
         return self.send("GET", f"/_sandbox/{name}").json
@@ -386,6 +386,8 @@ def test_the_base_url_is_known_only_while_it_serves() -> None:
         ("balance", -2),
         ("failure_rate", 1.01),
         ("failure_kinds", ("html", "whale")),
+        ("outage", "whale"),
+        ("outage_calls", -2),
     ],
 )
 def test_a_bad_option_is_refused_with_its_rule(option: str, value: Any) -> None:

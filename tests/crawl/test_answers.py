@@ -12,7 +12,9 @@ from tmapi_spiders.sandbox.faults import FAULTS, Row
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.distributed.servers import RedisServer
     from tests.support import SandboxThread
+
 
 GOOD = "/search/a/onepage.jpg"
 STOPS = {Row.TOKEN: "auth", Row.BALANCE: "balance", Row.ROUTE: "base_url"}
@@ -41,7 +43,7 @@ def test_what_passes_is_tried_again(crawl: Crawler, sandbox: SandboxThread) -> N
 
 def test_what_does_not_pass_fails_its_query_only(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
-        *("-s", "DOWNLOAD_TIMEOUT=1", "-s", "TMAPI_RETRY_TIMES=1"),
+        *("-s", "DOWNLOAD_TIMEOUT=1", "-s", "TMAPI_RETRY_TIMES=1", "-s", "TMAPI_OUTAGE_CALLS=0"),
         seeds=f"{seeds_of(PASSING)},{GOOD}",
     )
     assert done.exit_status == 3
@@ -119,6 +121,35 @@ def test_a_job_that_was_stopped_goes_on(crawl: Crawler, sandbox: SandboxThread) 
         done = crawl(*options, seeds=f"{GOOD},{bad},/search/a/onepage-b.jpg")
         assert (sandbox.stats["calls"], done.exit_status) == (calls, exit_status)
     assert {row["calls"] for row in done.outcomes} == {1}
+
+
+def test_odd_forms_of_good_answers_cost_nothing(crawl: Crawler, sandbox: SandboxThread) -> None:
+    """A code as text, and a Content-Encoding that is not true: of pages and of conversions."""
+    words = [f"textcode-labelled-{label}" for label in ("gzip", "deflate", "br", "zstd")]
+    seeds = [f"https://shop.example/onepage-{word}.jpg" for word in words]
+    done = crawl(seeds=",".join(seeds))
+    assert done.exit_status == 0
+    assert {(row["status"], row["calls"], row["items"]) for row in done.outcomes} == {
+        ("complete", 2, 7)
+    }
+    assert sandbox.stats["calls"] == sandbox.stats["ok"] == 8
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_says_when_to_come_again_is_not_asked_before(
+    crawl: Crawler, sandbox: SandboxThread, redis_server: RedisServer, status: int
+) -> None:
+    """Both ways, with one call at a time; by itself it would come again after the next call."""
+    first = f"/search/a/onepage-fail-wait-{status}-x1.jpg"
+    others = ",".join(f"/search/a/onepage-slow-0.4-{n}.jpg" for n in range(4))
+    option = ("-s", "TMAPI_MAX_CONCURRENCY=1")
+    for start in (crawl, redis_server.crawler(crawl.output / "shared", sandbox.url)):
+        sandbox.reset()
+        assert start(*option, seeds=f"{first},{others}").exit_status == 0
+        images = [call["params"]["img_url"] for call in sandbox.calls]
+        assert len(images) == 6
+        assert images[0] == first
+        assert images.index(first, 1) > 2, "after two of the others, which take a second"
 
 
 def test_a_page_that_waits_for_its_next_try_blocks_nobody(

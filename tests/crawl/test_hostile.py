@@ -8,6 +8,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import brotli
 import pytest
 
 from tests.support import TOKEN, CannedApi, Crawler, page_of
@@ -68,10 +69,18 @@ def test_answers_without_a_page(tmp_path: Path, status: int, body: bytes) -> Non
         ((("Content-Encoding", "gzip"),), gzip.compress(page_of('{"item_id": 1}')), True),
         ((("Content-Encoding", "gzip"),), gzip.compress(page_of('{"item_id": 1}'))[:-20], False),
         ((("Content-Encoding", "gzip"),), b"no gzip", False),
+        ((("Content-Encoding", "gzip"),), page_of('{"item_id": 1}')[:-3], False),
+        ((("Content-Encoding", "gzip"),), page_of('{"item_id": 1}'), True),
+        ((("Content-Encoding", "br"),), b"\xef\xbb\xbf " + page_of('{"item_id": 1}'), True),
+        ((("Content-Encoding", "br"),), brotli.compress(page_of('{"item_id": 1}')), True),
+        ((("Content-Encoding", "gzip"),), gzip.compress(bytes(2**27)), False),
         ((("X-Message", "caf\xe9"),), page_of('{"item_id": 1}'), True),
         ((("Content-Type", "text/html; charset=utf-16"),), page_of('{"item_id": 1}'), True),
     ],
-    ids=["gzip", "gzip cut short", "no gzip", "latin-1 header", "wrong charset"],
+    ids=[
+        *("gzip", "gzip cut short", "no gzip", "plain JSON, cut short", "plain JSON, no gzip"),
+        *("plain JSON, no br", "br", "far too large", "latin-1 header", "wrong charset"),
+    ],
 )
 def test_headers(
     tmp_path: Path, headers: tuple[tuple[str, str], ...], body: bytes, works: bool
@@ -79,6 +88,7 @@ def test_headers(
     with CannedApi(body, headers=headers) as api:
         done = Crawler(tmp_path, api.url)(seeds=SEED)
     assert done.outcome["status"] == ("complete" if works else "failed")
+    assert len(api.seen) == (1 if works else 4)
     assert "Traceback" not in done.log
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
+from tests.support import ROOT, Crawl
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from subprocess import Popen
 
-    from tests.support import Crawl, Crawler, SandboxThread
+    from tests.support import Crawler, SandboxThread
 
 #: Pages of one second each, many of them.
 SLOW = ",".join(f"/search/a/slow-1-{number}.jpg" for number in range(10))
@@ -58,6 +63,33 @@ def test_one_signal(crawl: Crawler, sandbox: SandboxThread, number: signal.Signa
     check_stopped(crawl.finish(process), sandbox, "interrupted")
 
 
+def test_a_terminal_that_is_closed(crawl: Crawler, sandbox: SandboxThread) -> None:
+    """It hangs up on the crawl, which has nowhere to say how it ended; its files do."""
+    words = crawl.words(seeds=SLOW, sort="default,sales", page_size=5, job="j")
+    process, terminal = pty.fork()
+    if not process:
+        os.chdir(ROOT)
+        os.execve(words[0], words, crawl.environment())
+    while sandbox.stats["calls"] <= 5:
+        time.sleep(0.02)
+    os.close(terminal)
+    _, ended = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(ended) == 4
+    log = "STOPPED EARLY: interrupted\nTo go on (what is paid for costs nothing again):\n"
+    done = Crawl(4, f"{log}    scrapy crawl image_search -a job=j", "", crawl.output / "j")
+    check_stopped(done, sandbox, "interrupted")
+
+
+def test_a_hang_up_that_is_ignored_stays_so(crawl: Crawler, sandbox: SandboxThread) -> None:
+    words = ["nohup", *crawl.words(seeds="/search/a/onepage-slow-1.jpg", job="j")]
+    process = subprocess.Popen(
+        words, cwd=ROOT, env=crawl.environment(), stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: sandbox.stats["calls"] == 1, process)
+    process.send_signal(signal.SIGHUP)
+    assert crawl.finish(process).exit_status == 0
+
+
 def test_deadline(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         *("-s", "CLOSESPIDER_TIMEOUT=1.5", "-s", "TMAPI_MAX_CONCURRENCY=6"),
@@ -80,17 +112,18 @@ def test_scrapys_other_limits_stop_early_too(crawl: Crawler, sandbox: SandboxThr
     assert "STOPPED EARLY: interrupted (closespider_pagecount)." in done.log
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_second_signal_ends_at_once_and_still_settles(
-    crawl: Crawler, sandbox: SandboxThread
+    crawl: Crawler, sandbox: SandboxThread, number: signal.Signals
 ) -> None:
     seeds = "/search/a/onepage.jpg,/search/a/slow-20.jpg,/search/a/teapot.jpg"
     process = crawl.start(*("-s", "TMAPI_MAX_CONCURRENCY=1", "-L", "DEBUG"), seeds=seeds, job="j")
     wait_for(lambda: sandbox.stats["calls"] == 2, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     time.sleep(0.5)
     assert process.poll() is None, "the call in flight is finished first"
     before = time.monotonic()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     done = crawl.finish(process)
     assert time.monotonic() - before < 10
     assert done.exit_status == 4
@@ -133,7 +166,7 @@ def test_a_signal_at_an_awkward_moment(crawl: Crawler, sandbox: SandboxThread, l
     assert done.job["exit_status"] == done.exit_status
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_seeds_are_read(
     crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, number: signal.Signals
 ) -> None:

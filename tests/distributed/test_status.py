@@ -78,6 +78,29 @@ def test_rate_and_time_left(desk: Desk, capsys: pytest.CaptureFixture[str]) -> N
     assert "time left: about" in capsys.readouterr().out
 
 
+def test_an_api_that_fails_everything(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    job = desk.make(20)
+    assert _json(desk, capsys)["outage"] is None
+    for lease in desk.lease(job, 8):
+        over = json.dumps([[lease.task, lease.token, "outage", "500: oh \x1b[2J"]])
+        values = ("w", 0, 30_000, 0, over, "conversion:", "", 8, 5000)
+        run_script(desk.client, "exchange", job.keys, *values)
+    seen = _json(desk, capsys)["outage"]
+    assert (seen["failures"], seen["queries"], seen["probes"]) == (8, 8, 0)
+    assert 5 < seen["seconds_to_probe"] <= 10
+    assert desk.run("status") == 0
+    text = capsys.readouterr().out
+    assert text.startswith("j: running, the API fails everything; products are made up\n")
+    assert "the last 8 calls, of 8 queries, brought nothing; the last one: 500: oh ?[2J" in text
+    assert "one call at a time probes it, 0 of 5 have failed, the next one may leave in " in text
+    assert desk.run("status", job=None) == 0
+    assert "j: running, the API fails everything; 0 of 20" in capsys.readouterr().out
+    assert desk.run("stop") == 0
+    assert _json(desk, capsys)["outage"] is None
+    run_script(desk.client, "join", job.keys)
+    assert not desk.client.exists(desk.key("outage")), "it goes on as if it had not been"
+
+
 def test_all_jobs(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     assert _json(desk, capsys, job=None) == []
     assert desk.run("status", job=None) == 0
@@ -130,7 +153,7 @@ _GARBAGE = b"\xff\x00\x1b[2J\n-1e999"
 #: The keys of a job that have a fixed name.
 OF_A_JOB = (
     *("job", "seeds", "requests", "free", "delayed", "leases", "leased", "images"),
-    *("outcomes", "items", "sightings", "dead", "bodies", "workers", "alive", "pace"),
+    *("outcomes", "items", "sightings", "dead", "bodies", "workers", "alive", "pace", "outage"),
 )
 
 

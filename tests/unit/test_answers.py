@@ -29,6 +29,7 @@ BASE_URL = (Kind.STOP, "base_url", True)
 OVER_LIMIT = (Kind.OVER_LIMIT, None, False)
 TRANSIENT = (Kind.TRANSIENT, None, True)
 WRONG = (Kind.WRONG_QUERY, None, True)
+GATEWAYS = [408, *range(520, 530)]
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ WRONG = (Kind.WRONG_QUERY, None, True)
         (502, TRANSIENT, True),
         (504, TRANSIENT, True),
         (429, TRANSIENT, True),
+        *((number, TRANSIENT, True) for number in GATEWAYS),
         (422, WRONG, True),
         (302, TRANSIENT, True),
         (400, TRANSIENT, True),
@@ -58,11 +60,71 @@ def test_a_number_as_code_and_as_status(
     if as_code:
         assert row(200, {"code": number, "msg": "x", "data": None}) == expected
         assert row(200, {**PAGE, "code": number}) == expected, "items or not"
+        assert row(200, {"code": f"{number}", "msg": "x", "data": None}) == expected, "as text"
     if number in {403, 4011}:
         return  # the table names these as codes alone
     bodies: list[Any] = [b"", b"<html>", [], {"code": number}, {"message": "x"}, PAGE, None]
     for body in bodies:
         assert row(number, body) == expected, body
+
+
+@pytest.mark.parametrize(
+    ("body", "outage", "message"),
+    [
+        (b"<html>", "refused", "refuses this machine or token (HTTP 403, and the body is not"),
+        (b"", "refused", "the gateway refuses this machine or token"),
+        ({"message": "Forbidden"}, "refused", "refuses this machine or token (Forbidden)"),
+        (PAGE, "refused", "the gateway refuses this machine or token"),
+        ({"code": 500, "msg": "oh"}, "outage", "oh"),
+    ],
+)
+def test_403_as_status_is_the_gateways(body: Any, outage: str, message: str) -> None:
+    answer = answer_to(403, body)
+    assert isinstance(answer, NoPage)
+    assert row(403, body) == TRANSIENT
+    assert (answer.row.outage, answer.works) == (outage, False)
+    assert message in answer.message
+
+
+def test_a_code_that_says_more_than_a_403_decides() -> None:
+    assert row(403, {"code": 403, "msg": "Forbidden"}) == AUTH
+    assert row(403, {"code": "4011"}) == AUTH
+    assert row(403, {"code": 439}) == BALANCE
+    assert row(403, {"code": 422, "msg": "Parameter error"}) == WRONG
+    assert row(403, {"message": "Insufficient API balance"}) == BALANCE
+
+
+def test_what_an_answer_tells_of_the_api_as_a_whole() -> None:
+    """A page, and a 422 whatever it says: it works. Over the limit, and stops: neither."""
+    for status, body, works in (
+        (200, PAGE, True),
+        (200, {"code": 200, "data": {"items": []}}, True),
+        (422, {"code": 422, "msg": "Parameter error"}, True),
+        (200, {"code": 422, "msg": "Fetching the image timed out"}, True),
+        (503, b"", None),
+        (200, {"code": 439}, None),
+        (404, b"", None),
+        (500, b"", False),
+        (200, b"<html>", False),
+        (302, b"", False),
+    ):
+        assert answer_to(status, body).works is works, body
+    converted = {"code": 200, "data": {"image_url": "/search/x.jpg"}}
+    assert answer_to(200, converted, conversion=True).works is True
+
+
+def test_retry_after_holds_for_429_and_503() -> None:
+    for status, body, seconds in (
+        (429, b"", 7.0),
+        (503, {"code": 503}, 7.0),
+        (200, {"code": "429"}, 7.0),
+        (500, b"", 0.0),
+        (422, {"code": 422, "msg": "Parameter error"}, 0.0),
+    ):
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = read_answer(status, content, retry_after=7.0)
+        assert isinstance(answer, NoPage)
+        assert answer.retry_after == seconds, body
 
 
 @pytest.mark.parametrize(
@@ -109,7 +171,8 @@ def test_422_is_transient_only_if_the_image_timed_out(status: int) -> None:
         "text",
         None,
         {},
-        {"code": "200", "data": PAGE["data"]},
+        {"code": "two hundred", "data": PAGE["data"]},
+        {"code": True, "data": PAGE["data"]},
         {"data": PAGE["data"]},
         {"code": 200, "data": None},
         {"code": 200, "data": []},
@@ -126,6 +189,7 @@ def test_a_200_that_is_no_page_is_transient(body: Any) -> None:
 
 def test_pages() -> None:
     assert answer_to(200, PAGE) == Page([{"item_id": 1}], True, None)
+    assert answer_to(200, {**PAGE, "code": "200"}) == Page([{"item_id": 1}], True, None)
     assert row(200, PAGE) == (Kind.PAGE, None, True)
     assert row(200, {"code": 200, "data": {"items": []}}) == (Kind.EMPTY, None, True)
 

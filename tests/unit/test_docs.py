@@ -26,6 +26,7 @@ from tmapi_spiders.compare.changes import KINDS, Change
 from tmapi_spiders.compare.notice import LARGEST, Notice
 from tmapi_spiders.config import Config
 from tmapi_spiders.items import Outcome, Product, Sighting
+from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
 from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
@@ -130,9 +131,19 @@ def test_every_stop_is_in_the_docs() -> None:
 
 def test_defaults_in_the_docs() -> None:
     for field in attrs.fields(Config):
-        if field.name in {"retry_times", "retry_delay", "conversion_days"}:
+        if field.name in {"retry_times", "retry_delay", "conversion_days", "outage_calls"}:
             default = field.metadata["default"]
             assert f"`TMAPI_{field.name.upper()}` ({default}" in COSTS
+
+
+def test_the_numbers_of_an_outage_are_in_the_docs() -> None:
+    calls = attrs.fields(Config).outage_calls.metadata["default"]
+    for words in (
+        f"over at least {DIFFERENT} different queries",
+        f"when {MOST_PROBES} have failed, the job stops",
+        f"costs {calls + MOST_PROBES} calls",
+    ):
+        assert words in COSTS.replace("\n", " ")
 
 
 WATCH = (ROOT / "docs" / "watch.md").read_text("utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from tmapi_spiders.compare.writing import LinesFile
 from tmapi_spiders.config import Config
 from tmapi_spiders.database import failing_as_storage
 from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
+from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.destination import keep_off_jobs
 from tmapi_spiders.resume import in_project
@@ -49,19 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Compare; returns the exit status: 0 nothing changed, 5 something did, 4 not told."""
-    ends = (signal.SIGTERM, signal.SIGHUP)  # a closed terminal leaves nothing lying about
-    before = {number: signal.signal(number, signal.default_int_handler) for number in ends}
     try:
-        return _compare(options, settings)
+        with interruptible():
+            return _compare(options, settings)
     except UsageProblems as exc:
         return _refuse(*exc.problems)
     except StorageError as exc:
         return _refuse(str(exc), status=EXIT_STOPPED)
     except KeyboardInterrupt:
         return _refuse("interrupted.", status=EXIT_STOPPED)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:

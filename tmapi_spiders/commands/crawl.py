@@ -17,6 +17,7 @@ from scrapy.utils.misc import load_object
 from tmapi_spiders.addon import TmapiAddon
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.interrupts import ENDING, heed_hang_ups
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 from tmapi_spiders.ways import prepare, tell
@@ -63,6 +64,7 @@ class Command(crawl.Command):
             return
         # Until Scrapy minds signals itself, SIGTERM is to be heard like Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        heed_hang_ups()
         crawler = self._create_crawler(spider_class)
         try:
             _check_addon(crawler.settings)
@@ -89,7 +91,7 @@ class Command(crawl.Command):
             run.stop("interrupted")
         run.hide()
         # The rest takes a moment, and says how it ended: a late signal must not end it otherwise.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
         run.crashed |= process.bootstrap_failed
         run.abandon()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
 from tmapi_spiders.distributed.asking import ask, load_job
 from tmapi_spiders.distributed.joining import enqueue
+from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.phrases import plural, repeated_images
-from tmapi_spiders.run import EXIT_OK
+from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +35,15 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         print(_enqueue(server, settings, config, given_arguments(options)))
         return EXIT_OK
 
-    return ask("enqueue", settings, options.job, act, needs_token=True)
+    try:
+        with interruptible():
+            return ask("enqueue", settings, options.job, act, needs_token=True)
+    except KeyboardInterrupt:
+        print(
+            "enqueue: interrupted. Give the same command again: what is there is not put in twice.",
+            file=sys.stderr,
+        )
+        return EXIT_STOPPED
 
 
 def _enqueue(server: Redis, settings: BaseSettings, config: Config, given: dict[str, str]) -> str:

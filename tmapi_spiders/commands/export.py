@@ -5,7 +5,6 @@ Of a job on Redis each row is written once, however often this is killed.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -18,6 +17,7 @@ from tmapi_spiders.distributed.asking import ask, clean, load_job
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe
 from tmapi_spiders.distributed.exporting import Export
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job import read_job_json
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.phrases import plural
@@ -122,15 +122,13 @@ def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
 
 
 def _interruptible(act: Callable[[], int], told: str) -> int:
-    """Do something that Ctrl-C and SIGTERM end in the same way: with a word, and exit status 4."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Do something that a signal ends with a word and exit status 4."""
     try:
-        return act()
+        with interruptible():
+            return act()
     except KeyboardInterrupt:
         print(f"\nexport: {told}", file=sys.stderr)
         return EXIT_STOPPED
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _crawled_here(job: str, settings: BaseSettings) -> Path | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
 from tmapi_spiders.commands.page_options import PageOptions, add_page_options, page_path, put_page
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.groups import read_gallery
 from tmapi_spiders.results.job_files import JobFiles
@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Write the page; returns the exit status."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _write(options, settings)
+        with interruptible():
+            _write(options, settings)
     except UsageProblems as exc:
         return _refuse(*exc.problems)
     except StorageError as exc:
@@ -49,8 +49,6 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
             "command goes on from there.",
             status=EXIT_STOPPED,
         )
-    finally:
-        signal.signal(signal.SIGTERM, before)
     return EXIT_OK
 
 

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job import LOCK
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.phrases import plural
@@ -42,24 +43,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Ask, and delete them; returns the exit status."""
     try:
-        config = Config.from_settings(settings, needs_token=False)
-        keep, days = _numbers(options)
-        jobs = series_jobs(options.series, config.output_dir)
-        old = _old(jobs, keep, days)
-        if not old:
-            print(f"{options.series}: nothing to delete: {plural(len(jobs), 'job')} kept.")
-            return EXIT_OK
-        if not options.yes and not _agreed(options.series, old, len(jobs) - len(old)):
-            print(f"{options.series}: nothing was deleted.")
-            return EXIT_USAGE
-        _clear(options.series, config.output_dir)
-        busy = [job.name for job in old if not _delete(job)]
+        with interruptible():
+            return _prune(options, settings)
     except UsageProblems as exc:
         return _refuse(*exc.problems)
     except (StorageError, OSError) as exc:
         return _refuse(str(exc), status=EXIT_STOPPED)
     except KeyboardInterrupt:
         return _refuse("interrupted; the rest is as it was.", status=EXIT_STOPPED)
+
+
+def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
+    config = Config.from_settings(settings, needs_token=False)
+    keep, days = _numbers(options)
+    jobs = series_jobs(options.series, config.output_dir)
+    old = _old(jobs, keep, days)
+    if not old:
+        print(f"{options.series}: nothing to delete: {plural(len(jobs), 'job')} kept.")
+        return EXIT_OK
+    if not options.yes and not _agreed(options.series, old, len(jobs) - len(old)):
+        print(f"{options.series}: nothing was deleted.")
+        return EXIT_USAGE
+    _clear(options.series, config.output_dir)
+    busy = [job.name for job in old if not _delete(job)]
     for name in busy:
         print(f"{name}: it is running, or a link, and stays.", file=sys.stderr)
     deleted = len(old) - len(busy)

@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from tmapi_spiders.interrupts import heed_hang_ups
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.server import Sandbox
 
@@ -98,11 +99,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.day,
         help="prices, sales and what is on sale move from day to day (default: %(default)s)",
     )
+    add(
+        "--outage",
+        default=defaults.outage,
+        metavar="KIND",
+        help="fail every call so, a kind of docs/sandbox.md (default: none)",
+    )
+    add(
+        "--outage-calls",
+        type=int,
+        default=defaults.outage_calls,
+        help="how many calls; -1: all (default: %(default)s)",
+    )
     add("--token", default=defaults.token, help="the one token accepted (default: any)")
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:  # noqa: ARG001 - it has none
-    """Serve until SIGINT or SIGTERM; returns the exit status."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit status."""
     try:
         sandbox_options = _read(options)
     except ValueError as exc:
@@ -140,6 +153,8 @@ def _read(options: argparse.Namespace) -> SandboxOptions:
         stale=options.stale,
         path_seconds=options.path_seconds,
         path_searches=options.path_searches,
+        outage=options.outage,
+        outage_calls=options.outage_calls,
         token=options.token,
         day=options.day,
     )
@@ -148,6 +163,7 @@ def _read(options: argparse.Namespace) -> SandboxOptions:
 async def _serve(options: SandboxOptions, host: str, port: int) -> None:
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
+    heed_hang_ups()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
     sandbox = Sandbox(options)

@@ -12,6 +12,7 @@ from tmapi_spiders.distributed.asking import ask, job_names, no_such_job
 from tmapi_spiders.distributed.keeping import forget
 from tmapi_spiders.distributed.looking import look
 from tmapi_spiders.distributed.showing import show, show_short
+from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.run import EXIT_OK
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
             time.sleep(_EVERY)
 
     try:
-        return ask("status", settings, options.job, act)
+        with interruptible():
+            return ask("status", settings, options.job, act)
     except KeyboardInterrupt:  # how one leaves --watch
         return EXIT_OK
 

@@ -19,6 +19,7 @@ from redis import exceptions
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.keys import conversion_prefix
 from tmapi_spiders.distributed.store import Step
+from tmapi_spiders.outage import SHORTEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,8 @@ class Exchange:
     :param worker: its name
     :param lease_seconds: for how long a lease is good after the last sign of life
     :param uses_kept: whether it uses conversions that other jobs have paid for
+    :param outage_calls: failures in a row that are taken for an outage; 0 = none are
+    :param outage_pause: seconds by which it is probed; see :mod:`tmapi_spiders.outage`
     :param wanted: returns how many more leases the worker has room for
     :param calls: returns how many calls it has sent
     :param told: is told the rows of new leases, and until when they are good by the loop's clock;
@@ -67,6 +70,8 @@ class Exchange:
         worker: str,
         lease_seconds: float,
         uses_kept: bool,
+        outage_calls: int,
+        outage_pause: float,
         wanted: Callable[[], int],
         calls: Callable[[], int],
         told: Callable[[list[Any], float], None],
@@ -78,6 +83,8 @@ class Exchange:
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._kept = conversion_prefix(job.source) if uses_kept else ""
+        self._outage = outage_calls, round(max(outage_pause, SHORTEST_PAUSE) * 1000)
+        self._asking: list[asyncio.Future[bool]] = []
         self._wanted = wanted
         self._calls = calls
         self._told = told
@@ -117,6 +124,10 @@ class Exchange:
         idle = not state["requests"] and not state["leases"] and state["due"] < 0
         return state["fed"] == "0" and idle and state["feed_age"] > _FEEDER_LIFE * 1000
 
+    async def is_spared(self) -> bool:
+        """Ask whether failures are laid to the API, those told before included."""
+        return bool(self._outage[0]) and self.is_running and await self._outbox.is_spared()
+
     def begin(self) -> None:
         """Begin to take leases."""
         self._task = asyncio.ensure_future(self._work())
@@ -146,6 +157,8 @@ class Exchange:
     def _give_up(self, exc: exceptions.RedisError | None) -> None:
         self._holding.clear()
         self._outbox.take_steps()
+        self._asking += self._outbox.take_permits()[1]
+        self._answer(is_spared=False)
         self._task = None
         self._refused(exc)
 
@@ -157,14 +170,14 @@ class Exchange:
             steps.append(self._heartbeat())
         steps += outbox.take_steps()
         wanted = self._wanted()
-        if outbox.has_answered or (wanted and begun >= outbox.look_at):
+        if outbox.has_permits or (wanted and begun >= outbox.look_at):
             steps.append(self._exchange(wanted, begun))
         if steps:
             was_away = self._store.is_away
             await self._store.run(steps)
             if was_away or loop.time() - begun > self._lease_seconds / 3:
                 self._heartbeat_at = 0.0  # a reply may have been lost, and leases with it
-        if outbox.has_steps or outbox.has_answered:
+        if outbox.has_steps or outbox.has_permits:
             return
         until = self._heartbeat_at
         if self._wanted():
@@ -200,18 +213,28 @@ class Exchange:
         return int(self._lease_seconds * 1000)
 
     def _exchange(self, wanted: int, begun: float) -> Step:
+        over, asking = self._outbox.take_permits()
+        self._asking += asking
         values = [
             *(self._worker, wanted, self._lease_ms, self.stops),
-            orjson.dumps(self._outbox.take_answered()),
+            orjson.dumps(over),
             self._kept,
             utc_now(),
+            *self._outage,
         ]
         return Step("exchange", values, lambda reply: self._exchanged(reply, begun))
 
     def _exchanged(self, reply: list[Any], begun: float) -> None:
         self.state = orjson.loads(reply[0])
+        self._answer(is_spared=bool(self.state.get("spares")))
         self._outbox.look_at = asyncio.get_running_loop().time() + self._pause()
         self._told(reply[1:], begun + self._lease_seconds)
+
+    def _answer(self, *, is_spared: bool) -> None:
+        asking, self._asking = self._asking, []
+        for one in asking:
+            if not one.done():
+                one.set_result(is_spared)
 
     def _pause(self) -> float:
         """Return for how long the queue need not be looked at, unless something happens."""

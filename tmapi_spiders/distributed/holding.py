@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.outbox import Outbox
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Step
+    from tmapi_spiders.outage import Sign
 
 __all__ = ["Holding"]
 
@@ -76,11 +77,17 @@ class Holding:
             lease.is_lost = True
             self._count(stats.LEASE_LOST)
 
-    def answered(self, lease: Lease) -> None:
+    def answered(self, lease: Lease, sign: Sign | None) -> None:
         """Have the permit of a call come back before its page is parsed."""
         if lease.sends and not lease.answered:
             lease.answered = True
-            self._outbox.answered(lease)
+            self._outbox.answered(lease, sign)
+
+    def failed(self, lease: Lease, sign: Sign) -> None:
+        """Have the permit of a call that brought no answer come back, and what that tells."""
+        if lease.sends and not lease.answered:
+            lease.answered = True
+            self._outbox.failed(lease, sign)
 
     def note(self, lease: Lease, code: int | None, message: str) -> None:
         """Note an error of a query that may not be its end."""

@@ -28,6 +28,11 @@ key                              type   content
 ``P:bodies``                     hash   id → the answer of a dead letter, as it came
 ``P:workers``                    hash   worker → JSON: host, process, start
 ``P:alive``                      zset   workers, by the time until which they count as alive (ms)
+``P:outage``                     hash   what has failed since the API last worked: ``failures``, the
+                                        ``queries`` these are of, and each as ``query <task>``; once
+                                        it is probed: ``probes`` that failed, ``probe_at`` the next
+                                        one may leave, ``probe``: the last one's ``task token``,
+                                        ``failing``: all of it in words
 ``P:pace``                       hash   minute → pages committed in it
 ``P:foreign``                    any    what somebody had put in the place of the queue
 ``A:permits``                    zset   ``P task token`` of calls in flight, by their lease's end

@@ -33,6 +33,8 @@ class Lease:
     progress: Progress
     page: int
     attempt: int
+    spared: int
+    """Earlier tries that are not the page's own; see :class:`~tmapi_spiders.calls.Call`."""
     refusals: int
     rejections: int
     repeat: int

@@ -50,6 +50,7 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
         workers=("HGETALL", f"{key}:workers"),
         alive=("ZRANGE", f"{key}:alive", 0, -1, "WITHSCORES"),
         pace=("HGETALL", f"{key}:pace"),
+        outage=("HGETALL", f"{key}:outage"),
     )
     job = {field: to_text(value) for field, value in found.fields("job").items()}
     if not job:
@@ -92,6 +93,7 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
             "calls_in_flight": sum(one.startswith(f"{key} ") for one in permits_held),
             "calls_in_flight_of_account": len(permits_held),
         },
+        "outage": _outage(found.fields("outage"), now) if job.get("state") == "open" else None,
         "products": _rows(job, "items", found.number("items")),
         "sightings": _rows(job, "sightings", found.number("sightings")),
         "duplicates": number(job.get("duplicates")),
@@ -129,6 +131,17 @@ def _limit(job: dict[str, str], known: dict[str, bytes], now: int) -> dict[str, 
     allowed = max(number(known.get("allowed"), permits.FIRST), 1)
     pause = max(number(known.get("paused_until")) - now, 0)
     return {"now": min(allowed, most), "most": most, "paused_seconds": round(pause / 1000, 1)}
+
+
+def _outage(known: dict[str, bytes], now: int) -> dict[str, Any] | None:
+    """Return what is known of an API that fails everything, while it is probed; else None."""
+    if "probe_at" not in known:
+        return None
+    return {
+        **{name: number(known.get(name)) for name in ("failures", "queries", "probes")},
+        "failing": to_text(known.get("failing", b"")),
+        "seconds_to_probe": round(max(number(known["probe_at"]) - now, 0) / 1000, 1),
+    }
 
 
 def _rate(pace: dict[str, bytes], now: int) -> float | None:

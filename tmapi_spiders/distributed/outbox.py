@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.store import Step
+    from tmapi_spiders.outage import Sign
+
+    #: Task, token, and what its end tells; see the script.
+    Over = list[str | bool]
 
 __all__ = ["Outbox"]
 
 
 class Outbox:
-    """Collects steps, and permits of calls that were answered."""
+    """Collects steps, and permits of calls that are over."""
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
-        self._answered: list[tuple[str, str]] = []
+        self._over: list[Over] = []
+        self._asking: list[asyncio.Future[bool]] = []
         self._wake = asyncio.Event()
         self.look_at = 0.0
         """When to look for leases, by the event loop's clock."""
@@ -29,19 +34,35 @@ class Outbox:
         return bool(self._steps)
 
     @property
-    def has_answered(self) -> bool:
+    def has_permits(self) -> bool:
         """Whether a permit waits."""
-        return bool(self._answered)
+        return bool(self._over)
 
     def add(self, step: Step) -> None:
         """Have a step run with the next batch."""
         self._steps.append(step)
         self._wake.set()
 
-    def answered(self, lease: Lease) -> None:
-        """Have the permit of a call come back with the next batch."""
-        self._answered.append((lease.task, lease.token))
+    def answered(self, lease: Lease, sign: Sign | None) -> None:
+        """Have the permit of a call that was answered come back with the next batch.
+
+        :param sign: what the answer tells of the API as a whole
+        """
+        told = [] if sign is None else ["works"] if sign.works else [sign.reason, sign.said]
+        self._over.append([lease.task, lease.token, *told])
         self._wake.set()
+
+    def failed(self, lease: Lease, sign: Sign) -> None:
+        """Have the permit of a call that brought no answer come back with the next batch."""
+        self._over.append([lease.task, lease.token, sign.reason, sign.said, True])
+        self._wake.set()
+
+    async def is_spared(self) -> bool:
+        """Wait for the next batch, and return whether failures are laid to the API then."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._asking.append(answer)
+        self._wake.set()
+        return await answer
 
     def look(self) -> None:
         """Look for leases with the next batch."""
@@ -56,10 +77,11 @@ class Outbox:
         steps, self._steps = self._steps, []
         return steps
 
-    def take_answered(self) -> list[tuple[str, str]]:
-        """Return the tasks and tokens whose permits wait, and forget them."""
-        answered, self._answered = self._answered, []
-        return answered
+    def take_permits(self) -> tuple[list[Over], list[asyncio.Future[bool]]]:
+        """Return the permits that wait, and who asks whether they are spared; forget them."""
+        over, self._over = self._over, []
+        asking, self._asking = self._asking, []
+        return over, asking
 
     async def wait(self, seconds: float) -> None:
         """Wait for something to be put in."""

@@ -48,6 +48,7 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
         progress=progress,
         page=page,
         attempt=int(fields.get("attempt", "1")),
+        spared=int(fields.get("spared", "0")),
         refusals=int(fields.get("refusals", "0")),
         rejections=int(fields.get("rejections", "0")),
         repeat=int(fields.get("repeat", "1")),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.distributed.asking import clean
 from tmapi_spiders.distributed.looking import STATUSES
+from tmapi_spiders.outage import MOST_PROBES
 from tmapi_spiders.phrases import calls, plural
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def show(seen: dict[str, Any], price: float) -> list[str]:
         f"  limit now: {limit['now']} of at most {limit['most']} calls in flight; "
         f"{limit['calls_in_flight']} of this job, {limit['calls_in_flight_of_account']} of the "
         "account" + (f"; paused for {pause:g} s" if pause else ""),
+        *_outage(seen),
         (
             f"  products: {products['all']:,} ({plural(seen['duplicates'], 'duplicate')}), "
             f"{products['exported']:,} exported; {plural(seen['sightings']['all'], 'sighting')}"
@@ -71,6 +73,8 @@ def show(seen: dict[str, Any], price: float) -> list[str]:
 def _state(seen: dict[str, Any]) -> str:
     state = {"open": "running" if seen["workers"] else "waiting for workers"}
     text = state.get(seen["state"], seen["state"])
+    if seen["outage"] is not None:
+        text += ", the API fails everything"
     if seen["state"] == "stopped":
         text += f" ({seen['stop_reason']}: {seen['stop_detail']})"
     return clean(text)
@@ -94,6 +98,15 @@ def _left(seen: dict[str, Any]) -> str:
         return ""
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"; time left: about {f'{hours} h ' if hours else ''}{minutes} min"
+
+
+def _outage(seen: dict[str, Any]) -> Iterator[str]:
+    if (outage := seen["outage"]) is not None:
+        yield (
+            f"  the API fails everything: {clean(outage['failing'])}; one call at a time probes "
+            f"it, {outage['probes']} of {MOST_PROBES} have failed, the next one may leave in "
+            f"{outage['seconds_to_probe']:g} s"
+        )
 
 
 def _workers(seen: dict[str, Any]) -> Iterator[str]:

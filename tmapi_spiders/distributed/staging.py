@@ -37,7 +37,7 @@ _DAY_MS = 24 * 60 * 60 * 1000
 _EMPTY = ("empty", "empty_page")
 
 #: Of a query's hash: what is of one page.
-_OF_TRIES = ("attempt", "refusals", "deaths")
+_OF_TRIES = ("attempt", "spared", "refusals", "rejections", "deaths")
 
 _Changes = list[dict[str, Any]]
 """What becomes of other tasks."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from redis import exceptions
 
-from tmapi_spiders import order, permits
+from tmapi_spiders import backoff, order, outage, permits
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
 from tmapi_spiders.distributed.sentinels import close
 
@@ -56,6 +56,9 @@ def script(name: str) -> tuple[str, str]:
         "PROBE_MS": permits.PROBE_SECONDS * 1000,
         "LONGEST_PROBE_MS": permits.LONGEST_PROBE_SECONDS * 1000,
         "LONGEST_PAUSE_MS": permits.LONGEST_PAUSE * 1000,
+        "DIFFERENT": outage.DIFFERENT,
+        "MOST_PROBES": outage.MOST_PROBES,
+        "LONGEST_DELAY_MS": backoff.LONGEST_DELAY * 1000,
         "REMEMBERED_SECONDS": _REMEMBERED_SECONDS,
         "MOST_DEATHS": _MOST_DEATHS,
     }

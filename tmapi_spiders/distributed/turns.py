@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from tmapi_spiders.backoff import backoff
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.parts import Gate, GateClosed, Ledger, Permit, Retries
-from tmapi_spiders.retries import backoff, jittered
+from tmapi_spiders.retries import wait_of
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tmapi_spiders.calls import Call
     from tmapi_spiders.distributed.exchange import Exchange
     from tmapi_spiders.distributed.holding import Holding
+    from tmapi_spiders.distributed.lease import Lease
+    from tmapi_spiders.outage import Sign
     from tmapi_spiders.progress import Progress
 
 __all__ = ["LeaseGate", "LeaseLedger", "LeaseRetries"]
@@ -74,24 +77,34 @@ class LeaseGate(Gate):
         return Permit(int(lease.token), utc_now(), query_id)
 
     @override
-    def answered(self, permit: Permit, *, counts: bool) -> None:
-        self._back(permit, counts=counts, answered=True)
+    def answered(self, permit: Permit, *, counts: bool, sign: Sign | None = None) -> None:
+        if (lease := self._back(permit, counts=counts)) is not None:
+            self._holding.answered(lease, sign)
 
     @override
-    def failed(self, permit: Permit, *, sent: bool) -> None:
-        self._back(permit, counts=sent, answered=False)
+    def failed(self, permit: Permit, *, sent: bool, sign: Sign | None = None) -> None:
+        lease = self._back(permit, counts=sent)
+        if lease is not None and sign is not None:
+            self._holding.failed(lease, sign)  # else its permit comes back with it
+
+    @override
+    async def is_spared(self, permit: Permit) -> bool:
+        return self._lease_of(permit) is not None and await self._exchange.is_spared()
 
     @override
     def refused(self, permit: Permit) -> None:
-        self._back(permit, counts=False, answered=False)  # its lease is given back as refused
+        self._back(permit, counts=False)  # its lease is given back as refused
 
-    def _back(self, permit: Permit, *, counts: bool, answered: bool) -> None:
+    def _back(self, permit: Permit, *, counts: bool) -> Lease | None:
         self.struck += not counts
-        lease = self._holding.get(permit.query_id)
-        if lease is not None and int(lease.token) == permit.number:
+        lease = self._lease_of(permit)
+        if lease is not None:
             lease.counts = counts
-            if answered:
-                self._holding.answered(lease)
+        return lease
+
+    def _lease_of(self, permit: Permit) -> Lease | None:
+        lease = self._holding.get(permit.query_id)
+        return lease if lease is not None and int(lease.token) == permit.number else None
 
 
 class LeaseRetries(Retries):
@@ -115,12 +128,13 @@ class LeaseRetries(Retries):
         lease = self._holding.get(call.query_id)
         if lease is None:
             return True  # it is somebody else's by now
-        if lease.attempt > self._times:
+        if call.tries > self._times:
             return False
-        lease.set["attempt"] = lease.attempt + 1
+        lease.set["attempt"] = call.attempt + 1
+        lease.set["spared"] = call.spared + call.is_spared or None
         if call.rejections:
             lease.set["rejections"] = call.rejections
-        delay = jittered(backoff(self._delay, lease.attempt))
+        delay = wait_of(call, backoff(self._delay, max(call.tries, 1)))
         self._holding.give_back(lease, "retry", delay=delay)
         return True
 
@@ -130,7 +144,7 @@ class LeaseRetries(Retries):
             lease.set["refusals"] = lease.refusals + 1
             wait = backoff(self._delay, lease.refusals) if lease.refusals else 0.0
             pause = max(self._delay, _POLL_SECONDS)
-            self._holding.give_back(lease, "refused", delay=jittered(wait), pause=pause)
+            self._holding.give_back(lease, "refused", delay=wait_of(call, wait), pause=pause)
 
 
 class LeaseLedger(Ledger):

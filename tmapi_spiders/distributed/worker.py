@@ -28,6 +28,7 @@ from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.distributed.turns import LeaseGate, LeaseLedger, LeaseRetries
 from tmapi_spiders.figures import Figures
 from tmapi_spiders.jsonl import to_line
+from tmapi_spiders.outage import MOST_PROBES
 from tmapi_spiders.run import Run, run_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Worker(Run):
             worker=self.name,
             lease_seconds=config.lease_seconds,
             uses_kept=bool(config.conversion_days),
+            outage_calls=config.outage_calls,
+            outage_pause=config.retry_delay,
             wanted=self._wanted,
             calls=lambda: self.gate.sent,
             told=self._told,
@@ -86,6 +89,7 @@ class Worker(Run):
         self.retries = LeaseRetries(self.holding, config.retry_times, config.retry_delay)
         self.ledger = LeaseLedger(self.holding)
         self.course = SharedCourse(self.holding, job, config.conversion_days)
+        self._was_probing = False
         self._idle_since: float | None = None
         self._crawl: Callable[[Request], None] | None = None
 
@@ -183,6 +187,7 @@ class Worker(Run):
             self.take(row, valid_until)
         exchange = self.exchange
         state = exchange.state
+        self._tell_of_outage(state)
         if state["state"] == "gone":
             self.stop("storage", "the job was deleted from Redis")
         elif int(state["stops"]) > exchange.stops:
@@ -195,6 +200,19 @@ class Worker(Run):
                 "interrupted",
                 f"whoever fed the job has died; run it again: scrapy tmapi enqueue {self.job.name}",
             )
+
+    def _tell_of_outage(self, state: dict[str, Any]) -> None:
+        """Say when the API is taken to fail everything, and when it works again."""
+        is_probing = state.get("probes", -1) >= 0
+        if is_probing and not self._was_probing:
+            logger.warning(
+                "The API fails everything: %s. From now on one call of all workers at a time "
+                "probes it; when %d have failed, the job stops.",
+                *(state["failing"], MOST_PROBES),
+            )
+        elif self._was_probing and not is_probing and state["state"] == "open":
+            logger.warning("The API works again: the job goes on.")
+        self._was_probing = is_probing
 
     def take(self, row: list[Any], valid_until: float) -> None:
         """Begin with a lease that Redis has handed out."""
@@ -230,7 +248,7 @@ class Worker(Run):
             )
         call = call_of(request)
         assert call is not None
-        call.attempt, call.refusals = lease.attempt, lease.refusals
+        call.attempt, call.spared, call.refusals = lease.attempt, lease.spared, lease.refusals
         call.rejections = lease.rejections
         return request
 

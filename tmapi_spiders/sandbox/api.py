@@ -21,7 +21,7 @@ from tmapi_spiders.sandbox.looks import Look, look_of
 from tmapi_spiders.sandbox.parameters import ParameterError, SearchCall, read_search
 from tmapi_spiders.sandbox.paths import Paths
 from tmapi_spiders.sandbox.search import Search
-from tmapi_spiders.sandbox.worlds import Page, delay_of, mix, page_of
+from tmapi_spiders.sandbox.worlds import Page, delay_of, dress, mix, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -83,7 +83,7 @@ class Api:
             answer = Answer(302, b"", headers={"Location": caller.url})
         else:
             answer = self._page(call, image, caller.base)
-        return answer, delay_of(image)
+        return dress(answer, image), delay_of(image)
 
     def convert(self, fields: dict[str, Any], caller: Caller) -> tuple[Answer, float]:
         """The answer to a conversion, and the seconds it takes beyond the usual."""
@@ -101,7 +101,7 @@ class Api:
             answer = refusal(422, 422, IMAGE_DENIED)
         else:
             answer = success({"image_url": self.paths.make(url)})
-        return answer, delay_of(image)
+        return dress(answer, image), delay_of(image)
 
     def product_named(self, stem: str) -> Product | None:
         """The product whose picture has this name."""

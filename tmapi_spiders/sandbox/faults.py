@@ -47,6 +47,7 @@ class Row(Enum):
     QUERY = "any other 422: this query is wrong"
     NOT_A_PAGE = "200, but the gateway answered, not the API: transient"
     EMPTY = "code 200 and no items"
+    GATEWAY = "403 by the gateway: this machine or token is refused"
 
 
 TRANSIENT_ROWS: Final = {Row.TRANSIENT, Row.FETCH_TIMEOUT, Row.NOT_A_PAGE}
@@ -60,7 +61,16 @@ class Fault:
     answer: Answer
 
 
-REASONS: Final = {417: "Expectation Failed", 439: NO_BALANCE, 499: "Client Closed Request"}
+REASONS: Final = {
+    417: "Expectation Failed",
+    439: NO_BALANCE,
+    499: "Client Closed Request",
+    520: "Web Server Returned an Unknown Error",
+    522: "Connection Timed Out",
+    529: "Site Is Overloaded",
+}
+RETRY_AFTER: Final = 1
+"""Seconds that the answers of the kinds wait-… ask to wait."""
 CODE_MESSAGES: Final = {
     401: "Invalid token",
     403: "Forbidden",
@@ -83,6 +93,16 @@ def _status(status: int) -> Answer:
 def _code(code: int) -> Answer:
     """HTTP 200 with another code in the body: the code alone tells."""
     return refusal(200, code, CODE_MESSAGES.get(code) or _reason(code))
+
+
+def _text_code(code: int) -> Answer:
+    """The same, with the code as text."""
+    return Answer(200, _code(code).body.replace(str(code).encode(), b'"%d"' % code, 1), code=code)
+
+
+def _wait(status: int) -> Answer:
+    """A status whose answer says when to come again."""
+    return attrs.evolve(_status(status), headers={"Retry-After": str(RETRY_AFTER)})
 
 
 def _page(status: int) -> Answer:
@@ -113,17 +133,27 @@ FAULTS: Final[dict[str, Fault]] = {
     "status-439": Fault(Row.BALANCE, Answer(439, b"{}")),
     "code-439": Fault(Row.BALANCE, _code(439)),
     "no-route": Fault(Row.ROUTE, gateway(404, NO_ROUTE)),
+    "code-text-439": Fault(Row.BALANCE, _text_code(439)),
     "status-503": Fault(Row.LIMIT, _status(503)),
     "code-503": Fault(Row.LIMIT, _code(503)),
+    "code-text-503": Fault(Row.LIMIT, _text_code(503)),
+    "wait-503": Fault(Row.LIMIT, _wait(503)),
+    "status-403": Fault(Row.GATEWAY, _page(403)),
+    "status-408": Fault(Row.TRANSIENT, _page(408)),
     "status-417": Fault(Row.TRANSIENT, _status(417)),
     "code-417": Fault(Row.TRANSIENT, _code(417)),
     "status-499": Fault(Row.TRANSIENT, _status(499)),
     "code-499": Fault(Row.TRANSIENT, _code(499)),
     "status-500": Fault(Row.TRANSIENT, _status(500)),
     "code-500": Fault(Row.TRANSIENT, _code(500)),
+    "code-text-500": Fault(Row.TRANSIENT, _text_code(500)),
     "status-502": Fault(Row.TRANSIENT, _page(502)),
     "status-504": Fault(Row.TRANSIENT, _page(504)),
     "status-429": Fault(Row.TRANSIENT, _status(429)),
+    "wait-429": Fault(Row.TRANSIENT, _wait(429)),
+    "status-520": Fault(Row.TRANSIENT, _page(520)),
+    "status-522": Fault(Row.TRANSIENT, _page(522)),
+    "status-529": Fault(Row.TRANSIENT, _page(529)),
     "reset": Fault(Row.TRANSIENT, Answer(0, b"", delivery=Delivery.RESET)),
     "hang": Fault(Row.TRANSIENT, Answer(0, b"", delivery=Delivery.HANG)),
     "422-timeout": Fault(Row.FETCH_TIMEOUT, refusal(422, 422, FETCH_TIMED_OUT)),
@@ -144,9 +174,10 @@ FAULTS: Final[dict[str, Fault]] = {
 }
 """Kind → the row it stands for, and the answer."""
 
-# A call that hangs costs a client its whole time-out, so a share of them must be asked for by name.
+# What makes a client wait must be asked for by name: its whole time-out, or as long as it is told.
+_SLOW: Final = {"hang", "wait-429"}
 TRANSIENT_KINDS: Final = tuple(
-    kind for kind, fault in FAULTS.items() if fault.row in TRANSIENT_ROWS and kind != "hang"
+    kind for kind, fault in FAULTS.items() if fault.row in TRANSIENT_ROWS and kind not in _SLOW
 )
 """What an injected failure is drawn from where no kinds are named."""
 
@@ -222,3 +253,25 @@ class Injection:
         if chance("strikes", self.seed, call, earlier) >= self.rate:
             return None
         return FAULTS[self.kinds[draw("kind", self.seed, call, earlier) % len(self.kinds)]]
+
+
+@attrs.define
+class Outage:
+    """A time in which every call that was let in fails."""
+
+    kind: str = ""
+    """How; "" while there is none."""
+    calls: int = -1
+    """How many more; -1: until it is ended."""
+
+    def fault(self) -> Fault | None:
+        """The fault of the next call.
+
+        >>> outage = Outage("status-500", 1)
+        >>> outage.fault() is FAULTS["status-500"], outage.fault()
+        (True, None)
+        """
+        if not self.kind or not self.calls:
+            return None
+        self.calls -= self.calls > 0
+        return FAULTS[self.kind]

@@ -90,6 +90,15 @@ class SandboxOptions:
     """How long a path that a conversion gave is good; 0: for ever."""
     path_searches: int = attrs.field(default=0, validator=_whole_from(0))
     """How many searches such a path is good for; 0: any number."""
+    outage: str = attrs.field(
+        default="",
+        validator=_rule(
+            lambda kind: kind == "" or kind in FAULTS, f"a kind of fault: {', '.join(FAULTS)}"
+        ),
+    )
+    """Every call that is let in fails so from the start; "" = none does."""
+    outage_calls: int = attrs.field(default=-1, validator=_whole_from(-1))
+    """How many calls do; -1: all, until `POST /_sandbox/outage` says otherwise."""
     token: str = attrs.field(default="", repr=False)
     """The one token accepted; "" accepts any."""
     day: int = attrs.field(default=0, validator=_whole_between(0, MAX_DAY))

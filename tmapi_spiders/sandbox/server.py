@@ -30,6 +30,7 @@ from tmapi_spiders.sandbox.answers import (
 from tmapi_spiders.sandbox.api import Api, Caller
 from tmapi_spiders.sandbox.catalogue import catalogue_of
 from tmapi_spiders.sandbox.drift import changes
+from tmapi_spiders.sandbox.faults import FAULTS, Outage
 from tmapi_spiders.sandbox.images import read_image
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.parameters import ParameterError, read_conversion, read_since
@@ -62,6 +63,7 @@ class Sandbox:
     def __init__(self, options: SandboxOptions = SandboxOptions()) -> None:  # noqa: B008 - frozen
         self._options = options
         self._account = Account(options.token, options.limit, options.balance)
+        self._outage = Outage(options.outage, options.outage_calls)
         self._api = Api(options, catalogue_of(options.products, options.seed, options.day))
         self._runner: web.AppRunner | None = None
         self._base_url = ""
@@ -120,6 +122,7 @@ class Sandbox:
         app.router.add_post("/_sandbox/balance", self._set_balance)
         app.router.add_post("/_sandbox/limit", self._set_limit)
         app.router.add_post("/_sandbox/expire", self._expire)
+        app.router.add_post("/_sandbox/outage", self._set_outage)
         app.router.add_post("/_sandbox/reset", self._reset)
         app.router.add_route("*", "/{path:.*}", self._no_route)
         return app
@@ -153,7 +156,8 @@ class Sandbox:
         try:
             answer = account.refuse(token)
             if answer is None:
-                answer, delay = await answer_to(call)
+                fault = self._outage.fault()
+                answer, delay = (fault.answer, 0.0) if fault else await answer_to(call)
                 await asyncio.sleep(self._options.latency + delay)
                 if answer.delivery is not Delivery.SEND:
                     await _never_answer(request, answer.delivery)
@@ -235,6 +239,23 @@ class Sandbox:
     async def _expire(self, request: web.Request) -> web.Response:
         return _respond(request, json_answer(200, {"expired": self._api.paths.expire()}))
 
+    async def _set_outage(self, request: web.Request) -> web.Response:
+        try:
+            given = json.loads(await request.read())
+            outage = Outage(**given)
+            known = outage.kind in FAULTS or (outage.kind == "" and outage.calls == -1)
+            fits = known and type(outage.calls) is int and outage.calls >= -1
+        except (ValueError, TypeError):
+            fits = False
+        if not fits:
+            rule = (
+                'the body must be {"kind": KIND, "calls": n}, KIND one of docs/sandbox.md, n a '
+                "whole number from -1 up (-1, or left out: until {}, which ends it)"
+            )
+            return _respond(request, refusal(422, 422, f"{PARAMETER_ERROR}: {rule}"))
+        self._outage = outage
+        return _respond(request, json_answer(200, attrs.asdict(outage)))
+
     async def _reset(self, request: web.Request) -> web.Response:
         self._account.reset()
         self._api.paths.reset()
@@ -251,7 +272,11 @@ async def _never_answer(request: web.Request, delivery: Delivery) -> None:
 def _respond(request: web.Request, answer: Answer) -> web.Response:
     headers = {**answer.headers, "Content-Type": answer.content_type}
     body = answer.body
-    if body and _takes_gzip(request.headers.get("Accept-Encoding", "")):
+    if (
+        body
+        and "Content-Encoding" not in headers
+        and _takes_gzip(request.headers.get("Accept-Encoding", ""))
+    ):
         body = gzip.compress(body, compresslevel=1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return web.Response(status=answer.status, body=body, headers=headers)

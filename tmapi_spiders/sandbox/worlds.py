@@ -7,12 +7,15 @@ must survive each of these.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from tmapi_spiders.sandbox.catalogue import Product
 from tmapi_spiders.sandbox.images import Image, word_in
+
+if TYPE_CHECKING:
+    from tmapi_spiders.sandbox.answers import Answer
 
 Matches = Sequence[Product]
 
@@ -101,6 +104,25 @@ def delay_of(image: Image) -> float:
     """
     found = word_in("slow", image.stem, r"(?:-(\d+(?:\.\d+)?))?")
     return float(found.group(1) or 2) if found else 0.0
+
+
+def dress(answer: Answer, image: Image) -> Answer:
+    """The answer in the odd form that this image's name asks for.
+
+    >>> from tmapi_spiders.sandbox.answers import success
+    >>> from tmapi_spiders.sandbox.images import read_image
+    >>> found = dress(success(None), read_image("/search/textcode-labelled-br.jpg", ()))
+    >>> found.body, found.headers
+    (b'{"code":"200","msg":"success","data":null}', {'Content-Encoding': 'br'})
+    """
+    if image.says("textcode") and answer.code is not None:
+        number = b'"code":%d' % answer.code
+        body = answer.body.replace(number, b'"code":"%d"' % answer.code, 1)
+        answer = attrs.evolve(answer, body=body)
+    if label := word_in("labelled", image.stem, r"-(gzip|deflate|br|zstd)"):
+        headers = {**answer.headers, "Content-Encoding": label.group(1).lower()}
+        answer = attrs.evolve(answer, headers=headers)
+    return answer
 
 
 UNUSABLE_IDS: Final = ("abc", 0, -5, True)

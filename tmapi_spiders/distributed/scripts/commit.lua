@@ -98,7 +98,7 @@ else
   if ending then
     end_query(task, ending[1], ending[2])
   elseif rest.next then
-    call('HDEL', key, 'attempt', 'refusals', 'deaths')
+    call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths')
     queue(task, false, end_is_near())
   end
 end

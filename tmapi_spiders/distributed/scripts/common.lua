@@ -10,6 +10,7 @@ local LEASES, LEASED = P .. ':leases', P .. ':leased'
 local SEEDS, EACH, IMAGES, OUTCOMES = P .. ':seeds', P .. ':each', P .. ':images', P .. ':outcomes'
 local DEAD, BODIES = P .. ':dead', P .. ':bodies'
 local ALIVE, WORKERS = P .. ':alive', P .. ':workers'
+local OUTAGE = P .. ':outage'
 local PERMITS, LIMIT = A .. ':permits', A .. ':limit'
 
 local function job(field) return call('HGET', JOB, field) end
@@ -32,6 +33,24 @@ local function queries_of(seed_id) return tonumber(call('HGET', EACH, seed_id) o
 local function queue(task, is_free, is_last)
   local free = is_free or call('HEXISTS', BODIES, task) == 1
   call(is_last and 'RPUSH' or 'LPUSH', free and FREE or REQUESTS, task)
+end
+
+-- Whether the API fails everything, as far as is known: the same rules as in outage.py, for all workers together.
+-- *spares*: failures are laid to it now; *probe_at*: when one call may leave, if it is probed.
+local function outage()
+  local found = call('HMGET', OUTAGE, 'failures', 'queries', 'probes', 'probe_at')
+  local queries = tonumber(found[2] or '0')
+  return {
+    failures = tonumber(found[1] or '0'), queries = queries, probes = tonumber(found[3] or '0'),
+    probe_at = tonumber(found[4]), spares = queries >= DIFFERENT,
+  }
+end
+
+-- Puts a task at the head of the queue again; one that has just failed as a probe at its end, since a bad query
+-- tells nothing of the API.
+local function queue_again(task)
+  local probe = call('HGET', OUTAGE, 'probe')
+  queue(task, false, probe and string.match(probe, '^(%S+)') == task)
 end
 
 local function queued() return call('LLEN', FREE) + call('LLEN', REQUESTS) end
@@ -92,7 +111,7 @@ local function end_query(task, status, reason)
   end
   local ended_well = status == 'complete' or status == 'empty'
   if ended_well then call('HDEL', key, 'code', 'message') end
-  call('HDEL', key, 'attempt', 'refusals', 'deaths', 'empty_at', 'empty_total_count')
+  call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths', 'empty_at', 'empty_total_count')
   local fields = call('HGETALL', key)
   for n = 1, #fields, 2 do outcome[fields[n]] = fields[n + 1] end
   call('HSET', OUTCOMES, task, cjson.encode(outcome))
@@ -138,7 +157,7 @@ local function end_if_done()
   if job('state') == 'open' and job('fed') == '1' and queued() == 0
     and call('ZCARD', LEASES) == 0 and call('ZCARD', DELAYED) == 0 then
     call('HSET', JOB, 'state', 'ended', 'ended_at', now)
-    call('DEL', IMAGES)
+    call('DEL', IMAGES, OUTAGE)
   end
 end
 
@@ -207,6 +226,49 @@ local function learn_from_answer(held)
     changed = changed or by > 0
   end
   if changed then keep(known) end
+end
+
+-- A call that has shown that the API works.
+local function api_worked() call('DEL', OUTAGE) end
+
+-- A call that failed, and so may everything. *reason*: why the job stops then; *said*: what it was; *most*: failures in
+-- a row that are taken for an outage, 0 = none; *pause*: in milliseconds, the first one is twice as long.
+local function api_failed(task, token, reason, said, most, pause)
+  if most == 0 or job('state') ~= 'open' then return end
+  call('HINCRBY', OUTAGE, 'failures', 1)
+  if call('HSETNX', OUTAGE, 'query ' .. (payer(task) or task), 1) == 1 then call('HINCRBY', OUTAGE, 'queries', 1) end
+  local known = outage()
+  if known.probe_at then
+    if call('HGET', OUTAGE, 'probe') ~= task .. ' ' .. token then return end
+    known.probes = call('HINCRBY', OUTAGE, 'probes', 1)
+  elseif known.failures < most or not known.spares then
+    return
+  end
+  local failing = 'the last ' .. known.failures .. ' calls, of ' .. known.queries
+    .. ' queries, brought nothing; the last one: ' .. said
+  if known.probes >= MOST_PROBES then
+    stop(reason, failing)
+  else
+    local wait = math.min(pause * 2 ^ (known.probes + 1), LONGEST_DELAY_MS)
+    call('HSET', OUTAGE, 'probe_at', string.format('%d', now + wait), 'failing', failing)
+  end
+end
+
+-- Calls of this job in flight.
+local function in_flight()
+  local mine = 0
+  for _, held in ipairs(call('ZRANGE', PERMITS, 0, -1)) do
+    if string.sub(held, 1, #P + 1) == P .. ' ' then mine = mine + 1 end
+  end
+  return mine
+end
+
+-- Whether the job may have one more call in flight, where the API may fail everything.
+local function has_room(most)
+  local known = outage()
+  if most == 0 or known.failures == 0 then return true end
+  if known.probe_at then return now >= known.probe_at and in_flight() == 0 end
+  return in_flight() < math.max(most - known.failures, 1)
 end
 
 -- A refusal; *held*: calls in flight beside the refused one; *first_pause* in milliseconds.

@@ -1,16 +1,27 @@
 -- A worker's turn: permits of answered calls come back, what is due or whose worker has died goes
 -- back into the queue, and the worker gets new leases.
--- ARGV: worker, leases wanted, milliseconds of a lease, stops it knows of, JSON: [[task, token]] of
--- calls that were answered, prefix of conversion keys ('' = none is used), the time (ISO 8601) for queries that begin.
+-- ARGV: worker, leases wanted, milliseconds of a lease, stops it knows of, JSON: [[task, token, sign, said, unanswered]] of
+-- calls that are over, prefix of conversion keys ('' = none is used), the time (ISO 8601) for queries that begin, failures in a row that are
+-- taken for an outage, milliseconds of the pause by which it is probed. *sign*: 'works', or why the job stops if
+-- there is nothing else any more; none: it tells nothing of the API as a whole.
 -- Returns: JSON of the job's state, then for each lease {task, token, sends, seed, query, image, body}.
 local worker, wanted, lease_ms, known_stops = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local outage_calls, outage_pause = tonumber(ARGV[8] or '0'), tonumber(ARGV[9] or '0')
 
 -- As if they had come one by one, and each place had been taken again at once.
 local held = call('ZCARD', PERMITS)
-for _, answered in ipairs(cjson.decode(ARGV[5])) do
-  if call('ZREM', PERMITS, permit(answered[1], answered[2])) == 1 then
-    learn_from_answer(held)
-    held = held + 1
+for _, over in ipairs(cjson.decode(ARGV[5])) do
+  local task, token, sign = over[1], over[2], over[3]
+  if call('ZREM', PERMITS, permit(task, token)) == 1 then
+    if not over[5] then
+      learn_from_answer(held)
+      held = held + 1
+    end
+    if sign == 'works' then
+      api_worked()
+    elseif sign then
+      api_failed(task, token, sign, over[4], outage_calls, outage_pause)
+    end
   end
 end
 
@@ -37,7 +48,7 @@ end
 call('ZREMRANGEBYSCORE', PERMITS, '-inf', now)
 for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 100)) do
   call('ZREM', DELAYED, task)
-  queue(task)
+  queue_again(task)
 end
 
 local known = limit()
@@ -89,6 +100,7 @@ if state == 'open' and job('stops') == known_stops then
           break
         end
         if call('ZCARD', PERMITS) >= allowed or mine >= fair or known.paused_until > now then break end
+        if not has_room(outage_calls) then break end
       end
       call('LPOP', from)
       -- With the time in it, so that none comes twice should this server lose its last moments.
@@ -98,6 +110,7 @@ if state == 'open' and job('stops') == known_stops then
       if sends == '1' then
         calls, mine = calls + 1, mine + 1
         call('ZADD', PERMITS, now + lease_ms, permit(task, token))
+        if outage_calls > 0 and outage().probe_at then call('HSET', OUTAGE, 'probe', task .. ' ' .. token) end
         count('calls', 1)
         local paying = query_key(payer(task))
         call('HINCRBY', paying, 'calls', 1)
@@ -117,6 +130,7 @@ for _, task in ipairs(call('HKEYS', LEASED)) do
   if is_conversion(task) then converting = converting + 1 end
 end
 
+local failing = outage()
 local due = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
 return {cjson.encode({
   state = job('state'), stops = job('stops'), reason = job('stop_reason') or '',
@@ -126,4 +140,6 @@ return {cjson.encode({
   queries = job('queries') or '0', failures = job('failures') or '0', feed_age = now - tonumber(job('fed_at') or '0'),
   ended = call('HLEN', OUTCOMES), pages = job('pages') or '0', products = job('products') or '0',
   duplicates = job('duplicates') or '0', calls = job('calls') or '0',
+  spares = outage_calls > 0 and failing.spares, probes = failing.probe_at and failing.probes or -1,
+  failing = call('HGET', OUTAGE, 'failing') or '',
 }), unpack(leases)}

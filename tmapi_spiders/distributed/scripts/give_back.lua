@@ -14,7 +14,7 @@ if is_conversion(task) and sends == '0' and (rest.how == 'retry' or rest.how == 
   and call('HEXISTS', BODIES, task) == 0 then
   -- What another job has kept is no conversion: this one is paid for, and that is its first try.
   call('HSET', key, 'unusable', 1)
-  call('HDEL', key, 'attempt', 'refusals')
+  call('HDEL', key, 'attempt', 'spared', 'refusals')
 end
 let_go(task, token)
 if rest.how == 'refused' then learn_from_refusal(call('ZCARD', PERMITS), rest.pause) end
@@ -30,7 +30,7 @@ if rest.how == 'unreadable' then
 elseif rest.delay > 0 then
   call('ZADD', DELAYED, now + rest.delay, task)
 else
-  queue(task)
+  queue_again(task)
 end
 end_if_done()
 return 'done'

@@ -2,6 +2,7 @@
 if job('state') == 'stopped' then
   call('HSET', JOB, 'state', 'open')
   call('HDEL', JOB, 'stop_reason', 'stop_detail')
+  call('DEL', OUTAGE)
 end
 for _, worker in ipairs(call('ZRANGEBYSCORE', ALIVE, '-inf', now - 3600000)) do
   call('ZREM', ALIVE, worker)

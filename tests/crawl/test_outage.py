@@ -1,0 +1,151 @@
+"""An API that fails everything: it is probed, then the job stops; and it costs what it has to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from tests.distributed.shared import Shared
+from tmapi_spiders.config import Config
+from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support import Crawl, Crawler, SandboxThread
+
+
+CALLS = attrs.fields(Config).outage_calls.metadata["default"]
+
+
+def seeds_of(count: int, name: str = "onepage") -> str:
+    """Return so many images, of which every other one has to be converted first."""
+    return ",".join(
+        f"/search/a/{name}-{n}.jpg" if n % 2 else f"https://shop.example/{name}-{n}.jpg"
+        for n in range(count)
+    )
+
+
+@attrs.frozen
+class Way:
+    """A way to crawl: in one process, or as two workers."""
+
+    start: Crawler
+    shared: Shared | None = None
+
+    def __call__(self, *options: str, **arguments: Any) -> Crawl:
+        """Crawl the job "j"; return what one of its processes left."""
+        if self.shared is None:
+            return self.start(*options, **arguments)
+        workers = [self.start.start(*options, job="j", **arguments) for _ in range(2)]
+        first, done = (self.start.finish(worker) for worker in workers)
+        assert first.exit_status == done.exit_status, first.log + done.log
+        return done
+
+    def endings(self, done: Crawl) -> Counter[tuple[str, ...]]:
+        """Count the queries that have ended, by status, reason and calls."""
+        rows = done.outcomes if self.shared is None else self.shared.outcomes.values()
+        return Counter(
+            tuple(str(row[name]) for name in ("status", "reason", "calls")) for row in rows
+        )
+
+    def calls(self, done: Crawl) -> int:
+        """Return how many calls the job has counted."""
+        return int(done.job["calls"] if self.shared is None else self.shared.facts["calls"])
+
+
+@pytest.fixture(params=["alone", "workers"])
+def way(request: pytest.FixtureRequest, sandbox: SandboxThread, tmp_path: Path) -> Way:
+    if request.param == "alone":
+        return Way(request.getfixturevalue("crawl"))
+    server = request.getfixturevalue("redis_server")
+    return Way(server.crawler(tmp_path / "output", sandbox.url), Shared(server.client))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "said"),
+    [
+        ("status-403", "refused", "403: the gateway refuses this machine or token (HTTP 403, and"),
+        pytest.param("status-500", "outage", "500: Internal Server", marks=pytest.mark.long),
+        pytest.param("reset", "outage", "DownloadFailedError: ", marks=pytest.mark.long),
+        pytest.param("html", "outage", "200: HTTP 200, and the body", marks=pytest.mark.long),
+    ],
+)
+def test_it_stops_the_job_and_costs_some_calls(
+    way: Way, sandbox: SandboxThread, kind: str, reason: str, said: str
+) -> None:
+    """Whatever is asked: pages and conversions, of forty queries. Then the job goes on."""
+    sandbox.fail_all(kind)
+    done = way(seeds=seeds_of(40))
+    assert done.exit_status == 4
+    made = sandbox.stats["calls"]
+    assert CALLS + MOST_PROBES <= made <= CALLS + MOST_PROBES + DIFFERENT
+    assert way.calls(done) == made
+    assert f"STOPPED EARLY: {reason} (the last {made} calls, of " in done.log
+    assert f"brought nothing; the last one: {said}" in done.log
+    assert "To go on" in done.log
+    assert "    scrapy crawl image_search -a job=j" in done.log.replace(
+        "SCRAPY_PROJECT=distributed ", ""
+    )
+    assert "Traceback" not in done.log
+    if way.shared is None:
+        assert {row["reason"] for row in done.outcomes} == {reason}, "none has failed by itself"
+        assert {row["status"] for row in done.outcomes} == {"failed", "not_started"}
+    else:
+        assert not way.shared.outcomes, "none has failed"
+    sandbox.fail_all("", -1)
+    again = way()
+    assert again.exit_status == 0, again.log
+    assert {ending[:2] for ending in way.endings(again)} == {("complete", "last_page")}
+    assert sandbox.stats["ok"] == 60
+    assert way.calls(again) == made + 60
+
+
+def test_one_that_comes_back_while_it_is_probed_costs_no_query(
+    way: Way, sandbox: SandboxThread
+) -> None:
+    """But those that had no try left before it could be known: fewer than it takes to tell."""
+    sandbox.fail_all("status-502", CALLS + 2)
+    done = way("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
+    endings = way.endings(done)
+    early = sum(count for ending, count in endings.items() if ending[:2] == ("failed", "error"))
+    assert 0 < early < DIFFERENT
+    assert {ending[:2] for ending in endings} == {("failed", "error"), ("complete", "last_page")}
+    assert sum(endings.values()) == 40
+    assert "The API fails everything: the last 20 calls, of " in done.log
+    assert "The API works again" in done.log
+    assert sandbox.stats["max_in_flight"] > 1
+    assert way.calls(done) == sandbox.stats["calls"]
+
+
+def test_few_bad_queries_are_not_taken_for_it(way: Way, sandbox: SandboxThread) -> None:
+    """Though nothing else is left, and they fail more often than it takes."""
+    bad = seeds_of(DIFFERENT - 1, "fail-status-500-convert-html")
+    done = way(seeds=bad)
+    assert done.exit_status == 3
+    assert way.endings(done) == {("failed", "error", "4"): DIFFERENT - 1}
+    assert sandbox.stats["calls"] == 4 * (DIFFERENT - 1) > CALLS
+
+
+def test_it_can_be_switched_off(crawl: Crawler, sandbox: SandboxThread) -> None:
+    sandbox.fail_all("status-403")
+    options = ("-s", "TMAPI_OUTAGE_CALLS=0", "-s", "TMAPI_RETRY_TIMES=1")
+    done = crawl(*options, seeds=seeds_of(40))
+    assert (done.exit_status, sandbox.stats["calls"]) == (3, 80)
+    assert {row["reason"] for row in done.outcomes} == {"error"}
+    assert "20 queries: 403: the gateway refuses this machine or token" in done.log
+
+
+def test_a_bad_query_among_good_ones_is_not_affected(
+    crawl: Crawler, sandbox: SandboxThread
+) -> None:
+    bad = ",".join(f"/search/a/fail-status-500-{n}.jpg" for n in range(6))
+    good = ",".join(f"/search/a/onepage-{n}.jpg" for n in range(60))
+    done = crawl("-s", "TMAPI_MAX_CONCURRENCY=3", seeds=f"{bad},{good}")
+    assert done.exit_status == 3
+    statuses = Counter((row["status"], row["calls"]) for row in done.outcomes)
+    assert statuses == {("failed", 4): 6, ("complete", 1): 60}
+    assert "The API fails" not in done.log
