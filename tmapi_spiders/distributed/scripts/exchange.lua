@@ -118,7 +118,8 @@ return {cjson.encode({
   detail = job('stop_detail') or '', requests = queued(),
   leases = call('ZCARD', LEASES), due = due[2] and math.max(0, due[2] - now) or -1,
   held = call('ZCARD', PERMITS), allowed = allowed, fed = job('fed'),
-  queries = job('queries') or '0', failures = job('failures') or '0', feed_age = now - tonumber(job('fed_at') or '0'),
+  queries = job('queries') or '0', failures = job('failures') or '0', doubtful = job('evidence:all') or '0',
+  feed_age = now - tonumber(job('fed_at') or '0'),
   ended = call('HLEN', OUTCOMES), pages = job('pages') or '0', products = job('products') or '0',
   duplicates = job('duplicates') or '0', calls = job('calls') or '0',
 }), unpack(leases)}
