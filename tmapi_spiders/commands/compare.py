@@ -173,7 +173,10 @@ def _find(
 ) -> None:
     assert sides.old is not None
     path = scratch / "compare.sqlite"
-    with failing_as_storage(path), closing(load(path, sides.old, sides.new, _warn)) as connection:
+    with (
+        failing_as_storage(path),
+        closing(load(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
+    ):
         finder = Finder(connection, (sides.old.name, sides.new.name))
         before, after = map(finder.count, OLD_AND_NEW)
         print(headline(sides.old.name, sides.new.name, before, after))
