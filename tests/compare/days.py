@@ -137,11 +137,7 @@ class Series:
 
     def changes(self, *options: str) -> list[dict[str, Any]]:
         """Return the changes between the last two days."""
-        path = self.output / "changes.jsonl"
-        done = self.compare("watch", "-o", str(path), *options)
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        assert done.exit_status == (5 if lines else 0), done.log
-        return lines
+        return self.lines("watch", *options)
 
     def daily(self) -> list[set[str]]:
         """Return what is told on each day, if every day is compared with the one before it.
@@ -153,13 +149,22 @@ class Series:
 
     def between(self, old: str, new: str) -> set[str]:
         """Return the same of any two jobs."""
-        path = self.output / "changes.jsonl"
-        done = self.compare(old, new, "-o", str(path))
-        assert done.exit_status in {0, 5}, done.log
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        told = [_in_short(line) for line in lines]
+        told = [_in_short(line) for line in self.lines(old, new)]
         assert len(set(told)) == len(told)
         return set(told)
+
+    def lines(self, *words: str) -> list[dict[str, Any]]:
+        """Return changes.jsonl of any comparison."""
+        path = self.output.parent / f"{self.output.name}-changes.jsonl"
+        done = self.compare(*words, "-o", str(path))
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        assert done.exit_status == (5 if lines else 0), done.log
+        return lines
+
+    def rows(self, job: str, name: str) -> list[dict[str, Any]]:
+        """Return the lines of one of a job's files."""
+        text = (self.output / job / f"{name}.jsonl").read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines()]
 
     def told(self, *options: str) -> set[tuple[Any, ...]]:
         """Return the same in short: change, product, seeds, before and after."""

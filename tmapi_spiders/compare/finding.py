@@ -10,14 +10,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tmapi_spiders.compare.changes import Change
+from tmapi_spiders.compare.history import provisional_of
 from tmapi_spiders.compare.numbers import difference_of, same_price, to_decimal
-from tmapi_spiders.compare.readings import (
-    DOUBTED,
-    LIMITED,
-    NOT_KNOWN,
-    READ_TO_ITS_END,
-    provisional_of,
-)
+from tmapi_spiders.compare.readings import DOUBTED, LIMITED, NOT_KNOWN, READ_TO_ITS_END
 
 if TYPE_CHECKING:
     import sqlite3
@@ -77,8 +72,9 @@ class _Seen(NamedTuple):
     price0: str | None
     price1: str | None
     carried0: int | None
-    """Whether it is carried from an earlier reading, since the side's own is provisional."""
+    """0, or the job that it is carried from, since the side's own reading is provisional."""
     carried1: int | None
+    """The same; from a job before the old one it is negative."""
     verdict0: int | None
     """What the query says of what it did not bring; None: it was not made."""
     verdict1: int | None
@@ -101,7 +97,7 @@ class _Seen(NamedTuple):
 
     @property
     def in_both(self) -> bool:
-        return self.rank0 is not None and self.is_found
+        return self.rank0 is not None and self.rank1 is not None
 
 
 class Finder:
@@ -153,9 +149,6 @@ class _Comparison:
         self._old, self._new = old, new
         self._price0 = old.price if old.item is not None else _first(row.price0 for row in seen)
         self._price1 = new.price if new.item is not None else _first(row.price1 for row in seen)
-        was = any(row.rank0 is not None for row in seen)
-        if was and not any(row.is_found for row in seen):
-            self._price1 = None  # an earlier job's, where it is carried
 
     def changes(self) -> Iterator[Change]:
         """Yield what changed."""
@@ -164,7 +157,7 @@ class _Comparison:
         is_now = any(row.is_found for row in seen)
         if not (was and is_now):
             yield from self._presence(seen)
-        else:
+        if was and any(row.rank1 is not None for row in seen):
             yield from self._price()
             yield from self._others()
         for _, found in groupby(sorted(seen, key=attrgetter("seed")), key=attrgetter("seed")):
@@ -187,10 +180,9 @@ class _Comparison:
             # A search that was not made before says nothing, if others do.
             told = [row.verdict0 for row in rows if row.rank1 is not None]
             verdict = max((one for one in told if one is not None), default=NOT_KNOWN)
-            kind = _APPEARED[verdict]
             # Of what is carried, what a job between the two has found.
-            if kind != "first_seen" or any(row.is_found for row in rows):
-                yield self._make(kind, rows, None, self._price1, seed=seed)
+            if any(row.is_found or (row.carried1 or 0) > 0 for row in rows):
+                yield self._make(_APPEARED[verdict], rows, None, self._price1, seed=seed)
         elif not any(row.is_found for row in rows):
             told = [row.verdict1 for row in was]
             verdict = max(NOT_KNOWN if one is None else one for one in told)
@@ -240,7 +232,8 @@ class _Comparison:
         price = to_decimal(after)
         if price is None or price > target:
             return
-        seen_before = _latest([row for row in rows if row.rank0 is not None], rows)
+        seen_before = [row for row in rows if row.was_found]
+        seen_before = seen_before or [row for row in rows if row.rank0 is not None]
         before = _first(row.price0 for row in seen_before)
         if seen_before:
             if old.currency != new.currency and None not in (old.currency, new.currency):
@@ -266,11 +259,11 @@ class _Comparison:
         target: str | None = None,
     ) -> Change:
         old, new, first = self._old, self._new, self._seen[0]
+        vanished = kind in _VANISHED.values()
         if seed is not None:
             seed_ids, data = [seed.seed_id], json.loads(seed.data)
         else:
             # A product that vanished is told with the seeds that had found it.
-            vanished = kind in _VANISHED.values()
             there = [row for row in rows if (row.rank0 if vanished else row.rank1) is not None]
             found = [row for row in there if vanished or row.is_found] or there
             by_number = {row.seed: row.seed_id for row in found}
@@ -290,7 +283,8 @@ class _Comparison:
             percent=percent,
             target=target,
             price_before=self._price0,
-            price_after=self._price1,
+            # What is carried has the price of an earlier job.
+            price_after=None if vanished and seed is None else self._price1,
             currency=new.currency or old.currency,
             title=new.title if new.title is not None else old.title,
             product_url=new.url if new.url is not None else old.url,
@@ -300,11 +294,17 @@ class _Comparison:
 
 
 def _latest(rows: list[_Seen], all_rows: Iterable[_Seen]) -> list[_Seen]:
-    """Return the rows whose price the old job saw itself, if it saw one; else what is carried.
+    """Return the rows that tell a product's price: what is carried, only where a job found nothing.
 
-    What was carried then has been told of already, by the others.
+    Else it is old news, which what was found has told already.
     """
-    return [row for row in rows if row.was_found or not any(it.was_found for it in all_rows)]
+    all_rows = list(all_rows)
+    was_found, is_found = (
+        any(getattr(row, name) for row in all_rows) for name in ("was_found", "is_found")
+    )
+    return [
+        row for row in rows if (row.was_found or not was_found) and (row.is_found or not is_found)
+    ]
 
 
 def _first(values: Iterable[str | None]) -> str | None:

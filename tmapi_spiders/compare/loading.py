@@ -6,14 +6,8 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
-from tmapi_spiders.compare.readings import (
-    READINGS,
-    Readings,
-    image_of,
-    naming,
-    provisional_of,
-    verdict_of,
-)
+from tmapi_spiders.compare.history import HISTORY, History, provisional_of
+from tmapi_spiders.compare.readings import image_of, naming
 from tmapi_spiders.compare.targets import target_of
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.phrases import plural
@@ -76,7 +70,7 @@ def load(
     try:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.executescript(_TABLES + READINGS)
+        connection.executescript(_TABLES + HISTORY)
         connection.execute("BEGIN")
         loader = _Loader(connection)
         # A query's language is known before its sightings come, whichever side tells it.
@@ -103,7 +97,7 @@ class _Loader:
         self._seeds: dict[str, int] = {}
         self._queries: tuple[dict[str, tuple[int, str]], ...] = ({}, {})
         """Of each side, by its id, the number and the language of each query."""
-        self._readings = Readings(connection, self._queries)
+        self._history = History(connection, self._queries)
         self._images: dict[str, str] = {}
         """What the queries of the old job have searched for."""
         self._count = 0
@@ -115,11 +109,14 @@ class _Loader:
     def hold_against(self, old: JobFiles, earlier: Sequence[JobFiles]) -> None:
         """Hold the readings of both sides against those before them."""
         place = earlier.index(old) + 1
-        self._readings.judge(0, earlier[place:], least=1)
-        self._readings.judge(1, earlier, least=place)
-        self._readings.apply()
-        self._readings.carry(0, earlier[place:], _columns)
-        self._readings.carry(1, earlier, _columns)
+        self._history.judge(0, earlier[place:], least=1)
+        self._history.judge(1, earlier, least=place)
+        self._history.apply()
+        self._history.carry(0, earlier[place:], _columns)
+        self._history.carry(1, earlier, _columns)
+        self._connection.execute(
+            "UPDATE seen SET carried1 = -carried1 WHERE carried1 > ?", (place,)
+        )
 
     def tell(self, warn: Callable[[str], None], new: JobFiles) -> None:
         """Tell of what can't be compared, and of what is not believed yet."""
@@ -149,8 +146,7 @@ class _Loader:
                 self._queries[1][query_id] = self._make(query_id, row["language"], row)
             query, _ = self._query(side, query_id, row["language"], row)
             self._seed(row, side)
-            verdict = verdict_of(row)
-            self._readings.add(side, query, verdict, row)
+            verdict = self._history.add(side, query, row)
             self._connection.execute(
                 f"UPDATE query SET verdict{side} = ? WHERE id = ?",  # noqa: S608 - 0 or 1
                 (verdict, query),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tmapi_spiders.compare.readings import LOOK_BACK
+from tmapi_spiders.compare.history import LOOK_BACK
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import series_of
