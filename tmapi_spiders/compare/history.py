@@ -19,6 +19,7 @@ from tmapi_spiders.compare.readings import (
     reasons_against,
 )
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.phrases import plural
 
 if TYPE_CHECKING:
     import sqlite3
@@ -211,7 +212,8 @@ def provisional_of(connection: sqlite3.Connection) -> Iterator[Provisional]:
     )
     for query_id, seed_id, reasons, items, before in rows:
         codes = [code for code in reasons.split() if code != SHORT]
-        why = [f"{items:,} items after {before:,}"] if SHORT in reasons.split() else []
+        short = f"{plural(items, 'item')} after {before:,}"
+        why = [short] if SHORT in reasons.split() else []
         yield Provisional(query_id, seed_id, ", ".join([*why, *codes]))
 
 

@@ -10,7 +10,6 @@ from tmapi_spiders.compare.history import HISTORY, History, provisional_of
 from tmapi_spiders.compare.readings import image_of, naming
 from tmapi_spiders.compare.targets import target_of
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.phrases import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.results.job_files import JobFiles
 
-__all__ = ["OLD_AND_NEW", "load"]
+__all__ = ["OLD_AND_NEW", "load", "told_of_provisional"]
 
 OLD_AND_NEW: Final = (0, 1)
 """The numbers of the sides."""
@@ -122,19 +121,16 @@ class _Loader:
         """Tell of what can't be compared, and of what is not believed yet."""
         provisional = list(provisional_of(self._connection))
         if provisional:
-            warn(
-                f"{new.name}: {plural(len(provisional), 'search', 'searches')} provisional: what "
-                "they did not find is unknown, not gone, until the next job says the same"
-            )
-        lines = [f"{one.seed_id}: {one.why} ({one.query_id})" for one in provisional]
-        _tell(lines, warn, "searches")
+            warn(f"{new.name}: {told_of_provisional(len(provisional))}")
+        lines = [f"  {one.seed_id}: {one.why} ({one.query_id})" for one in provisional]
+        _tell(lines, warn, "  {} more searches like these")
         told = [f"{seed_id}: {problem}" for seed_id, problem in self._unreadable.items()]
         told += [
             f"{seed_id}: another picture than before: what it finds now is first_seen, and what it "
             "had found is unknown"
             for seed_id in self._others
         ]
-        _tell(told, warn, "seeds")
+        _tell(told, warn, "{} more seeds like these")
 
     def outcomes(self, side: int, files: JobFiles) -> None:
         for row in files.rows(OUTCOMES):
@@ -214,12 +210,23 @@ class _Loader:
             yield language, row["item_id"], query, row["rank"], row["price"]
 
 
-def _tell(lines: Sequence[str], warn: Callable[[str], None], noun: str) -> None:
+def told_of_provisional(searches: int) -> str:
+    """Say how many searches are provisional, and what that means.
+
+    >>> told_of_provisional(1)
+    '1 search is provisional: what it lacks is unknown, not gone, until another job says the same'
+    """
+    which = f"{searches:,} searches are" if searches != 1 else "1 search is"
+    lack = "they lack" if searches != 1 else "it lacks"
+    return f"{which} provisional: what {lack} is unknown, not gone, until another job says the same"
+
+
+def _tell(lines: Sequence[str], warn: Callable[[str], None], more: str) -> None:
     """Tell the first of some lines, and how many there are more."""
     for line in lines[:_WARNINGS]:
         warn(line)
     if len(lines) > _WARNINGS:
-        warn(f"{len(lines) - _WARNINGS:,} more {noun} like these")
+        warn(more.format(f"{len(lines) - _WARNINGS:,}"))
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:

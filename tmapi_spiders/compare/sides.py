@@ -44,12 +44,12 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if a job.json can't be read
     """
+    warnings: list[str] = []
     if len(given) == 1:
-        old, new = _last_two(given[0], output_dir)
+        old, new, warnings = _last_two(given[0], output_dir)
     else:
         old, new = (JobFiles.open(one, output_dir, needs_facts=False) for one in given)
     problems: list[str] = []
-    warnings: list[str] = []
     for side in filter(None, (old, new)):
         found = _lacks(side)
         if not found:
@@ -87,13 +87,23 @@ def _earlier(old: JobFiles, new: JobFiles, output_dir: Path) -> tuple[JobFiles, 
     return tuple(found[: found.index(old) + 1 + LOOK_BACK])
 
 
-def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles]:
-    """Return the last two jobs of a series; the old one is None if there is one job only."""
+def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles, list[str]]:
+    """Return the last two jobs of a series, and what speaks against their order.
+
+    The old one is None if there is one job only.
+    """
     if "/" in series or "~" in series:
         raise UsageProblems(f"{series}: accepted: an old job and a new one, or a series' name.")
     jobs = series_jobs(series, output_dir)
     files = [JobFiles.open(job.name, output_dir, needs_facts=False) for job in jobs[:2]]
-    return (files[1] if len(files) > 1 else None), files[0]
+    newest = max(jobs, key=lambda job: (job.began, job.name))
+    warnings = []
+    if newest.name != jobs[0].name:
+        warnings.append(
+            f"{newest.name} ran after {jobs[0].name}, which is the newer by name: it was gone on "
+            "with, or the clock was set back. Name both jobs to compare others"
+        )
+    return (files[1] if len(files) > 1 else None), files[0], warnings
 
 
 def _lacks(side: JobFiles) -> str:
