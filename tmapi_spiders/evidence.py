@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EVIDENCE", "evidence_against", "in_words"]
+__all__ = ["EVIDENCE", "HIGHEST_COUNT", "evidence_against", "in_words"]
 
 EVIDENCE: Final = {
     "empty_first_page": "page 1 is empty, although it says that there is a next page",
@@ -24,7 +24,7 @@ _READ_ALL: Final = {"last_page", "empty_page", "no_new_items"}
 
 #: The API counts to here, whatever there is (source: observed behaviour), so that nobody knows what
 #: a larger number would mean.
-_HIGHEST_COUNT: Final = 2000
+HIGHEST_COUNT: Final = 2000
 
 #: The count is an upper bound, some 680 in every example whatever is found, so that a third of it,
 #: say, is nothing odd. Where less than a tenth came, an answer was cut short, or the count is idle;
@@ -63,7 +63,7 @@ def evidence_against(
     >>> evidence_against("max_items", pages=1, items=10, unreadable=0, total_count=688)
     ()
     """
-    read, counted = items + unreadable, min(total_count or 0, _HIGHEST_COUNT)
+    read, counted = items + unreadable, min(total_count or 0, HIGHEST_COUNT)
     is_first = reason == "empty_page" and pages == 1
     holds = {
         "empty_first_page": is_first and has_next_page,

@@ -25,6 +25,7 @@ from tmapi_spiders.compare import notifying
 from tmapi_spiders.compare.changes import KINDS, Change
 from tmapi_spiders.compare.notice import LARGEST, Notice
 from tmapi_spiders.config import Config
+from tmapi_spiders.evidence import EVIDENCE, HIGHEST_COUNT
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.stops import STOPS
 
@@ -133,6 +134,14 @@ def test_defaults_in_the_docs() -> None:
         if field.name in {"retry_times", "retry_delay", "conversion_days"}:
             default = field.metadata["default"]
             assert f"`TMAPI_{field.name.upper()}` ({default}" in COSTS
+
+
+def test_every_code_of_evidence_is_in_the_readme() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.+) \|$", README.partition("\n**Evidence.**")[2], re.MULTILINE
+    )
+    assert rows[: len(EVIDENCE) + 1] == [("evidence", "meaning"), *EVIDENCE.items()]
+    assert f"takes `total_count` for {HIGHEST_COUNT:,} at\nmost" in README
 
 
 WATCH = (ROOT / "docs" / "watch.md").read_text("utf-8")
