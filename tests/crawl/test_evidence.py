@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -104,3 +105,29 @@ def test_an_empty_last_page_does_not_take_back_the_count(tmp_path: Path, last: i
         outcome = Crawler(tmp_path / "output", api.url)(seeds="/search/a/lamp.jpg").outcome
     assert (outcome["reason"], outcome["pages"], outcome["total_count"]) == ("empty_page", 2, 688)
     assert outcome["evidence"] == ["short_of_count"]
+
+
+def test_a_collapse_is_told_a_day_late(tmp_path: Path) -> None:
+    """Crawls of four days: all; cut short, with a next page that is empty; the same again; all."""
+    all_of_it = (page(688, *range(1, 9), has_next_page=False),)
+    cut = (page(688, 1, 2, 3, has_next_page=True), page(0, has_next_page=True))
+    told = []
+    for day, pages in enumerate((all_of_it, cut, cut, all_of_it), 1):
+        job = f"watch-2026110{day}T180000Z"
+        with PagesApi(*pages) as api:
+            crawl = Crawler(tmp_path / "output", api.url, variables={"TMAPI_BASE_URL": api.url})
+            done = crawl(job=job, seeds="/search/a/lamp.jpg")
+        assert done.exit_status == 0, done.log
+        path = done.folder / "job.json"  # each day's server has a port of its own
+        path.write_text(re.sub(r'"127\.0\.0\.1:\d+"', '"api.tmapi.io"', path.read_text()))
+        if day > 1:
+            crawl.command("tmapi", "compare", "watch", "-o", str(tmp_path / "changes.jsonl"))
+            lines = (tmp_path / "changes.jsonl").read_text("utf-8").splitlines()
+            changes = [json.loads(line) for line in lines]
+            told.append({(change["change"], change["item_id"]) for change in changes})
+    lost = range(4, 9)
+    assert told == [
+        {("unknown", item) for item in lost},
+        {("gone", item) for item in lost},
+        {("first_seen", item) for item in lost},  # the old reading had evidence against it
+    ]
