@@ -293,18 +293,16 @@ class _Comparison:
         )
 
 
-def _latest(rows: list[_Seen], all_rows: Iterable[_Seen]) -> list[_Seen]:
+def _latest(rows: list[_Seen], all_rows: list[_Seen]) -> list[_Seen]:
     """Return the rows that tell a product's price: what is carried, only where a job found nothing.
 
     Else it is old news, which what was found has told already.
     """
-    all_rows = list(all_rows)
-    was_found, is_found = (
-        any(getattr(row, name) for row in all_rows) for name in ("was_found", "is_found")
-    )
-    return [
-        row for row in rows if (row.was_found or not was_found) and (row.is_found or not is_found)
-    ]
+    if any(row.carried0 for row in rows) and any(row.was_found for row in all_rows):
+        rows = [row for row in rows if row.was_found]
+    if any(row.carried1 for row in rows) and any(row.is_found for row in all_rows):
+        rows = [row for row in rows if row.is_found]
+    return rows
 
 
 def _first(values: Iterable[str | None]) -> str | None:
