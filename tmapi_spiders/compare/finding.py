@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tmapi_spiders.compare.changes import Change
 from tmapi_spiders.compare.history import provisional_of
 from tmapi_spiders.compare.numbers import difference_of, same_price, to_decimal
-from tmapi_spiders.compare.readings import DOUBTED, LIMITED, NOT_KNOWN, READ_TO_ITS_END
+from tmapi_spiders.compare.verdicts import DOUBTED, LIMITED, NOT_KNOWN, READ_TO_ITS_END
 
 if TYPE_CHECKING:
     import sqlite3

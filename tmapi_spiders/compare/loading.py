@@ -7,8 +7,8 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from tmapi_spiders.compare.history import HISTORY, History, provisional_of
-from tmapi_spiders.compare.readings import image_of, naming
 from tmapi_spiders.compare.targets import target_of
+from tmapi_spiders.compare.verdicts import image_of, naming
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 
 if TYPE_CHECKING:

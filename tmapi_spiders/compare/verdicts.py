@@ -1,4 +1,4 @@
-"""Readings: what one job read of a query, and whether it is believed before a second one agrees.
+"""Verdicts: what a search's outcome is good for, and whether it is believed before another agrees.
 
 A reading is **provisional** where the reading just before it, in the same series, speaks against
 it: it has evidence against its ending that the other has not, or less than half of its items. What
