@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.distributed.servers import RedisServer
 from tests.results import browser as browsers
 from tests.support import Crawler, SandboxThread
+from tests.ways import Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,28 @@ def crawl(sandbox: SandboxThread, tmp_path: Path) -> Crawler:
 def offline(tmp_path: Path) -> Crawler:
     """Crawls without token and without anybody to ask."""
     return Crawler(tmp_path / "output")
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Redis or Valkey server."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(shared_server: RedisServer) -> RedisServer:
+    """A server without any data; it serves other tests of this process too."""
+    shared_server.client.flushall()
+    return shared_server
+
+
+@pytest.fixture(params=["alone", "worker"])
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
+    """One of the two ways to crawl; a test that takes this runs both ways."""
+    name = request.param
+    server = request.getfixturevalue("redis_server") if name == "worker" else None
+    return Way(name, tmp_path / "output", server)
 
 
 @pytest.fixture(scope="session")

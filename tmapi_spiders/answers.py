@@ -36,7 +36,11 @@ class Kind(Enum):
     OVER_LIMIT = "over the limit"
     """Lower the concurrency and try again; no try is counted."""
     WRONG_QUERY = "query is wrong"
-    """Fail this query, go on with the others."""
+    """Fail this query, go on with the others; a conversion is tried once more before."""
+    DENIED = "image is denied"
+    """As before, but for good: the image itself is refused."""
+    CONVERT_FIRST = "image has to be converted first"
+    """Convert the image and ask again; where it may not be converted, fail its queries."""
     STOP = "stop the job"
 
 
@@ -101,6 +105,20 @@ TABLE = (
         codes=frozenset({422}),
         says="timed out",
     ),
+    Row(
+        "the image has to be converted first",
+        Kind.CONVERT_FIRST,
+        statuses=frozenset({422}),
+        codes=frozenset({422}),
+        says="first use the convert endpoint",
+    ),
+    Row(
+        "the image itself is refused",
+        Kind.DENIED,
+        statuses=frozenset({422}),
+        codes=frozenset({422}),
+        says="Access to the image has been denied",
+    ),
     Row("this query is wrong", Kind.WRONG_QUERY, statuses=frozenset({422}), codes=frozenset({422})),
     Row(
         "a passing failure",
@@ -155,8 +173,13 @@ class NoPage:
 
     @property
     def kind(self) -> Kind:
-        """TRANSIENT, OVER_LIMIT, WRONG_QUERY or STOP."""
+        """Any but PAGE, EMPTY and CONVERTED."""
         return self.row.kind
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the API has judged the query or its image, so that the same call is no use."""
+        return self.kind in {Kind.WRONG_QUERY, Kind.DENIED, Kind.CONVERT_FIRST}
 
     @property
     def counts(self) -> bool:

@@ -113,6 +113,8 @@ class Archive:
         """When the oldest and the youngest answer that was replayed were paid for."""
         self._resumed = False
         """Whether there was a page in it when it was opened."""
+        self._converted = False
+        """Likewise a conversion."""
 
     @classmethod
     def open(cls, path: Path, source: str, *, must_exist: bool, read_only: bool = False) -> Self:
@@ -173,7 +175,8 @@ class Archive:
                 self.conversions += 1
             else:
                 self.pages += 1
-        self.unread, self._resumed = self.pages, bool(self.pages)
+        self.unread = self.pages
+        self._resumed, self._converted = bool(self.pages), bool(self.conversions)
 
     def close(self) -> None:
         """Close the file; nothing that was stored depends on it."""
@@ -243,6 +246,24 @@ class Archive:
             image_id,
         )
         return {repeat for (repeat,) in rows}
+
+    def repeats_of(self, image_id: str, search_id: str, page: int) -> set[int]:
+        """Return the repeat numbers by which a search's page was stored in earlier runs."""
+        rows = self._ask(
+            self._resumed,
+            "SELECT repeat FROM answers WHERE seed_id = ? AND query_id = ? AND page = ?",
+            *(image_id, search_id, page),
+        )
+        return {repeat for (repeat,) in rows}
+
+    def last_conversion(self, image_id: str) -> int:
+        """Return the number of an image's last conversion that an earlier run has stored; or 0."""
+        rows = self._ask(
+            self._converted,
+            "SELECT max(repeat) FROM answers WHERE seed_id = ? AND page = 0",
+            image_id,
+        )
+        return rows[0][0] or 0 if rows else 0
 
     def searches_with_pages(self) -> set[str]:
         """Return the ids of the searches that have a page stored."""

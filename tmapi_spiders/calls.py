@@ -40,6 +40,8 @@ class Call:
     attempt: int = 1
     refusals: int = 0
     """How often the API said that the account is over its limit; that is no attempt."""
+    rejections: int = 0
+    """How often the API said that a conversion is wrong, though not that its image is denied."""
     answer: Answer | None = None
     """To the last try."""
     fetched_at: str | None = None

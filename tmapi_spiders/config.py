@@ -76,7 +76,7 @@ class Config:
     """Tries after the first, of a call that failed for a passing reason."""
     retry_delay: float = setting(2, readers.number(float, 0, 120))
     """Seconds before the first of them; it doubles with each, to two minutes at most."""
-    conversion_days: float = setting(7, readers.number(float, 0, 3650))
+    conversion_days: float = setting(0.5, readers.number(float, 0, 3650))
     """For how many days other jobs use a conversion that was paid for; 0 = not at all."""
     failed_ok: float = setting(0.0, readers.number(float, 0, 1))
     """The share of failed queries that still exits 0."""

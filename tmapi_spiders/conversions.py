@@ -1,7 +1,8 @@
-"""Conversions that jobs share: what the API made of an image on a foreign host.
+"""Conversions that jobs share: what the API made of an image, and which images it wants converted.
 
-A conversion costs a call, and what it gives can be used again for a while, by any job. They are
-kept in one SQLite file in the folder of all jobs, each with its source and age.
+A conversion costs a call, and what it gives can be used again for a while, by any job. That the API
+does not read an image's own URL costs one, too, and is good to know for ever. Both are kept in one
+SQLite file in the folder of all jobs, each with its source; conversions with their age.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from tmapi_spiders.archive import Stored
@@ -25,14 +27,19 @@ __all__ = ["CONVERSIONS", "Conversions"]
 #: The file's name in the folder of all jobs.
 CONVERSIONS = "conversions.sqlite"
 
-_TABLE = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS conversions (
     source TEXT NOT NULL,
     request TEXT NOT NULL,
     body BLOB NOT NULL,
     fetched_at TEXT NOT NULL,
     PRIMARY KEY (source, request)
-)
+);
+CREATE TABLE IF NOT EXISTS refused (
+    source TEXT NOT NULL,
+    img_url TEXT NOT NULL,
+    PRIMARY KEY (source, img_url)
+) WITHOUT ROWID;
 """
 
 #: Another job may be writing.
@@ -61,6 +68,7 @@ class Conversions:
 
     def check(self) -> None:
         """Read it, if there is one: a damaged file is to be found before anything is paid."""
+        self.is_refused("")
         len(self)
 
     def find(self, request_line: str) -> Stored | None:
@@ -96,6 +104,36 @@ class Conversions:
                 (self._source, request_line),
             )
 
+    def refuse(self, img_url: str) -> None:
+        """Keep that the API has refused an image's own URL."""
+        with self._open() as connection:
+            statement = "INSERT OR IGNORE INTO refused VALUES (?, ?)"
+            connection.execute(statement, (self._source, img_url))
+
+    def is_refused(self, img_url: str) -> bool:
+        """Say whether the API is known to refuse an image's own URL."""
+        if not self.has_refused:
+            return False
+        with self._open() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM refused WHERE source = ? AND img_url = ?", (self._source, img_url)
+            ).fetchone()
+        return row is not None
+
+    @cached_property
+    def has_refused(self) -> bool:
+        """Whether there was any when this was first asked: most jobs need not ask for each image.
+
+        What this job learns itself it knows by its images.
+        """
+        if not self._path.exists():
+            return False
+        with self._open() as connection:
+            (found,) = connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM refused WHERE source = ?)", (self._source,)
+            ).fetchone()
+        return bool(found)
+
     def __len__(self) -> int:
         """Return how many there are of this source, however old."""
         if not self._days or not self._path.exists():
@@ -119,5 +157,5 @@ class Conversions:
                 self._connection = sqlite3.connect(
                     self._path, timeout=_PATIENCE, isolation_level=None
                 )
-                self._connection.execute(_TABLE)
+                self._connection.executescript(_TABLES)
             yield self._connection

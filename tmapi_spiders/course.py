@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tmapi_spiders import stats
+from tmapi_spiders.images import refusal
 from tmapi_spiders.order import AHEAD, SOONEST, most_calls
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import ending, nothing_found
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from tmapi_spiders.answers import Page
+    from tmapi_spiders.images import Decision, Image
     from tmapi_spiders.local_run import LocalRun
     from tmapi_spiders.paging import Reading
     from tmapi_spiders.progress import Progress
@@ -119,20 +121,29 @@ class LocalCourse(Course):
     def begin(self, query: Query) -> Iterator[Request]:
         """Ask for a query's first page, or for the conversion that it needs first.
 
-        For nothing, if it waits for a conversion that another query has asked for.
+        For nothing, if it waits for a conversion that another query has asked for, or for what
+        another learns of the image.
         """
-        ledger, image = self._run.ledger, self._run.images.of(query.seed)
-        path = image.paths[-1]
-        if path is not None:
-            progress = ledger[query.query_id]
-            progress.img_url, progress.generation = path, image.generation
-            yield from self._ask(progress, 1)
-        elif image.failure is not None:
-            ledger.fail(query.query_id, *image.failure)
+        image = self._run.images.of(query.seed)
+        # What is paid for is replayed, whatever others are answered meanwhile.
+        is_paid = self._run.is_paid(query)
+        if image.failure is not None and not is_paid:
+            self._run.ledger.fail(query.query_id, *image.failure)
+        elif not image.is_converting:
+            if is_paid or image.ask(query.query_id):
+                yield from self._ask_next(query.query_id)
         elif image.wait(query.query_id):
-            yield self._run.requests.request_conversion(
-                query.seed, query.query_id, image.generation + 1
-            )
+            yield self._convert(query.seed, query.query_id, image.generation + 1)
+
+    def _convert(self, seed: Seed, payer: str, number: int) -> Request:
+        self.converting += 1
+        return self._run.requests.request_conversion(seed, payer, number)
+
+    def _ask_next(self, query_id: str) -> Iterator[Request]:
+        """Ask for the page that a query needs next: the first, or one that was refused."""
+        progress = self._run.ledger[query_id]
+        asked = progress.generation if progress.img_url is not None else None
+        yield from self._ask(progress, progress.pages + 1, asked)
 
     def leave_out(self, query: Query) -> Iterator[Request]:
         """Write the outcome of a query that is not begun, since the job is stopping."""
@@ -148,6 +159,9 @@ class LocalCourse(Course):
         self, progress: Progress, page: int, answer: Page, reading: Reading
     ) -> Iterator[Request]:
         asked = self._run.arguments
+        if page > 1:
+            image = self._run.images.of(progress.query.seed)
+            yield from self._go_by(image.read(progress.generation), progress.query.seed)
         end = ending(
             page=page,
             elements=len(answer.elements),
@@ -178,15 +192,22 @@ class LocalCourse(Course):
     ) -> Iterator[Request]:
         if query.seed.image_id in self._shared:
             self._failed[query.search_id, page] = code, message
-        if page == 1:
-            yield from self._settle(query, items=None)
+        yield from self._will_not_come(query, page)
         self._run.ledger.fail(query.query_id, code, message)
 
     @override
     def page_cut_short(self, query: Query, page: int) -> Iterator[Request]:
-        if page == 1:
-            yield from self._settle(query, items=None)
+        yield from self._will_not_come(query, page)
         self._cut_short(query.query_id)
+
+    @override
+    def convert_first(
+        self, query: Query, page: int, code: int | None, message: str
+    ) -> Iterator[Request]:
+        run, seed = self._run, query.seed
+        if run.ledger[query.query_id].img_url == seed.img_url and seed.can_be_converted:
+            run.note_refused(seed)
+        yield from self._refuse(query, page, code, refusal(seed, run.arguments.convert, message))
 
     @override
     def converted(
@@ -197,6 +218,7 @@ class LocalCourse(Course):
         *,
         kept: bool,
     ) -> Iterator[Request]:
+        self.converting -= 1
         for waiting in self._run.images.of(seed).convert(path, kept=kept):
             yield from self.begin(self._run.ledger[waiting].query)
 
@@ -208,6 +230,7 @@ class LocalCourse(Course):
         code: int | None,
         message: str,
     ) -> Iterator[Request]:
+        self.converting -= 1
         image = self._run.images.of(seed)
         for waiting in image.fail(code, message):
             assert image.failure is not None
@@ -217,23 +240,64 @@ class LocalCourse(Course):
     @override
     def conversion_cut_short(self, seed: Seed, query_id: str) -> Iterator[Request]:
         """End the queries that waited for a conversion, since the job is stopping."""
+        self.converting -= 1
         for waiting in self._run.images.of(seed).release():
             self._cut_short(waiting)
         return iter(())
 
-    def _ask(self, progress: Progress, page: int) -> Iterator[Request]:
-        """Ask for a page, unless it is known to have failed for another query that asked it."""
+    def _ask(self, progress: Progress, page: int, asked: int | None = None) -> Iterator[Request]:
+        """Ask for a page, unless it is known to have failed for another query that asked it.
+
+        :param asked: the generation by which this query has asked for it before
+        """
         query = progress.query
         if (failure := self._failed.get((query.search_id, page))) is not None:
             yield from self.page_failed(query, page, *failure)
             return
+        image = self._run.images.of(query.seed)
+        generation = self._generation_for(query, page, image, asked)
+        if generation is None:
+            yield from self._refuse(query, page, None, "its path is no good any more")
+            return
+        progress.generation = generation
+        progress.img_url = image.paths[generation] or query.seed.img_url
         yield self._run.requests.request_page(
             query,
             page,
             img_url=progress.img_url,
-            generation=progress.generation,
+            generation=generation,
             priority=self._run.pages_left(progress) if self._end_is_near else SOONEST + page,
         )
+
+    def _generation_for(
+        self, query: Query, page: int, image: Image, asked: int | None
+    ) -> int | None:
+        """Return the generation of the path to ask for a page by: the one it was paid for by, else
+        the present one; None if that is known to be no good any more.
+        """
+        image_id, present = query.seed.image_id, image.generation
+        stored = self._run.archive.repeats_of(image_id, query.search_id, page)
+        if asked is not None:
+            stored = {repeat for repeat in stored if repeat > asked}
+        if earlier := [repeat for repeat in stored if repeat <= present]:
+            return max(earlier)
+        is_past = image.waiting or stored or self._run.archive.last_conversion(image_id) > present
+        return None if is_past and image.may_convert else present
+
+    def _refuse(self, query: Query, page: int, code: int | None, message: str) -> Iterator[Request]:
+        generation = self._run.ledger[query.query_id].generation
+        decision = self._run.images.of(query.seed).refuse(
+            query.query_id, code, message, first=page == 1, generation=generation
+        )
+        yield from self._go_by(decision, query.seed)
+
+    def _will_not_come(self, query: Query, page: int) -> Iterator[Request]:
+        """Note that a page will not come, so that others of its image don't wait for it."""
+        if page == 1:
+            yield from self._settle(query, items=None)
+        else:
+            image = self._run.images.of(query.seed)
+            yield from self._go_by(image.pass_on(query.query_id), query.seed)
 
     def _settle(
         self, query: Query, *, items: bool | None, generation: int | None = None
@@ -242,13 +306,22 @@ class LocalCourse(Course):
         decision = image.settle(
             query.query_id, items=items, generation=generation, search=query.search_id
         )
+        yield from self._go_by(decision, query.seed)
+
+    def _go_by(self, decision: Decision, seed: Seed) -> Iterator[Request]:
+        """Do what was decided for the queries of an image."""
+        image = self._run.images.of(seed)
         for query_id in decision.believed:
             self._end_empty(query_id)
-        if decision.convert:
+        for query_id in decision.failed:
+            assert image.failure is not None
+            self._run.ledger.fail(query_id, *image.failure)
+        if decision.doubted:
             self._run.count(stats.PAGE_DOUBTED, decision.doubted)
-            yield self._run.requests.request_conversion(
-                query.seed, image.waiting[0], image.generation + 1
-            )
+        if decision.convert:
+            yield self._convert(seed, image.waiting[0], image.generation + 1)
+        for query_id in decision.ask:
+            yield from self._ask_next(query_id)
 
     def _end_empty(self, query_id: str) -> None:
         """End a query whose empty first page is believed."""

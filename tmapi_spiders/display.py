@@ -150,6 +150,8 @@ def _body(figures: Figures, pace: float | None) -> str:
         plural(figures.duplicates, "duplicate"),
         f"{figures.calls:,}{of_budget} calls, {figures.in_flight} in flight of {figures.allowed}",
     ]
+    if figures.converting:
+        parts.append(f"{plural(figures.converting, 'image')} being converted (2 to 18 s)")
     if figures.waiting:
         parts.append(f"{plural(figures.waiting, 'page')} to be tried again")
     return " · ".join(parts)

@@ -80,14 +80,25 @@ class AnswerMiddleware:
         message = run.config.token.strike_out(answer.message)
         run.count(stats.PAGE_REFUSED)
         run.ledger.note(call.query_id, answer.code, message)
+        if answer.kind is Kind.CONVERT_FIRST and not call.is_conversion:
+            self._count_refusal(request, call)
         run.heed(answer)
-        if answer.kind is not Kind.WRONG_QUERY and not run.gate.is_open:
+        if not answer.is_final and not run.gate.is_open:
             raise GateClosed("the job is stopping")
         if answer.kind is Kind.OVER_LIMIT:
             self._wait_for_room(request, call)
         elif answer.kind is Kind.TRANSIENT:
             self._try_again(request, call, f"{answer.code}: {message}")
+        elif call.is_conversion and answer.kind is not Kind.DENIED and not call.rejections:
+            # Observed: one in six first tries fails, whatever the code, and the second works.
+            call.rejections += 1
+            self._try_again(request, call, f"{answer.code}: {message}")
         return response
+
+    def _count_refusal(self, request: Request, call: Call) -> None:
+        self._run.count(stats.CONVERSION_WANTED)
+        if not call.repeat and request.cb_kwargs["query"].seed.can_be_converted:
+            self._run.count(stats.IMAGE_REFUSED)
 
     def process_exception(self, request: Request, exception: Exception) -> None:
         """Try again a call that brought no answer.

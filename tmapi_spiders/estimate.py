@@ -43,6 +43,12 @@ class Estimate:
     """Calls of earlier runs of the job."""
     price: float
     """Money a call; 0: not known."""
+    conversions: int = 0
+    """Images that are converted before anything is asked, by this job or by an earlier one."""
+    unproven: int = 0
+    """Images that are searched for as they are, though the API may want them converted first."""
+    conversion_days: float = 0.0
+    """For how long a conversion is used."""
 
     @classmethod
     def of(
@@ -59,8 +65,12 @@ class Estimate:
         :param conversions: those that other jobs have paid for
         """
         tally = queries.seeds.tally
-        images = {"always": tally.convertible_images, "auto": tally.unconverted_images}
-        first = images.get(arguments.convert, 0)
+        first = unproven = 0
+        if arguments.convert == "always":
+            first = tally.convertible_images
+        elif arguments.convert == "auto":
+            first = tally.unconverted_images + _known_refused(queries, conversions)
+            unproven = tally.convertible_images - first
         least = len(queries)
         paid = archive.searches_with_pages() if archive is not None and archive.pages else set()
         if paid or tally.repeated_images:
@@ -75,7 +85,8 @@ class Estimate:
         pages = _most_pages(queries, arguments.max_items)
         most = pages
         if most is not None and arguments.convert != "never":
-            most += first
+            # Each of those may be refused once, and then be converted like the others.
+            most += first + 2 * unproven
             for share in queries.shares():
                 most += share.convertible * (share.queries_each + MOST_CONVERSIONS - 1)
         return cls(
@@ -86,6 +97,9 @@ class Estimate:
             config.budget,
             archive.journal.calls if archive else 0,
             config.call_price,
+            first,
+            unproven,
+            config.conversion_days,
         )
 
     @classmethod
@@ -155,11 +169,48 @@ class Estimate:
                     f"          {calls(tried, self.price)} if each of them needs all of its tries "
                     f"(TMAPI_RETRY_TIMES={self.retry_times})"
                 )
+        lines += self._conversion_lines()
         phrase = self.budget_phrase().removeprefix("budget ") if self.budget else "none"
         lines.append(f"  budget  {phrase}")
         if self.left is not None:
             lines[-1] += f": {calls(self.left, self.price)} at most from now on"
         return lines
+
+    def _conversion_lines(self) -> list[str]:
+        lines = []
+        if self.conversions:
+            if self.conversion_days:
+                used = f"is used for {self.conversion_days:g} days, by any job"
+            else:
+                used = "is used by its job alone"
+            lines.append(
+                f"  convert {plural(self.conversions, 'image')} before anything is asked; a "
+                f"conversion {used} (TMAPI_CONVERSION_DAYS)"
+            )
+            if self.conversion_days < 1:
+                each_day = calls(self.conversions, self.price)
+                lines.append(f"          a daily series pays for them each day: {each_day}")
+        if self.unproven:
+            lines.append(
+                f"  images  {plural(self.unproven, 'image')} on Alibaba's hosts may be refused "
+                "until converted: a refused call each,"
+            )
+            lines.append(
+                f"          {calls(self.unproven, self.price)} that convert=always saves, for a "
+                "conversion each; later jobs know which"
+            )
+        return lines
+
+
+def _known_refused(queries: Queries, conversions: Conversions) -> int:
+    """Return how many images are known to be refused by their own URL, though on Alibaba's hosts.
+
+    Of a very long list that is not looked up: then it is told as 0.
+    """
+    if not conversions.has_refused or len(queries.seeds) > _COUNTED:
+        return 0
+    own = {seed.img_url for seed in queries.seeds if not seed.needs_conversion}
+    return sum(map(conversions.is_refused, own))
 
 
 def _most_pages(queries: Queries, max_items: int) -> int | None:

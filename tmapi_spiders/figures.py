@@ -43,6 +43,8 @@ class Figures:
     """Calls that may be in flight now, as far as is known."""
     waiting: int = 0
     """Pages that wait here for their next try."""
+    converting: int = 0
+    """Images that are being converted, each of which may take 18 s."""
 
 
 class Pace:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.job import Job
     from tmapi_spiders.progress import Progress
     from tmapi_spiders.queries import Queries, Query
+    from tmapi_spiders.seed import Seed
 
 __all__ = ["LocalRun", "local_run_of"]
 
@@ -79,7 +80,7 @@ class LocalRun(Run):
         self.command = command
         """Returns the command that goes on with this job, given another budget or None."""
         self.conversions = conversions
-        self.images = Images(arguments.convert, queries, archive)
+        self.images = Images(arguments.convert, queries, archive, conversions)
         self.gate = LocalGate(
             Permits(config.max_concurrency, config.retry_delay),
             archive.journal,
@@ -232,6 +233,7 @@ class LocalRun(Run):
             in_flight=self.gate.in_flight,
             allowed=self.gate.allowed,
             waiting=len(self.retries),
+            converting=self.course.converting,
         )
 
     def pages_left(self, progress: Progress) -> int:
@@ -255,6 +257,13 @@ class LocalRun(Run):
         self.stop(
             "budget", f"{made} made in all runs, and TMAPI_BUDGET allows {self.config.budget:,}"
         )
+
+    def note_refused(self, seed: Seed) -> None:
+        """Keep for other jobs that the API wants a seed's image converted first."""
+        try:
+            self.conversions.refuse(seed.img_url)
+        except StorageError as exc:
+            self.storage_failed(exc)
 
     def is_paid(self, query: Query) -> bool:
         """Say whether a query's first page is paid for."""

@@ -168,6 +168,9 @@ class Course(ABC):
     Each method yields the requests that this process is to make now.
     """
 
+    converting: int = 0
+    """Images whose conversion was asked for here, and has not been answered."""
+
     @abstractmethod
     def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
         """Begin with the queries that nobody has taken up yet.
@@ -200,6 +203,16 @@ class Course(ABC):
         self, query: Query, page: int, code: int | None, message: str
     ) -> Iterator[Request]:
         """End a query whose page will not come, by an error."""
+
+    @abstractmethod
+    def convert_first(
+        self, query: Query, page: int, code: int | None, message: str
+    ) -> Iterator[Request]:
+        """Take up the API's demand that a query's image be converted before it is searched for.
+
+        :param code: the answer's
+        :param message: likewise
+        """
 
     @abstractmethod
     def page_cut_short(self, query: Query, page: int) -> Iterator[Request]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "calls", "plural", "repeated_images"]
+__all__ = ["about", "calls", "plural", "refused_images", "repeated_images"]
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -31,6 +31,19 @@ def repeated_images(count: int) -> str:
     """
     has = "has" if count == 1 else "have"
     return f"{plural(count, 'seed')} {has} an image that another seed has too, under another id"
+
+
+def refused_images(count: int, price: float) -> str:
+    """Return what it cost that the API refused images until they were converted, in words.
+
+    >>> refused_images(2, 0.5)[:58]
+    '2 calls (cost 1.00) were refused until their images were c'
+    """
+    return (
+        f"{calls(count, price)} {'was' if count == 1 else 'were'} refused until their images were "
+        "converted. Later jobs convert those first; for other images on Alibaba's hosts, "
+        "-a convert=always saves the refused call"
+    )
 
 
 def about(seconds: float) -> str:

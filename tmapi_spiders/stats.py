@@ -16,7 +16,9 @@ __all__ = [
     "CONVERSION_KEPT",
     "CONVERSION_MADE",
     "CONVERSION_REPLAYED",
+    "CONVERSION_WANTED",
     "EVIDENCE",
+    "IMAGE_REFUSED",
     "MONITOR_FAILED",
     "MONITOR_PASSED",
     "MOST_IN_FLIGHT",
@@ -61,6 +63,10 @@ CONVERSION_MADE = "tmapi/conversion/made"
 CONVERSION_REPLAYED = "tmapi/conversion/replayed"
 CONVERSION_KEPT = "tmapi/conversion/kept"
 """Replayed ones that another job has paid for."""
+CONVERSION_WANTED = "tmapi/conversion/wanted"
+"""Searches that were refused until their image is converted (again)."""
+IMAGE_REFUSED = "tmapi/image/refused"
+"""Those of them that were made with an image's own URL."""
 PAGE_DOUBTED = "tmapi/page/doubted"
 """A first page without items that was not believed before the image was converted (again)."""
 PAGE_READ = "tmapi/page/read"

@@ -11,7 +11,7 @@ from tmapi_spiders.config import DEFAULT_BASE_URL
 from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.phrases import calls, plural, repeated_images
+from tmapi_spiders.phrases import calls, plural, refused_images, repeated_images
 from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ def _report(run: LocalRun) -> list[str]:
         lines.append(f"  {evidence}; {OUTCOMES} says which")
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
+    if (refused := run.counted(stats.IMAGE_REFUSED)) and run.arguments.convert == "auto":
+        lines.append(f"  note: {refused_images(refused, run.config.call_price)}.")
     lines += [f"  {remark}" for remark in run.remarks]
     return lines + _next_steps(run)
 
@@ -139,6 +141,7 @@ def _paid(run: LocalRun) -> str:
     parts = [calls(run.calls, price), f"{run.counted(stats.CALL_ANSWERED):,} answered"]
     for stat, words in (
         (stats.CONVERSION_MADE, "of them conversions"),
+        (stats.CONVERSION_WANTED, "refused until the image was converted"),
         (stats.CALL_RETRIED, "tried again"),
         (stats.CALL_OVER_LIMIT, "refused over the account's limit (not counted)"),
     ):

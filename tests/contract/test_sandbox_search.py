@@ -354,9 +354,6 @@ def test_an_image_of_alibaba_or_the_sandbox_can_be_searched(client: Client, img_
         "https://example.com/teapot.jpg",
         "https://notalicdn.com/teapot.jpg",
         "https://alicdn.com.example.com/teapot.jpg",
-        "https://cbu01.example.com/search/imgextra5/teapot.jpg",
-        "{base}/search/teapot.jpg",
-        "https://cbu01.alicdn.com/search/imgextra/1692942898123_teapot.jpg",
         "http://127.0.0.1:1/img/teapot.svg",
         "ftp://cbu01.alicdn.com/teapot.jpg",
         "/img/teapot.svg",
@@ -364,9 +361,59 @@ def test_an_image_of_alibaba_or_the_sandbox_can_be_searched(client: Client, img_
         "http://[",
     ],
 )
-def test_any_other_image_finds_nothing_until_it_is_converted(client: Client, img_url: str) -> None:
+def test_any_other_image_is_refused_until_it_is_converted(client: Client, img_url: str) -> None:
+    reply = client.search(img_url.format(base=client.base_url))
+    assert (reply.status, reply.json["code"]) == (422, 422)
+    assert reply.json["msg"] == "Invalid image url. Please first use the convert endpoint"
+
+
+@pytest.mark.parametrize(
+    "img_url",
+    [
+        "https://cbu01.example.com/search/imgextra5/teapot.jpg",
+        "{base}/search/teapot.jpg",
+        "https://cbu01.alicdn.com/search/imgextra/1692942898123_teapot.jpg",
+    ],
+)
+def test_a_path_behind_a_host_finds_nothing(client: Client, img_url: str) -> None:
     data = client.search(img_url.format(base=client.base_url)).data
     assert (data["items"], data["total_count"], data["has_next_page"]) == ([], 0, False)
+
+
+@pytest.mark.parametrize(
+    ("refused", "alibaba", "foreign"),
+    [("foreign", "found", 422), ("all", 422, 422), ("none", "found", "nothing")],
+)
+def test_which_urls_are_refused_is_an_option(
+    refused: str, alibaba: str | int, foreign: str | int
+) -> None:
+    with serving(refused=refused) as client:
+        for host, expected in (("cbu01.alicdn.com", alibaba), ("example.com", foreign)):
+            reply = client.search(f"https://{host}/teapot.jpg")
+            if expected == 422:
+                assert reply.status == 422
+            else:
+                assert bool(reply.data["items"]) == (expected == "found")
+
+
+@pytest.mark.parametrize("stale", ["refused", "empty"])
+def test_how_long_a_path_is_good_is_an_option(stale: str) -> None:
+    def is_good(client: Client, path: str) -> bool:
+        reply = client.search(path)
+        assert reply.status == (422 if stale == "refused" and reply.status != 200 else 200)
+        return reply.status == 200 and bool(reply.data["items"])
+
+    url = "https://example.com/teapot.jpg"
+    with serving(stale=stale, path_searches=2) as client:
+        path = client.convert(url).data["image_url"]
+        assert [is_good(client, path) for _ in range(3)] == [True, True, False]
+        assert is_good(client, "/search/teapot.jpg"), "one that no conversion gave"
+        other = client.convert(url).data["image_url"]
+        assert is_good(client, other)
+        assert client.admin("expire", all=1) == {"expired": 2}
+        assert not is_good(client, other)
+    with serving(stale=stale, path_seconds=1e-6) as client:
+        assert not is_good(client, client.convert(url).data["image_url"])
 
 
 def test_a_conversion_keeps_the_look_and_the_name(client: Client) -> None:
@@ -377,7 +424,9 @@ def test_a_conversion_keeps_the_look_and_the_name(client: Client) -> None:
     assert client.search(path).data == client.search("/search/teapot.jpg").data
     again = client.convert("https://example.com/pictures/teapot.jpg?x=1").data
     other = client.convert("https://example.org/pictures/teapot.jpg?x=1").data
-    assert again["image_url"] == path != other["image_url"]
+    paths = {path, again["image_url"], other["image_url"]}
+    assert len(paths) == 3, "another one each time"
+    assert client.search(again["image_url"]).data == client.search(path).data
 
 
 def test_a_conversion_of_an_odd_name_can_still_be_searched(client: Client) -> None:

@@ -175,14 +175,22 @@ def test_estimate(crawl: Crawler, sandbox: SandboxThread) -> None:
     lines = found.stdout.splitlines()
     assert lines[0] == "a new job: 4 queries (2 seeds × 2 sorts)"
     assert lines[1].startswith("  least   5 calls (cost 0.05): ")
-    assert lines[2].startswith("  most    15 calls (cost 0.15): 8 pages; 7 more if ")
-    assert lines[3].startswith("          60 calls (cost 0.60) if each ")
-    assert lines[4] == "  budget  none"
+    assert lines[2].startswith("  most    17 calls (cost 0.17): 8 pages; 9 more if ")
+    assert lines[3].startswith("          68 calls (cost 0.68) if each ")
+    assert lines[4].startswith(
+        "  convert 1 image before anything is asked; a conversion is used for 0.5"
+    )
+    assert lines[5].endswith("a daily series pays for them each day: 1 call (cost 0.01)")
+    assert lines[6].startswith(
+        "  images  1 image on Alibaba's hosts may be refused until converted"
+    )
+    assert lines[7].startswith("          1 call (cost 0.01) that convert=always saves")
+    assert lines[8] == "  budget  none"
     assert sandbox.stats["calls"] == 0
     assert not crawl.output.exists()
 
     done = crawl(**arguments)
-    assert 5 <= sandbox.stats["calls"] <= 15
+    assert 5 <= sandbox.stats["calls"] <= 17
     assert done.exit_status == 0
     for given in (("j",), ("-a", "job=j")):
         found = estimated(*given, "-s", "TMAPI_BUDGET=50")

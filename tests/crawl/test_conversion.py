@@ -58,7 +58,8 @@ def test_which_images_are_converted(
     assert done.outcome["seed_img_url"] == sent
     assert (sent != seed) == bool(conversions)
     if seed == FOREIGN and convert == "never":
-        assert done.outcome["status"] == "empty"
+        assert (done.outcome["status"], done.outcome["code"]) == ("failed", 422)
+        assert "convert=never forbids that. Leave it out" in done.outcome["message"]
         assert "the search may not be able to read the image" in done.log
     else:
         assert done.outcome["status"] == "complete"

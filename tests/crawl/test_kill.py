@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -48,12 +48,22 @@ ARGUMENTS: dict[str, Any] = {
 OPTIONS = ("-s", "TMAPI_MAX_CONCURRENCY=12")
 
 
-@pytest.fixture
-def busy() -> Iterator[SandboxThread]:
-    """A sandbox with a limit, some latency and failures that pass."""
-    thread = SandboxThread(latency=0.15, limit=8, failure_rate=0.05)
+@contextmanager
+def sandbox_of(refused: str, latency: float) -> Iterator[SandboxThread]:
+    """Serve a sandbox with a limit, some latency and failures that pass.
+
+    :param refused: whose images it wants converted first
+    """
+    thread = SandboxThread(refused=refused, latency=latency, limit=8, failure_rate=0.05)
     yield thread
     thread.stop()
+
+
+@pytest.fixture
+def busy(refused: str) -> Iterator[SandboxThread]:
+    """A sandbox whose calls take a while."""
+    with sandbox_of(refused, 0.15) as thread:
+        yield thread
 
 
 def result(done: Crawl) -> tuple[Any, ...]:
@@ -126,25 +136,27 @@ def disturb(
 
 
 @pytest.mark.parametrize(
-    ("times", "signals", "seed"),
+    ("times", "signals", "seed", "refused"),
     [
-        (2, [signal.SIGKILL], 1),
-        pytest.param(8, [signal.SIGKILL], 2, marks=pytest.mark.chaos),
-        pytest.param(8, [signal.SIGKILL], 3, marks=pytest.mark.chaos),
-        pytest.param(8, [signal.SIGKILL], 4, marks=pytest.mark.chaos),
+        (2, [signal.SIGKILL], 1, "all"),
+        pytest.param(8, [signal.SIGKILL], 2, "foreign", marks=pytest.mark.chaos),
+        pytest.param(8, [signal.SIGKILL], 3, "all", marks=pytest.mark.chaos),
+        pytest.param(8, [signal.SIGKILL], 4, "none", marks=pytest.mark.chaos),
         pytest.param(
-            8, [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], 5, marks=pytest.mark.chaos
+            8, [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], 5, "all", marks=pytest.mark.chaos
         ),
     ],
 )
-def test_killed_and_run_again(
-    busy: SandboxThread, tmp_path: Path, times: int, signals: list[signal.Signals], seed: int
+def test_killed_and_run_again(  # noqa: PLR0917
+    busy: SandboxThread,
+    tmp_path: Path,
+    times: int,
+    signals: list[signal.Signals],
+    seed: int,
+    refused: str,
 ) -> None:
-    quiet = SandboxThread(latency=0.01, limit=8, failure_rate=0.05)
-    try:
+    with sandbox_of(refused, 0.01) as quiet:
         undisturbed = Crawler(tmp_path / "undisturbed", quiet.url)(*OPTIONS, **ARGUMENTS)
-    finally:
-        quiet.stop()
     crawl = Crawler(tmp_path / "killed", busy.url, covered=False)
     disturbed, kept = disturb(crawl, busy, times, signals, seed)
     assert disturbed >= times // 2

@@ -1,4 +1,4 @@
-"""A real Redis or Valkey server for each test, and workers that use it."""
+"""A real Redis or Valkey server of a test's own, and workers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support import Crawler, SandboxThread
-
-
-@pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis_server(shared_server: RedisServer) -> RedisServer:
-    """A server without any data; it serves other tests of this process too."""
-    shared_server.client.flushall()
-    return shared_server
 
 
 @pytest.fixture

@@ -91,13 +91,26 @@ class Desk:
             }
         )
 
-    def make(self, seeds: int = 3, **given: Any) -> SharedJob:
-        """Make the job, or add seeds to it."""
+    def make(self, seeds: int = 3, *, at_once: bool = False, **given: Any) -> SharedJob:
+        """Make the job, or add seeds to it.
+
+        :param at_once: whether it is known that the API reads the images as they are, so that no
+            query goes ahead of the others
+        """
         config = Config.from_settings(self.all_settings())
         job = SharedJob.create(self.client, self.name, {"convert": "never", **given}, config)
         images = (f"https://cbu01.alicdn.com/{n}.jpg" for n in range(seeds))
         feed(self.client, job, map(Seed.parse, images))
+        if at_once:
+            self._let_all_ask()
         return job
+
+    def _let_all_ask(self) -> None:
+        for key, content in dict(self.client.hgetall(self.key("images"))).items():
+            image = json.loads(content)
+            self.client.rpush(self.key("requests"), *image["behind"])
+            image |= {"ahead": None, "behind": [], "is_read": True}
+            self.client.hset(self.key("images"), key, json.dumps(image))
 
     def lease(self, job: SharedJob, wanted: int = 1, worker: str = "w") -> list[Lease]:
         """Take leases as a worker does, for calls that are answered at once."""

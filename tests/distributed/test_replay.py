@@ -169,7 +169,7 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
 
 
 def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: Desk) -> None:
-    job = desk.make(1, convert="auto", sort="default,sales,price_up")
+    job = desk.make(1, at_once=True, convert="auto", sort="default,sales,price_up")
     one, two, three = desk.lease(job, 3)
     desk.fail(job, one, ANSWER, items=True)
     known = desk.client.hgetall(desk.key("images"))
@@ -192,7 +192,7 @@ def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: De
 
 
 def test_a_later_page_goes_on_though_the_image_is_known(desk: Desk) -> None:
-    job = desk.make(1, convert="auto", sort="default,sales,price_up")
+    job = desk.make(1, at_once=True, convert="auto", sort="default,sales,price_up")
     one, two, _ = desk.lease(job, 3)
     desk.commit(job, one, ends=False)
     (one,) = desk.lease(job)
@@ -208,7 +208,7 @@ def test_a_later_page_goes_on_though_the_image_is_known(desk: Desk) -> None:
 
 def test_an_image_whose_other_queries_have_items_is_not_converted_for_nothing(desk: Desk) -> None:
     """Also if those have not ended yet."""
-    job = desk.make(1, convert="auto", sort="default,sales")
+    job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     goes_on, fails = desk.lease(job, 2)
     desk.commit(job, goes_on, ends=False)
     desk.fail(job, fails)
@@ -219,7 +219,7 @@ def test_an_image_whose_other_queries_have_items_is_not_converted_for_nothing(de
 
 def test_a_query_that_failed_before_its_image_was_converted(desk: Desk) -> None:
     """It is asked for by the path that the others were read by: else nothing would be found."""
-    job = desk.make(1, convert="auto", sort="default,sales")
+    job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     fails, other = desk.lease(job, 2)
     desk.fail(job, fails)
     desk.commit(job, other, ends=False)
@@ -232,7 +232,7 @@ def test_a_query_that_failed_before_its_image_was_converted(desk: Desk) -> None:
 
 def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The slower one opens what is still to be done, and awaits no more than that."""
-    job = desk.make(1, convert="auto", sort="default,sales")
+    job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     for lease in desk.lease(job, 2):
         desk.fail(job, lease, ANSWER, items=True)
     both = []

@@ -138,8 +138,102 @@ def test_a_kept_conversion_is_doubted_again(kept: bool) -> None:
     decision = image.settle("a", items=False)
     assert decision == (Decision(convert=True, doubted=1) if kept else Decision(["a"]))
     if kept:
-        image.convert("/search/2.jpg", kept=True)
-        assert image.settle("a", items=False) == Decision(["a"]), "at most two"
+        image.convert("/search/2.jpg", kept=False)
+        assert image.settle("a", items=False) == Decision(["a"]), "this job has paid for that"
+
+
+class TestWhoGoesAhead:
+    """While nothing is known of a path, one query asks by it."""
+
+    def test_the_others_follow_a_page(self) -> None:
+        image = Image.first(ALIBABA, "auto", 3)
+        assert [image.ask(key) for key in "abc"] == [True, False, False]
+        assert image.ask("a"), "it may ask again"
+        assert image.settle("a", items=False) == Decision(ask=["b", "c"]), "an empty one, too"
+        assert image.ask("d")
+
+    def test_one_that_fails_is_followed_by_the_next(self) -> None:
+        image = Image.first(ALIBABA, "auto", 3)
+        for key in "abc":
+            image.ask(key)
+        assert image.settle("a", items=None).ask == ["b"]
+        assert not image.settle("x", items=None).ask, "one that was not ahead"
+        assert image.settle("b", items=True).ask == ["c"]
+
+    def test_a_refusal_converts_for_all(self) -> None:
+        image = Image.first(ALIBABA, "auto", 3)
+        for key in "abc":
+            image.ask(key)
+        assert image.refuse("a", 422, "no", first=True) == Decision(convert=True)
+        assert (image.waiting, image.is_converting) == (["a", "b", "c"], True)
+        assert image.convert("/search/1.jpg", kept=False) == ["a", "b", "c"]
+        assert [image.ask(key) for key in "abc"] == [True, False, False], "of the new path, too"
+        assert image.settle("a", items=True).ask == ["b", "c"]
+        assert image.settle("b", items=False).believed == ["b"]
+
+    @pytest.mark.parametrize("convert", ["never", "always"])
+    def test_a_refusal_fails_all_that_can_not_be_converted(self, convert: str) -> None:
+        seed = Seed.parse(CONVERTED) if convert == "always" else FOREIGN
+        image = Image.first(seed, convert, 3)
+        assert image.ask("a")
+        assert not image.ask("b")
+        assert image.refuse("a", 422, "no", first=True) == Decision(failed=["a", "b"])
+        assert image.failure == (422, "no")
+        assert not image.is_done, "one is not begun"
+
+    def test_known_to_be_refused(self) -> None:
+        assert Image.first(ALIBABA, "auto", 3, refused=True).converts_first
+        assert not Image.first(ALIBABA, "never", 3, refused=True).converts_first
+
+
+class TestARefusalOnTheWay:
+    def test_of_a_later_page(self) -> None:
+        image = waiting_for_its_first("a", "b")
+        assert image.settle("a", items=True) == Decision()
+        assert image.refuse("a", 422, "no", first=False) == Decision(convert=True)
+        assert image.settle("b", items=False) == Decision(["b"]), "its path had shown items"
+        assert image.convert("/search/2.jpg", kept=False) == ["a"]
+        assert image.is_past_first_page("a")
+        assert image.ask("a")
+        assert not image.is_done, "others may be refused, too"
+
+    def test_that_comes_when_there_is_a_new_path_already(self) -> None:
+        image = waiting_for_its_first("a", "b")
+        image.settle("a", items=True)
+        image.settle("b", items=True)
+        image.refuse("a", 422, "no", first=False)
+        assert image.refuse("b", 422, "no", first=False) == Decision(), "it waits with the other"
+        image.convert("/search/2.jpg", kept=False)
+        assert image.ask("a")
+        late = image.refuse("c", 422, "no", first=False, generation=1)
+        assert late == Decision(), "behind the one that goes ahead"
+        assert image.read().ask == ["c"]
+        assert image.refuse("d", 422, "no", first=False, generation=1) == Decision(ask=["d"])
+
+    def test_no_more_than_two_conversions_are_paid(self) -> None:
+        image = waiting_for_its_first("a", kept=True)
+        for _ in range(MOST_CONVERSIONS):
+            assert image.refuse("a", 422, "no", first=True).convert
+            image.convert("/search/n.jpg", kept=False)
+        assert image.refuse("a", 422, "no", first=True) == Decision(failed=["a"])
+
+    def test_what_was_doubtful_is_asked_again(self) -> None:
+        image = Image.first(ALIBABA, "auto", 3)
+        image.settle("a", items=False)
+        assert image.refuse("b", 422, "no", first=True) == Decision(convert=True, doubted=1)
+        assert image.settle("c", items=False) == Decision(), "it comes late: it waits, too"
+        assert image.convert("/search/1.jpg", kept=False) == ["b", "a", "c"]
+        for key in "abc":
+            image.settle(key, items=False)
+        assert image.waiting, "none has items: this job has not made sure yet"
+
+    def test_a_conversion_that_fails_fails_those_that_come_late(self) -> None:
+        image = Image.first(ALIBABA, "auto", 3)
+        image.refuse("a", 422, "no", first=True)
+        assert image.fail(422, "denied") == ["a"]
+        assert image.settle("b", items=False) == Decision(failed=["b"])
+        assert image.refuse("c", 422, "no", first=True) == Decision(failed=["c"])
+        assert image.is_done
 
 
 def test_it_goes_on_the_same_after_it_was_written_down() -> None:

@@ -71,6 +71,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how they fail: kinds of docs/sandbox.md, comma-separated (default: the transient)",
     )
     add(
+        "--refused",
+        default=defaults.refused,
+        help="URLs refused until they are converted: foreign, all, none (default: %(default)s)",
+    )
+    add(
+        "--stale",
+        default=defaults.stale,
+        help="what a path gone stale is answered: refused, empty (default: %(default)s)",
+    )
+    add(
+        "--path-seconds",
+        type=float,
+        default=defaults.path_seconds,
+        help="how long a converted path is good; 0: for ever (default: %(default)s)",
+    )
+    add(
+        "--path-searches",
+        type=int,
+        default=defaults.path_searches,
+        help="how many searches it is good for; 0: any number (default: %(default)s)",
+    )
+    add(
         "--day",
         type=int,
         default=defaults.day,
@@ -114,6 +136,10 @@ def _read(options: argparse.Namespace) -> SandboxOptions:
         balance=options.balance,
         failure_rate=options.failure_rate,
         failure_kinds=tuple(filter(None, options.failure_kinds.split(","))),
+        refused=options.refused,
+        stale=options.stale,
+        path_seconds=options.path_seconds,
+        path_searches=options.path_searches,
         token=options.token,
         day=options.day,
     )

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tmapi_spiders.distributed.staging import stage_conversion, stage_empty_page, stage_page
+from tmapi_spiders.distributed.staging import (
+    stage_conversion,
+    stage_empty_page,
+    stage_page,
+    stage_refusal,
+)
+from tmapi_spiders.images import refusal
 from tmapi_spiders.parts import Course
 
 if TYPE_CHECKING:
@@ -72,6 +78,15 @@ class SharedCourse(Course):
         self, query: Query, page: int, code: int | None, message: str
     ) -> Iterator[Request]:
         return self._fail(query.query_id, code, message)
+
+    @override
+    def convert_first(
+        self, query: Query, page: int, code: int | None, message: str
+    ) -> Iterator[Request]:
+        if (lease := self._holding.get(query.query_id)) is not None:
+            why = refusal(query.seed, self._job.arguments.convert, message)
+            stage_refusal(lease, self._job, code, why)
+        return iter(())
 
     @override
     def page_cut_short(self, query: Query, page: int) -> Iterator[Request]:

@@ -48,6 +48,7 @@ class Exchange:
 
     :param worker: its name
     :param lease_seconds: for how long a lease is good after the last sign of life
+    :param uses_kept: whether it uses conversions that other jobs have paid for
     :param wanted: returns how many more leases the worker has room for
     :param calls: returns how many calls it has sent
     :param told: is told the rows of new leases, and until when they are good by the loop's clock;
@@ -65,6 +66,7 @@ class Exchange:
         *,
         worker: str,
         lease_seconds: float,
+        uses_kept: bool,
         wanted: Callable[[], int],
         calls: Callable[[], int],
         told: Callable[[list[Any], float], None],
@@ -73,9 +75,9 @@ class Exchange:
         self._store = store
         self._outbox = outbox
         self._holding = holding
-        self._job = job
         self._worker = worker
         self._lease_seconds = lease_seconds
+        self._kept = conversion_prefix(job.source) if uses_kept else ""
         self._wanted = wanted
         self._calls = calls
         self._told = told
@@ -201,7 +203,7 @@ class Exchange:
         values = [
             *(self._worker, wanted, self._lease_ms, self.stops),
             orjson.dumps(self._outbox.take_answered()),
-            conversion_prefix(self._job.source),
+            self._kept,
             utc_now(),
         ]
         return Step("exchange", values, lambda reply: self._exchanged(reply, begun))

@@ -9,6 +9,7 @@ import attrs
 import orjson
 
 from tmapi_spiders.distributed.keeping import keep
+from tmapi_spiders.distributed.keys import refused_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.images import Image
@@ -53,8 +54,10 @@ def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
     remaining = iter(seeds)
     while batch := list(islice(remaining, _BATCH)):
         values: list[Any] = [len(job.arguments.combinations)]
-        for seed in batch:
-            values += _values(job, seed)
+        # Another job may have learnt it, of the same image under any id.
+        known = server.smismember(refused_key(job.source), [seed.image_id for seed in batch])
+        for seed, refused in zip(batch, known, strict=True):
+            values += _values(job, seed, refused=bool(refused))
         added = run_script(server, "feed", job.keys, *values)
         if not added:
             raise UsageProblems(f"job={job.name}: it was deleted meanwhile. Put it there again.")
@@ -65,14 +68,18 @@ def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
     return fed
 
 
-def _values(job: SharedJob, seed: Seed) -> Iterator[Any]:
-    """Yield a seed's key, its record, its queries, and its image if that is converted first."""
+def _values(job: SharedJob, seed: Seed, *, refused: bool) -> Iterator[Any]:
+    """Yield a seed's key, its record, its queries, and its image if not all of them ask at once."""
     each = len(job.queries_of(seed))
     yield from (seed.key, seed.record(), each)
-    image = Image.first(seed, job.arguments.convert, each)
-    if not image.converts_first:
+    image = Image.first(seed, job.arguments.convert, each, refused=refused)
+    if each == 1 and not image.converts_first:
         yield ""
         return
     for number in range(each):
-        image.wait(f"{seed.key}/{number}")
+        task = f"{seed.key}/{number}"
+        if image.converts_first:
+            image.wait(task)
+        else:
+            image.ask(task)
     yield orjson.dumps({**image.to_json(), "version": 1}).decode()

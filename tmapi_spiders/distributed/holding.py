@@ -142,7 +142,8 @@ class Holding:
 
     def _committed(self, lease: Lease, reply: list[Any]) -> None:
         if reply[0] == b"conflict":
-            lease.take_image(*read_image(reply[1], lease.query, self._job))
+            later = lease.progress if lease.page > 1 else None
+            lease.take_image(*read_image(reply[1], lease.query, self._job, later))
             self._outbox.add(lease.commit(lambda again: self._committed(lease, again)))
             return
         if reply[0] == b"done":

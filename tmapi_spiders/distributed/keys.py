@@ -33,6 +33,7 @@ key                              type   content
 ``A:permits``                    zset   ``P task token`` of calls in flight, by their lease's end
 ``A:limit``                      hash   how many calls the account bears, as far as is known
 ``image_search:@conversion:<…>`` string the API's answer to a conversion, for some days
+``image_search:@refused:<…>``    set    ids of images that the API wants converted first, by source
 ================================ ====== =====================================================
 
 All numbers are decimal text and all times milliseconds of Redis's own clock, but for those in JSON
@@ -53,6 +54,7 @@ __all__ = [
     "account_key",
     "conversion_prefix",
     "job_key",
+    "refused_key",
 ]
 
 _SPIDER = "image_search"
@@ -85,6 +87,15 @@ def account_key(config: Config) -> str:
         person=b"tmapi-account",
     )
     return f"{_SPIDER}:@account:{digest.hexdigest()}"
+
+
+def refused_key(source: str) -> str:
+    """Return the key of the images whose own URL the API refuses, which jobs share.
+
+    >>> refused_key("sandbox")
+    'image_search:@refused:sandbox'
+    """
+    return f"{_SPIDER}:@refused:{source}"
 
 
 def conversion_prefix(source: str) -> str:

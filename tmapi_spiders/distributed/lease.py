@@ -34,6 +34,7 @@ class Lease:
     page: int
     attempt: int
     refusals: int
+    rejections: int
     repeat: int
     """Of a conversion: which one of this image it is, from 1."""
     image: Image
@@ -85,6 +86,8 @@ class Lease:
     """What is told of an answer that can't be parsed."""
     keep: tuple[str, int, bytes] | None = None
     """A key, milliseconds, and the answer to keep there for other jobs."""
+    refused: tuple[str, str] | None = None
+    """A key, and the id of an image whose own URL the API refuses, to keep there."""
 
     @property
     def is_conversion(self) -> bool:
@@ -126,6 +129,8 @@ class Lease:
                 content = {**image.to_json(), "version": self.image_version + 1}
                 rest["image"]["content"] = orjson.dumps(content).decode()
         fresh, stale = self.ends
+        if self.refused is not None:
+            rest["refused"] = self.refused
         rest |= {
             "counts": self.is_counted,
             "set": _texts(self.set),

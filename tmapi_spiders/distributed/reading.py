@@ -35,9 +35,13 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
     query = job.query_of(name, seed.decode())
     if query.seed.key != name.partition("/")[0]:
         raise ValueError("its seed has another id")
-    known, version = read_image(image, query, job)
     progress = read_progress(query, fields)
-    if progress.img_url is None and known.paths[-1] is not None:
+    page = int(fields.get("page", "1"))
+    known, version = read_image(image, query, job, progress if page > 1 else None)
+    if page > 1 and known.generation > progress.generation and not known.is_converting:
+        # Another query has found that this one's path is no good any more.
+        progress.img_url, progress.generation = known.paths[-1], known.generation
+    elif progress.img_url is None and known.paths[-1] is not None:
         progress.img_url, progress.generation = known.paths[-1], known.generation
     return Lease(
         task=name,
@@ -45,9 +49,10 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
         sends=sends == b"1",
         query=query,
         progress=progress,
-        page=int(fields.get("page", "1")),
+        page=page,
         attempt=int(fields.get("attempt", "1")),
         refusals=int(fields.get("refusals", "0")),
+        rejections=int(fields.get("rejections", "0")),
         repeat=int(fields.get("repeat", "1")),
         image=known,
         image_version=version,
@@ -57,9 +62,17 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
     )
 
 
-def read_image(content: bytes, query: Query, job: SharedJob) -> tuple[Image, int]:
-    """Return what is known of a query's image, and the version of that knowledge."""
+def read_image(
+    content: bytes, query: Query, job: SharedJob, later: Progress | None = None
+) -> tuple[Image, int]:
+    """Return what is known of a query's image, and the version of that knowledge.
+
+    :param later: how far the query is, if it is past its first page
+    """
     if not content:
+        if later is not None:
+            known = later.img_url, later.generation
+            return Image.of_later_page(query.seed, job.arguments.convert, *known), 0
         each = len(job.queries_of(query.seed))
         return Image.first(query.seed, job.arguments.convert, each), 0
     decoded = orjson.loads(content)

@@ -129,6 +129,10 @@ def _reopen_seed(
             conversion = _conversion_of(first[0]) if first else ""
         content = b""
         if first:
+            image.is_read = image.generation in image.with_items
+            for task in first:
+                if not conversion and task not in letters:
+                    image.ask(task)
             _await(image, first, job, seed, converts=bool(conversion))
             content = orjson.dumps({**image.to_json(), "version": version + 1})
         if not first and not later:

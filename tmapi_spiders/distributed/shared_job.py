@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "SharedJob", "facts_of"]
 
 #: Of all that is under a job's keys; rises when an older worker can't take part any more.
-SCHEMA = 2
+SCHEMA = 3
 
 #: Settings that are the job's: a worker whose own differ is refused.
 _SETTINGS = ("budget", "max_concurrency", "dedupe")

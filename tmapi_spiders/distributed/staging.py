@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.distributed.keys import CONVERSION_TASK, conversion_prefix
+from tmapi_spiders.distributed.keys import CONVERSION_TASK, conversion_prefix, refused_key
 from tmapi_spiders.paging import ending, nothing_found
 from tmapi_spiders.pipelines import SCOPES
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.answers import Page
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.shared_job import SharedJob
-    from tmapi_spiders.images import Image
+    from tmapi_spiders.images import Decision, Image
     from tmapi_spiders.paging import Reading
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "stage_empty_page",
     "stage_failure",
     "stage_page",
+    "stage_refusal",
 ]
 
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -35,7 +36,11 @@ _DAY_MS = 24 * 60 * 60 * 1000
 #: Of a query, an empty first page that is believed.
 _EMPTY = ("empty", "empty_page")
 
-_Others = list[dict[str, Any]]
+#: Of a query's hash: what is of one page.
+_OF_TRIES = ("attempt", "refusals", "deaths")
+
+_Changes = list[dict[str, Any]]
+"""What becomes of other tasks."""
 
 
 def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: Reading) -> None:
@@ -65,6 +70,27 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: R
     lease.scope = scope(lease, job)
     if page == 1:
         lease.change = _settling(lease, items=True)
+    elif not lease.image.is_read:
+        lease.change = lambda image: _others(lease, image, image.read(lease.progress.generation))
+
+
+def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) -> None:
+    """Have it committed that the API wants an image converted before it gives a page.
+
+    :param message: by which queries end if it may not be converted (any more)
+    """
+    progress, seed = lease.progress, lease.query.seed
+    if progress.img_url == seed.img_url and seed.can_be_converted:
+        lease.refused = refused_key(job.source), seed.image_id
+
+    def change(image: Image) -> _Changes:
+        decision = image.refuse(
+            lease.task, code, message, first=lease.page == 1, generation=progress.generation
+        )
+        return _others(lease, image, decision)
+
+    lease.set |= dict.fromkeys(_OF_TRIES) | {"page": lease.page}
+    lease.change = change
 
 
 def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
@@ -89,13 +115,13 @@ def stage_conversion(
     :param keep_days: for how long it is kept for other jobs; 0 = not at all
     """
 
-    def change(image: Image) -> _Others:
+    def change(image: Image) -> _Changes:
         waiting = image.convert(path, kept=kept)
-        fields = {"img_url": path, "generation": image.generation, "page": 1, "pages": 0}
-        # As if it had not been asked for before.
-        old = ("empty_at", "empty_total_count", "empty_evidence", "attempt", "refusals", "deaths")
-        fields |= dict.fromkeys(old)
-        return [{"task": task, "set": fields, "queue": True} for task in reversed(waiting)]
+        others: _Changes = []
+        for task in waiting:
+            asks = image.ask(task)
+            others.append({"task": task, "set": _by_present_path(image, task), "queue": asks})
+        return others[::-1]  # each is put before those that are in the queue already
 
     lease.change = change
     if keep_days and not kept:
@@ -121,6 +147,8 @@ def stage_failure(lease: Lease) -> None:
         }
         if lease.page == 1:
             lease.change = _settling(lease, items=lease.has_items)
+        elif not lease.image.is_read:
+            lease.change = lambda image: _others(lease, image, image.pass_on(lease.task))
         lease.unsettled = 0
     lease.callback_ended = True
 
@@ -150,36 +178,59 @@ def _fields(lease: Lease) -> dict[str, Any]:
     return fields | {"evidence": evidence, "code": None, "message": None, "fetched_at": None}
 
 
-def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Others]:
+def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
     """Return what a query's first page comes to for its image, and so for other queries."""
-    key = lease.query.seed.key
 
-    def change(image: Image) -> _Others:
+    def change(image: Image) -> _Changes:
         decision = image.settle(lease.task, items=items, generation=lease.progress.generation)
-        others: _Others = []
         lease.believed = len(decision.believed)
         read = items is True and lease.letter is None
         lease.count["pages"] = read + lease.believed
-        for task in decision.believed:
-            if task == lease.task:
-                lease.ends = (_EMPTY, _EMPTY)
-                lease.set["pages"] = 1
-            else:
-                others.append({"task": task, "set": {"pages": 1}, "ends": _EMPTY})
-        if decision.convert:
-            fields = {"payer": image.waiting[0], "repeat": image.generation + 1}
-            task = f"{key}/{CONVERSION_TASK}"
-            others.append({"task": task, "set": fields, "queue": True})
-        return others
+        return _others(lease, image, decision)
 
     return change
 
 
-def _failing(lease: Lease) -> Callable[[Image], _Others]:
+def _others(lease: Lease, image: Image, decision: Decision) -> _Changes:
+    """Return what a decision comes to for other queries; its own part is staged."""
+    changes: _Changes = []
+    for task in decision.believed:
+        if task == lease.task:
+            lease.ends = (_EMPTY, _EMPTY)
+            lease.set["pages"] = 1
+        else:
+            changes.append({"task": task, "set": {"pages": 1}, "ends": _EMPTY})
+    for task in decision.failed:
+        assert image.failure is not None
+        code, message = image.failure
+        fields = {"code": code, "message": message, "finished_at": lease.progress.finished_at}
+        status = "partial" if task == lease.task and lease.pages_before else "failed"
+        changes.append({"task": task, "set": fields, "ends": (status, "error")})
+    if decision.convert:
+        fields = {"payer": image.waiting[0], "repeat": image.generation + 1}
+        task = f"{lease.query.seed.key}/{CONVERSION_TASK}"
+        changes.append({"task": task, "set": fields, "queue": True})
+    for task in reversed(decision.ask):  # each is put before those that are in the queue already
+        fields = _by_present_path(image, task)
+        changes.append({"task": task, "set": fields, "queue": True})
+    return changes
+
+
+def _by_present_path(image: Image, task: str) -> dict[str, Any]:
+    """Return the fields of a query that is to ask by an image's present path."""
+    fields: dict[str, Any] = {"img_url": image.paths[-1], "generation": image.generation}
+    fields |= dict.fromkeys(_OF_TRIES)
+    if not image.is_past_first_page(task):  # as if it had not been asked for before
+        fields |= {"page": 1, "pages": 0}
+        fields |= dict.fromkeys(("empty_at", "empty_total_count", "empty_evidence"))
+    return fields
+
+
+def _failing(lease: Lease) -> Callable[[Image], _Changes]:
     """Return what a conversion's failure comes to for the queries that waited for it."""
     progress = lease.progress
 
-    def change(image: Image) -> _Others:
+    def change(image: Image) -> _Changes:
         waiting = image.fail(progress.code, progress.message or "")
         assert image.failure is not None
         code, message = image.failure

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
-from tmapi_spiders.phrases import calls, plural
+from tmapi_spiders.phrases import calls, plural, refused_images
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.stops import STOPS
 
@@ -39,6 +39,9 @@ def report(worker: Worker) -> None:
         f"{plural(worker.counted(stats.PRODUCT_NEW), 'new product')} "
         f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')})"
     )
+    refused = worker.counted(stats.IMAGE_REFUSED)
+    if refused and worker.arguments.convert == "auto":
+        _say(f"  note: {refused_images(refused, price)}.")
     if worker.stop_reason is not None:
         detail = f" ({worker.stop_detail.rstrip('.')})" if worker.stop_detail else ""
         remedy = STOPS[worker.stop_reason].remedy

@@ -118,6 +118,8 @@ class LeaseRetries(Retries):
         if lease.attempt > self._times:
             return False
         lease.set["attempt"] = lease.attempt + 1
+        if call.rejections:
+            lease.set["rejections"] = call.rejections
         delay = jittered(backoff(self._delay, lease.attempt))
         self._holding.give_back(lease, "retry", delay=delay)
         return True

@@ -76,6 +76,7 @@ class Worker(Run):
             job,
             worker=self.name,
             lease_seconds=config.lease_seconds,
+            uses_kept=bool(config.conversion_days),
             wanted=self._wanted,
             calls=lambda: self.gate.sent,
             told=self._told,
@@ -157,6 +158,7 @@ class Worker(Run):
             budget=self.job.budget,
             in_flight=in_flight,
             allowed=allowed,
+            converting=int(told.get("converting") or 0),
         )
 
     @property
@@ -229,6 +231,7 @@ class Worker(Run):
         call = call_of(request)
         assert call is not None
         call.attempt, call.refusals = lease.attempt, lease.refusals
+        call.rejections = lease.rejections
         return request
 
     def _unreadable(self, row: list[Any], problem: str) -> None:

@@ -16,6 +16,7 @@ from tmapi_spiders.sandbox.answers import (
     gateway,
     refusal,
 )
+from tmapi_spiders.sandbox.images import SEARCH_PATH, stem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,8 +107,11 @@ class Account:
         return None
 
     def earlier(self, call: Call) -> int:
-        """How often this same call has come this far before."""
-        key = (call.endpoint, *sorted((name, str(value)) for name, value in call.params.items()))
+        """How often this same call has come this far before, by whichever path to an image."""
+        params = call.params
+        if (url := str(params.get("img_url", ""))).startswith(SEARCH_PATH):
+            params = params | {"img_url": f"{SEARCH_PATH}{stem_of(url)}"}
+        key = (call.endpoint, *sorted((name, str(value)) for name, value in params.items()))
         self.books.tries[key] += 1
         return self.books.tries[key] - 1
 

@@ -9,15 +9,17 @@ import attrs
 from tmapi_spiders.sandbox import faults
 from tmapi_spiders.sandbox.account import CONVERT, SEARCH
 from tmapi_spiders.sandbox.answers import (
+    CONVERT_FIRST,
     IMAGE_DENIED,
     PARAMETER_ERROR,
     Answer,
     refusal,
     success,
 )
-from tmapi_spiders.sandbox.images import Image, converted_path, read_image
+from tmapi_spiders.sandbox.images import ALIBABA, FOREIGN, Image, read_image
 from tmapi_spiders.sandbox.looks import Look, look_of
 from tmapi_spiders.sandbox.parameters import ParameterError, SearchCall, read_search
+from tmapi_spiders.sandbox.paths import Paths
 from tmapi_spiders.sandbox.search import Search
 from tmapi_spiders.sandbox.worlds import Page, delay_of, mix, page_of
 
@@ -49,6 +51,11 @@ class Api:
         self._day = options.day
         self._catalogue = catalogue
         self._search = Search(catalogue)
+        self._refuses = {"foreign": {FOREIGN}, "all": {FOREIGN, ALIBABA}, "none": set()}[
+            options.refused
+        ]
+        self._stale = options.stale
+        self.paths = Paths(options.path_seconds, options.path_searches)
         self._injection = faults.Injection(
             options.failure_rate, options.failure_kinds or faults.TRANSIENT_KINDS, options.seed
         )
@@ -63,7 +70,10 @@ class Api:
             ) or self._injected(SEARCH, query, image, caller.earlier)
         except ParameterError as exc:
             return _wrong(str(exc)), 0.0
-        if fault is faults.FAULTS["empty"]:
+        is_stale = self.paths.is_stale(call.img_url)
+        if image.host in self._refuses or (is_stale and self._stale == "refused"):
+            answer = refusal(422, 422, CONVERT_FIRST)
+        elif is_stale or fault is faults.FAULTS["empty"]:
             answer = _answer(call, Page((), 0, call.page_size, has_next_page=False), [])
         elif fault:
             answer = fault.answer
@@ -90,7 +100,7 @@ class Api:
         elif image.says("unconvertible"):
             answer = refusal(422, 422, IMAGE_DENIED)
         else:
-            answer = success({"image_url": converted_path(url)})
+            answer = success({"image_url": self.paths.make(url)})
         return answer, delay_of(image)
 
     def product_named(self, stem: str) -> Product | None:

@@ -12,8 +12,6 @@ from urllib.parse import quote, urlsplit
 
 import attrs
 
-from tmapi_spiders.sandbox.draws import draw
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -26,6 +24,9 @@ ALIBABA_HOSTS: Final = (
     "aliimg.com",
 )
 """Images on these and their subdomains need no conversion (the API as observed)."""
+
+FOREIGN: Final = "foreign"
+ALIBABA: Final = "alibaba"
 
 SEARCH_PATH: Final = "/search/"
 PICTURE_PATH: Final = "/img/"
@@ -41,9 +42,11 @@ class Image:
     stem: str
     """The file's name without extension, and without the digits a conversion put before it."""
     is_searchable: bool
-    """False: the search answers that it found nothing."""
+    """False: the search finds nothing by it, if it takes it at all."""
     is_converted: bool
     """It is a path such as a conversion returns."""
+    host: str = ""
+    """FOREIGN or ALIBABA, the sandbox's own pictures included; "" of a path, with a host or not."""
 
     def says(self, word: str) -> bool:
         """Whether the name holds this word, letters on neither side of it.
@@ -86,7 +89,9 @@ def read_image(img_url: str, own_hosts: Collection[str]) -> Image:
     those on alicdn.com.
 
     >>> read_image("https://cbu01.alicdn.com/a/mug.jpg", ())
-    Image(stem='mug', is_searchable=True, is_converted=False)
+    Image(stem='mug', is_searchable=True, is_converted=False, host='alibaba')
+    >>> read_image("https://example.com/mug.jpg", ()).host
+    'foreign'
     >>> read_image("https://example.com/search/mug.jpg", ()).is_searchable
     False
     >>> read_image("https://cbu01.alicdn.com/search/imgextra/1_mug.jpg", ()).is_searchable
@@ -98,24 +103,16 @@ def read_image(img_url: str, own_hosts: Collection[str]) -> Image:
         parts = urlsplit(img_url)
         host = parts.hostname or ""
     except ValueError:
-        return Image("", is_searchable=False, is_converted=False)
+        return Image("", is_searchable=False, is_converted=False, host=FOREIGN)
+    if parts.path.startswith(SEARCH_PATH):
+        # A host in front of a converted path: no refusal, and no items (observed).
+        return Image(stem_of(parts.path), is_searchable=False, is_converted=False)
     on_alibaba = any(host == known or host.endswith(f".{known}") for known in ALIBABA_HOSTS)
-    # A host in front of a converted path makes it unreadable (observed).
-    on_alibaba = on_alibaba and not parts.path.startswith(SEARCH_PATH)
     is_own = parts.netloc in own_hosts and parts.path.startswith(PICTURE_PATH)
+    is_known = parts.scheme in {"http", "https", ""} and (on_alibaba or is_own)
     return Image(
         stem_of(parts.path),
-        is_searchable=parts.scheme in {"http", "https", ""} and (on_alibaba or is_own),
+        is_searchable=is_known,
         is_converted=False,
+        host=ALIBABA if is_known else FOREIGN,
     )
-
-
-def converted_path(url: str) -> str:
-    """The path that a conversion answers: no state, so it also holds after a restart.
-
-    >>> converted_path("https://example.com/pictures/mug.jpg")
-    '/search/imgextra/1616555338681_mug.jpg'
-    """
-    # 13 digits as a time in milliseconds has, which is what the API's paths begin with.
-    number = 1_600_000_000_000 + draw("convert", url) % 100_000_000_000
-    return f"{SEARCH_PATH}imgextra/{number}_{stem_of(urlsplit(url).path)}.jpg"

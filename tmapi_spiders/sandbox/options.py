@@ -40,6 +40,10 @@ def _whole_from(least: int) -> Validator:
     return _rule(lambda x: _is_whole(x) and x >= least, f"a whole number from {least} up")
 
 
+def _one_of(*accepted: str) -> Validator:
+    return _rule(lambda x: x in accepted, f"one of {', '.join(accepted)}")
+
+
 @attrs.frozen
 class SandboxOptions:
     """What a sandbox is like. A bad value raises ValueError: option, value and rule.
@@ -74,6 +78,18 @@ class SandboxOptions:
         ),
     )
     """What an injected failure can be, see `faults.FAULTS`; (): the transient kinds."""
+    refused: str = attrs.field(default="foreign", validator=_one_of("foreign", "all", "none"))
+    """Whose URLs a search refuses that were not converted (422): those on foreign hosts, all, or
+    none; those on foreign hosts find nothing then."""
+    stale: str = attrs.field(default="refused", validator=_one_of("refused", "empty"))
+    """What a search by a path that has gone stale is answered: 422, or a page without items."""
+    path_seconds: float = attrs.field(
+        default=0.0,
+        validator=_rule(lambda x: 0 <= x < math.inf, "a number of seconds from 0 up"),
+    )
+    """How long a path that a conversion gave is good; 0: for ever."""
+    path_searches: int = attrs.field(default=0, validator=_whole_from(0))
+    """How many searches such a path is good for; 0: any number."""
     token: str = attrs.field(default="", repr=False)
     """The one token accepted; "" accepts any."""
     day: int = attrs.field(default=0, validator=_whole_between(0, MAX_DAY))

@@ -119,6 +119,7 @@ class Sandbox:
         app.router.add_get("/_sandbox/changes", self._changes, allow_head=False)
         app.router.add_post("/_sandbox/balance", self._set_balance)
         app.router.add_post("/_sandbox/limit", self._set_limit)
+        app.router.add_post("/_sandbox/expire", self._expire)
         app.router.add_post("/_sandbox/reset", self._reset)
         app.router.add_route("*", "/{path:.*}", self._no_route)
         return app
@@ -231,8 +232,12 @@ class Sandbox:
         setattr(self._account, name, value)
         return _respond(request, json_answer(200, {name: value}))
 
+    async def _expire(self, request: web.Request) -> web.Response:
+        return _respond(request, json_answer(200, {"expired": self._api.paths.expire()}))
+
     async def _reset(self, request: web.Request) -> web.Response:
         self._account.reset()
+        self._api.paths.reset()
         return _respond(request, json_answer(200, self._account.stats()))
 
 

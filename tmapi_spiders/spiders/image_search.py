@@ -10,7 +10,7 @@ from scrapy import Request, Spider, signals
 from scrapy.http import JsonRequest
 from typing_extensions import override
 
-from tmapi_spiders.answers import Converted, NoPage, Page
+from tmapi_spiders.answers import Converted, Kind, NoPage, Page
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
 from tmapi_spiders.downloader_middleware import TriesAgain
@@ -140,7 +140,9 @@ class ImageSearchSpider(Spider):
         page: int = kwargs["page"]
         answer = self._answer_to(response)
         if isinstance(answer, NoPage):
-            yield from self.run.course.page_failed(query, page, answer.code, answer.message)
+            course, wanted = self.run.course, answer.kind is Kind.CONVERT_FIRST
+            take_up = course.convert_first if wanted else course.page_failed
+            yield from take_up(query, page, answer.code, answer.message)
             return
         assert isinstance(answer, Page)
         progress = self.run.ledger[query.query_id]

@@ -52,6 +52,7 @@ end
 all('RPUSH', P .. ':items', lines)
 all('RPUSH', P .. ':sightings', next_list())
 local kept = next_argument()
+if rest.refused then call('SADD', rest.refused[1], rest.refused[2]) end
 if rest.keep then call('SET', rest.keep, kept, 'PX', rest.keep_ms) end
 
 if rest.counts == false then refund(task) end
@@ -80,6 +81,16 @@ else
 end
 -- Those that failed by a conversion that is a dead letter go on when that is replayed.
 local waited = (rest.letter or worn) and is_conversion(task) and call('HGET', key, 'repeat')
+for _, other in ipairs(rest.others or {}) do
+  set_fields(query_key(other.task), other.set)
+  if waited then call('HSET', query_key(other.task), 'conversion', waited) end
+  if other.ends then
+    end_query(other.task, other.ends[1], other.ends[2])
+  elseif other.queue then
+    queue(other.task)
+  end
+end
+-- At last, so that its next page comes before what others ask.
 if is_conversion(task) then
   call('DEL', key)
 else
@@ -89,15 +100,6 @@ else
   elseif rest.next then
     call('HDEL', key, 'attempt', 'refusals', 'deaths')
     queue(task, false, end_is_near())
-  end
-end
-for _, other in ipairs(rest.others or {}) do
-  set_fields(query_key(other.task), other.set)
-  if waited then call('HSET', query_key(other.task), 'conversion', waited) end
-  if other.ends then
-    end_query(other.task, other.ends[1], other.ends[2])
-  elseif other.queue then
-    queue(other.task)
   end
 end
 end_if_done()

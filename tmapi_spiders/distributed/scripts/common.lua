@@ -119,6 +119,17 @@ local function fail_query(task)
   end_query(task, pages > 0 and 'partial' or 'failed', 'error')
 end
 
+-- Has the queries of an image ask that were behind one which nobody can make sense of.
+local function let_others_ask(task)
+  local seed_id = string.match(task, '^(%x+)/')
+  local known = seed_id and call('HGET', IMAGES, seed_id)
+  local is_json, image = pcall(cjson.decode, known or 'null')
+  if not is_json or type(image) ~= 'table' or image.ahead ~= task then return end
+  for n = #image.behind, 1, -1 do queue(image.behind[n]) end
+  image.ahead, image.behind, image.is_read, image.version = cjson.null, {}, true, image.version + 1
+  call('HSET', IMAGES, seed_id, cjson.encode(image))
+end
+
 -- Ends all queries of an image whose conversion nobody can make sense of: they waited for it.
 local function fail_unconverted(conversion, message)
   local seed_id = string.sub(conversion, 1, -3)
@@ -138,6 +149,7 @@ local function end_if_done()
   if job('state') == 'open' and job('fed') == '1' and queued() == 0
     and call('ZCARD', LEASES) == 0 and call('ZCARD', DELAYED) == 0 then
     call('HSET', JOB, 'state', 'ended', 'ended_at', now)
+    call('DEL', IMAGES)
   end
 end
 

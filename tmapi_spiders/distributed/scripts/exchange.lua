@@ -1,7 +1,7 @@
 -- A worker's turn: permits of answered calls come back, what is due or whose worker has died goes
 -- back into the queue, and the worker gets new leases.
 -- ARGV: worker, leases wanted, milliseconds of a lease, stops it knows of, JSON: [[task, token]] of
--- calls that were answered, prefix of conversion keys, the time (ISO 8601) for queries that begin.
+-- calls that were answered, prefix of conversion keys ('' = none is used), the time (ISO 8601) for queries that begin.
 -- Returns: JSON of the job's state, then for each lease {task, token, sends, seed, query, image, body}.
 local worker, wanted, lease_ms, known_stops = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
@@ -72,7 +72,7 @@ if state == 'open' and job('stops') == known_stops then
     else
       local key = query_key(task)
       local body = call('HGET', BODIES, task)
-      if not body and which == 'c' and (call('HGET', key, 'repeat') or '1') == '1'
+      if not body and ARGV[6] ~= '' and which == 'c' and (call('HGET', key, 'repeat') or '1') == '1'
         and call('HEXISTS', key, 'unusable') == 0 then
         body = call('GET', ARGV[6] .. (string.match(seed, '^{"image_id":"(%x+)"') or seed_id))
       end
@@ -112,12 +112,17 @@ if state == 'open' and job('stops') == known_stops then
   end_if_done()
 end
 
+local converting = 0
+for _, task in ipairs(call('HKEYS', LEASED)) do
+  if is_conversion(task) then converting = converting + 1 end
+end
+
 local due = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
 return {cjson.encode({
   state = job('state'), stops = job('stops'), reason = job('stop_reason') or '',
   detail = job('stop_detail') or '', requests = queued(),
   leases = call('ZCARD', LEASES), due = due[2] and math.max(0, due[2] - now) or -1,
-  held = call('ZCARD', PERMITS), allowed = allowed, fed = job('fed'),
+  held = call('ZCARD', PERMITS), allowed = allowed, converting = converting, fed = job('fed'),
   queries = job('queries') or '0', failures = job('failures') or '0', doubtful = job('evidence:all') or '0',
   feed_age = now - tonumber(job('fed_at') or '0'),
   ended = call('HLEN', OUTCOMES), pages = job('pages') or '0', products = job('products') or '0',

@@ -1,5 +1,5 @@
 -- Puts seeds in, those that are not there yet. ARGV: queries of a usual seed, then for each seed its key,
--- its record, its queries, and the JSON of its image if it is converted first, else ''. Returns how many were new, their
+-- its record, its queries, and the JSON of its image, or '' if all of them ask at once. Returns how many were new, their
 -- queries, and how many are there with another row; nothing: the job is gone.
 if not job('state') or job('state') == 'deleting' then return {} end
 local usual, new, queries, differing = ARGV[1], 0, 0, 0
@@ -8,8 +8,11 @@ for n = 2, #ARGV, 4 do
   if call('HSETNX', SEEDS, seed_id, record) == 1 then
     new, queries = new + 1, queries + each
     if ARGV[n + 2] ~= usual then call('HSET', EACH, seed_id, each) end
-    if ARGV[n + 3] ~= '' then
-      call('HSET', IMAGES, seed_id, ARGV[n + 3])
+    local image = ARGV[n + 3] ~= '' and cjson.decode(ARGV[n + 3])
+    if image then call('HSET', IMAGES, seed_id, ARGV[n + 3]) end
+    if image and image.ahead ~= cjson.null then
+      call('RPUSH', REQUESTS, image.ahead)
+    elseif image then
       call('HSET', query_key(seed_id .. '/c'), 'payer', seed_id .. '/0', 'repeat', '1')
       call('RPUSH', REQUESTS, seed_id .. '/c')
     else

@@ -24,6 +24,7 @@ if rest.how == 'unreadable' then
   if is_conversion(task) then
     fail_unconverted(task, cjson.decode(rest.letter).error)
   else
+    let_others_ask(task)
     fail_query(task)
   end
 elseif rest.delay > 0 then

@@ -15,6 +15,9 @@ for n = 6, #ARGV do
   outcomes[n - 5] = outcome
 end
 
+local behind = {}
+for _, task in ipairs(image ~= '' and cjson.decode(image).behind or {}) do behind[task] = true end
+
 local tasks = {}
 for n, outcome in ipairs(outcomes) do
   local task = ARGV[n + 5]
@@ -32,7 +35,7 @@ for n, outcome in ipairs(outcomes) do
   call('HDEL', OUTCOMES, task)
   if has_answer then
     queue(task)
-  elseif not is_first or conversion == '' then
+  elseif not is_first or (conversion == '' and not behind[task]) then
     call('RPUSH', REQUESTS, task)
   end
 end
