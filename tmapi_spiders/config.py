@@ -114,6 +114,10 @@ class Config:
     """Of monitors: the share of a price by which it may move from job to job of a series."""
     monitor_prices_moved: float = setting(0.2, readers.share)
     """Of monitors: the largest share of products whose price moved by more."""
+    monitor_volume: float = setting(0.5, readers.share)
+    """Of monitors: the least share of as many products as the series' last job had."""
+    monitor_gone: float = setting(0.3, readers.share)
+    """Of monitors: the largest share of the last job's products that this one has not."""
     notify_secret: Token = setting("", readers.token)
     """Of ``scrapy tmapi compare --notify``: what the messages are signed with; "" = not at all."""
 

@@ -12,7 +12,7 @@ from tmapi_spiders import stats
 from tmapi_spiders.images import refusal
 from tmapi_spiders.order import AHEAD, SOONEST, most_calls
 from tmapi_spiders.pages import count_page
-from tmapi_spiders.paging import Ending, ending
+from tmapi_spiders.paging import ending, nothing_found
 from tmapi_spiders.parts import Course
 
 if TYPE_CHECKING:
@@ -167,8 +167,10 @@ class LocalCourse(Course):
             elements=len(answer.elements),
             fresh=reading.fresh,
             items=progress.items,
+            unreadable=progress.unreadable,
             truncated=reading.truncated,
             has_next_page=answer.has_next_page,
+            total_count=progress.total_count,
             max_pages=progress.query.seed.overrides.most_pages(asked.max_pages),
             max_items=asked.max_items,
         )
@@ -181,7 +183,7 @@ class LocalCourse(Course):
     def empty_first_page(
         self, progress: Progress, answer: Page, fetched_at: str
     ) -> Iterator[Request]:
-        progress.empty_page = answer.total_count, fetched_at
+        progress.empty_page = answer, fetched_at
         yield from self._settle(progress.query, items=False, generation=progress.generation)
 
     @override
@@ -325,8 +327,9 @@ class LocalCourse(Course):
         """End a query whose empty first page is believed."""
         progress = self._run.ledger[query_id]
         assert progress.empty_page is not None
-        count_page(self._run, progress, *progress.empty_page)
-        self._run.ledger.end(query_id, Ending("empty", "empty_page"))
+        answer, fetched_at = progress.empty_page
+        count_page(self._run, progress, answer, fetched_at)
+        self._run.ledger.end(query_id, nothing_found(answer))
 
     def _cut_short(self, query_id: str) -> None:
         self._run.ledger.cut_short(query_id, self._run.stop_reason or "interrupted")

@@ -205,3 +205,5 @@ class Outcome:
     started_at: str | None
     """When its first call was sent."""
     finished_at: str | None
+    evidence: list[str] = attrs.field(factory=list)
+    """What the ending has against it: codes of :data:`~tmapi_spiders.evidence.EVIDENCE`."""

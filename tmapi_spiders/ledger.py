@@ -50,6 +50,8 @@ class LocalLedger(Ledger):
         self._open: dict[str, Progress] = {}
         self.by_status: Counter[str] = Counter()
         """Queries ended, by status."""
+        self.evidence: Counter[str] = Counter()
+        """Queries ended with evidence against the ending: ``all``, and by code."""
         self.errors: Counter[str] = Counter()
         """The last errors of queries, as code and message: at most so many different ones."""
         self.failures = 0
@@ -128,7 +130,8 @@ class LocalLedger(Ledger):
         error = f"{code}: {message}" if code is not None else message
         if error in self.errors or len(self.errors) < _KEPT_ERRORS:
             self.errors[error] += 1
-        self.end(query_id, Ending("partial" if progress.pages else "failed", "error"))
+        status = "partial" if progress.pages else "failed"
+        self.end(query_id, Ending(status, "error", progress.evidence))
 
     def cut_short(self, query_id: str, reason: str) -> None:
         """Note that this query goes no further, since the job is stopping."""
@@ -176,7 +179,10 @@ class LocalLedger(Ledger):
         status, reason = progress.ending.status, progress.ending.reason
         if status in {"complete", "empty"}:
             progress.code = progress.message = None  # of a try that was not the last
+        evidence = progress.ending.evidence
         self.by_status[status] += 1
+        if evidence:
+            self.evidence.update(("all", *evidence))
         self.failures += status == "failed" or (status == "partial" and reason == "error")
         outcome = Outcome(
             job=self._job,
@@ -194,6 +200,7 @@ class LocalLedger(Ledger):
             total_count=progress.total_count,
             started_at=progress.started_at,
             finished_at=progress.finished_at,
+            evidence=list(evidence),
         )
         self._write(outcome)
 
@@ -201,7 +208,7 @@ class LocalLedger(Ledger):
 def _cut_short(progress: Progress, reason: str | None) -> Ending:
     if reason is None:
         progress.message = "its request or its answer was lost on the way: a bug, please report it"
-        return Ending("partial" if progress.pages else "failed", "error")
+        return Ending("partial" if progress.pages else "failed", "error", progress.evidence)
     if progress.pages:
-        return Ending("partial", reason)
+        return Ending("partial", reason, progress.evidence)
     return Ending("failed" if progress.calls else "not_started", reason)

@@ -210,6 +210,7 @@ class LocalRun(Run):
         """Return what the run came to, for job.json."""
         facts: dict[str, Any] = {
             "queries": {"all": len(self.queries), **dict(sorted(self.ledger.by_status.items()))},
+            "evidence": {"all": 0, **dict(sorted(self.ledger.evidence.items()))},
             "budget": self.config.budget,
             "calls": self.archive.journal.calls,
             "calls_of_last_run": self.calls,
@@ -281,6 +282,8 @@ class LocalRun(Run):
     def _write_outcome(self, outcome: Outcome) -> None:
         self.job.files[OUTCOMES].write(to_line(outcome))
         self.count(stats.QUERY.format(status=outcome.status))
+        for code in outcome.evidence:
+            self.count(stats.EVIDENCE.format(code=code))
         self.images.ended(outcome.seed_id)
 
 

@@ -31,11 +31,13 @@ def fetched_at(response: Response) -> str:
     return (call.fetched_at if call else None) or utc_now()
 
 
-def count_page(run: Run, progress: Progress, total_count: int | None, fetched_at: str) -> None:
+def count_page(run: Run, progress: Progress, answer: Page, fetched_at: str) -> None:
     """Count a page as one of its query's; one without items, once it is believed."""
     run.count(stats.PAGE_READ)
     progress.pages += 1
-    progress.total_count = total_count
+    if answer.total_count or progress.total_count is None:
+        # An empty last page that counts nothing does not take back what was counted.
+        progress.total_count = answer.total_count
     progress.finished_at = fetched_at
 
 
@@ -53,7 +55,7 @@ class PageReader:
         """Read a page: its products get their ranks, and their sightings are written."""
         run, query = self._run, progress.query
         products = self._load(response, progress, page, answer)
-        count_page(run, progress, answer.total_count, fetched_at(response))
+        count_page(run, progress, answer, fetched_at(response))
         room = run.arguments.max_items - progress.items
         truncated = bool(run.arguments.max_items) and len(products) > room
         if truncated:
@@ -115,4 +117,5 @@ class PageReader:
                     first,
                 )
             progress.rejected_items += rejected
+            progress.unreadable += rejected
         return list(by_place.values())

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from tmapi_spiders.evidence import evidence_against
+
 if TYPE_CHECKING:
+    from tmapi_spiders.answers import Page
     from tmapi_spiders.paging import Ending
     from tmapi_spiders.queries import Query
 
@@ -22,6 +25,8 @@ class Progress:
     items: int = 0
     new_items: int = 0
     rejected_items: int = 0
+    unreadable: int = 0
+    """Those of them that have no readable id."""
     calls: int = 0
     """Those that count, in all runs of the job."""
     retries: int = 0
@@ -43,9 +48,16 @@ class Progress:
     """Products on their way through the pipelines."""
     named_reject: bool = False
     """Whether the log has named an element of it that is no item."""
-    empty_page: tuple[int | None, str] | None = None
-    """Of an empty first page that may not be believed yet: its total_count and fetched_at."""
+    empty_page: tuple[Page, str] | None = None
+    """An empty first page that may not be believed yet, and when it was paid for."""
     ending: Ending | None = None
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What it has against it, whatever comes of it."""
+        return evidence_against(
+            None, pages=self.pages, items=self.items, unreadable=self.unreadable
+        )
 
     def identity(self) -> dict[str, object]:
         """Return the columns by which every output file names this query, image as sent."""

@@ -17,6 +17,7 @@ __all__ = [
     "CONVERSION_MADE",
     "CONVERSION_REPLAYED",
     "CONVERSION_WANTED",
+    "EVIDENCE",
     "IMAGE_REFUSED",
     "MONITOR_FAILED",
     "MONITOR_PASSED",
@@ -77,6 +78,8 @@ PRODUCT_NEW = "tmapi/product/new"
 PRODUCT_DUPLICATE = "tmapi/product/duplicate"
 PRODUCT_REJECTED = "tmapi/product/rejected"
 QUERY = "tmapi/query/{status}"
+EVIDENCE = "tmapi/evidence/{code}"
+"""Queries with this evidence against their ending; the codes are in ``evidence.py``."""
 MONITOR_PASSED = "tmapi/monitor/passed"
 """Those that had nothing to judge included."""
 MONITOR_FAILED = "tmapi/monitor/failed"

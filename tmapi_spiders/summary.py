@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tmapi_spiders import stats
 from tmapi_spiders.config import DEFAULT_BASE_URL
 from tmapi_spiders.estimate import Estimate
+from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.phrases import calls, plural, refused_images, repeated_images
 from tmapi_spiders.stops import STOPS
@@ -120,6 +121,8 @@ def _report(run: LocalRun) -> list[str]:
             if name in run.job.files
         ),
     ]
+    if evidence := in_words(run.ledger.evidence):
+        lines.append(f"  {evidence}; {OUTCOMES} says which")
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
     if (refused := run.counted(stats.IMAGE_REFUSED)) and run.arguments.convert == "auto":

@@ -6,6 +6,7 @@ import argparse
 import json
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -54,6 +55,7 @@ class Day:
         language: str = "en",
         ended: str = "complete last_page",
         data: dict[str, Any] | None = None,
+        evidence: str = "",
     ) -> Day:
         status, reason = ended.split()
         job, seed_data = self.folder.name, data or {}
@@ -84,6 +86,7 @@ class Day:
                 total_count=None,
                 started_at=WHEN,
                 finished_at=WHEN,
+                evidence=evidence.split(),
                 **counts,
             )
         )
@@ -134,11 +137,34 @@ class Series:
 
     def changes(self, *options: str) -> list[dict[str, Any]]:
         """Return the changes between the last two days."""
-        path = self.output / "changes.jsonl"
-        done = self.compare("watch", "-o", str(path), *options)
+        return self.lines("watch", *options)
+
+    def daily(self) -> list[set[str]]:
+        """Return what is told on each day, if every day is compared with the one before it.
+
+        In short, as "gone 4", "price 1 10.00 9.00", "new 7 A" (under that seed alone).
+        """
+        jobs = sorted(path.name for path in self.output.iterdir() if path.is_dir())
+        return [self.between(*pair) for pair in pairwise(jobs)]
+
+    def between(self, old: str, new: str) -> set[str]:
+        """Return the same of any two jobs."""
+        told = [_in_short(line) for line in self.lines(old, new)]
+        assert len(set(told)) == len(told)
+        return set(told)
+
+    def lines(self, *words: str) -> list[dict[str, Any]]:
+        """Return changes.jsonl of any comparison."""
+        path = self.output.parent / f"{self.output.name}-changes.jsonl"
+        done = self.compare(*words, "-o", str(path))
         lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         assert done.exit_status == (5 if lines else 0), done.log
         return lines
+
+    def rows(self, job: str, name: str) -> list[dict[str, Any]]:
+        """Return the lines of one of a job's files."""
+        text = (self.output / job / f"{name}.jsonl").read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines()]
 
     def told(self, *options: str) -> set[tuple[Any, ...]]:
         """Return the same in short: change, product, seeds, before and after."""
@@ -146,3 +172,12 @@ class Series:
             (one["change"], one["item_id"], *one["seed_ids"], one["before"], one["after"])
             for one in self.changes(*options)
         }
+
+
+def _in_short(line: dict[str, Any]) -> str:
+    words = [line["change"], line["item_id"]]
+    if line["scope"] == "seed":
+        words += line["seed_ids"]
+    if line["change"] not in {"new", "into_view", "first_seen", "gone", "out_of_view", "unknown"}:
+        words += line["before"], line["after"]
+    return " ".join(map(str, words))

@@ -123,11 +123,12 @@ def test_searches_that_are_made_no_more_or_for_the_first_time(series: Series) ->
 
 
 def test_languages_are_told_apart(series: Series) -> None:
-    series.day(1).search("A", item(1)).search("A", item(1), language="ru").write()
-    series.day(2).search("A", item(1, "8.00")).search("A", language="ru").write()
+    series.day(1).search("A", item(1)).search("A", item(1), item(2), language="ru").write()
+    series.day(2).search("A", item(1, "8.00")).search("A", item(2), language="ru").write()
     assert {(one["change"], one["language"]) for one in series.changes()} == {
         ("price", "en"),
         ("gone", "ru"),
+        ("rank", "ru"),
     }
 
 
@@ -270,3 +271,33 @@ def test_prices_that_are_none(series: Series, price: str) -> None:
     for day, given in ((1, "10.00"), (2, price)):
         series.day(day).search("A", item(1, given), data={"target_price": 5}).write()
     assert series.told() == {("price", 1, "A", "10.00", price)}
+
+
+def test_what_became_of_prices_is_told_in_words(series: Series) -> None:
+    before = ("9.00", "10.00", None, "9.00", "0", "9.00")
+    after = ("8.00", "11.00", "9.00", None, "1.00", "ask")
+    for day, prices in ((1, before), (2, after)):
+        items = (item(number, price) for number, price in enumerate(prices, 1))
+        series.day(day).search("A", *items).write()
+    told = series.compare("watch").stdout
+    assert (
+        "price  6  1 lower, 2 higher, 1 newly given, 1 no longer given, 1 not comparable\n" in told
+    )
+    for words in ("not given → 9.00 ", "9.00 → not given ", "9.00 → 8.00 (-11.1 %)", "0 → 1.00 "):
+        assert words in told
+
+
+def test_ranks_are_places(series: Series) -> None:
+    series.day(1).search("A", *(item(number) for number in (1, 2, 3, 4))).write()
+    series.day(2).search("A", *(item(number) for number in (2, 3, 4, 1))).write()
+    ranks = series.changes()
+    assert {(one["item_id"], one["difference"], one["percent"]) for one in ranks} == {
+        (1, 3, None),
+        *((number, -1, None) for number in (2, 3, 4)),
+    }
+    told = series.compare("watch", "--show", "1").stdout
+    assert "#1 → #4 (3 places down)" in told, "the one that moved farthest"
+    assert "%" not in told
+    refused = series.compare("watch", "--min-rank-change", "50%")
+    assert refused.exit_status == 2
+    assert "--min-rank-change 50%: accepted: a number of places" in refused.log

@@ -189,8 +189,8 @@ def test_a_search_that_is_not_made_any_more(series: Series) -> None:
 
 
 def test_gone_from_one_seed_alone(series: Series) -> None:
-    series.day(1).search("A", item(1)).search("B", item(1)).write()
-    series.day(2).search("A", item(1)).search("B", ended="empty empty_page").write()
+    series.day(1).search("A", item(1)).search("B", item(2), item(1)).write()
+    series.day(2).search("A", item(1)).search("B", item(2)).write()
     found = cards(data_of(page_of(series)[0]), "B")
     assert found[1]["marks"]["gone"]["here"] is True
 

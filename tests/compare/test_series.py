@@ -139,6 +139,42 @@ def test_a_job_at_work_stays_and_leftovers_go(offline: Crawler, series: Series) 
     assert left(series) == {"watch-20261101T180000Z", "watch-20261103T180000Z"}
 
 
+def test_with_the_clock_set_back_nothing_new_is_lost(offline: Crawler, series: Series) -> None:
+    """Days 1 to 5 ran in this order; on day 5 the clock was wrong, and it named the job day 2."""
+    stamps = {1: 1, 2: 5, 3: 2, 4: 3, 5: 4}
+    for day, began in stamps.items():
+        at = WHEN.replace("12:00", f"{began:02}:00")
+        series.day(day, started_at=at, finished_at=at).search("A", item(1)).write()
+    told = "watch-20261101T180000Z watch-20261103T180000Z"
+    (series.output / "watch.told").write_text(f"{told}\n")
+    assert "1 job deleted, 4 jobs kept" in prune(offline, "watch", "--keep", "1", "--yes").stdout
+    kept = {f"watch-202611{day:02}T180000Z" for day in (1, 2, 3, 5)}  # told, newest, told, by name
+    assert left(series) == {*kept, "watch.told"}
+    (series.output / "watch.told").unlink()
+    prune(offline, "watch", "--keep", "1", "--yes")
+    assert left(series) == {"watch-20261102T180000Z", "watch-20261105T180000Z"}
+    log = series.compare("watch").log
+    assert "watch-20261102T180000Z ran after watch-20261105T180000Z" in log
+
+
+def test_advice_names_jobs_that_are_there(series: Series) -> None:
+    make_days(series, 2, 3)
+    gone = "watch-20261101T180000Z"
+    for words in ((gone, "watch"), ("watch", gone)):
+        refused = series.compare(*words)
+        assert refused.exit_status == 2
+        assert f"{gone}: there is no such job in {series.output}. Of its series " in refused.log
+        assert "there are 2 jobs, the newest is watch-20261103T180000Z." in refused.log
+        assert "crawl image_search" not in refused.log
+    (series.output / "watch-20261102T180000Z").rename(series.output / "kept")
+    series.day(3).search("A", item(1, "9.00")).write()
+    untold = series.compare("kept", "watch", "--exec", "false")
+    assert untold.exit_status == 4
+    assert "scrapy tmapi compare kept watch-20261103T180000Z " in untold.log
+    alone = series.compare("watch~1", "kept")
+    assert "watch~1: the series has one job: watch." in alone.log
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -14,6 +14,7 @@ import pytest
 from scrapy.settings import Settings
 from spidermon.contrib.actions.telegram import SimplyTelegramClient
 
+from tests.compare.days import Series, item
 from tests.monitoring.receivers import HttpReceiver, MailReceiver
 from tests.support import ROOT, TOKEN, Crawl, Crawler, SandboxThread
 from tmapi_spiders.config import Config
@@ -61,10 +62,10 @@ def test_a_good_job_passes_and_nobody_is_told(crawl: Crawler) -> None:
         webhook = f"SPIDERMON_DISCORD_WEBHOOK_URL={receiver.url}/hook"
         done = crawl(*ENABLED, "-s", webhook, seeds="/search/a/teapot.jpg", max_pages=2)
     assert done.exit_status == 0
-    assert monitors_of(done) == {"": "6 passed, 2 had nothing to judge"}
+    assert monitors_of(done) == {"": "6 passed, 4 had nothing to judge"}
     assert "prices/are sane... SKIPPED (the job is of no series" in done.log
     assert "budget/is enough... SKIPPED (no budget)" in done.log
-    assert "'tmapi/monitor/passed': 8" in done.log
+    assert "'tmapi/monitor/passed': 10" in done.log
     assert receiver.told == []
 
 
@@ -98,7 +99,7 @@ def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
     finally:
         sandbox.stop()
     found = monitors_of(done)
-    assert found.pop("") == "7 of 8 failed, 1 had nothing to judge"
+    assert found.pop("") == "7 of 10 failed, 3 had nothing to judge"
     products, sightings, calls = len(done.products), len(done.sightings), done.job["calls"]
     assert found.pop("queries").startswith(
         "4 of 6 queries ended complete or empty (66.7 %); at least 90 % (TMAPI_MONITOR_QUERIES). "
@@ -120,6 +121,27 @@ def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
     assert not found
     # Two of six failed, which TMAPI_FAILED_OK allows: what monitors find changes no exit status.
     assert done.exit_status == 0
+
+
+def test_fewer_products_than_the_last_job_had(crawl: Crawler) -> None:
+    before = Series(crawl.output).day(1, source=crawl.url.removeprefix("http://"))
+    before.search("A", *map(item, range(1, 31))).search("A", item(1), language="ru").write()
+    job = "watch-20991231T180000Z"
+    process = crawl.start(*ENABLED, job=job, seeds="/search/a/onepage.jpg")
+    done = crawl.finish(process, job)
+    assert done.exit_status == 0
+    found = monitors_of(done)
+    assert found["volume"] == (
+        "7 products, and 31 in watch-20261101T180000Z (22.6 %); at least 50 % "
+        "(TMAPI_MONITOR_VOLUME)"
+    )
+    assert found["gone"] == (
+        "31 of 31 products of watch-20261101T180000Z gone (100 %); at most 30 % "
+        "(TMAPI_MONITOR_GONE)"
+    )
+    off = ["-s", "TMAPI_MONITOR_VOLUME=0", "-s", "TMAPI_MONITOR_GONE=1"]
+    again = crawl.finish(crawl.start(*ENABLED, *off, job=job), job)
+    assert not {"volume", "gone"} & set(monitors_of(again))
 
 
 def test_a_stop_is_told(crawl: Crawler) -> None:
@@ -151,7 +173,7 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
     crawl = Crawler(project / "out & put_#1", sandbox.url, project)
     seeds = "/search/a/teapot.jpg,/search/a/lamp.jpg"
     first = crawl(*ENABLED, "-s", "TMAPI_BUDGET=100", series="watch", seeds=seeds, max_pages=1)
-    assert monitors_of(first) == {"": "7 passed, 1 had nothing to judge"}
+    assert monitors_of(first) == {"": "7 passed, 3 had nothing to judge"}
     assert "SKIPPED (the series has no earlier job)" in first.log
     (before,) = crawl.output.glob("watch-*")
     products = before / "products.jsonl"
@@ -179,7 +201,7 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
     assert f"moved by more than 50 % (TMAPI_MONITOR_PRICE_MOVE) since {before.name}" in found
     assert found.endswith("at most 20 % (TMAPI_MONITOR_PRICES_MOVED)")
     text = (
-        f"{folder.name}: monitors: 1 of 8 failed, 1 had nothing to judge\n"
+        f"{folder.name}: monitors: 1 of 10 failed, 1 had nothing to judge\n"
         f"prices: {found}\n"
         f"exit status 0, files in {folder}"
     )
@@ -283,7 +305,7 @@ def test_a_suite_of_the_projects_own_sees_the_last_figures(
     assert done.exit_status == 0
     assert done.log.count("Mine/test_mine... OK") == 1, "judged twice, by both extensions"
     kept = json.loads((project / "kept.json").read_text())
-    assert kept["message"].startswith("j: monitors: 7 passed, 2 had nothing to judge\nNothing is")
+    assert kept["message"].startswith("j: monitors: 7 passed, 4 had nothing to judge\nNothing is")
     assert kept["job"] == done.job
     assert kept["job"]["running"] is False
     assert kept["products"] == len(done.products) > 0

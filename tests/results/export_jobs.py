@@ -77,6 +77,7 @@ def outcome(**fields: Any) -> dict[str, Any]:
     given |= {"seed": "seed.jpg", "seed_img_url": "https://cbu01.alicdn.com/seed.jpg"}
     given |= {"language": "en", "sort": "default", "status": "complete", "reason": "last_page"}
     given |= {"started_at": WHEN, "finished_at": None, "seed_data": {}, "filters": {}}
+    given["evidence"] = []
     return attrs.asdict(Outcome(**(given | fields)))
 
 

@@ -12,6 +12,7 @@ from tests.results import browser as browsers
 from tests.results.browser import DESKTOP, PHONE, Browser
 from tests.results.contrast import contrast, hard_to_read, luminance, rgb
 from tests.results.gallery_jobs import PIXEL, JobFolder, large_job, page_of, product
+from tmapi_spiders.evidence import EVIDENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     job.seed("AB 12/4", *lamps[::-1][:5], sort="sales", status="partial", reason="budget")
     chairs = [product(number, title=f"Chair {number}", price="5.00") for number in range(100, 119)]
     chairs.append(product(119, title=None, price=None, product_url=None))
-    job.seed("chairs", *chairs)
+    job.seed("chairs", *chairs, evidence=["repeated_page", "short_of_count"])
     job.seed("nothing", status="empty", reason="empty_page")
     job.seed("broken", status="failed", reason="error", code=422, message="the image is denied")
     job.seed("never", status="not_started", reason="balance")
@@ -100,11 +101,17 @@ def test_a_card_says_all_that_is_known(browser: Browser, small: Path) -> None:
 def test_how_each_query_ended_is_told(browser: Browser, small: Path) -> None:
     browser.show(small)
     (told,) = browser.texts("#without")
-    assert told == "3 seeds without products · 3 of 6 searches failed or incomplete"
+    assert told == (
+        "3 seeds without products · 3 of 6 searches failed or incomplete · "
+        "1 of 6 searches ended in doubt"
+    )
     groups = [" ".join(text.split()) for text in browser.texts(".group")]
     assert (
         "! Incomplete best selling: 5 results on 1 page, then: the budget was used up" in groups[0]
     )
+    for code in ("repeated_page", "short_of_count"):
+        assert f"But {EVIDENCE[code]}" in groups[1]
+    assert " But " not in groups[0] + groups[2]
     assert "Nothing was found for this image." in groups[2]
     assert "Nothing found best match: the search has no match" in groups[2]
     assert "Every search for this image failed" in groups[3]

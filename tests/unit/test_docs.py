@@ -25,6 +25,7 @@ from tmapi_spiders.compare import notifying
 from tmapi_spiders.compare.changes import KINDS, Change
 from tmapi_spiders.compare.notice import LARGEST, Notice
 from tmapi_spiders.config import Config
+from tmapi_spiders.evidence import EVIDENCE, HIGHEST_COUNT
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
 from tmapi_spiders.stops import STOPS
@@ -144,6 +145,14 @@ def test_the_numbers_of_an_outage_are_in_the_docs() -> None:
         f"costs {calls + MOST_PROBES} calls",
     ):
         assert words in COSTS.replace("\n", " ")
+
+
+def test_every_code_of_evidence_is_in_the_readme() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.+) \|$", README.partition("\n**Evidence.**")[2], re.MULTILINE
+    )
+    assert rows[: len(EVIDENCE) + 1] == [("evidence", "meaning"), *EVIDENCE.items()]
+    assert f"takes `total_count` for {HIGHEST_COUNT:,} at\nmost" in README
 
 
 WATCH = (ROOT / "docs" / "watch.md").read_text("utf-8")

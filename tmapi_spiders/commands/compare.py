@@ -86,7 +86,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
         with LinesFile(path) as lines:
             if sides.old is not None:
                 takers = [summary.add, lines.write, *([products.add] if html else [])]
-                _find(sides, Path(folder), given, takers)
+                products.provisional = _find(sides, Path(folder), given, takers)
         if sides.old is None:
             print(f"{sides.new.name}: the first of its series, a baseline: nothing to compare yet.")
         else:
@@ -99,7 +99,11 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
             return EXIT_OK
         if _deliver(given, sides, summary, path, config):
             return EXIT_CHANGED
-    names = options.jobs if len(options.jobs) == 2 else [side.name for side in jobs]
+    # By then watch~1 may be another, and a folder may have another name than its job.
+    words = options.jobs if len(options.jobs) == 2 else [""] * len(jobs)
+    names = [
+        word if "/" in word else side.folder.name for word, side in zip(words, jobs, strict=True)
+    ]
     again = in_project(shlex.join(["scrapy", "tmapi", "compare", *names]))
     _warn(f"not all were told of the changes. To tell them again, with the same options: {again} …")
     return EXIT_STOPPED
@@ -166,10 +170,14 @@ def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
 
 def _find(
     sides: Sides, scratch: Path, given: Given, takers: Sequence[Callable[[Change], None]]
-) -> None:
+) -> dict[str, str]:
+    """Hand the changes that are wanted to all who take them; return which searches are doubted."""
     assert sides.old is not None
     path = scratch / "compare.sqlite"
-    with failing_as_storage(path), closing(load(path, sides.old, sides.new, _warn)) as connection:
+    with (
+        failing_as_storage(path),
+        closing(load(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
+    ):
         finder = Finder(connection, (sides.old.name, sides.new.name))
         before, after = map(finder.count, OLD_AND_NEW)
         print(headline(sides.old.name, sides.new.name, before, after))
@@ -177,3 +185,4 @@ def _find(
             if given.wanted.wants(change):
                 for take in takers:
                     take(change)
+        return finder.provisional()

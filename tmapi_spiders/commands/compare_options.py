@@ -46,7 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--min-{kind}-change",
             metavar="N",
-            help=f"leave out smaller changes of {kind}: a number, or per cent (5%%)",
+            help=f"leave out smaller changes of {kind}: a number"
+            + (" of places" if kind == "rank" else ", or per cent (5%%)"),
         )
     parser.add_argument(
         "--show",

@@ -17,6 +17,7 @@ from tmapi_spiders.distributed.asking import ask, clean, load_job
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe
 from tmapi_spiders.distributed.exporting import Export
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.evidence import in_words
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job import read_job_json
 from tmapi_spiders.job_names import is_job_name
@@ -212,4 +213,9 @@ def _report(job: str, export: Export, *, final: bool) -> list[str]:
     )
     why = f" STOPPED EARLY: {clean(export.stop_reason)}." if export.stop_reason is not None else ""
     queries = plural(sum(export.by_status.values()), "query", "queries")
-    return [f"{job}: {queries}: {ended or 'none'}.{why}", f"  {_so_far(export)}"]
+    evidence = in_words(export.evidence)
+    return [
+        f"{job}: {queries}: {ended or 'none'}.{why}",
+        *([f"  {evidence}"] if evidence else []),
+        f"  {_so_far(export)}",
+    ]

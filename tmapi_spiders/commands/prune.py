@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -15,11 +16,12 @@ from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job import LOCK
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.results.series import series_jobs
+from tmapi_spiders.results.series import series_jobs, told_last
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
     from pathlib import Path
 
     from scrapy.settings import BaseSettings
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 
 _DELETED = ".deleted"
+
+#: What says which job is newer.
+_MEASURES = (attrgetter("name"), attrgetter("began"), attrgetter("ended"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +62,8 @@ def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     config = Config.from_settings(settings, needs_token=False)
     keep, days = _numbers(options)
     jobs = series_jobs(options.series, config.output_dir)
-    old = _old(jobs, keep, days)
+    told = told_last(options.series, config.output_dir)
+    old = _old(jobs, keep, days, told)
     if not old:
         print(f"{options.series}: nothing to delete: {plural(len(jobs), 'job')} kept.")
         return EXIT_OK
@@ -100,13 +106,24 @@ def _numbers(options: argparse.Namespace) -> tuple[int, int | None]:
     return int(options.keep or 1), days
 
 
-def _old(jobs: list[FoundJob], keep: int, days: int | None) -> list[FoundJob]:
+def _old(
+    jobs: list[FoundJob], keep: int, days: int | None, told: Collection[str]
+) -> list[FoundJob]:
     """Return those that are deleted, the oldest first.
 
+    By name, by when they began and by when they ended: where the clock was set back, or a job was
+    gone on with, these don't agree, and none of them is to cost a job that is new by another.
+
     :param keep: so many that have ended are kept, with those between them
+    :param told: those whose changes were told last: the next comparison is with them
     """
-    ended = [number for number, job in enumerate(jobs) if job.facts.get("finished_at")]
-    old = jobs[ended[keep - 1] + 1 :] if len(ended) >= keep else []
+    kept = set(told)
+    for measure in _MEASURES:
+        order = sorted(jobs, key=lambda job: (measure(job), job.name), reverse=True)
+        ended = [number for number, job in enumerate(order) if job.ended]
+        newest = order[: ended[keep - 1] + 1] if len(ended) >= keep else order
+        kept |= {job.name for job in newest}
+    old = [job for job in jobs if job.name not in kept]
     if days is not None:
         before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y%m%dT%H%M%SZ")
         old = [job for job in old if job.name.rpartition("-")[2] < before]

@@ -24,8 +24,10 @@ KINDS: Final = {
     "rank": "stands at another place in a search",
     "into_view": "a search that finds it now had ended at max_pages or max_items before it",
     "out_of_view": "a search that had found it ended at max_pages or max_items without it",
-    "first_seen": "the searches that find it now were not made before, or had failed",
-    "unknown": "a search that had found it was not made or failed: it may still be there",
+    "first_seen": "the searches that find it now were not made before, had failed or were doubtful",
+    "unknown": (
+        "a search that had found it was not made, failed or is provisional: it may still be there"
+    ),
 }
 """What ``change`` may be, and what it means, in the order they are told."""
 
@@ -57,7 +59,7 @@ class Change:
     difference: str | int | None
     """After less before, where both are numbers: a decimal string of prices."""
     percent: float | None
-    """The same of before, in per cent; null where before is 0 or unknown."""
+    """The same of before, in per cent; null where before is 0 or unknown, and of ranks: places."""
     target: str | None
     """The seed's ``target_price`` as a decimal string, of a target that was reached."""
     price_before: str | None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["difference_of", "same_price", "to_decimal"]
+__all__ = ["MOVES", "difference_of", "move_of", "same_price", "to_decimal"]
+
+MOVES: Final = ("lower", "higher", "newly given", "no longer given", "not comparable")
+"""What :func:`move_of` may return, in the order they are told."""
 
 
 def to_decimal(text: Any) -> Decimal | None:
@@ -31,10 +34,10 @@ def same_price(one: str | None, other: str | None) -> bool:
 
 
 def difference_of(kind: str, before: Any, after: Any) -> tuple[str | int | None, float | None]:
-    """Return after less before, and the same in per cent of before.
+    """Return after less before, and the same in per cent of before; ranks are places, without.
 
     >>> difference_of("price", "12.00", "10.80"), difference_of("rank", 4, 1)
-    (('-1.20', -10.0), (-3, -75.0))
+    (('-1.20', -10.0), (-3, None))
     >>> difference_of("price", "0", "1"), difference_of("new", None, "9.80")
     (('1', None), (None, None))
     """
@@ -44,5 +47,21 @@ def difference_of(kind: str, before: Any, after: Any) -> tuple[str | int | None,
     if old is None or new is None:
         return None, None
     less = new - old
-    percent = round(float(less / old * 100), 2) if old else None
+    percent = round(float(less / old * 100), 2) if old and kind != "rank" else None
     return (str(less) if isinstance(after, str) else int(less)), percent
+
+
+def move_of(before: Any, after: Any) -> str:
+    """Return in words what became of a price.
+
+    >>> [move_of("9", after) for after in ("10", "8.50", None, "ask")], move_of(None, "9")
+    (['higher', 'lower', 'no longer given', 'not comparable'], 'newly given')
+    """
+    if before is None:
+        return "newly given"
+    if after is None:
+        return "no longer given"
+    old, new = to_decimal(before), to_decimal(after)
+    if old is None or new is None:
+        return "not comparable"
+    return "lower" if new < old else "higher"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from tmapi_spiders.compare.changes import KINDS
+from tmapi_spiders.compare.loading import told_of_provisional
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.results.gallery import NOT_MADE, Card, Comparison, Gallery, Group, Mark, Query
 from tmapi_spiders.results.groups import CardKey, date_of, read_groups
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.compare.changes import Change
     from tmapi_spiders.compare.sides import Sides
-    from tmapi_spiders.results.job_files import JobFiles
 
 __all__ = ["TELLING", "ChangedProducts"]
 
@@ -43,6 +43,8 @@ class ChangedProducts:
         self._per_seed = per_seed
         self._counts: Counter[str] = Counter()
         self._changes: defaultdict[CardKey, list[Change]] = defaultdict(list)
+        self.provisional: Mapping[str, str] = {}
+        """Why searches of the new job are not believed yet, by query id."""
 
     def add(self, change: Change) -> None:
         """Take a change; it is shown under each seed that it tells of."""
@@ -72,14 +74,18 @@ class ChangedProducts:
             job=series_of(new.name) or new.name,
             source=str(new.facts.get("source") or ""),
             date=date_of(new),
-            warnings=tuple(_warnings(sides)),
+            warnings=(*_warnings(sides), *self._doubts()),
             # Those without changes come last.
-            groups=tuple(sorted(self._groups(old, new), key=lambda it: not it.cards)),
+            groups=tuple(sorted(self._groups(sides), key=lambda it: not it.cards)),
             found=len({item_id for _, _, item_id in self._changes}),
             comparison=comparison,
         )
 
-    def _groups(self, old: JobFiles | None, new: JobFiles) -> list[Group]:
+    def _doubts(self) -> list[str]:
+        return [told_of_provisional(len(self.provisional))] if self.provisional else []
+
+    def _groups(self, sides: Sides) -> list[Group]:
+        old, new = sides.old, sides.new
         if old is None:
             return []
         now, _ = read_groups(new, None, self._changes.keys())
@@ -87,6 +93,8 @@ class ChangedProducts:
         known = {_key(group, card) for group in now for card in group.cards}
         then, _ = read_groups(old, None, self._changes.keys() - known)
         before = {group.seed_id: group for group in then}
+        known |= {_key(group, card) for group in then for card in group.cards}
+        self._add_carried(before, known, sides)
         groups = [self._together(group, before.pop(group.seed_id, None)) for group in now]
         groups.extend(
             self._together(attrs.evolve(group, queries=(), cards=()), group)
@@ -94,10 +102,29 @@ class ChangedProducts:
         )
         return groups
 
+    def _add_carried(self, before: dict[str, Group], known: set[CardKey], sides: Sides) -> None:
+        """Add the cards of what neither job has: readings that were not believed had lacked it."""
+        for job in sides.earlier:
+            if not (missing := self._changes.keys() - known):
+                return
+            if job is sides.old:
+                continue
+            for group in read_groups(job, None, missing)[0]:
+                known |= {_key(group, card) for card in group.cards}
+                there = before.get(group.seed_id)
+                before[group.seed_id] = group if there is None else _joined(there, group)
+
+    def _doubted(self, query: Query) -> Query:
+        why = self.provisional.get(query.query_id)
+        if why is None:
+            return query
+        doubt = f"provisional: {why}; what it lacks is unknown until another job says the same"
+        return attrs.evolve(query, evidence=(doubt, *query.evidence))
+
     def _together(self, new: Group, old: Group | None) -> Group:
         """Return a seed as the new job has it, with what only the old one found, and asked."""
         gone = old.cards if old else ()
-        queries = list(new.queries)
+        queries = [self._doubted(query) for query in new.queries]
         numbers = {query.query_id: number for number, query in enumerate(queries)}
         theirs: list[int] = []
         for query in old.queries if old else ():
@@ -122,6 +149,22 @@ class ChangedProducts:
         marks = [_mark(change, numbers) for change in changes]
         marks.sort(key=_size)
         return attrs.evolve(card, price=price, marks=tuple(marks))
+
+
+def _joined(old: Group, earlier: Group) -> Group:
+    """Return a seed of the old job with an earlier one's cards, and the searches they are of."""
+    queries = list(old.queries)
+    numbers = {query.query_id: number for number, query in enumerate(queries)}
+    for query in earlier.queries:
+        if query.query_id not in numbers:
+            numbers[query.query_id] = len(queries)
+            queries.append(query)
+    theirs = [numbers[query.query_id] for query in earlier.queries]
+    cards = [
+        attrs.evolve(card, places=tuple((theirs[query], rank) for query, rank in card.places))
+        for card in earlier.cards
+    ]
+    return attrs.evolve(old, queries=tuple(queries), cards=(*old.cards, *cards))
 
 
 def _key(group: Group, card: Card) -> CardKey:

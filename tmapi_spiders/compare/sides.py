@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tmapi_spiders.compare.history import LOOK_BACK
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.job import OUTCOMES
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.results.series import series_jobs
+from tmapi_spiders.results.series import jobs_of, series_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,9 @@ class Sides:
     """None: the new one is the first of its series, a baseline."""
     new: JobFiles
     warnings: tuple[str, ...] = ()
+    earlier: tuple[JobFiles, ...] = ()
+    """The jobs that came before the new one, the newest first, the old one among them; of a series,
+    those that can be compared."""
 
 
 def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool) -> Sides:
@@ -40,12 +44,12 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if a job.json can't be read
     """
+    warnings: list[str] = []
     if len(given) == 1:
-        old, new = _last_two(given[0], output_dir)
+        old, new, warnings = _last_two(given[0], output_dir)
     else:
         old, new = (JobFiles.open(one, output_dir, needs_facts=False) for one in given)
     problems: list[str] = []
-    warnings: list[str] = []
     for side in filter(None, (old, new)):
         found = _lacks(side)
         if not found:
@@ -61,16 +65,45 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
             warnings.append(f"{old.name} is the newer one: the old job is given first")
     if problems:
         raise UsageProblems(*problems)
-    return Sides(old, new, tuple(warnings))
+    earlier = () if old is None else _earlier(old, new, output_dir)
+    return Sides(old, new, tuple(warnings), earlier)
 
 
-def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles]:
-    """Return the last two jobs of a series; the old one is None if there is one job only."""
+def _earlier(old: JobFiles, new: JobFiles, output_dir: Path) -> tuple[JobFiles, ...]:
+    """Return the jobs that readings are held against: the old one, and others of its series."""
+    first, last = old.folder.name, new.folder.name
+    series = series_of(last)
+    places = {side.folder.resolve().parent for side in (old, new)}
+    is_series = series is not None and series == series_of(first) and first < last
+    if not is_series or places != {output_dir.resolve()}:
+        return (old,)
+    others = [
+        JobFiles(job.name, job.folder, job.facts)
+        for job in jobs_of(series or "", output_dir)
+        if job.name < last and job.name != first
+    ]
+    found = [old, *(job for job in others if not _lacks(job) and not _do_not_mix(job, new))]
+    found.sort(key=lambda job: job.folder.name, reverse=True)
+    return tuple(found[: found.index(old) + 1 + LOOK_BACK])
+
+
+def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles, list[str]]:
+    """Return the last two jobs of a series, and what speaks against their order.
+
+    The old one is None if there is one job only.
+    """
     if "/" in series or "~" in series:
         raise UsageProblems(f"{series}: accepted: an old job and a new one, or a series' name.")
     jobs = series_jobs(series, output_dir)
     files = [JobFiles.open(job.name, output_dir, needs_facts=False) for job in jobs[:2]]
-    return (files[1] if len(files) > 1 else None), files[0]
+    newest = max(jobs, key=lambda job: (job.began, job.name))
+    warnings = []
+    if newest.name != jobs[0].name:
+        warnings.append(
+            f"{newest.name} ran after {jobs[0].name}, which is the newer by name: it was gone on "
+            "with, or the clock was set back. Name both jobs to compare others"
+        )
+    return (files[1] if len(files) > 1 else None), files[0], warnings
 
 
 def _lacks(side: JobFiles) -> str:
@@ -82,6 +115,8 @@ def _lacks(side: JobFiles) -> str:
         return "it is running, or was killed; go on with it first"
     if not (side.folder / OUTCOMES).is_file():
         return "it has no outcomes.jsonl, so that nobody knows which of its searches ended"
+    if missing := [name for name in (PRODUCTS, SIGHTINGS) if not (side.folder / name).is_file()]:
+        return f"it has no {' and no '.join(missing)}"
     if facts.get("stop_reason"):
         return f"it was stopped early ({facts['stop_reason']}), so that not all was searched"
     return ""

@@ -12,6 +12,7 @@ import attrs
 from rich.cells import cell_len
 
 from tmapi_spiders.compare.changes import KINDS
+from tmapi_spiders.compare.numbers import MOVES, move_of
 from tmapi_spiders.phrases import plural
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tmapi_spiders.compare.changes import Change
 
 __all__ = ["Summary", "headline", "tell"]
+
+NOT_GIVEN: Final = "not given"
 
 _LONGEST_TITLE: Final = 48
 
@@ -36,17 +39,19 @@ class Summary:
 
     shown: int
     counts: Counter[str] = attrs.field(factory=Counter)
-    lower: int = 0
-    """Prices that fell."""
+    moves: Counter[str] = attrs.field(factory=Counter)
+    """Changes of prices, by what became of them."""
     _kept: dict[str, list[tuple[float, int, Change]]] = attrs.field(factory=dict)
 
     def add(self, change: Change) -> None:
         """Count a change; keep it if it is among the largest of its kind."""
         kind = change.change
         self.counts[kind] += 1
-        self.lower += kind == "price" and (change.percent or 0) < 0
+        if kind == "price":
+            self.moves[move_of(change.before, change.after)] += 1
         kept = self._kept.setdefault(kind, [])
-        size = abs(change.percent) if change.percent is not None else math.inf
+        size = change.difference if kind == "rank" else change.percent
+        size = abs(float(size)) if size is not None else math.inf
         kept.append((size, -self.counts[kind], change))
         if len(kept) > 2 * self.shown + 100:
             kept[:] = nlargest(self.shown, kept)
@@ -66,7 +71,9 @@ def tell(summary: Summary, kinds: Iterable[str]) -> None:
     for kind in told:
         number, meaning = summary.counts[kind], KINDS[kind]
         if kind == "price":
-            meaning = f"{summary.lower:,} lower, {number - summary.lower:,} higher"
+            meaning = ", ".join(
+                f"{summary.moves[move]:,} {move}" for move in MOVES if summary.moves[move]
+            )
         counts.append((kind, f"{number:,}", meaning))
     print(_table(counts, right={1}))
     for kind in told:
@@ -120,6 +127,14 @@ def _words(change: Change) -> str:
     before, after = change.before, change.after
     if before is None and after is None:
         return ""
+    if change.change == "rank":
+        places = abs(int(change.difference or 0))
+        way = "down" if int(change.difference or 0) > 0 else "up"
+        return f"#{before} → #{after} ({plural(places, 'place')} {way})"
+    if change.change == "price" and (before is None or after is None):
+        return (
+            f"{NOT_GIVEN if before is None else before} → {NOT_GIVEN if after is None else after}"
+        )
     if before is None or after is None:
         words = _shown(after if before is None else before)
     else:

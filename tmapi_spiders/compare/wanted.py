@@ -27,7 +27,7 @@ class Threshold:
     is_percent: bool = False
 
     @classmethod
-    def read(cls, option: str, given: str | None) -> Self:
+    def read(cls, option: str, given: str | None, *, may_be_percent: bool = True) -> Self:
         """Read an option.
 
         >>> Threshold.read("--min-price-change", "5%")
@@ -40,6 +40,8 @@ class Threshold:
         found = _THRESHOLD.fullmatch(given.strip())
         if not found:
             raise ValueError(f"{option} {given}: accepted: a number, or one with %: 0.50, 5%.")
+        if found[2] and not may_be_percent:
+            raise ValueError(f"{option} {given}: accepted: a number of places: 3.")
         return cls(Decimal(found[1]), bool(found[2]))
 
     def passes(self, change: Change) -> bool:
@@ -76,7 +78,8 @@ class Wanted:
         read = {}
         for kind, given in thresholds.items():
             try:
-                read[kind] = Threshold.read(f"--min-{kind}-change", given)
+                option = f"--min-{kind}-change"
+                read[kind] = Threshold.read(option, given, may_be_percent=kind != "rank")
             except ValueError as exc:
                 problems.append(str(exc))
         if problems:

@@ -64,6 +64,8 @@ class Export:
         self.folder = self._job.folder
         self.by_status: dict[str, int] = {}
         """Queries by status, once the job is final."""
+        self.evidence: dict[str, int] = {}
+        """Queries with evidence against the ending: ``all``, and by code."""
         self.stop_reason: str | None = None
         """Why the job was stopped, if it was."""
 
@@ -131,6 +133,7 @@ class Export:
             return False
         outcomes.publish(complete=True)
         self.by_status = dict(sorted(ledger.by_status.items()))
+        self.evidence = {"all": 0, **dict(sorted(ledger.evidence.items()))}
         self._job.files |= {name: self._rows[rows] for rows, name in _LISTS.items()}  # type: ignore[misc]
         self._end(facts, ledger.failures)
         values = (self._shared.id, final, utc_now())
@@ -181,6 +184,7 @@ class Export:
             "shared": {"id": self._shared.id, "ended_at": iso(facts.get("ended_at"))},
             "started_at": self._created_at,
             "queries": {"all": queries, **self.by_status},
+            "evidence": self.evidence,
             "budget": self._shared.budget,
             "calls": calls,
             "stop_reason": self.stop_reason,

@@ -14,6 +14,7 @@ from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.replies import Reply, iso, number, to_text
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.evidence import EVIDENCE
 from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
         "seeds": number(job.get("seeds")),
         "queries": {"all": all_queries, **status, "left": left},
         "failures": number(job.get("failures")),
+        "evidence": {one: number(job.get(f"evidence:{one}")) for one in ("all", *EVIDENCE)},
         "pages": pages,
         "pages_a_minute": rate,
         "seconds_left": _seconds_left(job.get("state"), left, all_queries - left, pages, rate),

@@ -98,7 +98,8 @@ def _settle(
     try:
         if outcome is not None:
             fields: dict[str, Any] = orjson.loads(outcome.decode("utf-8", "replace"))
-            ending = Ending(fields["status"], fields["reason"])
+            evidence = tuple(fields.get("evidence", "").split())
+            ending = Ending(fields["status"], fields["reason"], evidence)
         else:
             fields = {
                 name.decode(): value.decode("utf-8", "replace")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["read_image", "read_lease", "read_progress"]
 
-_COUNTS = ("pages", "items", "new_items", "rejected_items", "calls", "retries", "generation")
+_COUNTS = (
+    *("pages", "items", "new_items", "rejected_items", "unreadable"),
+    *("calls", "retries", "generation"),
+)
 
 
 def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:

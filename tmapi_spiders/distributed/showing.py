@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.distributed.asking import clean
 from tmapi_spiders.distributed.looking import STATUSES
+from tmapi_spiders.evidence import in_words
 from tmapi_spiders.outage import MOST_PROBES
 from tmapi_spiders.phrases import calls, plural
 
@@ -51,6 +52,7 @@ def show(seen: dict[str, Any], price: float) -> list[str]:
         f"  queries: {queries['all']:,} of {plural(seen['seeds'], 'seed')}: "
         + ", ".join([*by_status, f"{queries['left']:,} left"])
         + ("" if seen["is_fed"] else " (more are being put in)"),
+        *_evidence(seen),
         f"  pages: {seen['pages']:,}; rate: "
         + (f"{rate:,.1f} a minute" if rate is not None else "unknown yet")
         + (_left(seen) or "; time left: unknown" * (seen["state"] == "open")),
@@ -85,6 +87,11 @@ def _times(seen: dict[str, Any]) -> Iterator[str]:
     known = [f"{name.removesuffix('_at')} {clean(seen[name])}" for name in names if seen[name]]
     if known:
         yield f"  {', '.join(known)}"
+
+
+def _evidence(seen: dict[str, Any]) -> Iterator[str]:
+    if words := in_words(seen["evidence"]):
+        yield f"  {words}"
 
 
 def _paid(seen: dict[str, Any], price: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, conversion_prefix, refused_key
-from tmapi_spiders.paging import ending
+from tmapi_spiders.paging import ending, nothing_found
 from tmapi_spiders.pipelines import SCOPES
 
 if TYPE_CHECKING:
@@ -52,14 +52,18 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: R
             elements=len(answer.elements),
             fresh=fresh,
             items=lease.progress.items,
+            unreadable=lease.progress.unreadable,
             truncated=reading.truncated,
             has_next_page=answer.has_next_page,
+            total_count=lease.progress.total_count,
             max_pages=lease.query.seed.overrides.most_pages(asked.max_pages),
             max_items=asked.max_items,
         )
         for fresh in (1, 0)
     ]
-    lease.ends = tuple(end and (end.status, end.reason) for end in ends)  # type: ignore[assignment]
+    lease.ends = tuple(  # type: ignore[assignment]
+        end and (end.status, end.reason, " ".join(end.evidence)) for end in ends
+    )
     lease.goes_on = True
     lease.set |= _fields(lease) | {"page": page + 1}
     lease.count["pages"] = 1
@@ -93,7 +97,11 @@ def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
     """Have an empty first page committed: as the query's end, or as one in doubt."""
     # What was found is the outcome's once the page is believed; see the scripts.
     lease.set |= _fields(lease)
-    lease.set |= {"empty_at": fetched_at, "empty_total_count": answer.total_count}
+    lease.set |= {
+        "empty_at": fetched_at,
+        "empty_total_count": answer.total_count,
+        "empty_evidence": " ".join(nothing_found(answer).evidence),
+    }
     lease.change = _settling(lease, items=False)
 
 
@@ -164,9 +172,10 @@ def scope(lease: Lease, job: SharedJob) -> str:
 
 def _fields(lease: Lease) -> dict[str, Any]:
     progress = lease.progress
-    names = ("pages", "items", "rejected_items", "total_count", "finished_at", "img_url")
-    fields = {name: getattr(progress, name) for name in (*names, "generation")}
-    return fields | {"code": None, "message": None, "fetched_at": None}
+    names = ("pages", "items", "rejected_items", "unreadable", "total_count", "finished_at")
+    fields = {name: getattr(progress, name) for name in (*names, "img_url", "generation")}
+    evidence = " ".join(progress.evidence)  # should it be cut short
+    return fields | {"evidence": evidence, "code": None, "message": None, "fetched_at": None}
 
 
 def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
@@ -212,7 +221,8 @@ def _by_present_path(image: Image, task: str) -> dict[str, Any]:
     fields: dict[str, Any] = {"img_url": image.paths[-1], "generation": image.generation}
     fields |= dict.fromkeys(_OF_TRIES)
     if not image.is_past_first_page(task):  # as if it had not been asked for before
-        fields |= {"page": 1, "pages": 0, "empty_at": None, "empty_total_count": None}
+        fields |= {"page": 1, "pages": 0}
+        fields |= dict.fromkeys(("empty_at", "empty_total_count", "empty_evidence"))
     return fields
 
 

@@ -60,6 +60,10 @@ def report(worker: Worker) -> None:
     elif worker.ended:
         failures = int(worker.exchange.state.get("failures") or 0)
         _say("  the job has ended" + (f"; {failures:,} of its queries failed" if failures else ""))
+        if doubtful := int(worker.exchange.state.get("doubtful") or 0):
+            status = in_project(f"scrapy tmapi status {job}")
+            noun = "queries have" if doubtful != 1 else "query has"
+            _say(f"  {doubtful:,} of its {noun} evidence against the ending: {status}")
         _say("  Its files: " + in_project(f"scrapy tmapi export {job}"))
 
 

@@ -17,7 +17,7 @@ from tmapi_spiders.config import PREFIX
 from tmapi_spiders.job import PRODUCTS
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.local_run import LocalRun
-from tmapi_spiders.monitoring.products import Coverage, Moves, job_before, prices
+from tmapi_spiders.monitoring.products import Coverage, Moves, Volume, job_before, prices
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.run import Run
@@ -27,16 +27,18 @@ __all__ = [
     "CallsMonitor",
     "DuplicatesMonitor",
     "FieldsMonitor",
+    "GoneMonitor",
     "JobMonitor",
     "PricesMonitor",
     "QueriesMonitor",
     "RefusalsMonitor",
     "RejectedMonitor",
+    "VolumeMonitor",
     "percent",
 ]
 
-#: Prices of fewer products say nothing of all.
-_FEWEST_PRICES = 10
+#: Fewer products say nothing of all.
+_FEWEST = 10
 
 _FIELDS_SHOWN = 10
 
@@ -70,6 +72,16 @@ class JobMonitor(Monitor):
                 "add-on to put spidermon in (tmapi_spiders.monitoring.extension.JobSpidermon)"
             )
         self.job = run
+
+    def before(self) -> JobFiles:
+        """Return the last job of the series before this one; skip if there is none."""
+        run = self.job
+        if series_of(run.job.name) is None:
+            raise SkipTest("the job is of no series: there is nothing to compare with")
+        before = job_before(run.job.name, run.job.source, run.config.output_dir)
+        if before is None:
+            raise SkipTest("the series has no earlier job")
+        return before
 
     def at_most(self, part: int, whole: int, what: str, setting: str) -> None:
         """Fail if *part* is more of *whole* than a setting allows.
@@ -216,14 +228,10 @@ class PricesMonitor(JobMonitor):
     def test_prices(self) -> None:
         """TMAPI_MONITOR_PRICES_MOVED or fewer, by more than TMAPI_MONITOR_PRICE_MOVE."""
         run, config = self.job, self.job.config
-        if series_of(run.job.name) is None:
-            raise SkipTest("the job is of no series: there is nothing to compare with")
-        before = job_before(run.job.name, run.job.source, config.output_dir)
-        if before is None:
-            raise SkipTest("the series has no earlier job")
+        before = self.before()
         old, new = (prices(files.rows(PRODUCTS)) for files in (before, _files_of(run)))
         found = Moves.between(old, new, config.monitor_price_move)
-        if found.products < _FEWEST_PRICES:
+        if found.products < _FEWEST:
             raise SkipTest(f"too few products are in {before.name} as well: {found.products}")
         what = (
             f"{plural(found.products, 'price')} moved by more than "
@@ -231,6 +239,45 @@ class PricesMonitor(JobMonitor):
             f"the median to {percent(found.times)} of what it was"
         )
         self.at_most(found.moved, found.products, what, "monitor_prices_moved")
+
+
+class _VolumeMonitor(JobMonitor):
+    def volume(self) -> tuple[Volume, str]:
+        """Return how many products there are, and the job that they are compared with."""
+        before = self.before()
+        found = Volume.between(before.rows(PRODUCTS), _files_of(self.job).rows(PRODUCTS))
+        if found.before < _FEWEST:
+            raise SkipTest(f"{before.name} has too few products: {found.before}")
+        return found, before.name
+
+
+@monitors.name("volume")
+class VolumeMonitor(_VolumeMonitor):
+    """Products, by those of the last job of the series."""
+
+    @monitors.name("is as it was")
+    def test_volume(self) -> None:
+        """TMAPI_MONITOR_VOLUME of them or more."""
+        found, before = self.volume()
+        least = self.job.config.monitor_volume
+        if found.now < least * found.before:
+            self.fail(
+                f"{plural(found.now, 'product')}, and {found.before:,} in {before} "
+                f"({percent(found.now / found.before)}); at least {percent(least)} "
+                "(TMAPI_MONITOR_VOLUME)"
+            )
+
+
+@monitors.name("gone")
+class GoneMonitor(_VolumeMonitor):
+    """Share of the last job's products that this one has not."""
+
+    @monitors.name("few")
+    def test_gone(self) -> None:
+        """TMAPI_MONITOR_GONE of them or fewer."""
+        found, before = self.volume()
+        what = f"{plural(found.before, 'product')} of {before} gone"
+        self.at_most(found.gone, found.before, what, "monitor_gone")
 
 
 def _files_of(run: LocalRun) -> JobFiles:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["Coverage", "Moves", "job_before", "prices"]
+__all__ = ["Coverage", "Moves", "Volume", "job_before", "prices"]
 
 Price = tuple[float, Any]
 """Amount and currency."""
@@ -95,6 +95,29 @@ class Moves:
             if before:
                 ratios.append(amount / before)
         return cls(products, moved, round(median(ratios), 4) if ratios else math.nan)
+
+
+@attrs.frozen
+class Volume:
+    """How many products two jobs have, each counted once a language."""
+
+    before: int
+    now: int
+    gone: int
+    """Those of the old job that the new one has not."""
+
+    @classmethod
+    def between(cls, old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Self:
+        """Count.
+
+        >>> en, ru = {"item_id": 1, "language": "en"}, {"item_id": 1, "language": "ru"}
+        >>> Volume.between([en, ru], [ru, ru])
+        Volume(before=2, now=1, gone=1)
+        """
+        was, is_now = (
+            {(row.get("language"), row["item_id"]) for row in rows} for rows in (old, new)
+        )
+        return cls(len(was), len(is_now), len(was - is_now))
 
 
 def job_before(name: str, source: str, output_dir: Path) -> JobFiles | None:

@@ -31,6 +31,8 @@ class JobMonitors(MonitorSuite):
         monitors.FieldsMonitor,
         monitors.RejectedMonitor,
         monitors.PricesMonitor,
+        monitors.VolumeMonitor,
+        monitors.GoneMonitor,
         monitors.DuplicatesMonitor,
         monitors.RefusalsMonitor,
         monitors.CallsMonitor,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.evidence import in_words
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.csv_table import write_csv
 from tmapi_spiders.results.destination import part_of, scratch_of
@@ -113,6 +114,7 @@ def _facts(files: JobFiles) -> list[tuple[str, str]]:
             ("Ended", facts.get("finished_at")),
             ("Stopped early", facts.get("stop_reason")),
             ("Queries", _statuses(facts.get("queries"))),
+            ("Evidence", _evidence(facts.get("evidence"))),
             ("Calls", facts.get("calls")),
             ("Cost", facts.get("cost")),
             ("Written", f"{utc_now()} by tmapi-spiders {__version__}"),
@@ -135,6 +137,11 @@ def _statuses(queries: Any) -> str | None:
         if status != "all"
     ]
     return f"{queries.get('all', 0):,}: {', '.join(ended) or 'none'}"
+
+
+def _evidence(counts: Any) -> str | None:
+    """Return how many queries have evidence against their ending; None if none has."""
+    return (in_words(counts) or None) if isinstance(counts, dict) else None
 
 
 def _counted(table: Table) -> str:

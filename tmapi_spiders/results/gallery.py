@@ -99,6 +99,8 @@ class Query:
     pages: int | None = None
     items: int | None = None
     total_count: int | None = None
+    evidence: tuple[str, ...] = ()
+    """What the ending has against it, in words."""
 
 
 @attrs.frozen(kw_only=True)

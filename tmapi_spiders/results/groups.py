@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.evidence import EVIDENCE
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.results.gallery import (
     Card,
@@ -209,6 +210,7 @@ class _Seeds:
                 name: row.get(name)
                 for name in ("status", "reason", "code", "message", "pages", "items", "total_count")
             },
+            evidence=tuple(EVIDENCE.get(code, code) for code in row.get("evidence") or ()),
         )
 
 

@@ -17,7 +17,7 @@ from tmapi_spiders.resume import in_project
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FoundJob", "all_jobs", "find_job", "jobs_of", "series_jobs"]
+__all__ = ["FoundJob", "all_jobs", "find_job", "jobs_of", "series_jobs", "told_last"]
 
 _BACK = re.compile(r"(?P<series>[A-Za-z0-9_-]{1,64})~(?P<back>[0-9]{1,6})")
 _SHOWN = 10
@@ -36,6 +36,11 @@ class FoundJob:
     def began(self) -> str:
         """When its last run began: UTC, ISO 8601; "" if that is not known."""
         return str(self.facts.get("started_at") or "")
+
+    @property
+    def ended(self) -> str:
+        """When its last run ended: UTC, ISO 8601; "" if it has not, or that is not known."""
+        return str(self.facts.get("finished_at") or "")
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -72,6 +77,14 @@ def jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
     return sorted(jobs, key=lambda job: job.name, reverse=True)
 
 
+def told_last(series: str, output_dir: Path) -> list[str]:
+    """Return the jobs whose changes were told last, as docs/examples/watch.sh notes them."""
+    try:
+        return (output_dir / f"{series}.told").read_text("utf-8").split()
+    except (OSError, ValueError):
+        return []
+
+
 def series_jobs(series: str, output_dir: Path) -> list[FoundJob]:
     """Return the jobs of a series, the newest first.
 
@@ -102,8 +115,9 @@ def find_job(given: str, output_dir: Path) -> Path:
             f"{given}: accepted: a job's name (letters, digits, _ and -), a series' name (its "
             "newest job), SERIES~1 (the one before), or a job's folder."
         )
-    if not back and (read_job_json(output_dir / given) or series_of(given)):
-        return output_dir / given
+    folder = output_dir / given
+    if not back and (read_job_json(folder) or (series_of(given) and folder.is_dir())):
+        return folder
     series, number = (back["series"], int(back["back"])) if back else (given, 0)
     jobs = jobs_of(series, output_dir)
     if number < len(jobs):
@@ -112,6 +126,8 @@ def find_job(given: str, output_dir: Path) -> Path:
         raise UsageProblems(
             f"{given}: the series has {len(jobs)} jobs: {series} is the newest, "
             f"{series}~{len(jobs) - 1} the oldest."
+            if len(jobs) > 1
+            else f"{given}: the series has one job: {series}."
         )
     raise UsageProblems(
         f"{given}: there is no such job in {output_dir}. {_there_are(given, output_dir)} A job on "
@@ -121,6 +137,9 @@ def find_job(given: str, output_dir: Path) -> Path:
 
 def _there_are(given: str, output_dir: Path) -> str:
     """Say which jobs and series there are."""
+    if others := jobs_of(series_of(given) or "", output_dir):
+        there_are = "is 1 job" if len(others) == 1 else f"are {len(others)} jobs"
+        return f"Of its series there {there_are}, the newest is {others[0].name}."
     jobs = all_jobs(output_dir)
     if not jobs:
         return "There is none there at all; TMAPI_OUTPUT_DIR says where to look."

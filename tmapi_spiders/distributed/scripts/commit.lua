@@ -96,7 +96,7 @@ if is_conversion(task) then
 else
   local ending = fresh > 0 and rest.ends_fresh or fresh == 0 and rest.ends_stale
   if ending then
-    end_query(task, ending[1], ending[2])
+    end_query(task, ending[1], ending[2], ending[3])
   elseif rest.next then
     call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths')
     queue(task, false, end_is_near())

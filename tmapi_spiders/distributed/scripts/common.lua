@@ -101,23 +101,35 @@ local function refund(task)
   if call('HINCRBY', key, 'calls', -1) == 0 then call('HDEL', key, 'started_at') end
 end
 
-local function end_query(task, status, reason)
+-- Adds the evidence against a query's ending to the job's counts of it, or takes it away.
+local function count_evidence(outcome, by)
+  if not outcome.evidence then return end
+  count('evidence:all', by)
+  for code in string.gmatch(outcome.evidence, '%S+') do count('evidence:' .. code, by) end
+end
+
+-- *evidence*: codes against the ending; nil: those that the query has already.
+local function end_query(task, status, reason, evidence)
   local key, outcome = query_key(task), {}
   call('HSET', key, 'status', status, 'reason', reason)
+  if evidence then set_fields(key, {evidence = evidence}) end
   if reason == 'empty_page' and call('HEXISTS', key, 'empty_at') == 1 then  -- it was in doubt
     call('HSET', key, 'finished_at', call('HGET', key, 'empty_at'))
     local total = call('HGET', key, 'empty_total_count')
     if total then call('HSET', key, 'total_count', total) end
+    set_fields(key, {evidence = call('HGET', key, 'empty_evidence') or ''})
   end
   local ended_well = status == 'complete' or status == 'empty'
   if ended_well then call('HDEL', key, 'code', 'message') end
-  call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths', 'empty_at', 'empty_total_count')
+  call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths')
+  call('HDEL', key, 'empty_at', 'empty_total_count', 'empty_evidence')
   local fields = call('HGETALL', key)
   for n = 1, #fields, 2 do outcome[fields[n]] = fields[n + 1] end
   call('HSET', OUTCOMES, task, cjson.encode(outcome))
   call('DEL', key)
   if ended_well then call('DEL', P .. ':seen:' .. task, P .. ':dupefilter:' .. task) end
   count('status:' .. status, 1)
+  count_evidence(outcome, 1)
   if status == 'failed' or (status == 'partial' and reason == 'error') then count('failures', 1) end
 end
 

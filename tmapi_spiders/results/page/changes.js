@@ -24,8 +24,8 @@ const SENTENCES = {
   new: "was not there before",
   into_view: "was beyond the last page asked for",
   out_of_view: "is beyond the last page asked for, or gone",
-  first_seen: "nobody had looked for it before",
-  unknown: "its search was not made or failed: it may still be there",
+  first_seen: "nobody had looked for it before, or what was read then is doubted",
+  unknown: "its search was not made, failed or is provisional: it may still be there",
 };
 
 const kindName = (kind) => (KINDS[kind] || [kind])[0];
@@ -43,7 +43,8 @@ const fromTo = (mark) => [shownValue(mark.before), " → ", shownValue(mark.afte
 const sentenceOf = (mark, group) => {
   switch (mark.kind) {
     case "price":
-      return [mark.after === null ? "not given any more" : "was not given before"];
+      return mark.after === null ? ["no longer given"]
+        : mark.before === null ? ["newly given"] : [...fromTo(mark), ": not comparable"];
     case "price_lower":
     case "price_higher":
       return [`${signedPrice(mark.difference)}${share(mark.percent)}`];

@@ -77,6 +77,8 @@ const drawWithout = () => {
       `${count(without.length, "seed")} ${WITHOUT}`));
   }
   if (wrong) said.push(`${number.format(wrong)} of ${count(queries.length, "search", "searches")} failed or incomplete`);
+  const doubtful = queries.filter((query) => query.evidence.length).length;
+  if (doubtful) said.push(`${number.format(doubtful)} of ${count(queries.length, "search", "searches")} ended in doubt`);
   at("without").hidden = !said.length;
   at("without").append(...said.flatMap((it, i) => (i ? [" · ", it] : [it])));
 };

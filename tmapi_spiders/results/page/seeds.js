@@ -51,6 +51,7 @@ const queriesOf = (group) =>
       " ",
       theirs(query.label, "b"),
       make("span", { class: "dim" }, ": ", theirs(sentence)),
+      ...query.evidence.flatMap((words) => [" ", chip("warn", "But"), " ", make("span", { class: "dim" }, theirs(words))]),
     );
   }));
 

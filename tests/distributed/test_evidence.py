@@ -1,0 +1,69 @@
+"""What an ending has against it, where workers share the job: as in one process."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.distributed.filling import Desk
+from tests.distributed.shared import Shared
+from tests.doubtful import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.distributed.servers import RedisServer
+    from tests.support import Crawler
+
+
+def test_every_kind_of_evidence(worker: Crawler, redis_server: RedisServer, tmp_path: Path) -> None:
+    variables = {"TMAPI_RETRY_TIMES": "0"}
+    seeds = write_seeds(tmp_path)
+    put = worker.command("tmapi", "enqueue", "j", env=variables, seeds=seeds, page_size=5)
+    assert put.exit_status == 0, put.log
+    processes = [worker.start(job="j", env=variables) for _ in range(2)]
+    for process in processes:
+        done = worker.finish(process)
+        assert done.exit_status == 3, done.log
+        assert "9 of its queries have evidence against the ending: " in done.log
+    Shared(redis_server.client).check()
+    status = worker.command("tmapi", "status", "j")
+    assert f"\n  {WORDS}\n" in status.stdout
+    assert json.loads(worker.command("tmapi", "status", "j", "--json").stdout)["evidence"] == COUNTS
+    done = worker.command("tmapi", "export", "j")
+    assert endings_of(done.outcomes) == ENDINGS
+    assert done.job["evidence"] == COUNTS
+    assert f"\n  {WORDS}\n" in done.stdout
+    assert {row["total_count"] for row in done.outcomes if "bigtotal" in row["seed_id"]} == {2000}
+
+
+def test_a_query_that_goes_on_is_counted_once(redis_server: RedisServer, tmp_path: Path) -> None:
+    desk = Desk(redis_server, tmp_path / "output")
+    job = desk.make(seeds=2)
+    for lease in desk.lease(job, 2):
+        desk.commit(job, lease, ends=False)
+    first, other = desk.lease(job, 2)
+    for lease in (first, other):
+        desk.client.hset(desk.key(f"query:{lease.task}"), "evidence", "unreadable_ids")
+    desk.fail(job, first)
+    assert desk.facts()["evidence:unreadable_ids"] == "1"
+    assert desk.run("replay", failed=True) == 0
+    assert desk.facts()["evidence:all"] == "0"
+    (again,) = desk.lease(job, 1)
+    again.ends = (("complete", "last_page", "unreadable_ids short_of_count"),) * 2
+    again.sent, again.scope = True, "en"
+    desk.commit_as_it_is(job, again)
+    desk.fail(job, other)
+    counts = {name: n for name, n in desk.facts().items() if name.startswith("evidence:")}
+    assert counts == {
+        "evidence:all": "2",
+        "evidence:unreadable_ids": "2",
+        "evidence:short_of_count": "1",
+    }
+    assert desk.run("export") == 0
+    exported = [json.loads(line) for line in desk.lines("outcomes.jsonl")]
+    assert sorted(row["evidence"] for row in exported) == [
+        ["unreadable_ids"],
+        ["unreadable_ids", "short_of_count"],
+    ]
+    assert desk.job_json["evidence"] == {"all": 2, "short_of_count": 1, "unreadable_ids": 2}

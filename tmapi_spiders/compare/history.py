@@ -1,0 +1,221 @@
+"""History: the readings of both sides, held in SQLite against those of the jobs before them.
+
+What a provisional reading lacks is **carried**: the query counts as if that was still there, until
+a later reading finds it or is believed without it. So nothing is told twice or never, whichever
+jobs of a series are compared, and a collapse is told a day late.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tmapi_spiders.compare.verdicts import (
+    DOUBTED,
+    NOT_KNOWN,
+    SHORT,
+    Reading,
+    image_of,
+    naming,
+    reasons_against,
+)
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.phrases import plural
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tmapi_spiders.results.job_files import JobFiles
+
+__all__ = ["HISTORY", "LOOK_BACK", "History", "Provisional", "provisional_of"]
+
+LOOK_BACK: Final = 10
+"""Jobs before the old one that are looked at, at most, for what its readings are to be held
+against. Mostly one is enough."""
+
+HISTORY: Final = """
+CREATE TABLE reading (side INTEGER, query INTEGER, verdict INTEGER, items INTEGER, evidence TEXT,
+    image TEXT, reasons TEXT, before INTEGER, PRIMARY KEY (side, query)) WITHOUT ROWID;
+CREATE TABLE walk (query INTEGER PRIMARY KEY, items INTEGER, evidence TEXT, verdict INTEGER,
+    image TEXT, met INTEGER);
+CREATE TABLE carried (side INTEGER, query INTEGER, job INTEGER, verdict INTEGER, evidence TEXT,
+    PRIMARY KEY (side, query, job)) WITHOUT ROWID;
+"""
+"""Of each side its readings, those that one goes back from, and the jobs it takes products from."""
+
+_CARRY: Final = """
+INSERT INTO seen (language, item, query, rank{side}, price{side}, carried{side})
+VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (language, item, query) DO UPDATE SET
+    price{side} = CASE WHEN rank{side} IS NULL
+            OR carried{side} = excluded.carried{side} AND excluded.rank{side} < rank{side}
+        THEN excluded.price{side} ELSE price{side} END,
+    carried{side} = ifnull(carried{side}, excluded.carried{side}),
+    rank{side} = CASE WHEN rank{side} IS NULL THEN excluded.rank{side}
+        WHEN carried{side} = excluded.carried{side} THEN min(rank{side}, excluded.rank{side})
+        ELSE rank{side} END
+"""
+
+_CARRY_PRODUCT: Final = """
+INSERT OR IGNORE INTO product SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+WHERE EXISTS (SELECT 1 FROM seen WHERE language = ?2 AND item = ?3 AND carried{side} = ?12)
+"""
+
+
+class Provisional(NamedTuple):
+    """A reading of the new job that is not believed yet."""
+
+    query_id: str
+    seed_id: str
+    why: str
+    """In words."""
+
+
+class History:
+    """The readings of both sides, in SQLite beside what they found.
+
+    :param queries: of each side, by its id, the number and the language of each query
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        queries: Sequence[Mapping[str, tuple[int, str]]],
+    ) -> None:
+        self._connection = connection
+        self._queries = queries
+        connection.create_function("has_other", 2, _has_other, deterministic=True)
+
+    def add(self, side: int, query: int, row: Mapping[str, Any]) -> int:
+        """Take a reading of a side's own job; return its verdict."""
+        reading = Reading.of(row)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)",
+            (side, query, reading.verdict, reading.items, reading.evidence, image_of(row)),
+        )
+        return reading.verdict
+
+    def judge(self, side: int, earlier: Sequence[JobFiles], least: int) -> None:
+        """Find a side's provisional readings, and which earlier ones they are carried from.
+
+        :param earlier: the jobs before it, the newest first
+        :param least: of so many, a query that was not made may have been made before
+        """
+        execute = self._connection.execute
+        execute("DELETE FROM walk")
+        execute(
+            "INSERT INTO walk SELECT query, items, evidence, verdict, image, 0 FROM reading "
+            "WHERE side = ? AND verdict <> ?",
+            (side, NOT_KNOWN),
+        )
+        for number, job in enumerate(earlier, 1):
+            if execute("SELECT 1 FROM walk LIMIT 1").fetchone() is None:
+                break
+            with naming(job):
+                for row in job.rows(OUTCOMES):
+                    self._hold_against(side, number, row)
+            if number >= least:  # else it is the first reading of its query
+                execute("DELETE FROM walk WHERE met < ?", (number,))
+
+    def _hold_against(self, side: int, number: int, row: Mapping[str, Any]) -> None:
+        """Hold the reading that one has gone back to against an earlier job's of the same query."""
+        execute = self._connection.execute
+        query, _ = self._queries[side].get(row["query_id"], (None, ""))
+        found = "SELECT items, evidence, verdict, image FROM walk WHERE query = ?"
+        reading = execute(found, (query,)).fetchone()
+        if reading is None or reading[3] != image_of(row):
+            return
+        before = Reading.of(row)
+        if before.verdict == NOT_KNOWN:
+            execute("UPDATE walk SET met = ? WHERE query = ?", (number, query))
+            return
+        reasons = reasons_against(Reading(*reading[:3]), before)
+        if not reasons:
+            execute("DELETE FROM walk WHERE query = ?", (query,))
+            return
+        execute(
+            "UPDATE walk SET (items, evidence, verdict, met) = (?, ?, ?, ?) WHERE query = ?",
+            (*before, number, query),
+        )
+        execute(
+            "INSERT OR IGNORE INTO carried VALUES (?, ?, ?, ?, ?)",
+            (side, query, number, before.verdict, before.evidence),
+        )
+        execute(
+            "UPDATE reading SET reasons = ?, before = ? "
+            "WHERE side = ? AND query = ? AND reasons IS NULL",
+            (" ".join(reasons), before.items, side, query),
+        )
+
+    def apply(self) -> None:
+        """Have the queries say what their readings are good for."""
+        execute = self._connection.execute
+        # What lacks in a provisional one, and is not carried, lacked in the last that was believed.
+        execute(
+            "UPDATE query SET verdict1 = (SELECT verdict FROM carried c "
+            "WHERE c.side = 1 AND c.query = query.id ORDER BY job DESC LIMIT 1) "
+            "WHERE id IN (SELECT query FROM reading WHERE side = 1 AND reasons IS NOT NULL)"
+        )
+        execute(
+            "UPDATE reading SET (verdict, evidence) = (SELECT verdict, evidence FROM carried c "
+            "WHERE c.side = 0 AND c.query = reading.query ORDER BY job DESC LIMIT 1) "
+            "WHERE side = 0 AND reasons IS NOT NULL"
+        )
+        execute(
+            "UPDATE query SET verdict0 = (SELECT CASE WHEN has_other(old.evidence, "
+            "(SELECT evidence FROM reading new WHERE new.side = 1 AND new.query = query.id)) "
+            "THEN ? ELSE old.verdict END FROM reading old WHERE old.side = 0 AND old.query = id) "
+            "WHERE id IN (SELECT query FROM reading WHERE side = 0 AND verdict <> ?)",
+            (DOUBTED, NOT_KNOWN),
+        )
+
+    def carry(
+        self,
+        side: int,
+        earlier: Sequence[JobFiles],
+        columns_of: Callable[[Mapping[str, Any]], tuple[Any, ...]],
+    ) -> None:
+        """Put what provisional readings lack beside what they found.
+
+        :param columns_of: returns what is kept of a line of products.jsonl
+        """
+        execute = self._connection.execute
+        jobs = execute("SELECT DISTINCT job FROM carried WHERE side = ? ORDER BY job", (side,))
+        for (number,) in jobs.fetchall():
+            job = earlier[number - 1]
+            found = execute("SELECT query FROM carried WHERE side = ? AND job = ?", (side, number))
+            wanted = {query for (query,) in found}
+            with naming(job):
+                self._connection.executemany(
+                    _CARRY.format(side=side), self._sightings(side, number, job, wanted)
+                )
+                self._connection.executemany(
+                    _CARRY_PRODUCT.format(side=side),
+                    ((side, *columns_of(row), number) for row in job.rows(PRODUCTS)),
+                )
+
+    def _sightings(
+        self, side: int, number: int, job: JobFiles, wanted: set[int]
+    ) -> Iterator[tuple[Any, ...]]:
+        for row in job.rows(SIGHTINGS):
+            query, language = self._queries[side].get(row["query_id"], (-1, ""))
+            if query in wanted:
+                yield language, row["item_id"], query, row["rank"], row["price"], number
+
+
+def provisional_of(connection: sqlite3.Connection) -> Iterator[Provisional]:
+    """Yield the new job's provisional readings, in the order of its queries."""
+    rows = connection.execute(
+        "SELECT query_id, seed_id, reasons, items, before FROM reading "
+        "JOIN query ON query.id = reading.query JOIN seed ON seed.id = query.seed "
+        "WHERE side = 1 AND reasons IS NOT NULL ORDER BY reading.query"
+    )
+    for query_id, seed_id, reasons, items, before in rows:
+        codes = [code for code in reasons.split() if code != SHORT]
+        short = f"{plural(items, 'item')} after {before:,}"
+        why = [short] if SHORT in reasons.split() else []
+        yield Provisional(query_id, seed_id, ", ".join([*why, *codes]))
+
+
+def _has_other(evidence: str | None, other: str | None) -> bool:
+    return bool(set((evidence or "").split()) - set((other or "").split()))
