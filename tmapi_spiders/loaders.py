@@ -12,18 +12,22 @@ value costs that value, not the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import jmespath
 from scrapy.loader import ItemLoader
 
-from tmapi_spiders.field_reader import UNSURE, FieldReader, Lost
+from tmapi_spiders.field_reader import UNSURE, FieldReader
 from tmapi_spiders.items import Product
 from tmapi_spiders.processors import is_there
 from tmapi_spiders.unreadable import Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tmapi_spiders.field_reader import Lost
 
 __all__ = ["ProductLoader", "expressions"]
 

@@ -116,7 +116,9 @@ class PickPrice:
         ((['9.90'], ['9,90']), ([], ['ask']))
         """
         chosen: str | None = None
-        others, unread, told_elsewhere = [], [], []
+        others: list[str] = []
+        unread: list[Any] = []
+        told_elsewhere: list[Any] = []
         last = price = None
         for place, value in enumerate(values):
             if value is None or value == "":

@@ -40,7 +40,7 @@ LONGEST = 64
 #: What the API gives for "no limit": there is no such number.
 _NO_LIMIT = 2**31 - 1
 
-#: With thousands separators only where they can't be a decimal comma: "1,500" pieces, but not "1,5".
+#: With thousands separators where they can't be a decimal comma: "1,500" pieces, but not "1,5".
 _WHOLE = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})++|[0-9]++)"
 
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
@@ -95,7 +95,7 @@ def is_there(value: Any) -> bool:
             and not (len(value) == 4 and value.lower() == "null")
             and (value != str(_NO_LIMIT))
         )
-    return value is not None and value != [] and value != _NO_LIMIT
+    return value is not None and value not in ([], _NO_LIMIT)
 
 
 def to_plain(text: str) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "PRODUCT_NEW",
     "PRODUCT_REJECTED",
     "QUERY",
+    "VALUE_UNREADABLE",
 ]
 
 CALL_SENT = "tmapi/call/sent"
@@ -71,6 +72,8 @@ PRODUCT_NEW = "tmapi/product/new"
 PRODUCT_DUPLICATE = "tmapi/product/duplicate"
 PRODUCT_REJECTED = "tmapi/product/rejected"
 QUERY = "tmapi/query/{status}"
+VALUE_UNREADABLE = "tmapi/value/unreadable/{field}"
+"""Items in which the API has given this field and nobody could read it."""
 MONITOR_PASSED = "tmapi/monitor/passed"
 """Those that had nothing to judge included."""
 MONITOR_FAILED = "tmapi/monitor/failed"

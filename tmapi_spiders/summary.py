@@ -12,6 +12,7 @@ from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.phrases import calls, plural, repeated_images
 from tmapi_spiders.stops import STOPS
+from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     from tmapi_spiders.local_run import LocalRun
@@ -122,6 +123,7 @@ def _report(run: LocalRun) -> list[str]:
     ]
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
+    lines += [f"  {line}" for line in told(run.unreadable.facts)]
     lines += [f"  {remark}" for remark in run.remarks]
     return lines + _next_steps(run)
 

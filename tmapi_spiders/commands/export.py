@@ -27,6 +27,7 @@ from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.results.survey import TABLES
 from tmapi_spiders.results.target import SUFFIXES, Target
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     import argparse
@@ -214,4 +215,8 @@ def _report(job: str, export: Export, *, final: bool) -> list[str]:
     )
     why = f" STOPPED EARLY: {clean(export.stop_reason)}." if export.stop_reason is not None else ""
     queries = plural(sum(export.by_status.values()), "query", "queries")
-    return [f"{job}: {queries}: {ended or 'none'}.{why}", f"  {_so_far(export)}"]
+    return [
+        f"{job}: {queries}: {ended or 'none'}.{why}",
+        f"  {_so_far(export)}",
+        *(f"  {clean(line)}" for line in told(export.unreadable)),
+    ]

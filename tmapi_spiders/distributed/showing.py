@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tmapi_spiders.distributed.asking import clean
 from tmapi_spiders.distributed.looking import STATUSES
 from tmapi_spiders.phrases import calls, plural
+from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,7 @@ def show(seen: dict[str, Any], price: float) -> list[str]:
             f"  products: {products['all']:,} ({plural(seen['duplicates'], 'duplicate')}), "
             f"{products['exported']:,} exported; {plural(seen['sightings']['all'], 'sighting')}"
         ),
+        *(f"  {clean(line)}" for line in told(seen["unreadable"])),
         f"  waiting: {seen['waiting']['now']:,} now, {seen['waiting']['later']:,} later",
         *_workers(seen),
         *_leases(seen),
