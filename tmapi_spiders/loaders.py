@@ -60,7 +60,7 @@ class ProductLoader(ItemLoader):
 
         :param lost: told of each field of an element that was given and could not be read
         """
-        projection, columns, fields = cls._resolved()
+        projection, columns, fields = cls.resolved()
         item_class = cls.default_item_class
         try:
             rows = projection.search(list(elements))
@@ -131,7 +131,7 @@ class ProductLoader(ItemLoader):
 
     @classmethod
     @cache
-    def _resolved(cls) -> tuple[Any, list[str], list[tuple[Any, ...]]]:
+    def resolved(cls) -> tuple[Any, list[str], list[tuple[Any, ...]]]:
         """Return the compiled projection of a page's elements, its columns, and the fields: of each
         its name, its column, and how it is read.
 
