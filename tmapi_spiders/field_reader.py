@@ -126,7 +126,7 @@ def _several(read: _Process, choose: _Process) -> _Process:
     """Return what makes a value of a list."""
     if type(read) is Every:
         return _several_by_value(read.read, choose)
-    if type(read) is PickPrice:
+    if isinstance(read, PickPrice):
         return _price(read, choose)
 
     def whole(found: list[Any]) -> Any:

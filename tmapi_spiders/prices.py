@@ -15,7 +15,7 @@ from tmapi_spiders.processors import is_there, to_decimal, to_plain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["PRICE_FIELDS", "PickPrice", "pick_price", "price_source", "to_price"]
+__all__ = ["PRICE_FIELDS", "PickPrice", "PriceSource", "pick_price", "price_source", "to_price"]
 
 #: What the API gives for "no limit".
 _NO_LIMIT = "2147483647"
@@ -136,20 +136,27 @@ class PickPrice:
         return ([], [*unread, *told_elsewhere]) if chosen is None else ([chosen], unread)
 
 
-pick_price = PickPrice()
+class PriceSource(PickPrice):
+    """Input processor: the API's field that :class:`PickPrice` takes the price from.
 
-
-def price_source(values: Iterable[Any]) -> list[str]:
-    """Return the API's field that :func:`pick_price` takes the price from.
-
-    >>> price_source(["", None, "6.50"]), price_source([None, "", None, "9", "8.10"])
+    >>> PriceSource()(["", None, "6.50"]), PriceSource()([None, "", None, "9", "8.10"])
     (['price_info.sale_price'], ['price_info.wholesale_price'])
     """
-    others = []
-    for place, (value, field) in enumerate(zip(values, PRICE_FIELDS, strict=False)):
-        price = None if value is None or value == "" else to_price(value)
-        if price is not None:
-            if place < _PREFERRED:
-                return [field]
-            others.append((Decimal(price), field))
-    return [min(others, key=lambda priced: priced[0])[1]] if others else []
+
+    __slots__ = ()
+
+    @staticmethod
+    def sift(values: Iterable[Any]) -> tuple[list[str], list[Any]]:
+        """Return the field in a list; what can't be read is told of as the price."""
+        others = []
+        for place, (value, field) in enumerate(zip(values, PRICE_FIELDS, strict=False)):
+            price = None if value is None or value == "" else to_price(value)
+            if price is not None:
+                if place < _PREFERRED:
+                    return [field], []
+                others.append((Decimal(price), field))
+        return [min(others, key=lambda priced: priced[0])[1]] if others else [], []
+
+
+pick_price = PickPrice()
+price_source = PriceSource()
