@@ -168,7 +168,7 @@ class UnreadableMonitor(JobMonitor):
             f"{field} {found['items']:,} ({percent(found['items'] / whole)}), such as "
             f"{found['example']}"
             for field, found in run.unreadable.facts.items()
-            if found["items"] > most * whole
+            if found["items"] > most * whole and field != "item_id"  # those are rejected
         ]
         if many:
             more = f", and {len(many) - _FIELDS_SHOWN} more" if len(many) > _FIELDS_SHOWN else ""
