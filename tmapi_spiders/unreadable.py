@@ -24,6 +24,7 @@ __all__ = ["Unread", "Unreadable", "told"]
 logger = logging.getLogger(__name__)
 
 _LONGEST = 60
+_LONGEST_ERROR = 300
 
 
 @attrs.frozen
@@ -65,7 +66,7 @@ class Unreadable:
         example = self._shown(unread.value) + (f" (item {item_id})" if item_id else "")
         if unread.error is not None and field not in self._failed:
             self._failed.add(field)
-            message = self._token.strike_out(str(unread.error))[:300]
+            message = _printable(self._token.strike_out(str(unread.error))[:_LONGEST_ERROR])
             logger.warning(
                 "Field %s (%s): its processor failed on %s: %s: %s. The value is left out (and so "
                 "are others like it, without a further line)",
@@ -75,9 +76,10 @@ class Unreadable:
 
     def _shown(self, value: Any) -> str:
         """Return a value as people may see it: short, printable, without the token."""
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        is_text = isinstance(value, str)
+        text = value if is_text else json.dumps(value, ensure_ascii=False, default=str)
         text = self._token.strike_out(text)
-        quoted = repr(text[:_LONGEST]) if isinstance(value, str) else text[:_LONGEST]
+        quoted = repr(text[:_LONGEST]) if is_text else _printable(text[:_LONGEST])
         return quoted + "…" * (len(text) > _LONGEST)
 
     @property
@@ -87,6 +89,15 @@ class Unreadable:
             field: {"items": items, "example": self.examples[field]}
             for field, items in self.items.most_common()
         }
+
+
+def _printable(text: str) -> str:
+    r"""Return text without what a terminal would take for a command.
+
+    >>> _printable("9\x1b[2J")
+    '9?[2J'
+    """
+    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def told(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

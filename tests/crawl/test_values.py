@@ -37,14 +37,18 @@ def test_what_cannot_be_read_is_counted_and_told_once(tmp_path: Path) -> None:
     assert done.job["readers"] == versions()
     # A processor that fails is named once, with field, expression and value.
     (line,) = re.findall(r".*its processor failed.*", done.log)
-    assert "WARNING: Field title (title): its processor failed on 'lamp ***' (item 1): " in line
-    assert "LookupError" in line
+    assert (
+        "WARNING: Field title (title): its processor failed on 'lamp ***\\x1b[2J' (item 1): "
+        in line
+    )
+    assert "error='LookupError: no lamp ***?[2J'. The value is left out" in line
     assert TOKEN not in done.log
     assert "\x1b" not in done.log
     # 1 of 6 is 16.7 %.
     assert (
         "    unreadable: of 6 items too many have a value that can't be read: "
-        "title 2 (33.3 %), such as 'lamp ***' (item 1); price 2 (33.3 %), such as '9,90' (item 2); "
+        "title 2 (33.3 %), such as 'lamp ***\\x1b[2J' (item 1); "
+        "price 2 (33.3 %), such as '9,90' (item 2); "
         "at most 20 % (TMAPI_MONITOR_UNREADABLE)\n"
     ) in done.log
     # What it has come to is that of all pages, also when they are replayed.

@@ -28,7 +28,12 @@ class Own(ImageSearchSpider):
 """
 
 ODD = [
-    {"item_id": 1, "title": f"lamp {TOKEN}", "price": "¥1,234.50", "img": "//cbu01.alicdn.com/1"},
+    {
+        "item_id": 1,
+        "title": f"lamp {TOKEN}\x1b[2J",
+        "price": "¥1,234.50",
+        "img": "//cbu01.alicdn.com/1",
+    },
     {"item_id": 2, "title": "lamp &#50;", "price": "9,90", "price_info": {"sale_price": "9.90"}},
     {"item_id": 3, "title": "Men&#39;s", "price": "9,90", "moq": f"{TOKEN} boxes\x1b[2J"},
     {"item_id": 4, "title": "null", "price": "25.90-29.89", "moq": "1000个", "currency": "null"},
@@ -45,7 +50,7 @@ PRICES = ["1234.50", "9.90", None, "25.90", None]
 #: In how many items a field could not be read, and an example.
 UNREADABLE = {
     "price": {"items": 2, "example": "'9,90' (item 2)"},
-    "title": {"items": 2, "example": "'lamp ***' (item 1)"},
+    "title": {"items": 2, "example": "'lamp ***\\x1b[2J' (item 1)"},
     "moq": {"items": 1, "example": "'*** boxes\\x1b[2J' (item 3)"},
     "product_url": {"items": 1, "example": "'javascript:x' (item 5)"},
     "item_id": {"items": 1, "example": "'6a'"},

@@ -201,6 +201,12 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
         assert secret not in done.log
         told_elsewhere = [one for one in receiver.told if secret.encode() in one.body]
         assert all(one is slack or "slack" in one.path for one in told_elsewhere)
+    # Prices that an older version has read otherwise are not judged by.
+    older = json.loads((folder / "job.json").read_text())
+    del older["readers"]
+    (folder / "job.json").write_text(json.dumps(older))
+    last = crawl(*ENABLED, series="watch", seeds=seeds, max_pages=1)
+    assert f"SKIPPED ({folder.name} was read by another version, prices otherwise" in last.log
 
 
 def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None:

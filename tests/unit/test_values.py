@@ -336,9 +336,11 @@ def test_an_example_is_short_printable_and_without_the_token() -> None:
     unreadable = Unreadable(Token(token))
     unreadable.note(Unread(0, "price", "price", f"9,90\x1b[2J {token}" + "x" * 99), 7)
     unreadable.note(Unread(1, "price", "price", "ask"), 8)
+    unreadable.note(Unread(3, "own", "own", {1, 2}), None)
     unreadable.note(Unread(2, "title", "title", {"a": "灯", "b": [token]}), None)
     assert list(unreadable.facts.items()) == [
         ("price", {"items": 2, "example": f"'9,90\\x1b[2J ***{'x' * 48}'… (item 7)"}),
+        ("own", {"items": 1, "example": '"{1, 2}"'}),
         ("title", {"items": 1, "example": '{"a": "灯", "b": ["***"]}'}),
     ]
 

@@ -169,7 +169,7 @@ class SharedJob:
             max_concurrency=int(facts["max_concurrency"]),
             dedupe=facts["dedupe"],
             account=facts["account"],
-            readers=orjson.loads(facts.get("readers") or "{}"),
+            readers=dict(orjson.loads(facts.get("readers") or "{}")),
             stops=int(facts["stops"]),
         )
 
