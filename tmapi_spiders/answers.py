@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import attrs
 import orjson
 
-from tmapi_spiders.processors import to_int
+from tmapi_spiders.processors import to_int, to_quantity
 
 __all__ = ["TABLE", "Answer", "Converted", "Kind", "NoPage", "Page", "Row", "read_answer"]
 
@@ -270,7 +270,7 @@ def read_answer(
     elements = data.get("items")
     if not isinstance(elements, list):
         return NoPage(code, "code 200, but data.items is no list")
-    return Page(elements, data.get("has_next_page") is True, to_int(data.get("total_count")))
+    return Page(elements, data.get("has_next_page") is True, to_quantity(data.get("total_count")))
 
 
 def _no_page(status: int, code: int | None, message: str, row: Row, retry_after: float) -> NoPage:

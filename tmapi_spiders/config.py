@@ -102,6 +102,8 @@ class Config:
     """Of monitors: by field, the least share of the products written that have a value."""
     monitor_rejected: float = setting(0.05, readers.share)
     """Of monitors: the largest share of products that were rejected."""
+    monitor_unreadable: float = setting(0.02, readers.share)
+    """Of monitors: by field, the largest share of items in which it could not be read."""
     monitor_duplicates: float = setting(0.8, readers.share)
     """Of monitors: the largest share of products that had been found before."""
     monitor_refusals: float = setting(0.3, readers.share)

@@ -406,9 +406,10 @@ class Images:
 def refusal(seed: Seed, convert: str, message: str) -> str:
     """Return why a query ends by a demand to convert its image, and what would help.
 
+    >>> from tmapi_spiders.seed import Seed
     >>> path = Seed.parse("/search/imgextra5/1.jpg")
-    >>> refusal(path, "auto", "Invalid image url").partition(": ")[2][:59]
-    'a path can\'t be converted, and may be no good any more. Give'
+    >>> refusal(path, "auto", "Invalid image url").partition(". ")[2]
+    "Give the picture's own URL as the seed"
 
     :param convert: the argument
     :param message: the API's

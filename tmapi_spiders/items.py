@@ -10,27 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tmapi_spiders.prices import PRICE_FIELDS, pick_price, price_source, to_price
 from tmapi_spiders.processors import (
-    PRICE_FIELDS,
     Every,
     every,
     first,
-    pick_price,
-    price_source,
     to_bool,
-    to_decimal,
     to_float,
     to_fraction,
     to_int,
     to_item_id,
     to_quantity,
     to_text,
+    to_words,
 )
+from tmapi_spiders.urls import to_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Outcome", "Product", "Sighting", "extracted"]
+__all__ = ["Outcome", "Product", "Sighting", "extracted", "versions"]
 
 
 def extracted(
@@ -39,6 +38,7 @@ def extracted(
     *,
     input_processor: Callable[..., Any] | None = None,
     many: bool = False,
+    version: int = 1,
 ) -> Any:
     """A field that is read from an element of the API's ``data.items``.
 
@@ -46,6 +46,8 @@ def extracted(
     :param read: makes a typed value of each value found, None where it can't
     :param input_processor: instead of *read*, for all values found at once
     :param many: whether the field is a list, empty where nothing was found
+    :param version: of how it is read; rises when that changes, since a job that was read otherwise
+        can't be compared in this field
     """
     return attrs.field(
         factory=list if many else lambda: None,
@@ -53,6 +55,7 @@ def extracted(
             "expression": expression,
             "input_processor": input_processor or Every(read or to_text),
             "output_processor": every if many else first,
+            "version": version,
         },
     )
 
@@ -66,45 +69,47 @@ class Product:
 
     item_id: int = extracted("item_id", to_item_id)
     """1688's id of the offer: 12 digits or so, positive. None only until the spider has looked."""
-    product_url: str | None = extracted("product_url", to_text)
-    """The offer's page on 1688.com."""
-    title: str | None = extracted("title", to_text)
+    product_url: str | None = extracted("product_url", to_url, version=2)
+    """The offer's page on 1688.com: a URL that a browser can load."""
+    title: str | None = extracted("title", to_words, version=2)
     """In the language of the query."""
-    title_origin: str | None = extracted("title_origin", to_text)
+    title_origin: str | None = extracted("title_origin", to_words, version=2)
     """In Chinese, as the supplier wrote it."""
-    img: str | None = extracted("img", to_text)
-    """URL of the main picture."""
+    img: str | None = extracted("img", to_url, version=2)
+    """URL of the main picture: one that a browser can load."""
     category_path: list[str] = extracted("category_path", to_text, many=True)
     """Ids of categories, as the API orders them; may be empty."""
-    price: str | None = extracted(_PRICES, input_processor=pick_price)
+    price: str | None = extracted(_PRICES, input_processor=pick_price, version=2)
     """Decimal string such as "60.00": the API's price, else the sale price, else the lowest."""
-    sale_price: str | None = extracted("price_info.sale_price", to_decimal)
+    sale_price: str | None = extracted("price_info.sale_price", to_price, version=2)
     """Decimal string."""
-    origin_price: str | None = extracted("price_info.origin_price", to_decimal)
+    origin_price: str | None = extracted("price_info.origin_price", to_price, version=2)
     """Decimal string; the price before a reduction."""
-    price_source: str | None = extracted(_PRICES, input_processor=price_source)
+    price_source: str | None = extracted(_PRICES, input_processor=price_source, version=2)
     """The API's field that ``price`` came from, such as "price_info.sale_price"."""
     currency: str | None = extracted("currency", to_text)
     """Such as "CNY"."""
-    moq: int | None = extracted("[moq, quantity_begin]", to_int)
+    moq: int | None = extracted("[moq, quantity_begin]", to_int, version=2)
     """Minimum order quantity in pieces; never guessed."""
-    sale_quantity_90days: int | None = extracted("sale_info.sale_quantity_90days", to_quantity)
+    sale_quantity_90days: int | None = extracted(
+        "sale_info.sale_quantity_90days", to_quantity, version=2
+    )
     """Pieces sold in 90 days; the lower bound where the API gives "100000+"."""
     sale_quantity_90days_text: str | None = extracted("sale_info.sale_quantity_90days", to_text)
     """The same as the API gave it."""
-    area_from: list[str] = extracted("delivery_info.area_from", to_text, many=True)
+    area_from: list[str] = extracted("delivery_info.area_from", to_words, many=True, version=2)
     """Where it is sent from: province, city."""
     free_shipping: bool | None = extracted("delivery_info.free_shipping", to_bool)
     """Whether the supplier ships for free (within China)."""
     ship_in_48h: bool | None = extracted("[delivery_info.ship_in_48h, ship_in_48h]", to_bool)
     """Whether it is sent within 48 hours."""
-    company_name: str | None = extracted("shop_info.company_name", to_text)
+    company_name: str | None = extracted("shop_info.company_name", to_words, version=2)
     """The supplier."""
     is_powerful_seller: bool | None = extracted("shop_info.is_powerful_seller", to_bool)
     """1688's badge of the supplier."""
     is_super_factory: bool | None = extracted("shop_info.is_super_factory", to_bool)
     """1688's badge of the supplier."""
-    shop_years: int | None = extracted("shop_info.shop_years", to_int)
+    shop_years: int | None = extracted("shop_info.shop_years", to_int, version=2)
     """Years the supplier has been on 1688."""
     composite_score: float | None = extracted(
         "shop_info.[score_info.composite_score, sore_info.composite_score]", to_float
@@ -207,3 +212,12 @@ class Outcome:
     finished_at: str | None
     evidence: list[str] = attrs.field(factory=list)
     """What the ending has against it: codes of :data:`~tmapi_spiders.evidence.EVIDENCE`."""
+
+
+def versions() -> dict[str, int]:
+    """Return the version of how each field of a product is read, as job.json has them.
+
+    They are this package's own: what a project's processors make of a field can't be known.
+    """
+    read = (field for field in attrs.fields(Product) if "expression" in field.metadata)
+    return {field.name: field.metadata["version"] for field in read}

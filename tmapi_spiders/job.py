@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.items import versions
 from tmapi_spiders.jsonl import to_document
 
 if TYPE_CHECKING:
@@ -247,6 +248,7 @@ class Job:
         content = {
             "schema": SCHEMA,
             "version": __version__,
+            "readers": versions(),
             "job": self.name,
             "arguments": self.arguments,
             "directory": str(Path.cwd()),

@@ -5,26 +5,44 @@ written by the book: one search per field, and its processors looked up again fo
 Here one compiled expression projects a whole page, and the processors are looked up once a loader
 class. What comes out is what ``add_value`` and ``load_item`` would give (a test holds the
 two together), and a subclass changes a field as in any item loader: ``title_in = MapCompose(…)``.
+
+Only what fails is not as there: an expression, a processor or the product's class that fails on one
+value costs that value, not the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import jmespath
-from itemloaders.common import wrap_loader_context
 from scrapy.loader import ItemLoader
 
+from tmapi_spiders.field_reader import UNSURE, FieldReader
 from tmapi_spiders.items import Product
-from tmapi_spiders.processors import Every, first
+from tmapi_spiders.processors import is_there
+from tmapi_spiders.unreadable import Unread
 
-__all__ = ["ProductLoader"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
-_Process = Callable[[Any], Any]
-_Field = tuple[str, int, _Process, _Process, _Process]
+    from tmapi_spiders.field_reader import Lost
+
+__all__ = ["ProductLoader", "expressions"]
+
+
+def expressions(item_class: type) -> dict[str, str]:
+    """Return the jmespath expressions of a product's class, by field."""
+    return {
+        field.name: field.metadata["expression"]
+        for field in attrs.fields(item_class)
+        if "expression" in field.metadata
+    }
+
+
+def _ignore(_: Unread) -> None:
+    """Tell nobody."""
 
 
 class ProductLoader(ItemLoader):
@@ -33,56 +51,99 @@ class ProductLoader(ItemLoader):
     default_item_class = Product
 
     @classmethod
-    def load_rows(cls, elements: Sequence[Mapping[str, Any]], **common: Any) -> Iterator[Product]:
+    def load_rows(
+        cls, elements: Sequence[Mapping[str, Any]], *, lost: Lost = _ignore, **common: Any
+    ) -> Iterator[Product]:
         """Yield a product for each element, in order; *common* are fields alike in all of them.
 
         A product whose element has no usable ``item_id`` has None there.
+
+        :param lost: told of each field of an element that was given and could not be read
         """
-        projection, fields = cls._resolved()
+        projection, columns, fields = cls.resolved()
         item_class = cls.default_item_class
-        for row in projection.search(list(elements)):
+        try:
+            rows = projection.search(list(elements))
+        except Exception:  # noqa: BLE001 - a function of jmespath, on a value it is not for
+            rows = cls._project(elements, columns, lost)
+        for number, row in enumerate(rows):
             values = {}
-            for name, column, alone, read, choose in fields:
+            for name, column, one, several, reader in fields:
                 found = row[column]
                 if found is None:
                     continue
-                if isinstance(found, list):
-                    known = read(found)
-                    value = choose(known) if known else None
-                else:
-                    value = alone(found)
+                try:
+                    if isinstance(found, list):
+                        value = several(found)
+                    else:
+                        value = one(found)
+                        if value is None and found != "":
+                            value = UNSURE
+                except Exception:  # noqa: BLE001 - whatever a project's processor raises
+                    value = UNSURE
+                if value is UNSURE:
+                    value = reader.look_closely(found, number, lost)
                 if value is not None:
                     values[name] = value
-            yield item_class(**values, **common)
+            try:
+                product = item_class(**values, **common)
+            except Exception:  # noqa: BLE001 - a validator of a project's
+                product = cls._make(values, number, lost, common)
+            yield product
+
+    @classmethod
+    def _project(
+        cls, elements: Sequence[Mapping[str, Any]], columns: list[str], lost: Lost
+    ) -> Iterator[list[Any]]:
+        """Yield the rows of elements of which not all can be projected."""
+        names: dict[str, list[str]] = {}
+        for name, expression in expressions(cls.default_item_class).items():
+            names.setdefault(expression, []).append(name)
+        for number, element in enumerate(elements):
+            row = []
+            for expression in columns:
+                found = None
+                try:
+                    found = jmespath.search(expression, element)
+                except Exception as exc:  # noqa: BLE001
+                    value = getattr(exc, "current_value", element.get("item_id"))
+                    for name in names[expression] if is_there(value) else ():
+                        lost(Unread(number, name, expression, value, exc))
+                row.append(found)
+            yield row
+
+    @classmethod
+    def _make(
+        cls, values: dict[str, Any], number: int, lost: Lost, common: dict[str, Any]
+    ) -> Product:
+        """Return a product without the values that its class does not take."""
+        item_class = cls.default_item_class
+        product = item_class(**common)
+        kept: dict[str, Any] = {}
+        for name, value in values.items():
+            try:
+                product = item_class(**kept, **{name: value}, **common)
+            except Exception as exc:  # noqa: BLE001
+                lost(Unread(number, name, expressions(item_class)[name], value, exc))
+            else:
+                kept[name] = value
+        return product
 
     @classmethod
     @cache
-    def _resolved(cls) -> tuple[Any, list[_Field]]:
-        """Return the compiled projection of a page's elements, and of each field its name, its
-        column there, what makes a value of what is no list, and both processors.
+    def resolved(cls) -> tuple[Any, list[str], list[tuple[Any, ...]]]:
+        """Return the compiled projection of a page's elements, its columns, and the fields: of each
+        its name, its column, and how it is read.
 
         Fields that share an expression share a column.
         """
         loader = cls()
-        expressions = {
-            field.name: field.metadata["expression"]
-            for field in attrs.fields(cls.default_item_class)
-            if "expression" in field.metadata
-        }
-        columns = list(dict.fromkeys(expressions.values()))
+        found = expressions(cls.default_item_class)
+        columns = list(dict.fromkeys(found.values()))
         fields = []
-        for name, expression in expressions.items():
-            read = wrap_loader_context(loader.get_input_processor(name), loader.context)
-            choose = wrap_loader_context(loader.get_output_processor(name), loader.context)
-            fields.append((name, columns.index(expression), _alone(read, choose), read, choose))
-        return jmespath.compile(f"[*].[{', '.join(columns)}]"), fields
-
-
-def _alone(read: _Process, choose: _Process) -> _Process:
-    """Return what makes a value of what is no list: both processors in one.
-
-    Most fields have the first of what one function reads; that function alone is a third faster.
-    """
-    if type(read) is Every and choose is first:
-        return read.read
-    return lambda found: choose(known) if (known := read([found])) else None
+        for name, expression in found.items():
+            processors = loader.get_input_processor(name), loader.get_output_processor(name)
+            reader = FieldReader.of(name, expression, *processors, loader.context)
+            column = columns.index(expression)
+            fields.append((name, column, reader.one, reader.several, reader))
+        return jmespath.compile(f"[*].[{', '.join(columns)}]"), columns, fields

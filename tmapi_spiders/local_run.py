@@ -216,6 +216,8 @@ class LocalRun(Run):
             "calls_of_last_run": self.calls,
             "stop_reason": self.stop_reason,
         }
+        if self.unreadable.items:
+            facts["unreadable"] = self.unreadable.facts
         if self.config.call_price:
             facts["cost"] = round(self.archive.journal.calls * self.config.call_price, 6)
         return facts

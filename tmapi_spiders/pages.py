@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from tmapi_spiders import stats
 from tmapi_spiders.calls import call_of
@@ -15,10 +17,12 @@ if TYPE_CHECKING:
     from scrapy.http import Response
 
     from tmapi_spiders.answers import Page
+    from tmapi_spiders.field_reader import Lost
     from tmapi_spiders.items import Product
     from tmapi_spiders.loaders import ProductLoader
     from tmapi_spiders.progress import Progress
     from tmapi_spiders.run import Run
+    from tmapi_spiders.unreadable import Unread
 
 __all__ = ["PageReader", "count_page", "fetched_at"]
 
@@ -54,12 +58,19 @@ class PageReader:
     def read(self, response: Response, progress: Progress, page: int, answer: Page) -> Reading:
         """Read a page: its products get their ranks, and their sightings are written."""
         run, query = self._run, progress.query
-        products = self._load(response, progress, page, answer)
+        unread: list[Unread] = []
+        loaded = self._load(response, progress, page, answer, unread.append)
         count_page(run, progress, answer, fetched_at(response))
         room = run.arguments.max_items - progress.items
-        truncated = bool(run.arguments.max_items) and len(products) > room
+        truncated = bool(run.arguments.max_items) and len(loaded) > room
         if truncated:
-            del products[room:]
+            beyond = list(loaded)[room]
+            unread = [one for one in unread if one.row < beyond]
+            loaded = {place: product for place, product in loaded.items() if place < beyond}
+        products = list(loaded.values())
+        for one in unread:
+            product = loaded.get(one.row)
+            run.note_unread(query.query_id, one, None if product is None else product.item_id)
         for rank, product in enumerate(products, progress.items + 1):
             product.rank = rank
             run.write_sighting(
@@ -81,25 +92,33 @@ class PageReader:
         return Reading(products, len(fresh), truncated)
 
     def _load(
-        self, response: Response, progress: Progress, page: int, answer: Page
-    ) -> list[Product]:
-        """Load the page's elements, leaving out, counting and naming those that are no items."""
-        objects = [
-            (place, element)
+        self, response: Response, progress: Progress, page: int, answer: Page, lost: Lost
+    ) -> dict[int, Product]:
+        """Load the page's elements, leaving out, counting and naming those that are no items.
+
+        :param lost: told of each value that can't be read; the products are by the same numbers
+        """
+        objects = {
+            place: element
             for place, element in enumerate(answer.elements)
             if isinstance(element, dict)
-        ]
-        loaded = self._loader.load_rows(
-            [element for _, element in objects],
-            job=self._run.job_name,
+        }
+        common: dict[str, Any] = {
+            "job": self._run.job_name,
             **progress.identity(),
-            page=page,
-            total_count=answer.total_count,
-            fetched_at=fetched_at(response),
+            "page": page,
+            "total_count": answer.total_count,
+            "fetched_at": fetched_at(response),
+        }
+        places = list(objects)
+        loaded = self._loader.load_rows(
+            list(objects.values()),
+            lost=lambda one: lost(attrs.evolve(one, row=places[one.row])),
+            **common,
         )
         by_place = {
             place: product
-            for (place, _), product in zip(objects, loaded, strict=True)
+            for place, product in zip(places, loaded, strict=True)
             if product.item_id is not None
         }
         rejected = len(answer.elements) - len(by_place)
@@ -118,4 +137,4 @@ class PageReader:
                 )
             progress.rejected_items += rejected
             progress.unreadable += rejected
-        return list(by_place.values())
+        return by_place

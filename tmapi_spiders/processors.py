@@ -1,41 +1,66 @@
-"""How single values of the API become typed ones: pure functions, None where nothing is known.
+"""How single values of the API become typed ones: pure functions, None where nothing can be read.
 
 Missing or odd values are never guessed at. The forms handled are those that users of the API have
-seen (page "Values" of its observed behaviour) and the vendor's example.
+seen (page "Values" of its observed behaviour) and the vendor's example. No text that is matched
+against a pattern is longer than :data:`LONGEST`, so that none takes its time.
 """
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = [
+    "LONGEST",
     "Every",
     "First",
     "every",
     "first",
-    "pick_price",
-    "price_source",
+    "is_there",
     "to_bool",
     "to_decimal",
     "to_float",
     "to_fraction",
     "to_int",
     "to_item_id",
+    "to_plain",
     "to_quantity",
     "to_text",
+    "to_words",
 ]
 
+#: Characters of a number, whatever stands around it.
+LONGEST = 64
+
+#: What the API gives for "no limit": there is no such number.
+_NO_LIMIT = 2**31 - 1
+
+#: With thousands separators where they can't be a decimal comma: "1,500" pieces, but not "1,5".
+_WHOLE = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})++|[0-9]++)"
+
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
-#: One number with a unit that is known, among Chinese words and "+": with a sign, a Latin letter or
-#: a second number it would mean something else.
+
+#: A number of pieces, and no more than that: "2箱" is two boxes of nobody knows how many.
+_COUNT = re.compile(
+    rf"(?:≥|>=)? ?({_WHOLE})(?:\.0{{1,4}})? ?"
+    r"(?:[个個件只隻条條双双套台张張片支枝把块枚根本顶对副盏辆部瓶款年]|(?:piece|pc|set|pair|unit|year)s?)?"
+    r" ?(?:起批|起订|起售|起)?",
+    re.IGNORECASE,
+)
+
+#: What may stand around a quantity: words, "+", but nothing that would make another number of it,
+#: or a price or a share.
+_AROUND = "[^-−–—~/%0-9A-Za-z.,¥$€£元²³¹¼½¾]"
+#: One number with a unit that is known, among Chinese words and "+": with a sign, another Latin
+#: letter or a second number it would mean something else.
 _QUANTITY = re.compile(
-    r"[^-−0-9A-Za-z.]*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>千万|百万|[千万亿]?)"
-    r"(?![百千万亿打])[^-−0-9A-Za-z.]*"
+    rf"{_AROUND}*+(?P<number>{_WHOLE}(?:\.[0-9]++)?) ?+(?>(?P<unit>千万|百万|[千万亿]?))"
+    rf"(?![百千万亿打]){_AROUND}*+(?:(?:piece|pc|set|pair|unit|item|result)s?|sold)?{_AROUND}*+"
 )
 _UNITS = {
     "": 1,
@@ -46,18 +71,72 @@ _UNITS = {
     "亿": 100_000_000,
 }
 
+_NARROW = str.maketrans("０１２３４５６７８９．，＋－～％￥／：", "0123456789.,+-~%¥/:")
 
-def to_text(value: Any) -> str | None:
-    """Return a string without surrounding white space; "" is None.
+#: Only with its semicolon: without, "bags&parasols" would become "bags¶sols".
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
-    >>> to_text(" lamp "), to_text(104), to_text(""), to_text({})
-    ('lamp', '104', None, None)
+
+def is_there(value: Any) -> bool:
+    """Say whether the API has given a value, so that one that can't be read is lost.
+
+    Nothing is given where it is missing, null, blank, an empty list, the text "null", or the number
+    that stands for "no limit".
+
+    >>> [is_there(value) for value in (None, "", "  ", [], "null", 2147483647, "2147483647")]
+    [False, False, False, False, False, False, False]
+    >>> [is_there(value) for value in (0, False, "ask", {}, [None])]
+    [True, True, True, True, True]
     """
     if isinstance(value, str):
-        return value.strip() or None
+        value = value.strip()
+        return (
+            bool(value)
+            and not (len(value) == 4 and value.lower() == "null")
+            and (value != str(_NO_LIMIT))
+        )
+    return value is not None and value not in ([], _NO_LIMIT)
+
+
+def to_plain(text: str) -> str:
+    """Return a short text with single spaces, and its full-width digits and signs as plain ones.
+
+    >>> to_plain(" １，５００\u3000件 ")
+    '1,500 件'
+
+    :raises ValueError: if it is too long for a number
+    """
+    if len(text) > LONGEST and len(text := text.strip()) > LONGEST:
+        raise ValueError(f"longer than {LONGEST} characters")
+    return " ".join(text.translate(_NARROW).split())
+
+
+def to_text(value: Any) -> str | None:
+    """Return a string without surrounding white space; "" and "null" are None.
+
+    >>> to_text(" lamp "), to_text(104), to_text(""), to_text("null"), to_text({})
+    ('lamp', '104', None, None, None)
+    """
+    if isinstance(value, str):
+        value = value.strip()
+        return value if value and (len(value) != 4 or is_there(value)) else None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def to_words(value: Any) -> str | None:
+    """Return a text that people read: HTML entities become what they stand for.
+
+    >>> to_words("Men&#39;s &lt;Lamp&gt; &amp; Co"), to_words("R&D"), to_words("bags&parasols")
+    ("Men's <Lamp> & Co", 'R&D', 'bags&parasols')
+    """
+    if not isinstance(value, str) or len(value) < 5:
+        return to_text(value)
+    if "&" in value:
+        value = _ENTITY.sub(lambda found: unescape(found[0]), value)
+    value = value.strip()
+    return value if len(value) > 4 else to_text(value)
 
 
 def to_item_id(value: Any) -> int | None:
@@ -66,17 +145,38 @@ def to_item_id(value: Any) -> int | None:
     >>> to_item_id(908305897124), to_item_id("908305897124"), to_item_id(True), to_item_id("9a")
     (908305897124, 908305897124, None, None)
     """
-    number = to_int(value)
-    return number or None
+    if type(value) is int and 0 < value < 2**63:
+        return value
+    return _to_whole(value) or None
 
 
 def to_int(value: Any) -> int | None:
-    """Return a whole number of 0 or more, also of digits in a string.
+    """Return a whole number of 0 or more, also of a number of pieces in a string.
 
     >>> to_int("1"), to_int(9), to_int(9.0), to_int(-1), to_int("1.5"), to_int(None), to_int(False)
     (1, 9, 9, None, None, None, None)
+    >>> to_int("1000个"), to_int("2件起批"), to_int("1,000"), to_int("1,5"), to_int("2箱")
+    (1000, 2, 1000, None, None)
+    >>> to_int(2147483647) is None  # no limit
+    True
     """
+    if type(value) is int and 0 <= value < _NO_LIMIT:  # nearly all of them
+        return value
+    number = _to_whole(value)
+    if number is None and isinstance(value, str):
+        try:
+            found = _COUNT.fullmatch(to_plain(value))
+        except ValueError:
+            return None
+        number = _to_whole(found[1].replace(",", "")) if found else None
+    return None if number == _NO_LIMIT else number
+
+
+def _to_whole(value: Any) -> int | None:
+    """Return a whole number of 0 or more, also of digits in a string."""
     if isinstance(value, str):
+        if len(value) > LONGEST:
+            return None
         value = value.strip()
         return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
@@ -101,6 +201,8 @@ def to_decimal(value: Any) -> str | None:
     ('60.00', '156.5', '6', None, None)
     """
     if isinstance(value, str):
+        if len(value) > LONGEST:
+            return None
         value = value.strip()
     elif isinstance(value, float):
         value = format(Decimal(repr(value)), "f")
@@ -137,10 +239,16 @@ def to_quantity(value: Any) -> int | None:
     >>> to_quantity("2千万"), to_quantity("10k+"), to_quantity("-5"), to_quantity("10-20件")
     (20000000, None, None, None)
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.isdigit():
         return to_int(value)
-    found = _QUANTITY.fullmatch(value.replace(",", ""))
-    return to_int(int(Decimal(found["number"]) * _UNITS[found["unit"]])) if found else None
+    try:
+        found = _QUANTITY.fullmatch(to_plain(value))
+    except ValueError:
+        return None
+    if not found:
+        return None
+    number = Decimal(found["number"].replace(",", "")) * _UNITS[found["unit"]]
+    return to_int(int(number)) if number == int(number) else None
 
 
 def to_bool(value: Any) -> bool | None:
@@ -154,52 +262,6 @@ def to_bool(value: Any) -> bool | None:
     if isinstance(value, int) and value in (0, 1):
         return bool(value)
     return None
-
-
-#: The API's fields that a price may come from, in the order of preference; of those from the
-#: fourth on the lowest is taken.
-PRICE_FIELDS = (
-    "price",
-    "price_info.price",
-    "price_info.sale_price",
-    "price_info.origin_price",
-    "price_info.wholesale_price",
-    "price_info.drop_ship_price",
-    "price_info.show_price",
-)
-_PREFERRED = 3
-
-
-def _pick(candidates: Iterable[Any]) -> tuple[str, str] | None:
-    """Return (price, field) of *candidates*, the values of :data:`PRICE_FIELDS`."""
-    prices = []
-    for place, (value, field) in enumerate(zip(candidates, PRICE_FIELDS, strict=False)):
-        price = to_decimal(value)
-        if price is not None:
-            if place < _PREFERRED:
-                return price, field
-            prices.append((price, field))
-    return min(prices, key=lambda priced: Decimal(priced[0]), default=None)
-
-
-def pick_price(candidates: Iterable[Any]) -> list[str]:
-    """Return the price, of the values of :data:`PRICE_FIELDS`: the preferred, else the lowest.
-
-    >>> pick_price(["", None, "6.50"]), pick_price([None, "", None, "9", "8.10"])
-    (['6.50'], ['8.10'])
-    """
-    found = _pick(candidates)
-    return [found[0]] if found else []
-
-
-def price_source(candidates: Iterable[Any]) -> list[str]:
-    """Return the API's field that :func:`pick_price` takes the price from.
-
-    >>> price_source(["", None, "6.50"]), price_source([None, "", None, "9", "8.10"])
-    (['price_info.sale_price'], ['price_info.wholesale_price'])
-    """
-    found = _pick(candidates)
-    return [found[1]] if found else []
 
 
 class Every:

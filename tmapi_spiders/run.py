@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from tmapi_spiders import stats
 from tmapi_spiders.answers import NoPage
+from tmapi_spiders.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.figures import Figures
     from tmapi_spiders.items import Sighting
     from tmapi_spiders.parts import Course, Gate, Ledger, Requests, Retries
+    from tmapi_spiders.unreadable import Unread
 
 __all__ = [
     "EXIT_CHANGED",
@@ -76,6 +79,8 @@ class Run(ABC):
         """Whether the summary was shown."""
         self.remarks: list[str] = []
         """What the summary is to tell besides."""
+        self.unreadable = Unreadable(config.token)
+        """Of the pages that this run has read."""
         self.stats: StatsCollector | None = None
         """Scrapy's; None until the run starts."""
         self._close_spider: Callable[[str], None] | None = None
@@ -118,6 +123,15 @@ class Run(ABC):
     @abstractmethod
     def write_sighting(self, sighting: Sighting) -> None:
         """Have a line of the job's sightings written."""
+
+    def note_unread(self, query_id: str, unread: Unread, item_id: int | None) -> str:  # noqa: ARG002 - for workers
+        """Note a value that could not be read; return it as an example.
+
+        :param query_id: whose page it stood on
+        :param item_id: of the item that it was in, if that could be read
+        """
+        self.count(stats.VALUE_UNREADABLE.format(field=unread.field))
+        return self.unreadable.note(unread, item_id)
 
     def stop(self, reason: str, detail: str | None = None) -> None:
         """Let no more calls out, and close the spider once what is paid for is written."""

@@ -32,6 +32,7 @@ __all__ = [
     "PRODUCT_NEW",
     "PRODUCT_REJECTED",
     "QUERY",
+    "VALUE_UNREADABLE",
 ]
 
 CALL_SENT = "tmapi/call/sent"
@@ -80,6 +81,8 @@ PRODUCT_REJECTED = "tmapi/product/rejected"
 QUERY = "tmapi/query/{status}"
 EVIDENCE = "tmapi/evidence/{code}"
 """Queries with this evidence against their ending; the codes are in ``evidence.py``."""
+VALUE_UNREADABLE = "tmapi/value/unreadable/{field}"
+"""Items in which the API has given this field and nobody could read it."""
 MONITOR_PASSED = "tmapi/monitor/passed"
 """Those that had nothing to judge included."""
 MONITOR_FAILED = "tmapi/monitor/failed"

@@ -13,6 +13,7 @@ from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.phrases import calls, plural, refused_images, repeated_images
 from tmapi_spiders.stops import STOPS
+from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     from tmapi_spiders.local_run import LocalRun
@@ -125,6 +126,7 @@ def _report(run: LocalRun) -> list[str]:
         lines.append(f"  {evidence}; {OUTCOMES} says which")
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
+    lines += [f"  {line}" for line in told(run.unreadable.facts)]
     if (refused := run.counted(stats.IMAGE_REFUSED)) and run.arguments.convert == "auto":
         lines.append(f"  note: {refused_images(refused, run.config.call_price)}.")
     lines += [f"  {remark}" for remark in run.remarks]

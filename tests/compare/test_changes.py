@@ -301,3 +301,29 @@ def test_ranks_are_places(series: Series) -> None:
     refused = series.compare("watch", "--min-rank-change", "50%")
     assert refused.exit_status == 2
     assert "--min-rank-change 50%: accepted: a number of places" in refused.log
+
+
+def test_a_field_that_was_read_otherwise_is_not_compared(series: Series) -> None:
+    old = item(1), item(2, "10.00", moq=2, sale_quantity_90days=5), item(3)
+    new = item(1, "9.00", price_source="x"), item(2, "9.00", moq=3, sale_quantity_90days=6), item(4)
+    series.day(1, version="0.1").search("A", *old, data={"target_price": "9.50"}).write()
+    versions = {"price": 2, "price_source": 2, "moq": 2, "title": 2, "currency": 1}
+    day = series.day(2, readers=versions).search("A", *new, data={"target_price": "9.50"})
+    day.write()
+    # What is new, gone and at its target now is news whatever was read before.
+    assert series.told() == {
+        ("sales", 2, "A", 5, 6),
+        ("gone", 3, "A", "10.00", None),
+        ("new", 4, "A", None, "10.00"),
+        ("target_reached", 1, "A", "10.00", "9.00"),
+        ("target_reached", 2, "A", "10.00", "9.00"),
+    }
+    done = series.compare("watch")
+    assert done.log == (
+        "compare: not compared: price, price_source, moq: watch-20261101T180000Z was read by "
+        "another version of tmapi_spiders, otherwise than now\n"
+    )
+    # Two days that were read alike are compared in all fields, whichever version it was.
+    series.day(1, readers=versions).search("A", item(1)).write()
+    series.day(2, readers=versions).search("A", item(1, "9.00")).write()
+    assert series.told() == {("price", 1, "A", "10.00", "9.00")}

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
+
+from tests.crawl.test_hostile import in_project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support import Crawl, Crawler, SandboxThread
 
-GOOD = {"seeds": "/search/a/teapot.jpg"}
+SEED = "/search/a/teapot.jpg"
+GOOD = {"seeds": SEED}
 
 
 def refused(done: Crawl, sandbox: SandboxThread) -> str:
@@ -152,3 +156,49 @@ def test_an_unknown_spider_is_scrapys_business(offline: Crawler) -> None:
     done = offline.finish(offline.start(spider="image_serach"))
     assert done.exit_status == 1
     assert "image_serach" in done.log
+
+
+REFUSED = """
+import attrs
+from tmapi_spiders.items import Product, extracted
+from tmapi_spiders.loaders import ProductLoader
+from tmapi_spiders.spiders.image_search import ImageSearchSpider
+
+SPIDER_MODULES = ["own"]
+
+@attrs.define(kw_only=True)
+class Own(Product):
+    colour: str | None = extracted("colour[")
+
+class Loader(ProductLoader):
+    default_item_class = Own
+
+class Shop(ImageSearchSpider):
+    name = "shop"
+    loader = Loader
+    arguments_model = Own
+
+class Nameless(ImageSearchSpider):
+    pass
+"""
+
+
+@pytest.mark.parametrize("way", ["local", "worker"])
+def test_a_spider_that_cannot_work_is_refused(
+    tmp_path: Path, sandbox: SandboxThread, way: str
+) -> None:
+    scheduler = "tmapi_spiders.distributed.scheduler.LeaseScheduler"
+    settings = f'SCHEDULER = "{scheduler}"\n' if way == "worker" else ""
+    # Scrapy warns of two spiders of one name, and takes either.
+    variables = {"PYTHONWARNINGS": "error,ignore:There are several spiders"}
+    crawl = attrs.evolve(
+        in_project(tmp_path / "p", sandbox.url, settings + REFUSED), variables=variables
+    )
+    shop = crawl.finish(crawl.start(spider="shop", seeds=SEED, job="j"))
+    for problem in (
+        "own.Shop.arguments_model: own.Own: accepted: a subclass of",
+        "own.Own.colour: 'colour[': it is no jmespath",
+    ):
+        assert f"\n  {problem}" in refused(shop, sandbox)
+    ours = crawl.finish(crawl.start(seeds=SEED, job="j"))
+    assert "own.Nameless: it has no name of its own" in refused(ours, sandbox)

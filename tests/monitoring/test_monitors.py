@@ -62,10 +62,10 @@ def test_a_good_job_passes_and_nobody_is_told(crawl: Crawler) -> None:
         webhook = f"SPIDERMON_DISCORD_WEBHOOK_URL={receiver.url}/hook"
         done = crawl(*ENABLED, "-s", webhook, seeds="/search/a/teapot.jpg", max_pages=2)
     assert done.exit_status == 0
-    assert monitors_of(done) == {"": "6 passed, 4 had nothing to judge"}
+    assert monitors_of(done) == {"": "7 passed, 4 had nothing to judge"}
     assert "prices/are sane... SKIPPED (the job is of no series" in done.log
     assert "budget/is enough... SKIPPED (no budget)" in done.log
-    assert "'tmapi/monitor/passed': 10" in done.log
+    assert "'tmapi/monitor/passed': 11" in done.log
     assert receiver.told == []
 
 
@@ -99,7 +99,7 @@ def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
     finally:
         sandbox.stop()
     found = monitors_of(done)
-    assert found.pop("") == "7 of 10 failed, 3 had nothing to judge"
+    assert found.pop("") == "7 of 11 failed, 3 had nothing to judge"
     products, sightings, calls = len(done.products), len(done.sightings), done.job["calls"]
     assert found.pop("queries").startswith(
         "4 of 6 queries ended complete or empty (66.7 %); at least 90 % (TMAPI_MONITOR_QUERIES). "
@@ -173,7 +173,7 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
     crawl = Crawler(project / "out & put_#1", sandbox.url, project)
     seeds = "/search/a/teapot.jpg,/search/a/lamp.jpg"
     first = crawl(*ENABLED, "-s", "TMAPI_BUDGET=100", series="watch", seeds=seeds, max_pages=1)
-    assert monitors_of(first) == {"": "7 passed, 3 had nothing to judge"}
+    assert monitors_of(first) == {"": "8 passed, 3 had nothing to judge"}
     assert "SKIPPED (the series has no earlier job)" in first.log
     (before,) = crawl.output.glob("watch-*")
     products = before / "products.jsonl"
@@ -201,7 +201,7 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
     assert f"moved by more than 50 % (TMAPI_MONITOR_PRICE_MOVE) since {before.name}" in found
     assert found.endswith("at most 20 % (TMAPI_MONITOR_PRICES_MOVED)")
     text = (
-        f"{folder.name}: monitors: 1 of 10 failed, 1 had nothing to judge\n"
+        f"{folder.name}: monitors: 1 of 11 failed, 1 had nothing to judge\n"
         f"prices: {found}\n"
         f"exit status 0, files in {folder}"
     )
@@ -223,6 +223,12 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
         assert secret not in done.log
         told_elsewhere = [one for one in receiver.told if secret.encode() in one.body]
         assert all(one is slack or "slack" in one.path for one in told_elsewhere)
+    # Prices that an older version has read otherwise are not judged by.
+    older = json.loads((folder / "job.json").read_text())
+    del older["readers"]
+    (folder / "job.json").write_text(json.dumps(older))
+    last = crawl(*ENABLED, series="watch", seeds=seeds, max_pages=1)
+    assert f"SKIPPED ({folder.name} was read by another version, prices otherwise" in last.log
 
 
 def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None:
@@ -305,7 +311,7 @@ def test_a_suite_of_the_projects_own_sees_the_last_figures(
     assert done.exit_status == 0
     assert done.log.count("Mine/test_mine... OK") == 1, "judged twice, by both extensions"
     kept = json.loads((project / "kept.json").read_text())
-    assert kept["message"].startswith("j: monitors: 7 passed, 4 had nothing to judge\nNothing is")
+    assert kept["message"].startswith("j: monitors: 8 passed, 4 had nothing to judge\nNothing is")
     assert kept["job"] == done.job
     assert kept["job"]["running"] is False
     assert kept["products"] == len(done.products) > 0

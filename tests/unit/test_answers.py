@@ -151,11 +151,13 @@ def test_a_message_decides_nothing_where_there_is_a_code() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 422])
-def test_422_is_transient_only_if_the_image_timed_out(status: int) -> None:
+def test_what_a_422_means_is_in_its_message(status: int) -> None:
+    convert = "Invalid image url. Please first use the convert endpoint"
     for message, expected in (
         ("Fetching the image timed out", TRANSIENT),
         ("Parameter error: img_url", WRONG),
-        ("Access to the image has been denied", WRONG),
+        ("Access to the image has been denied", (Kind.DENIED, None, True)),
+        (convert, (Kind.CONVERT_FIRST, None, True)),
     ):
         assert row(status, {"code": 422, "msg": message, "data": None}) == expected
     assert row(422, {"message": "timed out"}) == TRANSIENT

@@ -16,6 +16,7 @@ from tmapi_spiders.commands.page_options import page_path, put_page
 from tmapi_spiders.compare.finding import Finder
 from tmapi_spiders.compare.loading import OLD_AND_NEW, load
 from tmapi_spiders.compare.notice import Notice
+from tmapi_spiders.compare.readings import KINDS_OF, read_otherwise
 from tmapi_spiders.compare.showing import ChangedProducts
 from tmapi_spiders.compare.sides import choose_sides
 from tmapi_spiders.compare.telling import Summary, headline, tell
@@ -174,6 +175,13 @@ def _find(
     """Hand the changes that are wanted to all who take them; return which searches are doubted."""
     assert sides.old is not None
     path = scratch / "compare.sqlite"
+    fields = read_otherwise(sides.old.facts, sides.new.facts)
+    if fields:
+        _warn(
+            f"not compared: {', '.join(fields)}: {sides.old.name} was read by another version of "
+            "tmapi_spiders, otherwise than now"
+        )
+    left_out = {kind for field in fields for kind in KINDS_OF[field]}
     with (
         failing_as_storage(path),
         closing(load(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
@@ -182,7 +190,7 @@ def _find(
         before, after = map(finder.count, OLD_AND_NEW)
         print(headline(sides.old.name, sides.new.name, before, after))
         for change in finder.changes():
-            if given.wanted.wants(change):
+            if given.wanted.wants(change) and change.change not in left_out:
                 for take in takers:
                     take(change)
         return finder.provisional()

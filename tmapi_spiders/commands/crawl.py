@@ -18,12 +18,14 @@ from tmapi_spiders.addon import TmapiAddon
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.interrupts import ENDING, heed_hang_ups
+from tmapi_spiders.requirements import check_spider
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 from tmapi_spiders.ways import prepare, tell
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from scrapy.settings import BaseSettings
 
@@ -68,6 +70,7 @@ class Command(crawl.Command):
         crawler = self._create_crawler(spider_class)
         try:
             _check_addon(crawler.settings)
+            check_spider(spider_class, ImageSearchSpider, _called(args[0]))
             run = prepare(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
         except UsageProblems as exc:
             _complain(args[0], exc.problems)
@@ -111,6 +114,16 @@ def _check_addon(settings: BaseSettings) -> None:
         raise UsageProblems(
             'ADDONS: the add-on is missing: ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}'
         )
+
+
+def _called(name: str) -> Iterator[type]:
+    """Yield all spiders of this package's kind that have a name: there should be one."""
+    classes = [ImageSearchSpider]
+    while classes:
+        spider_class = classes.pop()
+        classes += spider_class.__subclasses__()
+        if spider_class.name == name:
+            yield spider_class
 
 
 def _complain(spider: str, problems: tuple[str, ...] | list[str]) -> None:

@@ -28,6 +28,7 @@ from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.results.survey import TABLES
 from tmapi_spiders.results.target import SUFFIXES, Target
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     import argparse
@@ -218,4 +219,5 @@ def _report(job: str, export: Export, *, final: bool) -> list[str]:
         f"{job}: {queries}: {ended or 'none'}.{why}",
         *([f"  {evidence}"] if evidence else []),
         f"  {_so_far(export)}",
+        *(f"  {clean(line)}" for line in told(export.unreadable)),
     ]

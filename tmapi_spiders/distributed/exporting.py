@@ -18,7 +18,7 @@ from tmapi_spiders.distributed.keeping import expire
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.replies import iso, number
 from tmapi_spiders.distributed.row_file import RowFile, digest
-from tmapi_spiders.distributed.shared_job import facts_of
+from tmapi_spiders.distributed.shared_job import facts_of, unreadable_of
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job, read_job_json
@@ -68,6 +68,8 @@ class Export:
         """Queries with evidence against the ending: ``all``, and by code."""
         self.stop_reason: str | None = None
         """Why the job was stopped, if it was."""
+        self.unreadable: dict[str, dict[str, Any]] = {}
+        """What of its items could not be read, once the job is final."""
 
     def __enter__(self) -> Self:
         """Take the folder."""
@@ -169,7 +171,10 @@ class Export:
 
     def _start(self) -> None:
         self._job.start(
-            shared={"id": self._shared.id}, started_at=self._created_at, stop_reason=None
+            shared={"id": self._shared.id},
+            started_at=self._created_at,
+            stop_reason=None,
+            readers=self._shared.readers,
         )
 
     def _end(self, facts: dict[str, str], failures: int) -> None:
@@ -183,12 +188,16 @@ class Export:
         ended: dict[str, Any] = {
             "shared": {"id": self._shared.id, "ended_at": iso(facts.get("ended_at"))},
             "started_at": self._created_at,
+            "readers": self._shared.readers,
             "queries": {"all": queries, **self.by_status},
             "evidence": self.evidence,
             "budget": self._shared.budget,
             "calls": calls,
             "stop_reason": self.stop_reason,
         }
+        self.unreadable = unreadable_of(facts)
+        if self.unreadable:
+            ended["unreadable"] = self.unreadable
         if self._config.call_price:
             ended["cost"] = round(calls * self._config.call_price, 6)
         self._job.end(status, **ended)

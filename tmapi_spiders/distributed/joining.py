@@ -56,6 +56,7 @@ def prepare_worker(
             enqueue(server, settings, config, given, queries, update=False)
         job = load_job(server, name)
         job.check_arguments(given)
+        job.check_readers()
         job.check_settings(config, settings, update=False)
         stops = int(run_script(server, "join", job.keys))
         keep(server, name)

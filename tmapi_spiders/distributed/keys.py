@@ -55,7 +55,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONVERSION_TASK",
+    "EXAMPLE",
     "JOBS",
+    "UNREADABLE",
     "account_key",
     "conversion_prefix",
     "job_key",
@@ -69,6 +71,11 @@ JOBS = f"{_SPIDER}:jobs"
 
 #: Behind the slash of a task that is a conversion.
 CONVERSION_TASK = "c"
+
+#: Of a job's hash, what stands before the name of a product's field: in how many items it could not
+#: be read, and one of these values.
+UNREADABLE = "unreadable:"
+EXAMPLE = "unread_example:"
 
 
 def job_key(job: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
-from tmapi_spiders.distributed.keys import CONVERSION_TASK
+from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.images import Image
 
@@ -72,6 +72,10 @@ class Lease:
     """Fields of the query's hash; None removes one."""
     count: dict[str, int] = attrs.field(factory=dict)
     """Counters of the job."""
+    unreadable: dict[str, int] = attrs.field(factory=dict)
+    """By field, items in which a value could not be read."""
+    examples: dict[str, str] = attrs.field(factory=dict)
+    """By field, one of these values."""
     ends: tuple[Any, Any] = (None, None)
     """How the query ends, if the page has an item that is new to it, and if not."""
     goes_on: bool = False
@@ -116,6 +120,11 @@ class Lease:
         """Whether nothing more will come of its answer."""
         return self.callback_ended and not self.unsettled
 
+    def note_unread(self, field: str, example: str) -> None:
+        """Have a value counted that could not be read."""
+        self.unreadable[field] = self.unreadable.get(field, 0) + 1
+        self.examples.setdefault(field, example)
+
     def commit(self, done: Callable[[Any], None]) -> Step:
         """Return the step that commits it."""
         rest: dict[str, Any] = {}
@@ -136,7 +145,8 @@ class Lease:
         rest |= {
             "counts": self.is_counted,
             "set": _texts(self.set),
-            "count": self.count,
+            "count": self.count | {UNREADABLE + name: by for name, by in self.unreadable.items()},
+            "first": {EXAMPLE + name: one for name, one in self.examples.items()},
             "scope": self.scope,
             "next": self.goes_on,
             "ends_fresh": fresh or False,

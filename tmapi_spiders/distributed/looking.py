@@ -12,7 +12,7 @@ import orjson
 from tmapi_spiders import permits
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.replies import Reply, iso, number, to_text
-from tmapi_spiders.distributed.shared_job import SharedJob
+from tmapi_spiders.distributed.shared_job import SharedJob, unreadable_of
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.evidence import EVIDENCE
 from tmapi_spiders.seed import Seed
@@ -99,6 +99,7 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
         "products": _rows(job, "items", found.number("items")),
         "sightings": _rows(job, "sightings", found.number("sightings")),
         "duplicates": number(job.get("duplicates")),
+        "unreadable": unreadable_of(job),
         "waiting": {
             "now": found.number("free") + found.number("requests"),
             "later": found.number("delayed"),

@@ -12,9 +12,11 @@ from tmapi_spiders import __version__
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.config import PREFIX, given_value
-from tmapi_spiders.distributed.keys import JOBS, account_key, job_key
+from tmapi_spiders.distributed.keys import EXAMPLE, JOBS, UNREADABLE, account_key, job_key
+from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.items import versions
 from tmapi_spiders.queries import Query
 from tmapi_spiders.seed import Seed
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.config import Config
 
-__all__ = ["SCHEMA", "SharedJob", "facts_of"]
+__all__ = ["SCHEMA", "SharedJob", "facts_of", "unreadable_of"]
 
 #: Of all that is under a job's keys; rises when an older worker can't take part any more.
 SCHEMA = 3
@@ -46,6 +48,25 @@ def facts_of(server: Redis, name: str) -> dict[str, str]:
     return {field.decode(): value.decode("utf-8", "replace") for field, value in found.items()}
 
 
+def unreadable_of(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return what of the job's items could not be read, as a run's own has it.
+
+    :param facts: the job's hash
+
+    >>> unreadable_of({"unreadable:price": "3", "unread_example:price": "'9,90'"})
+    {'price': {'items': 3, 'example': "'9,90'"}}
+    """
+    found = {
+        field.removeprefix(UNREADABLE): number(value)
+        for field, value in facts.items()
+        if field.startswith(UNREADABLE)
+    }
+    return {
+        field: {"items": items, "example": facts.get(EXAMPLE + field, "?")}
+        for field, items in sorted(found.items(), key=lambda one: -one[1])
+    }
+
+
 @attrs.frozen
 class SharedJob:
     """One job, as it is kept on Redis."""
@@ -60,6 +81,8 @@ class SharedJob:
     dedupe: str
     account: str
     """What the keys of the account begin with."""
+    readers: dict[str, int] = attrs.field(factory=dict)
+    """Of each field of a product, the version of how it is read; of an older job, nothing."""
     stops: int = 0
 
     @property
@@ -99,6 +122,7 @@ class SharedJob:
             "id": uuid.uuid4().hex,
             "schema": SCHEMA,
             "version": __version__,
+            "readers": orjson.dumps(versions()).decode(),
             "arguments": orjson.dumps(kept, default=str).decode(),
             "source": config.source,
             "account": account_key(config),
@@ -145,6 +169,7 @@ class SharedJob:
             max_concurrency=int(facts["max_concurrency"]),
             dedupe=facts["dedupe"],
             account=facts["account"],
+            readers=dict(orjson.loads(facts.get("readers") or "{}")),
             stops=int(facts["stops"]),
         )
 
@@ -164,6 +189,20 @@ class SharedJob:
         ]
         if problems:
             raise UsageProblems(*problems)
+
+    def check_readers(self) -> None:
+        """Make sure that a worker reads all fields as the others on the job do.
+
+        :raises UsageProblems: naming those that differ
+        """
+        ours = versions()
+        apart = [name for name in ours if ours[name] != self.readers.get(name, 1)]
+        if apart:
+            raise UsageProblems(
+                f"job={self.name}: it was enqueued by another version of tmapi_spiders, which "
+                f"reads {', '.join(apart)} otherwise than this one ({__version__}). Use the same "
+                "version everywhere."
+            )
 
     def check_settings(self, config: Config, settings: BaseSettings, *, update: bool) -> None:
         """Make sure that a process's own settings are the job's.

@@ -9,6 +9,7 @@ from tmapi_spiders.distributed.looking import STATUSES
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.outage import MOST_PROBES
 from tmapi_spiders.phrases import calls, plural
+from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ def show(seen: dict[str, Any], price: float) -> list[str]:
             f"  products: {products['all']:,} ({plural(seen['duplicates'], 'duplicate')}), "
             f"{products['exported']:,} exported; {plural(seen['sightings']['all'], 'sighting')}"
         ),
+        *(f"  {clean(line)}" for line in told(seen["unreadable"])),
         f"  waiting: {seen['waiting']['now']:,} now, {seen['waiting']['later']:,} later",
         *_workers(seen),
         *_leases(seen),

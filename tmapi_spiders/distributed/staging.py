@@ -156,6 +156,7 @@ def stage_failure(lease: Lease) -> None:
 def stage_burial(lease: Lease, letter: dict[str, Any]) -> None:
     """Have an answer committed that can't be parsed: it goes to the dead letters."""
     lease.products, lease.sightings, lease.seen = [], [], []
+    lease.unreadable, lease.examples = {}, {}
     lease.letter, lease.goes_on = letter, False
     lease.count = {}
     lease.set = {"fetched_at": lease.fetched_at}  # nothing of what was staged before the error

@@ -9,6 +9,7 @@ from tmapi_spiders import stats
 from tmapi_spiders.phrases import calls, plural, refused_images
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.stops import STOPS
+from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.worker import Worker
@@ -37,7 +38,8 @@ def report(worker: Worker) -> None:
         f"{job}: this worker made {calls(worker.calls, price)}, and committed "
         f"{plural(worker.counted(stats.PAGE_READ), 'page')} with "
         f"{plural(worker.counted(stats.PRODUCT_NEW), 'new product')} "
-        f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')})"
+        f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')})",
+        *(f"  {line}" for line in told(worker.unreadable.facts)),
     )
     refused = worker.counted(stats.IMAGE_REFUSED)
     if refused and worker.arguments.convert == "auto":

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
     from tmapi_spiders.items import Sighting
+    from tmapi_spiders.unreadable import Unread
 
 __all__ = ["Worker", "worker_of"]
 
@@ -115,6 +116,13 @@ class Worker(Run):
         if (lease := self.holding.get(sighting.query_id)) is not None:
             lease.seen.append(sighting.item_id)
             lease.sightings.append(to_line(sighting))
+
+    @override
+    def note_unread(self, query_id: str, unread: Unread, item_id: int | None) -> str:
+        example = super().note_unread(query_id, unread, item_id)
+        if (lease := self.holding.get(query_id)) is not None:
+            lease.note_unread(unread.field, example)
+        return example
 
     @override
     def stop_job(self, reason: str, detail: str) -> None:

@@ -13,8 +13,10 @@ from spidermon import Monitor
 from spidermon.decorators import monitors
 
 from tmapi_spiders import stats
+from tmapi_spiders.compare.readings import read_otherwise
 from tmapi_spiders.config import PREFIX
-from tmapi_spiders.job import PRODUCTS
+from tmapi_spiders.items import versions
+from tmapi_spiders.job import PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.monitoring.products import Coverage, Moves, Volume, job_before, prices
@@ -33,6 +35,7 @@ __all__ = [
     "QueriesMonitor",
     "RefusalsMonitor",
     "RejectedMonitor",
+    "UnreadableMonitor",
     "VolumeMonitor",
     "percent",
 ]
@@ -162,6 +165,32 @@ class RejectedMonitor(JobMonitor):
         self.at_most(rejected, whole, what, "monitor_rejected")
 
 
+@monitors.name("unreadable")
+class UnreadableMonitor(JobMonitor):
+    """Share of items in which a field was given and could not be read, field by field."""
+
+    @monitors.name("few")
+    def test_unreadable(self) -> None:
+        """TMAPI_MONITOR_UNREADABLE of them or fewer."""
+        run, most = self.job, self.job.config.monitor_unreadable
+        whole = run.job.files[SIGHTINGS].lines + run.counted(stats.PRODUCT_REJECTED)
+        if not whole:
+            raise SkipTest("no items")
+        many = [
+            f"{field} {found['items']:,} ({percent(found['items'] / whole)}), such as "
+            f"{found['example']}"
+            for field, found in run.unreadable.facts.items()
+            if found["items"] > most * whole and field != "item_id"  # those are rejected
+        ]
+        if many:
+            more = f", and {len(many) - _FIELDS_SHOWN} more" if len(many) > _FIELDS_SHOWN else ""
+            self.fail(
+                f"of {plural(whole, 'item')} too many have a value that can't be read: "
+                f"{'; '.join(many[:_FIELDS_SHOWN])}{more}; at most {percent(most)} "
+                "(TMAPI_MONITOR_UNREADABLE)"
+            )
+
+
 @monitors.name("duplicates")
 class DuplicatesMonitor(JobMonitor):
     """Share of products that had been found before."""
@@ -229,6 +258,8 @@ class PricesMonitor(JobMonitor):
         """TMAPI_MONITOR_PRICES_MOVED or fewer, by more than TMAPI_MONITOR_PRICE_MOVE."""
         run, config = self.job, self.job.config
         before = self.before()
+        if "price" in read_otherwise(before.facts, {"readers": versions()}):
+            raise SkipTest(f"{before.name} was read by another version, prices otherwise than now")
         old, new = (prices(files.rows(PRODUCTS)) for files in (before, _files_of(run)))
         found = Moves.between(old, new, config.monitor_price_move)
         if found.products < _FEWEST:

@@ -30,6 +30,7 @@ class JobMonitors(MonitorSuite):
         monitors.QueriesMonitor,
         monitors.FieldsMonitor,
         monitors.RejectedMonitor,
+        monitors.UnreadableMonitor,
         monitors.PricesMonitor,
         monitors.VolumeMonitor,
         monitors.GoneMonitor,

@@ -15,6 +15,7 @@ from tmapi_spiders.sandbox.days import arrival_days, is_on_sale
 from tmapi_spiders.sandbox.draws import draw
 from tmapi_spiders.sandbox.facts import CENT, MOQS, Facts, facts_on
 from tmapi_spiders.sandbox.looks import KIND_NAMES, PATTERN_NAMES, Look, describe
+from tmapi_spiders.sandbox.spellings import Spelling, spelling_of
 from tmapi_spiders.sandbox.words import PROVINCES, SHOP_TRADES, SHOP_WORDS, TRADES
 
 FLAGS: Final = (
@@ -58,6 +59,8 @@ class Product:
     """The part of the API's object that is the same in every language."""
     id_as_text: bool
     blank: dict[str, Any]
+    spelling: Spelling | None
+    """How some of its values are written in an odd way."""
 
     def item(self, language: str, base: str) -> dict[str, Any]:
         """The API's object for this product, keys in the order of the vendor's example.
@@ -74,6 +77,8 @@ class Product:
             **self.fields,
         }
         item.update(self.blank)
+        if self.spelling is not None:
+            item.update(self.spelling(item))
         return item
 
 
@@ -193,6 +198,7 @@ def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Product:
         fields=fields,
         id_as_text=rng.random() < TEXT_ID_SHARE,
         blank=forms.pick(rng, forms.BLANK_FORMS),
+        spelling=spelling_of(seed, item_id),
     )
 
 

@@ -18,6 +18,7 @@ from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.order import SOONEST
 from tmapi_spiders.pages import PageReader, fetched_at
 from tmapi_spiders.parts import GateClosed
+from tmapi_spiders.requirements import check_spider
 from tmapi_spiders.ways import prepare
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ class ImageSearchSpider(Spider):
 
         :raises UsageProblems: with all that is wrong with arguments and settings
         """
-        run = kwargs.pop("run", None) or prepare(
-            crawler.settings, kwargs, cls.arguments_model, cls.name
-        )
+        run = kwargs.pop("run", None)
+        if run is None:
+            check_spider(cls, ImageSearchSpider)
+            run = prepare(crawler.settings, kwargs, cls.arguments_model, cls.name)
         return super().from_crawler(crawler, *args, run=run)
 
     @override

@@ -61,6 +61,7 @@ if new > 0 then call('HINCRBY', key, 'new_items', new) end
 count('products', new)
 count('duplicates', products - new)
 for name, by in pairs(rest.count or {}) do count(name, by) end
+for name, value in pairs(rest.first or {}) do call('HSETNX', JOB, name, value) end
 if rest.count and rest.count.pages then
   call('HINCRBY', P .. ':pace', math.floor(now / 60000), rest.count.pages)
   call('HDEL', P .. ':pace', math.floor(now / 60000) - 60)

@@ -1,0 +1,162 @@
+"""Prices: how the API's texts become exact decimals, and which of its fields a product's price is.
+
+Read is what can mean one thing only. Of a range that is its lower end; "9,90" is none of it, since
+it may be 9.90 or 990, and "$12" is not, since the API's prices are yuan and ``currency`` says so.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.processors import is_there, to_decimal, to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["PRICE_FIELDS", "PickPrice", "PriceSource", "pick_price", "price_source", "to_price"]
+
+#: What the API gives for "no limit".
+_NO_LIMIT = "2147483647"
+
+#: "1,234" is no number here: it may be 1234 or 1.234.
+_NUMBER = (
+    r"[1-9][0-9]{0,2}(?:,[0-9]{3})++\.[0-9]{1,4}"
+    r"|[1-9][0-9]{0,2}(?:,[0-9]{3}){2,8}+"
+    r"|[1-9][0-9]{0,2}(?:\.[0-9]{3})++,[0-9]{1,2}"
+    r"|[0-9]++(?:\.[0-9]++)?"
+)
+_YUAN = "(?:CN¥|¥|CNY|RMB|人民币)"
+_EACH = "[个個件只隻条條双雙套台张張片支枝把块枚根本顶对副盏辆部瓶米]|piece|pc|pcs|set|pair|unit"
+_BEHIND = rf"(?: ?(?:元|圆|CNY|RMB|人民币|yuan))?(?: ?[/每] ?(?:{_EACH})| ?(?:{_EACH}))?"
+_PRICE = re.compile(
+    rf"(?:{_YUAN}:? ?)?(?P<low>{_NUMBER}){_BEHIND}(?: ?起|"
+    rf" ?(?:-|–|—|~|至|到) ?(?:{_YUAN}:? ?)?(?P<high>{_NUMBER}){_BEHIND})?",
+    re.IGNORECASE,
+)
+
+
+def to_price(value: Any) -> str | None:
+    """Return a price as an exact decimal string; of a range its lower end.
+
+    >>> to_price("60.00"), to_price(156.5), to_price(""), to_price("ask")
+    ('60.00', '156.5', None, None)
+    >>> to_price("¥1,234.50"), to_price("25.90-29.89"), to_price("12.0 元"), to_price("￥6/件")
+    ('1234.50', '25.90', '12.0', '6')
+    >>> to_price("9,90"), to_price("1,234"), to_price("$12"), to_price("29-25"), to_price("-5")
+    (None, None, None, None, None)
+    """
+    price = to_decimal(value)
+    if price is None and isinstance(value, str):
+        price = _read(value)
+    return price if price != _NO_LIMIT else None
+
+
+def _read(text: str) -> str | None:
+    """Return the price that a text with more than a number in it tells."""
+    try:
+        found = _PRICE.fullmatch(to_plain(text))
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    low, high = _plain(found["low"]), _plain(found["high"] or found["low"])
+    return low if Decimal(low) <= Decimal(high) else None
+
+
+def _plain(number: str) -> str:
+    """Return a number without its thousands separators.
+
+    >>> _plain("1,234.50"), _plain("1.234,50"), _plain("1,234,567"), _plain("1.5")
+    ('1234.50', '1234.50', '1234567', '1.5')
+    """
+    if number.rfind(",") > number.rfind(".") >= 0:
+        return number.replace(".", "").replace(",", ".")
+    return number.replace(",", "")
+
+
+#: The API's fields that a price may come from, in the order of preference; of those from the
+#: fourth on the lowest is taken.
+PRICE_FIELDS = (
+    "price",
+    "price_info.price",
+    "price_info.sale_price",
+    "price_info.origin_price",
+    "price_info.wholesale_price",
+    "price_info.drop_ship_price",
+    "price_info.show_price",
+)
+_PREFERRED = 3
+
+#: Those that are fields of a product themselves, and are told of there if they can't be read.
+_OF_THEIR_OWN = frozenset({2, 3})
+
+
+class PickPrice:
+    """Input processor: of the values of :data:`PRICE_FIELDS` the preferred, else the lowest.
+
+    >>> PickPrice()(["", None, "6.50"]), PickPrice()([None, "", None, "9", "8.10"])
+    (['6.50'], ['8.10'])
+    """
+
+    __slots__ = ()
+
+    def __call__(self, values: Iterable[Any]) -> list[str]:
+        """Return the price in a list; an empty one where there is none."""
+        return self.sift(values)[0]
+
+    @staticmethod
+    def sift(values: Iterable[Any]) -> tuple[list[str], list[Any]]:
+        """Return the same, and the values that are there and could not be read.
+
+        What is a field of a product itself is told of there, unless there is no price at all.
+
+        >>> PickPrice.sift(["9,90", None, "9.90", "ask"]), PickPrice.sift([None, None, "ask"])
+        ((['9.90'], ['9,90']), ([], ['ask']))
+        """
+        chosen: str | None = None
+        others: list[str] = []
+        unread: list[Any] = []
+        told_elsewhere: list[Any] = []
+        last = price = None
+        for place, value in enumerate(values):
+            if value is None or value == "":
+                continue
+            if value != last:  # most are alike
+                last, price = value, to_price(value)
+            if price is None:
+                if is_there(value):
+                    (told_elsewhere if place in _OF_THEIR_OWN else unread).append(value)
+            elif place < _PREFERRED:
+                chosen = chosen or price
+            else:
+                others.append(price)
+        chosen = chosen or min(others, key=Decimal, default=None)
+        return ([], [*unread, *told_elsewhere]) if chosen is None else ([chosen], unread)
+
+
+class PriceSource(PickPrice):
+    """Input processor: the API's field that :class:`PickPrice` takes the price from.
+
+    >>> PriceSource()(["", None, "6.50"]), PriceSource()([None, "", None, "9", "8.10"])
+    (['price_info.sale_price'], ['price_info.wholesale_price'])
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def sift(values: Iterable[Any]) -> tuple[list[str], list[Any]]:
+        """Return the field in a list; what can't be read is told of as the price."""
+        others = []
+        for place, (value, field) in enumerate(zip(values, PRICE_FIELDS, strict=False)):
+            price = None if value is None or value == "" else to_price(value)
+            if price is not None:
+                if place < _PREFERRED:
+                    return [field], []
+                others.append((Decimal(price), field))
+        return [min(others, key=lambda priced: priced[0])[1]] if others else [], []
+
+
+pick_price = PickPrice()
+price_source = PriceSource()
