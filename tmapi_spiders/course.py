@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.order import AHEAD, SOONEST, most_calls
+from tmapi_spiders.order import AHEAD, SOONEST, SPARE, most_calls
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import Ending, ending
 from tmapi_spiders.parts import Course
@@ -59,6 +60,7 @@ class LocalCourse(Course):
             if not self._end_is_near:
                 # Without the wait Scrapy would pull all queries at once, and hold them in memory.
                 await room()
+                await self._place()
             if not run.gate.is_open and not run.archive.unread and not self._shared:
                 return  # no call goes out, and nothing is left to replay
             query = await self._next()
@@ -108,13 +110,44 @@ class LocalCourse(Course):
 
     @property
     def _end_is_near(self) -> bool:
+        return self._not_begun <= AHEAD * self._run.max_concurrency and self._budget_suffices
+
+    @property
+    def _budget_suffices(self) -> bool:
+        """Whether all that is left to do can be paid for, whatever it takes."""
         run = self._run
-        if self._not_begun > AHEAD * run.max_concurrency:
-            return False
-        budget, queries = run.config.budget, self._not_begun + len(run.ledger)
-        if not budget:
+        if not run.config.budget:
             return True
-        return most_calls(queries, run.queries.most_pages) <= budget - run.archive.journal.calls
+        queries = self._not_begun + len(run.ledger)
+        return most_calls(queries, run.queries.most_pages) <= run.budget_left
+
+    async def _place(self) -> None:
+        """Wait until another query may be begun without making a half of one that is open."""
+        run = self._run
+        while run.gate.is_open and not self._has_place():
+            run.query_ended.clear()
+            with suppress(TimeoutError):  # of what else may give a place, nothing tells
+                async with asyncio.timeout(_LOOK_AGAIN):
+                    await run.query_ended.wait()
+
+    def _has_place(self) -> bool:
+        run = self._run
+        working, lefts = 0, []
+        for progress in run.ledger:
+            if progress.ending is not None:
+                continue
+            # If its empty first page is in doubt, it may wait for queries that are not begun.
+            doubtful = run.images.of(progress.query.seed).doubtful
+            waits = progress.query.query_id in doubtful
+            working += not waits
+            lefts.append((progress.pages, 1 if waits else run.pages_left(progress)))
+        if not working:
+            return True
+        if self._budget_suffices:
+            return working < run.gate.allowed + SPARE
+        # Pages whose calls are in flight are among those, and are counted in the budget already.
+        needed = run.lengths.needed(lefts) - run.gate.in_flight
+        return working < run.gate.allowed and needed <= run.budget_left
 
     def begin(self, query: Query) -> Iterator[Request]:
         """Ask for a query's first page, or for the conversion that it needs first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from itertools import chain
@@ -18,7 +19,7 @@ from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.journal import History
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.ledger import LocalLedger
-from tmapi_spiders.order import pages_left
+from tmapi_spiders.order import MOST_PAGES, Lengths, pages_left
 from tmapi_spiders.permits import Permits
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.retries import LocalRetries
@@ -89,6 +90,9 @@ class LocalRun(Run):
         )
         self.retries = LocalRetries(config.retry_times, config.retry_delay)
         self.ledger = LocalLedger(job.name, self._write_outcome, self._history)
+        self.lengths = Lengths(min(queries.most_pages or MOST_PAGES, MOST_PAGES))
+        self.query_ended = asyncio.Event()
+        """Set whenever an outcome was written."""
         self.undone = False
         """Whether the job was left as the last run had left it."""
 
@@ -255,6 +259,11 @@ class LocalRun(Run):
             "budget", f"{made} made in all runs, and TMAPI_BUDGET allows {self.config.budget:,}"
         )
 
+    @property
+    def budget_left(self) -> int:
+        """Calls that the budget still allows; there is one."""
+        return self.config.budget - self.archive.journal.calls
+
     def is_paid(self, query: Query) -> bool:
         """Say whether a query's first page is paid for."""
         return self.archive.has_page(query.seed.image_id, query.search_id)
@@ -270,6 +279,8 @@ class LocalRun(Run):
         self.job.files[OUTCOMES].write(to_line(outcome))
         self.count(stats.QUERY.format(status=outcome.status))
         self.images.ended(outcome.seed_id)
+        self.lengths.note(outcome.pages)
+        self.query_ended.set()
 
 
 def local_run_of(crawler: Crawler) -> LocalRun:

@@ -99,7 +99,7 @@ class SharedCalls:
     def __init__(self, desk: Desk, most: int, budget: int) -> None:
         desk.settings.update(TMAPI_MAX_CONCURRENCY=most, TMAPI_BUDGET=budget)
         self._desk = desk
-        self._job = desk.make(seeds=200)
+        self._job = desk.make(seeds=200, max_pages=1)
 
     def out(self, wanted: int) -> list[Any]:
         return self._desk.lease(self._job, wanted)

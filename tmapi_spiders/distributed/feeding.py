@@ -12,6 +12,7 @@ from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.images import Image
+from tmapi_spiders.order import MOST_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +53,10 @@ def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
     fed = Fed()
     remaining = iter(seeds)
     while batch := list(islice(remaining, _BATCH)):
-        values: list[Any] = [len(job.arguments.combinations)]
+        most = max(
+            seed.overrides.most_pages(job.arguments.max_pages) or MOST_PAGES for seed in batch
+        )
+        values: list[Any] = [len(job.arguments.combinations), min(most, MOST_PAGES)]
         for seed in batch:
             values += _values(job, seed)
         added = run_script(server, "feed", job.keys, *values)

@@ -88,7 +88,10 @@ else
     end_query(task, ending[1], ending[2])
   elseif rest.next then
     call('HDEL', key, 'attempt', 'refusals', 'deaths')
+    claim(task, left_of(task, rest.left))
     queue(task, false, end_is_near())
+  else
+    claim(task, 1)  -- its empty first page is in doubt: it may be asked for again
   end
 end
 for _, other in ipairs(rest.others or {}) do
