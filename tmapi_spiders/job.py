@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from io import FileIO
 
+    from tmapi_spiders.spider_kind import SpiderKind
+
 __all__ = [
     "LOCK",
     "OUTCOMES",
@@ -137,15 +139,22 @@ class Job:
     :param source: where the products come from; a job has one source for ever, since made-up
         products would else pass as real ones
     :param arguments: as the user gave them
+    :param kind: the spider's, which a job has for ever too
     """
 
     def __init__(
-        self, name: str, output_dir: Path, source: str, arguments: Mapping[str, Any]
+        self,
+        name: str,
+        output_dir: Path,
+        source: str,
+        arguments: Mapping[str, Any],
+        kind: SpiderKind,
     ) -> None:
         self.name = name
         self.folder = output_dir / name
         self.source = source
         self.arguments = dict(arguments)
+        self._kind = kind
         self.files: dict[str, JobFile] = {}
         self.last_finished_at: str | None = None
         """When the job ended before, if it did."""
@@ -164,7 +173,7 @@ class Job:
     def open(self, *, new: bool) -> bool:
         """Make the folder and take its lock; return False if it has to be *new* and is not.
 
-        :raises UsageProblems: if another process runs this job, or it has another source
+        :raises UsageProblems: if another process runs this job, or it has another source or spider
         :raises StorageError: if the folder can't be used
         """
         try:
@@ -190,6 +199,11 @@ class Job:
         budget = last.get("budget")
         self.last_budget = budget if isinstance(budget, int) else 0
         self.last_finished_at = last.get("finished_at")
+        try:
+            self._kind.check(self.name, last)
+        except UsageProblems:
+            self.release()
+            raise
         source = last.get("source", self.source)
         if source != self.source:
             self.release()
@@ -248,6 +262,8 @@ class Job:
             "schema": SCHEMA,
             "version": __version__,
             "job": self.name,
+            "spider": self._kind.name,
+            "endpoint": self._kind.endpoint,
             "arguments": self.arguments,
             "directory": str(Path.cwd()),
             "source": self.source,

@@ -95,9 +95,9 @@ def test_halves_of_an_earlier_run_are_finished_first(
 ) -> None:
     crawl, _ = quick
     seeds = ",".join(f"/search/a/lamp-{number}.jpg" for number in range(12))
-    budgets = ("-s", "TMAPI_MAX_CONCURRENCY=4", "-s", "TMAPI_BUDGET={}")
     for budget in (10, 25):
-        done = crawl(*(word.format(budget) for word in budgets), seeds=seeds, max_pages=4, page_size=5)
+        options = ("-s", "TMAPI_MAX_CONCURRENCY=4", "-s", f"TMAPI_BUDGET={budget}")
+        done = crawl(*options, seeds=seeds, max_pages=4, page_size=5)
         assert done.exit_status == 4
         whole = [row for row in done.outcomes if row["status"] == "complete"]
         assert len(whole) == budget // 4

@@ -18,6 +18,7 @@ from tmapi_spiders.addon import TmapiAddon
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.spider_kind import SpiderKind
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 from tmapi_spiders.ways import prepare, tell
 
@@ -66,7 +67,7 @@ class Command(crawl.Command):
         crawler = self._create_crawler(spider_class)
         try:
             _check_addon(crawler.settings)
-            run = prepare(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
+            run = prepare(crawler.settings, opts.spargs, SpiderKind.of(spider_class))
         except UsageProblems as exc:
             _complain(args[0], exc.problems)
             self.exitcode = EXIT_USAGE
