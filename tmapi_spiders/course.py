@@ -119,7 +119,7 @@ class LocalCourse(Course):
         if not run.config.budget:
             return True
         queries = self._not_begun + len(run.ledger)
-        return most_calls(queries, run.queries.most_pages) <= run.budget_left
+        return most_calls(queries, run.queries.most_pages) <= run.config.budget - run.lengths.calls
 
     async def _place(self) -> None:
         """Wait until another query may be begun without making a half of one that is open."""

@@ -168,7 +168,8 @@ class Job:
         self.series_lock: FileLock | None = None
         """What :func:`~tmapi_spiders.series_lock.hold_series` has returned; let go with the job."""
         self._started_at = utc_now()
-        self._before: dict[str, Any] = {}
+        self.last_run: dict[str, Any] = {}
+        """What job.json said before this one; {} of a new job."""
 
     def open(self, *, new: bool) -> bool:
         """Make the folder and take its lock; return False if it has to be *new* and is not.
@@ -195,7 +196,7 @@ class Job:
             raise StorageError(f"{self.folder}: it can't be used ({exc.strerror or exc}).") from exc
         last = self._last()
         self.has_run = bool(last)
-        self._before = last
+        self.last_run = last
         budget = last.get("budget")
         self.last_budget = budget if isinstance(budget, int) else 0
         self.last_finished_at = last.get("finished_at")
@@ -242,7 +243,7 @@ class Job:
         for file in self.files.values():
             file.discard()
         if self.arguments_stored:
-            self._write(self._before)
+            self._write(self.last_run)
 
     def release(self) -> None:
         """Let other processes have the job."""

@@ -279,7 +279,7 @@ class LocalRun(Run):
         self.job.files[OUTCOMES].write(to_line(outcome))
         self.count(stats.QUERY.format(status=outcome.status))
         self.images.ended(outcome.seed_id)
-        self.lengths.note(outcome.pages)
+        self.lengths.note(outcome.pages, outcome.calls)
         self.query_ended.set()
 
 

@@ -109,7 +109,7 @@ class Lengths:
     >>> lengths.needed([]), lengths.needed([(0, SOONEST)]), lengths.needed([(1, 4), (0, SOONEST)])
     (100, 200, 14)
     >>> for pages in (1, 3):
-    ...     lengths.note(pages)
+    ...     lengths.note(pages, calls=pages)
     >>> lengths.needed([(2, 98)])  # a query is not taken for longer than any that has ended
     4
     """
@@ -120,10 +120,13 @@ class Lengths:
     pages: int = 0
     """Of those that have ended, in all."""
     longest: int = 0
+    calls: int = 0
+    """Of those that have ended: what cost them is not to be paid for any more."""
 
-    def note(self, pages: int) -> None:
+    def note(self, pages: int, calls: int) -> None:
         """Note that a query has ended, having so many pages."""
         self.ended += 1
+        self.calls += calls
         self.pages += pages
         self.longest = max(self.longest, pages)
 

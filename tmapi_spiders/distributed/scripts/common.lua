@@ -120,6 +120,7 @@ local function end_query(task, status, reason)
   local key, outcome = query_key(task), {}
   claim(task)
   local pages = tonumber(call('HGET', key, 'pages') or '0')
+  count('ended_calls', tonumber(call('HGET', key, 'calls') or '0'))
   if pages > number('longest') then call('HSET', JOB, 'longest', pages) end
   call('HSET', key, 'status', status, 'reason', reason)
   if reason == 'empty_page' and call('HEXISTS', key, 'empty_at') == 1 then  -- it was in doubt
@@ -212,7 +213,7 @@ local function budget_left() return number('budget') - number('calls') end
 local function budget_suffices()
   if number('budget') == 0 then return true end
   local queries = number('queries') - call('HLEN', OUTCOMES)
-  return budget_left() >= (most_pages() + CONVERSIONS) * queries
+  return number('budget') - number('ended_calls') >= (most_pages() + CONVERSIONS) * queries
 end
 
 -- Whether queries take turns from now on, lest one of the last go on alone; until then, and where the budget may
