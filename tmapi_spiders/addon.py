@@ -13,7 +13,7 @@ from scrapy.settings import SETTINGS_PRIORITIES
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, from_environment
-from tmapi_spiders.spiders.image_search import ImageSearchSpider
+from tmapi_spiders.spiders.image_search import ImageSearchSpider, refuse_look
 
 if TYPE_CHECKING:
     from typing import Self
@@ -106,6 +106,8 @@ class TmapiAddon:
     def update_settings(self, settings: Settings) -> None:
         """Configure a crawl of this package's spider."""
         spider = self._crawler.spider
+        if spider is None and issubclass(self._crawler.spidercls, ImageSearchSpider):
+            refuse_look(self._crawler.spidercls.name)  # a shell, which makes its spider late
         if not isinstance(spider, ImageSearchSpider):
             return
         run = spider.run

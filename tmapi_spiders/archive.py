@@ -238,6 +238,17 @@ class Archive:
             )
         )
 
+    @property
+    def paid(self) -> tuple[str, str] | None:
+        """When its first and its last page were paid for; None if it has none."""
+        rows = self._ask(
+            self.pages,
+            "SELECT fetched_at FROM answers WHERE rowid IN "
+            "((SELECT min(rowid) FROM answers WHERE page > 0),"
+            " (SELECT max(rowid) FROM answers WHERE page > 0)) ORDER BY rowid",
+        )
+        return (rows[0][0], rows[-1][0]) if rows else None
+
     def repeats_with_items(self, image_id: str) -> set[int]:
         """Return the repeat numbers at which an image had items in an earlier run."""
         rows = self._ask(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from tmapi_spiders import stats
 from tmapi_spiders.images import refusal
-from tmapi_spiders.order import AHEAD, SOONEST, most_calls
+from tmapi_spiders.order import AHEAD, SOONEST, SPARE, most_calls
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import ending, nothing_found
 from tmapi_spiders.parts import Course
@@ -53,6 +54,8 @@ class LocalCourse(Course):
         """Of these, by what is asked: the last query to do so, and how many pages it may have."""
         self._failed: dict[tuple[str, int], tuple[int | None, str]] = {}
         """Of these, by what was asked and page: the error it failed by."""
+        self._asking: set[str] = set()
+        """Queries that have asked for a page; of those that wait for others there may be many."""
 
     @override
     async def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
@@ -61,6 +64,7 @@ class LocalCourse(Course):
             if not self._end_is_near:
                 # Without the wait Scrapy would pull all queries at once, and hold them in memory.
                 await room()
+                await self._place()
             if not run.gate.is_open and not run.archive.unread and not self._shared:
                 return  # no call goes out, and nothing is left to replay
             query = await self._next()
@@ -110,13 +114,51 @@ class LocalCourse(Course):
 
     @property
     def _end_is_near(self) -> bool:
+        return self._not_begun <= AHEAD * self._run.max_concurrency and self._budget_suffices
+
+    @property
+    def _budget_suffices(self) -> bool:
+        """Whether all that is left to do can be paid for, whatever it takes."""
         run = self._run
-        if self._not_begun > AHEAD * run.max_concurrency:
-            return False
-        budget, queries = run.config.budget, self._not_begun + len(run.ledger)
-        if not budget:
+        if not run.config.budget:
             return True
-        return most_calls(queries, run.queries.most_pages) <= budget - run.archive.journal.calls
+        queries = self._not_begun + len(run.ledger)
+        return most_calls(queries, run.queries.most_pages) <= run.config.budget - run.lengths.calls
+
+    async def _place(self) -> None:
+        """Wait until another query may be begun without making a half of one that is open."""
+        run = self._run
+        while run.gate.is_open and not self._has_place():
+            run.query_ended.clear()
+            with suppress(TimeoutError):  # of what else may give a place, nothing tells
+                async with asyncio.timeout(_LOOK_AGAIN):
+                    await run.query_ended.wait()
+
+    def _has_place(self) -> bool:
+        run = self._run
+        self._asking = {one for one in self._asking if self._is_open(one)}
+        working = len(self._asking) + self.converting
+        if not working:
+            return True
+        if self._budget_suffices:
+            return working < run.gate.allowed + SPARE
+        if working >= run.gate.allowed:
+            return False
+        lefts = [
+            (progress.pages, 1 if self._is_doubted(progress) else run.pages_left(progress))
+            for progress in run.ledger
+            if progress.ending is None
+        ]
+        # Pages whose calls are in flight are among those, and are counted in the budget already.
+        return run.lengths.needed(lefts) - run.gate.in_flight <= run.budget_left
+
+    def _is_open(self, query_id: str) -> bool:
+        ledger = self._run.ledger
+        return query_id in ledger and ledger[query_id].ending is None
+
+    def _is_doubted(self, progress: Progress) -> bool:
+        """Say whether a query has had an empty first page, and waits for what others bring."""
+        return progress.empty_page is not None and progress.query.query_id not in self._asking
 
     def begin(self, query: Query) -> Iterator[Request]:
         """Ask for a query's first page, or for the conversion that it needs first.
@@ -183,6 +225,7 @@ class LocalCourse(Course):
     def empty_first_page(
         self, progress: Progress, answer: Page, fetched_at: str
     ) -> Iterator[Request]:
+        self._asking.discard(progress.query.query_id)
         progress.empty_page = answer, fetched_at
         yield from self._settle(progress.query, items=False, generation=progress.generation)
 
@@ -259,6 +302,7 @@ class LocalCourse(Course):
         if generation is None:
             yield from self._refuse(query, page, None, "its path is no good any more")
             return
+        self._asking.add(query.query_id)
         progress.generation = generation
         progress.img_url = image.paths[generation] or query.seed.img_url
         yield self._run.requests.request_page(
@@ -285,6 +329,7 @@ class LocalCourse(Course):
         return None if is_past and image.may_convert else present
 
     def _refuse(self, query: Query, page: int, code: int | None, message: str) -> Iterator[Request]:
+        self._asking.discard(query.query_id)
         generation = self._run.ledger[query.query_id].generation
         decision = self._run.images.of(query.seed).refuse(
             query.query_id, code, message, first=page == 1, generation=generation

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from io import FileIO
 
+    from tmapi_spiders.spider_kind import SpiderKind
+
 __all__ = [
     "LOCK",
     "OUTCOMES",
@@ -138,15 +140,22 @@ class Job:
     :param source: where the products come from; a job has one source for ever, since made-up
         products would else pass as real ones
     :param arguments: as the user gave them
+    :param kind: the spider's, which a job has for ever too
     """
 
     def __init__(
-        self, name: str, output_dir: Path, source: str, arguments: Mapping[str, Any]
+        self,
+        name: str,
+        output_dir: Path,
+        source: str,
+        arguments: Mapping[str, Any],
+        kind: SpiderKind,
     ) -> None:
         self.name = name
         self.folder = output_dir / name
         self.source = source
         self.arguments = dict(arguments)
+        self._kind = kind
         self.files: dict[str, JobFile] = {}
         self.last_finished_at: str | None = None
         """When the job ended before, if it did."""
@@ -160,12 +169,13 @@ class Job:
         self.series_lock: FileLock | None = None
         """What :func:`~tmapi_spiders.series_lock.hold_series` has returned; let go with the job."""
         self._started_at = utc_now()
-        self._before: dict[str, Any] = {}
+        self.last_run: dict[str, Any] = {}
+        """What job.json said before this one; {} of a new job."""
 
     def open(self, *, new: bool) -> bool:
         """Make the folder and take its lock; return False if it has to be *new* and is not.
 
-        :raises UsageProblems: if another process runs this job, or it has another source
+        :raises UsageProblems: if another process runs this job, or it has another source or spider
         :raises StorageError: if the folder can't be used
         """
         try:
@@ -187,10 +197,15 @@ class Job:
             raise StorageError(f"{self.folder}: it can't be used ({exc.strerror or exc}).") from exc
         last = self._last()
         self.has_run = bool(last)
-        self._before = last
+        self.last_run = last
         budget = last.get("budget")
         self.last_budget = budget if isinstance(budget, int) else 0
         self.last_finished_at = last.get("finished_at")
+        try:
+            self._kind.check(self.name, last)
+        except UsageProblems:
+            self.release()
+            raise
         source = last.get("source", self.source)
         if source != self.source:
             self.release()
@@ -229,7 +244,7 @@ class Job:
         for file in self.files.values():
             file.discard()
         if self.arguments_stored:
-            self._write(self._before)
+            self._write(self.last_run)
 
     def release(self) -> None:
         """Let other processes have the job."""
@@ -250,6 +265,8 @@ class Job:
             "version": __version__,
             "readers": versions(),
             "job": self.name,
+            "spider": self._kind.name,
+            "endpoint": self._kind.endpoint,
             "arguments": self.arguments,
             "directory": str(Path.cwd()),
             "source": self.source,

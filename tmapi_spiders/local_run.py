@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from itertools import chain
@@ -18,7 +19,7 @@ from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.journal import History
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.ledger import LocalLedger
-from tmapi_spiders.order import pages_left
+from tmapi_spiders.order import MOST_PAGES, Lengths, pages_left
 from tmapi_spiders.outage import Outage
 from tmapi_spiders.permits import Permits
 from tmapi_spiders.phrases import plural
@@ -93,6 +94,9 @@ class LocalRun(Run):
         )
         self.retries = LocalRetries(config.retry_times, config.retry_delay)
         self.ledger = LocalLedger(job.name, self._write_outcome, self._history)
+        self.lengths = Lengths(min(queries.most_pages or MOST_PAGES, MOST_PAGES))
+        self.query_ended = asyncio.Event()
+        """Set whenever an outcome was written."""
         self.undone = False
         """Whether the job was left as the last run had left it."""
 
@@ -270,6 +274,11 @@ class LocalRun(Run):
         except StorageError as exc:
             self.storage_failed(exc)
 
+    @property
+    def budget_left(self) -> int:
+        """Calls that the budget still allows; there is one."""
+        return self.config.budget - self.archive.journal.calls
+
     def is_paid(self, query: Query) -> bool:
         """Say whether a query's first page is paid for."""
         return self.archive.has_page(query.seed.image_id, query.search_id)
@@ -287,6 +296,8 @@ class LocalRun(Run):
         for code in outcome.evidence:
             self.count(stats.EVIDENCE.format(code=code))
         self.images.ended(outcome.seed_id)
+        self.lengths.note(outcome.pages, outcome.calls)
+        self.query_ended.set()
 
 
 def local_run_of(crawler: Crawler) -> LocalRun:

@@ -4,8 +4,12 @@ A query's pages come one after another, so that each query is one call in flight
 is begun last, or is longest, goes on alone while the account could do more. So the last queries of
 a job are begun ahead of their turn, and from then on those go first that have most pages left.
 
-Until then queries are finished one after another, and to the end where the budget may not suffice:
-a job that is ended early has as many whole results as can be, and few halves.
+Until then queries are finished one after another: only so many are open that no place in flight
+stays empty, so that a job that is ended early has few halves. Where the budget may not suffice none
+is begun beyond those, to the end, and none that the budget will not finish too: it buys as many
+whole results as can be.
+
+The same rules are in the scripts of jobs on Redis (``distributed/scripts/common.lua``).
 """
 
 from __future__ import annotations
@@ -13,13 +17,31 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import attrs
+
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tmapi_spiders.progress import Progress
 
-__all__ = ["AGAIN", "AHEAD", "MOST_CALLS", "SOONEST", "most_calls", "pages_left"]
+__all__ = [
+    "AGAIN",
+    "AHEAD",
+    "CONVERSIONS",
+    "MOST_PAGES",
+    "SOONEST",
+    "SPARE",
+    "Lengths",
+    "most_calls",
+    "pages_left",
+]
 
 #: How many queries are begun ahead at a job's end, for each call that may be in flight.
 AHEAD = 4
+
+#: How many queries are open beyond the calls that may be in flight, so that a place is taken as
+#: soon as it is free, although the page that was answered last is still to be parsed.
+SPARE = 8
 
 #: ``Request.priority`` of what nothing is known of yet: first pages and conversions. Near the end
 #: it is the highest; before, pages are above it, each by its number.
@@ -28,12 +50,12 @@ SOONEST = 1_000_000
 #: ``Request.priority`` of what was tried before, and has waited already: above all others.
 AGAIN = 2 * SOONEST
 
-_CONVERSIONS = 2
-_MOST_PAGES = 100
+#: Of one image.
+CONVERSIONS = 2
 
-#: What a query may take, as far as is known: 100 pages of 20, where ``total_count`` is capped
-#: (2,000, as users of the API have measured), and two conversions of its image.
-MOST_CALLS = _MOST_PAGES + _CONVERSIONS
+#: Pages that a query may have, as far as is known: 100 of 20, where ``total_count`` is capped
+#: (2,000, as users of the API have measured).
+MOST_PAGES = 100
 
 
 def most_calls(queries: int, max_pages: int) -> int:
@@ -44,7 +66,7 @@ def most_calls(queries: int, max_pages: int) -> int:
     >>> most_calls(10, max_pages=0), most_calls(10, max_pages=3)
     (1020, 50)
     """
-    return queries * (min(max_pages or _MOST_PAGES, _MOST_PAGES) + _CONVERSIONS)
+    return queries * (min(max_pages or MOST_PAGES, MOST_PAGES) + CONVERSIONS)
 
 
 def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:
@@ -77,3 +99,52 @@ def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:
     if max_pages:
         left = min(left, max_pages - progress.pages)
     return min(max(left, 1), SOONEST)
+
+
+@attrs.define
+class Lengths:
+    """How many pages a job's queries turn out to have, and so what its budget will finish.
+
+    >>> lengths = Lengths(most=100)
+    >>> lengths.needed([]), lengths.needed([(0, SOONEST)]), lengths.needed([(1, 4), (0, SOONEST)])
+    (100, 200, 14)
+    >>> for pages in (1, 3):
+    ...     lengths.note(pages, calls=pages)
+    >>> lengths.needed([(2, 98)])  # a query is not taken for longer than any that has ended
+    4
+    """
+
+    most: int
+    """Of a query, as long as nothing is known of any."""
+    ended: int = 0
+    pages: int = 0
+    """Of those that have ended, in all."""
+    longest: int = 0
+    calls: int = 0
+    """Of those that have ended: what cost them is not to be paid for any more."""
+
+    def note(self, pages: int, calls: int) -> None:
+        """Note that a query has ended, having so many pages."""
+        self.ended += 1
+        self.calls += calls
+        self.pages += pages
+        self.longest = max(self.longest, pages)
+
+    def needed(self, open_ones: Collection[tuple[int, int]]) -> int:
+        """Return how many pages the open queries and one more have before them.
+
+        Those that nothing is known of count as the others do on average. Once as many have ended as
+        are open, the longest of them says more than ``total_count``.
+
+        :param open_ones: of each open query, its pages read and left (:func:`pages_left`)
+        """
+        lefts = []
+        for read, left in open_ones:
+            believed = max(self.longest - read, 1) if self.ended >= len(open_ones) else left
+            lefts.append((read, min(left, believed)))
+        known = [(read, left) for read, left in lefts if left < SOONEST]
+        number = self.ended + len(known)
+        pages = self.pages + sum(read + left for read, left in known)
+        usual = math.ceil(pages / number) if number else self.most
+        unknown = [max(usual - read, 1) for read, left in lefts if left >= SOONEST]
+        return sum(left for _, left in known) + sum(unknown) + max(usual, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "calls", "plural", "refused_images", "repeated_images"]
+__all__ = ["about", "calls", "days", "plural", "refused_images", "repeated_images"]
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -21,6 +21,15 @@ def calls(count: int, price: float) -> str:
     ('12 calls (cost 0.12)', '1 call')
     """
     return plural(count, "call") + (f" (cost {count * price:,.2f})" if price else "")
+
+
+def days(*times: str) -> str:
+    """Return the day, or the days, of two times.
+
+    >>> days("2026-11-23T18:00:00.000Z", "2026-11-24T03:00:00.000Z")
+    '2026-11-23 to 2026-11-24'
+    """
+    return " to ".join(dict.fromkeys(time[:10] for time in times))
 
 
 def repeated_images(count: int) -> str:

@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import resume
 from tmapi_spiders.archive import ARCHIVE, Archive
-from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.job import Job
+from tmapi_spiders.job import Job, read_job_json
 from tmapi_spiders.job_names import is_job_name, series_of
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.series_lock import hold_series
+from tmapi_spiders.spider_kind import SpiderKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scrapy.settings import BaseSettings
 
+    from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.queries import Queries
 
 __all__ = ["prepare_run", "read_given"]
+
+_OUR_OWN = SpiderKind()
 
 _SOME_IMAGE = "/search/placeholder.jpg"
 
@@ -32,23 +35,22 @@ _SOME_IMAGE = "/search/placeholder.jpg"
 def prepare_run(
     settings: BaseSettings,
     given: Mapping[str, Any],
-    arguments_model: type[Arguments] = Arguments,
-    spider: str = "image_search",
+    kind: SpiderKind = _OUR_OWN,
 ) -> LocalRun:
     """Check settings and arguments, take hold of the job and open its archive; send nothing.
 
     :param given: the spider's arguments as ``-a`` gives them
-    :param spider: the spider's name
+    :param kind: the spider's
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used
     """
-    config, given, arguments, queries = read_given(settings, given, arguments_model)
+    config, given, arguments, queries = read_given(settings, given, kind)
     conversions = Conversions.of(config)
     conversions.check()
     series = arguments.series or series_of(arguments.job or "")
     lock = hold_series(series, config.output_dir)
     try:
-        job = _open_job(config, arguments, given)
+        job = _open_job(config, arguments, given, kind)
     except BaseException:
         if lock is not None:
             lock.release()
@@ -64,7 +66,7 @@ def prepare_run(
         # Once job.json is written, it has the rest.
         whole = {name: value for name, value in given.items() if name != "series"}
         needed = {} if job.arguments_stored else whole
-        return resume.command(spider, settings, needed | {"job": job.name}, budget)
+        return resume.command(kind.name, settings, needed | {"job": job.name}, budget)
 
     run = LocalRun(
         config,
@@ -79,9 +81,11 @@ def prepare_run(
     return run
 
 
-def _open_job(config: Config, arguments: Arguments, given: Mapping[str, Any]) -> Job:
+def _open_job(
+    config: Config, arguments: Arguments, given: Mapping[str, Any], kind: SpiderKind
+) -> Job:
     while True:
-        job = Job(arguments.job_name(), config.output_dir, config.source, given)
+        job = Job(arguments.job_name(), config.output_dir, config.source, given, kind)
         if job.open(new=arguments.job is None):
             return job
         time.sleep(0.1)  # new names are by the second
@@ -90,13 +94,14 @@ def _open_job(config: Config, arguments: Arguments, given: Mapping[str, Any]) ->
 def read_given(
     settings: BaseSettings,
     given: Mapping[str, Any],
-    arguments_model: type[Arguments] = Arguments,
+    kind: SpiderKind = _OUR_OWN,
     *,
     needs_token: bool = True,
 ) -> tuple[Config, dict[str, Any], Arguments, Queries]:
     """Read settings and arguments, those of an existing job included where it is named alone.
 
     :param given: the spider's arguments as ``-a`` gives them
+    :param kind: the spider's, which the job has to be of
     :param needs_token: whether calls are to be made
     :return: the configuration, the arguments as given and stored, as read, and the queries
     :raises UsageProblems: with all that is wrong
@@ -107,6 +112,8 @@ def read_given(
     problems: list[str] = []
     try:
         config = Config.from_settings(settings, needs_token=needs_token)
+        if is_job_name(name := whole.get("job")):
+            kind.check(name, read_job_json(config.output_dir / name))
         whole = resume.with_stored_arguments(whole, config.output_dir)
     except UsageProblems as exc:
         problems += exc.problems
@@ -114,7 +121,7 @@ def read_given(
         if is_job_name(whole.get("job")):
             whole.setdefault("seeds", _SOME_IMAGE)
     try:
-        arguments, queries = arguments_model.parse(whole)
+        arguments, queries = kind.arguments_model.parse(whole)
     except UsageProblems as exc:
         problems += exc.problems
     if "keep_alive" in whole:

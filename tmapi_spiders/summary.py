@@ -11,7 +11,8 @@ from tmapi_spiders.config import DEFAULT_BASE_URL
 from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.phrases import calls, plural, refused_images, repeated_images
+from tmapi_spiders.phrases import calls, days, plural, refused_images, repeated_images
+from tmapi_spiders.repeat import first_line
 from tmapi_spiders.stops import STOPS
 from tmapi_spiders.unreadable import told
 
@@ -56,7 +57,9 @@ def _announcement(run: LocalRun) -> list[str]:
     estimate = Estimate.of(run.config, arguments, queries, run.archive, run.conversions)
     duplicates = queries.seeds.tally.duplicates
     repeated = f", {duplicates:,} repeated left out" if duplicates else ""
-    lines = [
+    first = first_line(run, estimate)
+    lines = [] if first is None else [first]
+    lines += [
         (
             f"{run.job.name}: {plural(len(queries), 'query', 'queries')} "
             f"({queries.describe()}{repeated}), {estimate.sentence()}, into {run.job.folder}"
@@ -66,11 +69,6 @@ def _announcement(run: LocalRun) -> list[str]:
         lines.append(f"  {MADE_UP}")
         if run.config.base_url.geturl() != DEFAULT_BASE_URL:
             lines.append("  note: TMAPI_BASE_URL is set, and not used: this is TMAPI_SANDBOX.")
-    if run.archive.pages or run.archive.journal.calls:
-        lines.append(
-            f"  goes on with this job: {plural(run.archive.pages, 'page')} of it, of "
-            f"{calls(run.archive.journal.calls, run.config.call_price)} so far, cost nothing again"
-        )
     if run.job.last_budget and not run.config.budget:
         lines.append(
             f"  warning: the job's last run had TMAPI_BUDGET={run.job.last_budget}; this one has "
@@ -137,7 +135,7 @@ def _paid(run: LocalRun) -> str:
     """Return what was paid in this run, and what was replayed."""
     price = run.config.call_price
     replayed = run.counted(stats.PAGE_REPLAYED)
-    when = _days(*(run.archive.replayed or ()))
+    when = days(*(run.archive.replayed or ()))
     if not run.gate.sent and replayed:
         return f"no call: replayed {plural(replayed, 'page')}, paid on {when}"
     parts = [calls(run.calls, price), f"{run.counted(stats.CALL_ANSWERED):,} answered"]
@@ -158,15 +156,6 @@ def _paid(run: LocalRun) -> str:
     if replayed:
         parts.append(f"{plural(replayed, 'page')} replayed, paid on {when}")
     return ", ".join(parts)
-
-
-def _days(*times: str) -> str:
-    """Return the day, or the days, of two times.
-
-    >>> _days("2026-11-23T18:00:00.000Z", "2026-11-24T03:00:00.000Z")
-    '2026-11-23 to 2026-11-24'
-    """
-    return " to ".join(dict.fromkeys(time[:10] for time in times))
 
 
 def _next_steps(run: LocalRun) -> list[str]:

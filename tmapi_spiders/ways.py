@@ -12,7 +12,6 @@ from scrapy.core.scheduler import Scheduler
 from scrapy.utils.misc import load_object
 
 from tmapi_spiders import summary
-from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.prepare import prepare_run
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
     from tmapi_spiders.run import Run
+    from tmapi_spiders.spider_kind import SpiderKind
 
 __all__ = ["prepare", "tell"]
 
@@ -29,8 +29,7 @@ __all__ = ["prepare", "tell"]
 def prepare(
     settings: BaseSettings,
     given: Mapping[str, Any],
-    arguments_model: type[Arguments] = Arguments,
-    spider: str = "image_search",
+    kind: SpiderKind,
 ) -> Run:
     """Check settings and arguments, and take hold of the job, or join it; send nothing.
 
@@ -48,8 +47,8 @@ def prepare(
 
         check_scheduler(settings)
         if is_shared(settings):
-            return prepare_worker(settings, given, arguments_model)
-    return prepare_run(settings, given, arguments_model, spider)
+            return prepare_worker(settings, given, kind)
+    return prepare_run(settings, given, kind)
 
 
 def tell(run: Run) -> None:

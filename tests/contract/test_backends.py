@@ -140,7 +140,7 @@ class SharedCalls:
     def __init__(self, desk: Desk, most: int, budget: int) -> None:
         desk.settings.update(TMAPI_MAX_CONCURRENCY=most, TMAPI_BUDGET=budget)
         self._desk = desk
-        self._job = desk.make(seeds=200)
+        self._job = desk.make(seeds=200, max_pages=1)
 
     def out(self, wanted: int) -> list[Any]:
         _, *rows = self._exchange(wanted)

@@ -54,6 +54,9 @@ def test_a_finished_job_run_again_makes_no_call(crawl: Crawler, sandbox: Sandbox
         assert content(again) == first, "when it was paid for included"
         day = again.products[0]["fetched_at"][:10]
         assert f"  no call: replayed {calls} pages, paid on {day}" in again.log
+        first_line = next(line for line in again.log.splitlines() if line.startswith("j: "))
+        assert first_line.startswith(f"j: replays what was paid for on {day}, and asks nothing new")
+        assert "To search again: -a series=j instead of -a job=j" in first_line
         assert (again.job["calls"], again.job["calls_of_last_run"]) == (calls, 0)
     assert again.job["arguments"]["sort"] == "default,sales"
 
@@ -264,6 +267,8 @@ def test_a_replayed_answer_keeps_its_time(crawl: Crawler) -> None:
     assert more.outcome["started_at"] == outcome["started_at"]
     assert more.outcome["finished_at"] > outcome["finished_at"]
     assert "1 call, " in more.log
+    assert "j: goes on with this job: 2 pages of it, of 2 calls so far" in more.log
+    assert "cost nothing again; what its arguments add is asked now." in more.log
     assert "2 pages replayed, paid on " in more.log
 
 

@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[tuple[Crawler, SandboxThread]]:
-    """Answers take longer than what is made of them."""
+    """Answers take longer than what is made of them, on a busy machine too."""
+    sandbox = SandboxThread(latency=0.25)
+    yield Crawler(tmp_path, sandbox.url), sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def quick(tmp_path: Path) -> Iterator[tuple[Crawler, SandboxThread]]:
+    """Several calls are in flight at once."""
     sandbox = SandboxThread(latency=0.05)
     yield Crawler(tmp_path, sandbox.url), sandbox
     sandbox.stop()
@@ -26,19 +34,19 @@ def names(sandbox: SandboxThread) -> list[str]:
     return [call["params"]["img_url"].rpartition("/")[2] for call in sandbox.calls]
 
 
-@pytest.mark.parametrize("budget", [0, 300], ids=["no budget", "one that suffices"])
+@pytest.mark.parametrize("budget", [0, 72], ids=["no budget", "one that suffices"])
 def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
     slow: tuple[Crawler, SandboxThread], budget: int
 ) -> None:
     crawl, sandbox = slow
     done = crawl(
-        *("-s", "TMAPI_MAX_CONCURRENCY=6", "-s", f"TMAPI_BUDGET={budget}"),
-        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(40)),
+        *("-s", "TMAPI_MAX_CONCURRENCY=3", "-s", f"TMAPI_BUDGET={budget}"),
+        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(18)),
         max_pages=2,
     )
     assert done.exit_status == 0
     called = names(sandbox)
-    assert len(set(called[called.index("lamp-39.jpg") :])) >= 16
+    assert len(set(called[called.index("lamp-17.jpg") :])) >= 9
 
 
 def test_a_query_that_has_most_pages_left_goes_first_near_the_end(
@@ -46,11 +54,11 @@ def test_a_query_that_has_most_pages_left_goes_first_near_the_end(
 ) -> None:
     """As far as total_count tells; it decides nothing else."""
     crawl, sandbox = slow
-    seeds = [f"/search/a/lamp-{number}.jpg" for number in range(24)]
+    seeds = [f"/search/a/lamp-{number}.jpg" for number in range(12)]
     long = [f"/search/a/bigtotal-{number}.jpg" for number in range(2)]
     done = crawl(
         *("-s", "TMAPI_MAX_CONCURRENCY=3"),
-        seeds=",".join(seeds[:12] + long + seeds[12:]),
+        seeds=",".join(seeds[:6] + long + seeds[6:]),
         page_size=10,
     )
     assert done.exit_status == 0
@@ -61,16 +69,36 @@ def test_a_query_that_has_most_pages_left_goes_first_near_the_end(
         assert between < 11, "it goes first as soon as its last page is read"
 
 
-def test_where_the_budget_may_not_suffice_queries_are_finished_one_after_another(
-    slow: tuple[Crawler, SandboxThread],
+@pytest.mark.parametrize("max_pages", [3, 0], ids=["limited", "as total_count says"])
+def test_a_budget_that_does_not_suffice_buys_whole_queries(
+    quick: tuple[Crawler, SandboxThread], max_pages: int
 ) -> None:
-    """So that it buys whole results: if they took turns, it would buy each one's first page."""
-    crawl, sandbox = slow
+    crawl, sandbox = quick
     done = crawl(
-        *("-s", "TMAPI_MAX_CONCURRENCY=8", "-s", "TMAPI_BUDGET=30"),
+        *("-s", "TMAPI_MAX_CONCURRENCY=6", "-s", "TMAPI_BUDGET=40"),
         seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(30)),
-        page_size=5,
+        max_pages=max_pages,
+        page_size=10,
     )
     assert done.exit_status == 4
-    assert done.job["calls"] == 30
-    assert len(set(names(sandbox))) < 30
+    assert done.job["calls"] == sandbox.stats["calls"] == 40
+    assert sandbox.stats["max_in_flight"] > 1
+    whole = [row for row in done.outcomes if row["status"] == "complete"]
+    longest = max(row["pages"] for row in whole)
+    assert len(whole) >= 40 // longest - 1
+    halves = [row for row in done.outcomes if row["calls"] and row["status"] != "complete"]
+    assert len(halves) <= 2, "those of which the budget's last calls are"
+
+
+def test_halves_of_an_earlier_run_are_finished_first(
+    quick: tuple[Crawler, SandboxThread],
+) -> None:
+    crawl, _ = quick
+    seeds = ",".join(f"/search/a/lamp-{number}.jpg" for number in range(12))
+    for budget in (10, 25):
+        options = ("-s", "TMAPI_MAX_CONCURRENCY=4", "-s", f"TMAPI_BUDGET={budget}")
+        done = crawl(*options, seeds=seeds, max_pages=4, page_size=5)
+        assert done.exit_status == 4
+        whole = [row for row in done.outcomes if row["status"] == "complete"]
+        assert len(whole) == budget // 4
+    assert "its last run stopped early (budget); what is missing is asked now." in done.log

@@ -243,7 +243,7 @@ def test_a_signal_before_the_first_replay_leaves_every_line(crawl: Crawler) -> N
         process = crawl.start(job="j")
         assert process.stderr is not None
         for line in process.stderr:
-            if "goes on with this job" in line:
+            if line.startswith("j: replays what was paid for on "):
                 break
         process.send_signal(signal.SIGINT)
         done = crawl.finish(process)
@@ -260,7 +260,7 @@ def test_ending_a_replay_at_once_keeps_the_last_complete_files(crawl: Crawler) -
     process = crawl.start(seeds=seeds, job="j")
     assert process.stderr is not None
     for line in process.stderr:
-        if "goes on with this job" in line:
+        if line.startswith("j: replays what was paid for on "):
             break
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)

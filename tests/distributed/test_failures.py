@@ -466,7 +466,7 @@ def test_a_second_feeder_opens_a_job_that_has_ended_meanwhile(
     client = redis_server.client
     job = SharedJob.load(client, "j")
     late = Seed.parse("/search/a/onepage-late.jpg")
-    fed = run_script(client, "feed", job.keys, 1, late.key, late.record(), 1, "")
+    fed = run_script(client, "feed", job.keys, 1, 100, late.key, late.record(), 1, "")
     assert fed == [1, 1, 0]
     done = start(job="j")
     assert done.exit_status == 0, done.log

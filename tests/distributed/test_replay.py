@@ -92,7 +92,7 @@ def test_a_first_page_with_items_that_cant_be_parsed(
 def test_what_needs_no_call_is_done_though_the_budget_is_spent(desk: Desk) -> None:
     """Wherever pages are that wait for a call."""
     desk = desk.with_settings(TMAPI_BUDGET=3)
-    job = desk.make(4)
+    job = desk.make(4, max_pages=1)
     one, two, three = desk.lease(job, 3)
     desk.fail(job, one, ANSWER)
     desk.fail(job, two, ANSWER)

@@ -32,7 +32,7 @@ def _json(desk: Desk, capsys: pytest.CaptureFixture[str], **options: Any) -> Any
 
 def test_a_running_job(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk = desk.with_settings(TMAPI_BUDGET=50, TMAPI_CALL_PRICE=0.1)
-    job = desk.make(4)
+    job = desk.make(4, max_pages=2)
     ended, begun, answered = desk.lease(job, 3)
     desk.commit(job, ended)
     desk.commit(job, begun, ends=False)

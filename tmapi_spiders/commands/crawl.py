@@ -20,6 +20,7 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.interrupts import ENDING, heed_hang_ups
 from tmapi_spiders.requirements import check_spider
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.spider_kind import SpiderKind
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 from tmapi_spiders.ways import prepare, tell
 
@@ -71,7 +72,7 @@ class Command(crawl.Command):
         try:
             _check_addon(crawler.settings)
             check_spider(spider_class, ImageSearchSpider, _called(args[0]))
-            run = prepare(crawler.settings, opts.spargs, spider_class.arguments_model, args[0])
+            run = prepare(crawler.settings, opts.spargs, SpiderKind.of(spider_class))
         except UsageProblems as exc:
             _complain(args[0], exc.problems)
             self.exitcode = EXIT_USAGE

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
 from tmapi_spiders.distributed.asking import ask, load_job
 from tmapi_spiders.distributed.joining import enqueue
+from tmapi_spiders.distributed.shared_job import facts_of
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.phrases import plural, repeated_images
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED
+from tmapi_spiders.spider_kind import kind_for
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Put the seeds in; returns the exit status."""
 
     def act(server: Redis, config: Config) -> int:
-        print(_enqueue(server, settings, config, given_arguments(options)))
+        print(_enqueue(server, settings, config, options))
         return EXIT_OK
 
     try:
@@ -46,21 +47,27 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         return EXIT_STOPPED
 
 
-def _enqueue(server: Redis, settings: BaseSettings, config: Config, given: dict[str, str]) -> str:
+def _enqueue(
+    server: Redis, settings: BaseSettings, config: Config, options: argparse.Namespace
+) -> str:
+    given = given_arguments(options)
     name = given["job"]
+    facts = facts_of(server, name)
+    kind = kind_for(settings, facts, options.spider)
+    kind.check(name, facts)
     if "seeds" not in given:
-        job = load_job(server, name)
+        job = load_job(server, name, lambda _: kind)
         job.check_arguments(given)
         job.check_settings(config, settings, update=True)
         job.update_settings(server, config, settings)
-        return f"{name}: its settings are changed; start workers: {_worker(name)}"
-    _, queries = Arguments.parse(given, streamed=True)
-    _, fed = enqueue(server, settings, config, given, queries, update=True)
+        return f"{name}: its settings are changed; start workers: {_worker(kind.name, name)}"
+    _, queries = kind.arguments_model.parse(given, streamed=True)
+    _, fed = enqueue(server, settings, config, given, queries, kind=kind, update=True)
     lines = [
         (
             f"{name}: {plural(fed.queries, 'query', 'queries')} put in "
             f"({plural(fed.seeds, 'new seed')} of {len(queries.seeds):,}); start workers: "
-            f"{_worker(name)}"
+            f"{_worker(kind.name, name)}"
         )
     ]
     if fed.differing:
@@ -74,5 +81,5 @@ def _enqueue(server: Redis, settings: BaseSettings, config: Config, given: dict[
     return "\n".join(lines)
 
 
-def _worker(name: str) -> str:
-    return f"SCRAPY_PROJECT=distributed scrapy crawl image_search -a job={name}"
+def _worker(spider: str, name: str) -> str:
+    return f"SCRAPY_PROJECT=distributed scrapy crawl {spider} -a job={name}"

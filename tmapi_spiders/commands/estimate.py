@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
+from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.estimate import Estimate
+from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.prepare import read_given
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.spider_kind import kind_for
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from scrapy.settings import BaseSettings
 
@@ -28,7 +34,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Print the estimate; returns the exit status."""
     try:
         given = given_arguments(options)
-        config, _, arguments, queries = read_given(settings, given, needs_token=False)
+        kind = kind_for(settings, _facts_of(given, settings), options.spider)
+        config, _, arguments, queries = read_given(settings, given, kind, needs_token=False)
         folder = config.output_dir / arguments.job if arguments.job else None
         estimate = Estimate.of_job(config, arguments, queries, folder)
     except UsageProblems as exc:
@@ -39,6 +46,16 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     print(f"{name}: {plural(len(queries), 'query', 'queries')} ({queries.describe()})")
     print("\n".join(estimate.lines()))
     return EXIT_OK
+
+
+def _facts_of(given: Mapping[str, str], settings: BaseSettings) -> dict[str, Any]:
+    """Return what job.json says of the job, if it is one."""
+    if not is_job_name(name := given.get("job")):
+        return {}
+    with suppress(UsageProblems):  # told of by what comes next, with all else that is wrong
+        config = Config.from_settings(settings, needs_token=False)
+        return read_job_json(config.output_dir / name)
+    return {}
 
 
 def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:

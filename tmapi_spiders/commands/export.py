@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from redis import exceptions
@@ -28,6 +29,7 @@ from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.results.survey import TABLES
 from tmapi_spiders.results.target import SUFFIXES, Target
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.spider_kind import kind_for
 from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
@@ -153,7 +155,9 @@ def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
         )
 
     def act(server: Redis, config: Config) -> int:
-        with Export(server, load_job(server, options.job), config) as export:
+        with Export(
+            server, load_job(server, options.job, partial(kind_for, settings)), config
+        ) as export:
             try:
                 final = _follow(export, settings) if options.follow else _once(export)
             except KeyboardInterrupt:

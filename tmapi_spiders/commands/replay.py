@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.distributed.asking import ask, load_job
 from tmapi_spiders.distributed.reopening import reopen
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.run import EXIT_OK
+from tmapi_spiders.spider_kind import kind_for
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +35,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     name: str = options.job
 
     def act(server: Redis, config: Config) -> int:  # noqa: ARG001
-        replayed, others = reopen(server, load_job(server, name), failed=options.failed)
+        job = load_job(server, name, partial(kind_for, settings))
+        replayed, others = reopen(server, job, failed=options.failed)
         print(
             f"{name}: {plural(replayed, 'query', 'queries')} with a dead letter, which is read "
             f"again at no cost, and {plural(others, 'other')} that ended by an error are in the "
@@ -41,7 +44,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         )
         if replayed or others:
             print(
-                f"  To have them worked on, start workers: scrapy crawl image_search -a job={name}"
+                "  To have them worked on, start workers: "
+                f"scrapy crawl {job.kind.name} -a job={name}"
             )
         elif not options.failed:
             print(f"  What failed without a dead letter: scrapy tmapi replay {name} --failed")

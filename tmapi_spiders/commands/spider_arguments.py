@@ -15,7 +15,12 @@ __all__ = ["add_spider_arguments", "given_arguments"]
 
 
 def add_spider_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``-a``."""
+    """Declare ``-a``, and ``--spider``, whose arguments they are."""
+    parser.add_argument(
+        "--spider",
+        metavar="NAME",
+        help="the crawl's spider (default: the job's own, or image_search)",
+    )
     parser.add_argument(
         "-a",
         dest="spargs",

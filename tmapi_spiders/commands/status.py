@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,6 +15,7 @@ from tmapi_spiders.distributed.looking import look
 from tmapi_spiders.distributed.showing import show, show_short
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.run import EXIT_OK
+from tmapi_spiders.spider_kind import kind_for
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
 
     def act(server: Redis, config: Config) -> int:
         while True:
-            seen = _look(server, options.job)
+            seen = _look(server, options.job, settings)
             if options.json:
                 value = seen[0] if options.job is not None else seen
                 text = orjson.dumps(value, default=str).decode()
@@ -64,15 +66,16 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         return EXIT_OK
 
 
-def _look(server: Redis, job: str | None) -> list[dict[str, Any]]:
+def _look(server: Redis, job: str | None, settings: BaseSettings) -> list[dict[str, Any]]:
+    kind_of = partial(kind_for, settings)
     if job is not None:
-        seen = look(server, job)
+        seen = look(server, job, kind_of)
         if seen is None:
             raise no_such_job(server, job)
         return [seen]
     found = []
     for name in job_names(server):
-        seen = look(server, name)
+        seen = look(server, name, kind_of)
         if seen is not None:
             found.append(seen)
         else:

@@ -10,6 +10,7 @@ from tmapi_spiders.distributed.looking import look
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.run import EXIT_OK
+from tmapi_spiders.spider_kind import IMAGE_SEARCH
 
 if TYPE_CHECKING:
     import argparse
@@ -61,5 +62,5 @@ def _lines(name: str, state: str, seen: dict[str, object]) -> list[str]:
         f"{first}; {leaving}",
         f"  Its files: scrapy tmapi export {name}",
         "  To go on, start workers again (what is committed costs nothing again):",
-        f"    scrapy crawl image_search -a job={name}",
+        f"    scrapy crawl {clean(seen.get('spider') or IMAGE_SEARCH)} -a job={name}",
     ]

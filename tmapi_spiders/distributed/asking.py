@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis import exceptions
 
@@ -16,10 +16,12 @@ from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from redis import Redis
     from scrapy.settings import BaseSettings
+
+    from tmapi_spiders.spider_kind import SpiderKind
 
 __all__ = ["ask", "clean", "job_names", "load_job", "no_such_job"]
 
@@ -72,14 +74,17 @@ def _check_name(job: str) -> None:
         )
 
 
-def load_job(server: Redis, name: str) -> SharedJob:
+def load_job(
+    server: Redis, name: str, kind_of: Callable[[Mapping[str, Any]], SpiderKind]
+) -> SharedJob:
     """Return a job that is to be there.
 
+    :param kind_of: see :meth:`SharedJob.load`
     :raises UsageProblems: if it is not, or is of another version
     :raises StorageError: if what Redis has of it can't be read
     """
     try:
-        return SharedJob.load(server, name)
+        return SharedJob.load(server, name, kind_of)
     except (ValueError, KeyError, TypeError) as exc:
         raise StorageError(
             f"job={name}: what Redis has of it can't be read ({type(exc).__name__}: {exc}). If "

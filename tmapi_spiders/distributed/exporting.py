@@ -57,7 +57,7 @@ class Export:
         facts = facts_of(server, job.name)
         self._created_at = facts.get("created_at")
         arguments = orjson.loads(facts.get("arguments", "{}"))
-        self._job = Job(job.name, config.output_dir, job.source, arguments)
+        self._job = Job(job.name, config.output_dir, job.source, arguments, job.kind)
         self._key = job.keys[0]
         self._trimmed = dict.fromkeys(_LISTS, 0)
         self._rows: dict[str, RowFile] = {}

@@ -13,6 +13,7 @@ from tmapi_spiders.distributed.keys import refused_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.images import Image
+from tmapi_spiders.order import MOST_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,7 +54,10 @@ def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
     fed = Fed()
     remaining = iter(seeds)
     while batch := list(islice(remaining, _BATCH)):
-        values: list[Any] = [len(job.arguments.combinations)]
+        most = max(
+            seed.overrides.most_pages(job.arguments.max_pages) or MOST_PAGES for seed in batch
+        )
+        values: list[Any] = [len(job.arguments.combinations), min(most, MOST_PAGES)]
         # Another job may have learnt it, of the same image under any id.
         known = server.smismember(refused_key(job.source), [seed.image_id for seed in batch])
         for seed, refused in zip(batch, known, strict=True):

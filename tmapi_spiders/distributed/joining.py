@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from redis import exceptions
 
-from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import load_job
 from tmapi_spiders.distributed.connection import check_server, connect, connect_async, describe
@@ -18,6 +17,7 @@ from tmapi_spiders.distributed.store import Store, run_script
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.spider_kind import SpiderKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
+    from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.queries import Queries
 
 __all__ = ["enqueue", "prepare_worker"]
 
 logger = logging.getLogger(__name__)
+
+_OUR_OWN = SpiderKind()
 
 _SOME_IMAGE = "/search/placeholder.jpg"
 
@@ -37,15 +40,16 @@ _SOME_IMAGE = "/search/placeholder.jpg"
 def prepare_worker(
     settings: BaseSettings,
     given: Mapping[str, Any],
-    arguments_model: type[Arguments] = Arguments,
+    kind: SpiderKind = _OUR_OWN,
 ) -> Worker:
     """Check settings and arguments, feed the job if seeds are given, and join it; send nothing.
 
     :param given: the spider's arguments as ``-a`` gives them
+    :param kind: the spider's
     :raises UsageProblems: with all that is wrong, also with Redis
     """
     given = {name: value for name, value in given.items() if not name.startswith("_")}
-    config, arguments, queries = _read(settings, given, arguments_model)
+    config, arguments, queries = _read(settings, given, kind.arguments_model)
     server = connect(settings)
     for warning in check_server(server, settings):
         logger.warning("%s", warning)
@@ -53,8 +57,8 @@ def prepare_worker(
     assert name is not None
     try:
         if queries is not None:
-            enqueue(server, settings, config, given, queries, update=False)
-        job = load_job(server, name)
+            enqueue(server, settings, config, given, queries, kind=kind, update=False)
+        job = load_job(server, name, lambda _: kind)
         job.check_arguments(given)
         job.check_readers()
         job.check_settings(config, settings, update=False)
@@ -76,15 +80,17 @@ def enqueue(
     given: Mapping[str, Any],
     queries: Queries,
     *,
+    kind: SpiderKind,
     update: bool,
 ) -> tuple[SharedJob, Fed]:
     """Put seeds into a job, which is made if there is none; return it, and what was new.
 
     :param given: the spider's arguments as ``-a`` gives them
+    :param kind: the spider's
     :param update: whether the job's budget and limit become those given
-    :raises UsageProblems: if the job has other arguments or settings
+    :raises UsageProblems: if the job has other arguments or settings, or another spider
     """
-    job = SharedJob.create(server, given["job"], given, config)
+    job = SharedJob.create(server, given["job"], given, config, kind)
     job.check_arguments(given)
     job.check_settings(config, settings, update=update)
     if update:

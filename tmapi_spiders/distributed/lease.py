@@ -79,6 +79,8 @@ class Lease:
     ends: tuple[Any, Any] = (None, None)
     """How the query ends, if the page has an item that is new to it, and if not."""
     goes_on: bool = False
+    left: int | None = None
+    """Pages that its query has left, as far as can be seen; None where nothing can."""
     scope: str = ""
     """Within what a product is written once."""
     change: Callable[[Image], list[dict[str, Any]]] | None = None
@@ -149,6 +151,7 @@ class Lease:
             "first": {EXAMPLE + name: one for name, one in self.examples.items()},
             "scope": self.scope,
             "next": self.goes_on,
+            "left": self.left or False,
             "ends_fresh": fresh or False,
             "ends_stale": stale or False,
         }

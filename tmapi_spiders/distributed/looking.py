@@ -16,8 +16,11 @@ from tmapi_spiders.distributed.shared_job import SharedJob, unreadable_of
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.evidence import EVIDENCE
 from tmapi_spiders.seed import Seed
+from tmapi_spiders.spider_kind import IMAGE_SEARCH, SpiderKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from redis import Redis
 
 __all__ = ["STATUSES", "look"]
@@ -31,8 +34,15 @@ _PACE_MINUTES = 5
 _MINUTE_MS = 60_000
 
 
-def look(server: Redis, name: str) -> dict[str, Any] | None:
-    """Return what there is to know of a job, as JSON has it; None if there is no such job."""
+def look(
+    server: Redis,
+    name: str,
+    kind_of: Callable[[Mapping[str, Any]], SpiderKind] = lambda _: SpiderKind(),
+) -> dict[str, Any] | None:
+    """Return what there is to know of a job, as JSON has it; None if there is no such job.
+
+    :param kind_of: see :meth:`SharedJob.load`
+    """
     seconds, microseconds = server.time()
     now = seconds * 1000 + microseconds // 1000
     key = job_key(name)
@@ -71,6 +81,7 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
     ttl = found.number("ttl")
     return {
         "job": name,
+        "spider": job.get("spider", IMAGE_SEARCH),
         "state": job.get("state", "unknown"),
         "stop_reason": job.get("stop_reason"),
         "stop_detail": job.get("stop_detail"),
@@ -104,7 +115,7 @@ def look(server: Redis, name: str) -> dict[str, Any] | None:
             "now": found.number("free") + found.number("requests"),
             "later": found.number("delayed"),
         },
-        "leases": _leases(server, name, found, permits_held, now),
+        "leases": _leases(server, name, found, permits_held, now, kind_of=kind_of),
         "workers": _workers(found, now),
         "dead_letters": [
             {"id": one, **_object(letter)} for one, letter in sorted(found.fields("dead").items())
@@ -177,7 +188,13 @@ def _seconds_left(
 
 
 def _leases(
-    server: Redis, name: str, found: Reply, permits_held: set[str], now: int
+    server: Redis,
+    name: str,
+    found: Reply,
+    permits_held: set[str],
+    now: int,
+    *,
+    kind_of: Callable[[Mapping[str, Any]], SpiderKind],
 ) -> list[dict[str, Any]]:
     """Return who works on what, the longest first."""
     held, key = found.fields("leased"), job_key(name)
@@ -191,7 +208,7 @@ def _leases(
         **{f"page {task}": ("HMGET", f"{key}:query:{task}", "page", "attempt") for task in tasks},
     )
     try:
-        job: SharedJob | None = SharedJob.load(server, name)
+        job: SharedJob | None = SharedJob.load(server, name, kind_of)
     except (UsageProblems, ValueError, KeyError, TypeError):
         job = None
     until = found.scores("leases")

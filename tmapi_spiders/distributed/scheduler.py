@@ -11,10 +11,11 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from scrapy.core import scheduler
 from scrapy.utils.misc import load_object
 from scrapy_redis.scheduler import Scheduler
 
-from tmapi_spiders.distributed.worker import worker_of
+from tmapi_spiders.distributed.worker import Worker, worker_of
 from tmapi_spiders.errors import UsageProblems
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 def is_shared(settings: BaseSettings) -> bool:
     """Say whether a crawl with these settings is a worker's: its ``SCHEDULER`` says so."""
-    scheduler = load_object(settings["SCHEDULER"])
-    return isinstance(scheduler, type) and issubclass(scheduler, LeaseScheduler)
+    found = load_object(settings["SCHEDULER"])
+    return isinstance(found, type) and issubclass(found, LeaseScheduler)
 
 
 def check_scheduler(settings: BaseSettings) -> None:
@@ -40,9 +41,9 @@ def check_scheduler(settings: BaseSettings) -> None:
 
     :raises UsageProblems: saying what to set instead
     """
-    scheduler = load_object(settings["SCHEDULER"])
-    is_stock = isinstance(scheduler, type) and issubclass(scheduler, Scheduler)
-    if is_stock and not issubclass(scheduler, LeaseScheduler):
+    found = load_object(settings["SCHEDULER"])
+    is_stock = isinstance(found, type) and issubclass(found, Scheduler)
+    if is_stock and not issubclass(found, LeaseScheduler):
         ours = f"{LeaseScheduler.__module__}.{LeaseScheduler.__qualname__}"
         raise UsageProblems(
             f"SCHEDULER={settings['SCHEDULER']}: pages that were paid for would be lost with a "
@@ -61,11 +62,16 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
         self._requests: deque[Request] = deque()
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:
-        """Make the scheduler; the worker was made when the crawl was prepared."""
-        scheduler = cls(crawler)
-        scheduler.stats = crawler.stats
-        return scheduler
+    def from_crawler(cls, crawler: Crawler) -> Self | scheduler.Scheduler:
+        """Make the scheduler; the worker was made when the crawl was prepared.
+
+        For any other spider, that of ``scrapy fetch`` or ``shell`` too, it is Scrapy's own.
+        """
+        if not isinstance(getattr(crawler.spider, "run", None), Worker):
+            return scheduler.Scheduler.from_crawler(crawler)
+        made = cls(crawler)
+        made.stats = crawler.stats
+        return made
 
     def open(self, spider: Spider) -> None:
         """Begin."""

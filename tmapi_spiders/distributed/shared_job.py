@@ -9,7 +9,6 @@ import attrs
 import orjson
 
 from tmapi_spiders import __version__
-from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.config import PREFIX, given_value
 from tmapi_spiders.distributed.keys import EXAMPLE, JOBS, UNREADABLE, account_key, job_key
@@ -19,13 +18,15 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.items import versions
 from tmapi_spiders.queries import Query
 from tmapi_spiders.seed import Seed
+from tmapi_spiders.spider_kind import SpiderKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from redis import Redis
     from scrapy.settings import BaseSettings
 
+    from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.config import Config
 
 __all__ = ["SCHEMA", "SharedJob", "facts_of", "unreadable_of"]
@@ -35,6 +36,8 @@ SCHEMA = 3
 
 #: Settings that are the job's: a worker whose own differ is refused.
 _SETTINGS = ("budget", "max_concurrency", "dedupe")
+
+_OUR_OWN = SpiderKind()
 
 _SOME_IMAGE = "/search/placeholder.jpg"
 
@@ -74,6 +77,8 @@ class SharedJob:
     name: str
     id: str
     """Of this very job: one that is deleted and made again has another."""
+    kind: SpiderKind
+    """Of its spider."""
     arguments: Arguments
     source: str
     budget: int
@@ -111,11 +116,17 @@ class SharedJob:
 
     @classmethod
     def create(
-        cls, server: Redis, name: str, given: Mapping[str, Any], config: Config
+        cls,
+        server: Redis,
+        name: str,
+        given: Mapping[str, Any],
+        config: Config,
+        kind: SpiderKind = _OUR_OWN,
     ) -> SharedJob:
         """Put a new job there, without seeds, or return the one that is there.
 
         :param given: the spider's arguments as ``-a`` gives them
+        :raises UsageProblems: if it is another spider's
         """
         kept = {key: value for key, value in given.items() if key not in _NOT_KEPT}
         facts = {
@@ -123,6 +134,8 @@ class SharedJob:
             "schema": SCHEMA,
             "version": __version__,
             "readers": orjson.dumps(versions()).decode(),
+            "spider": kind.name,
+            "endpoint": kind.endpoint,
             "arguments": orjson.dumps(kept, default=str).decode(),
             "source": config.source,
             "account": account_key(config),
@@ -134,13 +147,19 @@ class SharedJob:
         }
         fields = [part for pair in facts.items() for part in pair]
         run_script(server, "create", (job_key(name), account_key(config)), JOBS, name, *fields)
-        return cls.load(server, name)
+        return cls.load(server, name, lambda _: kind)
 
     @classmethod
-    def load(cls, server: Redis, name: str) -> SharedJob:
+    def load(
+        cls,
+        server: Redis,
+        name: str,
+        kind_of: Callable[[Mapping[str, Any]], SpiderKind] = lambda _: _OUR_OWN,
+    ) -> SharedJob:
         """Return the job that is there.
 
-        :raises UsageProblems: if there is none, or if it is of another version
+        :param kind_of: returns the kind of spider that is to work on it, given the job's hash
+        :raises UsageProblems: if there is none, or if it is of another version or another spider
         """
         facts = facts_of(server, name)
         if "arguments" not in facts:
@@ -158,11 +177,14 @@ class SharedJob:
                 f"job={name}: it was enqueued by tmapi_spiders {facts['version']}, whose jobs this "
                 f"version ({__version__}) can't work on. Use the same version everywhere."
             )
+        kind = kind_of(facts)
+        kind.check(name, facts)
         stored = orjson.loads(facts["arguments"])
-        arguments, _ = Arguments.parse({**stored, "seeds": _SOME_IMAGE, "job": name})
+        arguments, _ = kind.arguments_model.parse({**stored, "seeds": _SOME_IMAGE, "job": name})
         return cls(
             name=name,
             id=facts["id"],
+            kind=kind,
             arguments=arguments,
             source=facts["source"],
             budget=int(facts["budget"]),
@@ -178,11 +200,12 @@ class SharedJob:
 
         :raises UsageProblems: naming those that differ
         """
-        theirs, _ = Arguments.parse({**given, "seeds": _SOME_IMAGE, "job": self.name})
+        model = self.kind.arguments_model
+        theirs, _ = model.parse({**given, "seeds": _SOME_IMAGE, "job": self.name})
         problems = [
             f"{name}={given[name]}: the job {self.name} was enqueued with another; a job has one "
             "set of arguments, to which seeds may be added. Leave it out, or choose another job."
-            for name in Arguments.model_fields
+            for name in model.model_fields
             if name in given
             and name not in _NOT_KEPT
             and getattr(theirs, name) != getattr(self.arguments, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, conversion_prefix, refused_key
+from tmapi_spiders.order import SOONEST, pages_left
 from tmapi_spiders.paging import ending, nothing_found
 from tmapi_spiders.pipelines import SCOPES
 
@@ -45,18 +46,19 @@ _Changes = list[dict[str, Any]]
 
 def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: Reading) -> None:
     """Have a page committed: the query goes on, or ends with it."""
-    asked = job.arguments
+    asked, progress = job.arguments, lease.progress
+    max_pages = progress.query.seed.overrides.most_pages(asked.max_pages)
     ends = [
         ending(
             page=page,
             elements=len(answer.elements),
             fresh=fresh,
-            items=lease.progress.items,
-            unreadable=lease.progress.unreadable,
+            items=progress.items,
+            unreadable=progress.unreadable,
             truncated=reading.truncated,
             has_next_page=answer.has_next_page,
-            total_count=lease.progress.total_count,
-            max_pages=lease.query.seed.overrides.most_pages(asked.max_pages),
+            total_count=progress.total_count,
+            max_pages=max_pages,
             max_items=asked.max_items,
         )
         for fresh in (1, 0)
@@ -65,6 +67,8 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: R
         end and (end.status, end.reason, " ".join(end.evidence)) for end in ends
     )
     lease.goes_on = True
+    left = pages_left(progress, max_pages=max_pages, max_items=asked.max_items)
+    lease.left = left if left < SOONEST else None
     lease.set |= _fields(lease) | {"page": page + 1}
     lease.count["pages"] = 1
     lease.scope = scope(lease, job)

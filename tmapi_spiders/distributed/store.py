@@ -51,7 +51,9 @@ def script(name: str) -> tuple[str, str]:
     folder = resources.files("tmapi_spiders.distributed") / "scripts"
     constants = {
         "AHEAD": order.AHEAD,
-        "MOST_CALLS": order.MOST_CALLS,
+        "SPARE": order.SPARE,
+        "MOST_PAGES": order.MOST_PAGES,
+        "CONVERSIONS": order.CONVERSIONS,
         "FIRST": permits.FIRST,
         "PROBE_MS": permits.PROBE_SECONDS * 1000,
         "LONGEST_PROBE_MS": permits.LONGEST_PROBE_SECONDS * 1000,

@@ -55,9 +55,10 @@ def report(worker: Worker) -> None:
                 "    " + in_project(f"scrapy tmapi enqueue {job} -s TMAPI_BUDGET={more}"),
             )
         else:
+            spider = worker.job.kind.name
             _say(
                 "  To go on, start workers again (what is committed costs nothing again):",
-                "    " + in_project(f"scrapy crawl image_search -a job={job}"),
+                "    " + in_project(f"scrapy crawl {spider} -a job={job}"),
             )
     elif worker.ended:
         failures = int(worker.exchange.state.get("failures") or 0)

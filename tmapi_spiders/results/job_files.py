@@ -16,6 +16,7 @@ from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.series import find_job
 from tmapi_spiders.resume import in_project
+from tmapi_spiders.spider_kind import IMAGE_SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,10 +55,11 @@ class JobFiles:
             raise UsageProblems(f"{given}: there is no job in {folder}: it has no job.json.")
         missing = [name for name in (PRODUCTS, SIGHTINGS) if not (folder / name).is_file()]
         if missing:
+            spider = facts.get("spider", IMAGE_SEARCH)
             raise UsageProblems(
                 f"{given}: it has no {' and no '.join(missing)} yet: it is running, or it was "
                 "killed in its first run. Go on with it: "
-                + in_project(f"scrapy crawl image_search -a job={folder.name}")
+                + in_project(f"scrapy crawl {spider} -a job={folder.name}")
             )
         return cls(str(facts.get("job", folder.name)), folder, facts)
 

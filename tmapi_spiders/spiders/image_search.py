@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlencode
 
 from scrapy import Request, Spider, signals
@@ -19,6 +20,8 @@ from tmapi_spiders.order import SOONEST
 from tmapi_spiders.pages import PageReader, fetched_at
 from tmapi_spiders.parts import GateClosed
 from tmapi_spiders.requirements import check_spider
+from tmapi_spiders.run import EXIT_USAGE
+from tmapi_spiders.spider_kind import IMAGE_SEARCH, SEARCH_PATH, SpiderKind
 from tmapi_spiders.ways import prepare
 
 if TYPE_CHECKING:
@@ -34,12 +37,9 @@ if TYPE_CHECKING:
     from tmapi_spiders.run import Run
     from tmapi_spiders.seed import Seed
 
-__all__ = ["ImageSearchSpider"]
+__all__ = ["ImageSearchSpider", "refuse_look"]
 
 logger = logging.getLogger(__name__)
-
-#: Source: the vendor's page of the endpoint.
-SEARCH_PATH = "/1688/global/search/image/v2"
 
 #: Source: observed behaviour of the API; so is the body of :meth:`request_conversion`.
 CONVERT_PATH = "/1688/tools/image/convert_url"
@@ -48,7 +48,8 @@ CONVERT_PATH = "/1688/tools/image/convert_url"
 class ImageSearchSpider(Spider):
     """Searches 1688.com by image: every seed under every combination of the other arguments."""
 
-    name = "image_search"
+    name = IMAGE_SEARCH
+    endpoint: str = SEARCH_PATH
 
     arguments_model: type[Arguments] = Arguments
     loader: type[ProductLoader] = ProductLoader
@@ -65,10 +66,12 @@ class ImageSearchSpider(Spider):
 
         :raises UsageProblems: with all that is wrong with arguments and settings
         """
+        if cls.start.__module__.startswith("scrapy.commands."):
+            refuse_look(cls.name)
         run = kwargs.pop("run", None)
         if run is None:
             check_spider(cls, ImageSearchSpider)
-            run = prepare(crawler.settings, kwargs, cls.arguments_model, cls.name)
+            run = prepare(crawler.settings, kwargs, SpiderKind.of(cls))
         return super().from_crawler(crawler, *args, run=run)
 
     @override
@@ -106,7 +109,7 @@ class ImageSearchSpider(Spider):
             "page_size": str(self.run.arguments.page_size),
         }
         return Request(
-            f"{self.run.base_url}{SEARCH_PATH}?{urlencode(parameters)}",
+            f"{self.run.base_url}{self.endpoint}?{urlencode(parameters)}",
             callback=self.parse,
             errback=self.fail,
             cb_kwargs={"query": query, "page": page},
@@ -208,6 +211,23 @@ class ImageSearchSpider(Spider):
             message = self.run.config.token.strike_out(call.answer.message)
             return NoPage(call.answer.code, message, call.answer.row)
         return call.answer
+
+
+def refuse_look(spider: str) -> NoReturn:
+    """End a ``scrapy fetch``, ``parse``, ``view`` or ``shell`` that names this package's spider.
+
+    They put a ``start`` of their own in the place of the spider's, and have one page fetched: of a
+    crawl that pays by the call, with a job to its name, that is neither.
+
+    :raises SystemExit: at once, where an error would be shown as a crash
+    """
+    print(
+        f"{spider}: nothing was sent: fetch, parse, view and shell are not for this spider, whose "
+        "calls are paid for by a job. Any URL: leave --spider out. What a crawl would ask: "
+        "scrapy tmapi estimate -a seeds=…; to try it at no cost: scrapy tmapi sandbox.",
+        file=sys.stderr,
+    )
+    raise SystemExit(EXIT_USAGE)
 
 
 def _describe(failure: Failure) -> str:

@@ -101,6 +101,40 @@ local function refund(task)
   if call('HINCRBY', key, 'calls', -1) == 0 then call('HDEL', key, 'started_at') end
 end
 
+-- What a query that is begun is taken to have left, in pages: its claim on the budget (order.py). None: it has no more.
+local function claim(task, left)
+  local key = query_key(task)
+  local before = call('HGET', key, 'left')
+  if left then
+    call('HSET', key, 'left', left)
+    if not before then count('begun', 1) end
+  elseif before then
+    call('HDEL', key, 'left')
+    count('begun', -1)
+  end
+  count('claims', (left or 0) - (before or 0))
+end
+
+local function number(field) return tonumber(job(field) or '0') end
+local function is_begun(task) return call('HEXISTS', query_key(payer(task) or task), 'left') == 1 end
+local function most_pages() return tonumber(job('most_pages') or MOST_PAGES) end
+
+-- How many pages a query has, as far as others tell.
+local function usual_pages()
+  local known = number('begun') + call('HLEN', OUTCOMES)
+  if known == 0 then return most_pages() end
+  return math.max(math.ceil((number('pages') + number('claims')) / known), 1)
+end
+
+-- How many pages a query has left, given what is known of it, if anything is. Once as many have ended as are open, the
+-- longest of them says more.
+local function left_of(task, known)
+  local read, longest = tonumber(call('HGET', query_key(task), 'pages') or '0'), number('longest')
+  local left = known or math.max(usual_pages() - read, 1)
+  if call('HLEN', OUTCOMES) < number('begun') then return left end
+  return math.min(left, math.max(longest - read, 1))
+end
+
 -- Adds the evidence against a query's ending to the job's counts of it, or takes it away.
 local function count_evidence(outcome, by)
   if not outcome.evidence then return end
@@ -111,6 +145,10 @@ end
 -- *evidence*: codes against the ending; nil: those that the query has already.
 local function end_query(task, status, reason, evidence)
   local key, outcome = query_key(task), {}
+  claim(task)
+  local pages = tonumber(call('HGET', key, 'pages') or '0')
+  count('ended_calls', tonumber(call('HGET', key, 'calls') or '0'))
+  if pages > number('longest') then call('HSET', JOB, 'longest', pages) end
   call('HSET', key, 'status', status, 'reason', reason)
   if evidence then set_fields(key, {evidence = evidence}) end
   if reason == 'empty_page' and call('HEXISTS', key, 'empty_at') == 1 then  -- it was in doubt
@@ -212,13 +250,29 @@ end
 
 local function most() return tonumber(job('max_concurrency') or '1') end
 
+local function budget_left() return number('budget') - number('calls') end
+
+-- Whether all that is left to do can be paid for, whatever it takes.
+local function budget_suffices()
+  if number('budget') == 0 then return true end
+  local queries = number('queries') - call('HLEN', OUTCOMES)
+  return number('budget') - number('ended_calls') >= (most_pages() + CONVERSIONS) * queries
+end
+
 -- Whether queries take turns from now on, lest one of the last go on alone; until then, and where the budget may
 -- not suffice, they are finished one after another (order.py).
 local function end_is_near()
-  local waiting, budget = call('LLEN', REQUESTS), tonumber(job('budget') or '0')
-  if waiting > AHEAD * most() then return false end
-  local left = budget - tonumber(job('calls') or '0')
-  return budget == 0 or left >= MOST_CALLS * (waiting + call('ZCARD', LEASES))
+  return call('LLEN', REQUESTS) <= AHEAD * most() and budget_suffices()
+end
+
+-- Whether a task may be leased without making a half of a query that is open: one of a query that is begun may.
+local function has_place(task, allowed)
+  local leased = call('ZCARD', LEASES)
+  local working = leased + call('ZCARD', DELAYED)
+  if working == 0 or is_begun(task) or end_is_near() then return true end
+  if budget_suffices() then return working < allowed + SPARE end
+  -- Pages whose calls are in flight are among the claims, and are counted in the budget already.
+  return working < allowed and number('claims') + usual_pages() <= budget_left() + leased
 end
 
 -- An answer that was no refusal; *held*: calls in flight, the answered one included.

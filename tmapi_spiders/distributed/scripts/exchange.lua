@@ -63,8 +63,14 @@ if state == 'open' and job('stops') == known_stops then
     if string.match(leased, '^%d+ 1 %d+ (.*)$') == worker then mine = mine + 1 end
   end
   while #leases < wanted do
-    local from, task = FREE, call('LINDEX', FREE, 0)
-    if not task then from, task = REQUESTS, call('LINDEX', REQUESTS, 0) end
+    local from, pop, task = FREE, 'LPOP', call('LINDEX', FREE, 0)
+    if not task then
+      from, task = REQUESTS, call('LINDEX', REQUESTS, 0)
+      if task and not has_place(task, allowed) then
+        pop, task = 'RPOP', call('LINDEX', REQUESTS, -1)  -- what a dead worker had is behind the others
+        if not is_begun(task) then break end
+      end
+    end
     if not task then break end
     local seed_id, which = string.match(task, '^(%x+)/(%w+)$')
     local seed = seed_id and call('HGET', SEEDS, seed_id)
@@ -74,12 +80,12 @@ if state == 'open' and job('stops') == known_stops then
       seed = nil
     end
     if not seed then
-      call('LPOP', from)
+      call(pop, from)
       local id = 'foreign-' .. call('HINCRBY', JOB, 'foreign', 1)
       call('HSET', BODIES, id, task)
       call('HSET', DEAD, id, cjson.encode({error = 'no task of this job was in the queue', at = now}))
     elseif call('HEXISTS', LEASED, task) == 1 or call('HEXISTS', OUTCOMES, task) == 1 then
-      call('LPOP', from)  -- queued twice
+      call(pop, from)  -- queued twice
     else
       local key = query_key(task)
       local body = call('HGET', BODIES, task)
@@ -102,7 +108,7 @@ if state == 'open' and job('stops') == known_stops then
         if call('ZCARD', PERMITS) >= allowed or mine >= fair or known.paused_until > now then break end
         if not has_room(outage_calls) then break end
       end
-      call('LPOP', from)
+      call(pop, from)
       -- With the time in it, so that none comes twice should this server lose its last moments.
       local token = string.format('%d', now * 1000 + call('HINCRBY', JOB, 'tokens', 1) % 1000)
       call('HSET', LEASED, task, token .. ' ' .. sends .. ' ' .. now .. ' ' .. worker)
@@ -111,6 +117,7 @@ if state == 'open' and job('stops') == known_stops then
         calls, mine = calls + 1, mine + 1
         call('ZADD', PERMITS, now + lease_ms, permit(task, token))
         if outage_calls > 0 and outage().probe_at then call('HSET', OUTAGE, 'probe', task .. ' ' .. token) end
+        if not is_begun(task) then claim(payer(task), usual_pages()) end
         count('calls', 1)
         local paying = query_key(payer(task))
         call('HINCRBY', paying, 'calls', 1)

@@ -1,9 +1,10 @@
--- Puts seeds in, those that are not there yet. ARGV: queries of a usual seed, then for each seed its key,
+-- Puts seeds in, those that are not there yet. ARGV: queries of a usual seed, the most pages that a query of
+-- these may have, then for each seed its key,
 -- its record, its queries, and the JSON of its image, or '' if all of them ask at once. Returns how many were new, their
 -- queries, and how many are there with another row; nothing: the job is gone.
 if not job('state') or job('state') == 'deleting' then return {} end
 local usual, new, queries, differing = ARGV[1], 0, 0, 0
-for n = 2, #ARGV, 4 do
+for n = 3, #ARGV, 4 do
   local seed_id, record, each = ARGV[n], ARGV[n + 1], tonumber(ARGV[n + 2])
   if call('HSETNX', SEEDS, seed_id, record) == 1 then
     new, queries = new + 1, queries + each
@@ -24,7 +25,7 @@ for n = 2, #ARGV, 4 do
     if has_row and there ~= record then differing = differing + 1 end
   end
 end
-call('HSET', JOB, 'each', usual)
+call('HSET', JOB, 'each', usual, 'most_pages', math.max(number('most_pages'), ARGV[2]))
 if new > 0 and job('state') == 'ended' then  -- another feeder has ended meanwhile
   call('HSET', JOB, 'state', 'open')
   call('HDEL', JOB, 'ended_at')
