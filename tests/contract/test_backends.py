@@ -469,6 +469,7 @@ class TestDedupe:
         desk.settings.update(TMAPI_DEDUPE=dedupe)
         job = desk.make(seeds=0, language="en,ru", sort="default,sales")
         feed(desk.client, job, [LAMP, HAT])
+        desk.let_all_ask()
         desk.client.hset(f"{job.account}:limit", "allowed", 100)
         written = []
         for query, ids in PAGES:

@@ -102,10 +102,11 @@ class Desk:
         images = (f"https://cbu01.alicdn.com/{n}.jpg" for n in range(seeds))
         feed(self.client, job, map(Seed.parse, images))
         if at_once:
-            self._let_all_ask()
+            self.let_all_ask()
         return job
 
-    def _let_all_ask(self) -> None:
+    def let_all_ask(self) -> None:
+        """Have no query go ahead of the others of its image."""
         for key, content in dict(self.client.hgetall(self.key("images"))).items():
             image = json.loads(content)
             self.client.rpush(self.key("requests"), *image["behind"])

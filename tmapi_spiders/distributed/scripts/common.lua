@@ -270,7 +270,7 @@ local function has_place(task, allowed)
   local leased = call('ZCARD', LEASES)
   local working = leased + call('ZCARD', DELAYED)
   if working == 0 or is_begun(task) or end_is_near() then return true end
-  if budget_suffices() then return working < allowed + SPARE end
+  if budget_suffices() then return leased < allowed + SPARE end  -- what waits for its next try is in nobody's way
   -- Pages whose calls are in flight are among the claims, and are counted in the budget already.
   return working < allowed and number('claims') + usual_pages() <= budget_left() + leased
 end
