@@ -66,7 +66,7 @@ def test_a_crawls_series_is_found_by_all_tools(crawl: Crawler) -> None:
 
 
 def test_two_jobs_of_a_series_do_not_overlap(crawl: Crawler) -> None:
-    process = crawl.start(series="watch", seeds="/search/a/slow-2.jpg")
+    process = crawl.start(series="watch", seeds="/search/a/slow-60.jpg")
     try:
         while not list(crawl.output.glob("watch-*/job.json")):
             assert process.poll() is None
@@ -76,6 +76,7 @@ def test_two_jobs_of_a_series_do_not_overlap(crawl: Crawler) -> None:
         assert "series=watch: a job of it is running now" in refused.log
         assert len(list(crawl.output.glob("watch-*"))) == 1
     finally:
+        process.kill()
         crawl.finish(process)
     assert crawl(series="watch", seeds="/search/a/onepage.jpg", max_pages=1).exit_status == 0
 
