@@ -8,6 +8,7 @@
 # make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
 #             limit, and how it scales; writes docs/benchmarks.md (some 30 minutes; needs no more
 #             than the tests)
+# make bench-short  the same in a minute or two, to see that it works; writes nothing
 # make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-distributed test coverage chaos long lint bench clean
+.PHONY: demo demo-distributed test coverage chaos long lint bench bench-short clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make …")'
@@ -64,6 +65,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks
+
+bench-short: $(READY)
+	$(BIN)/python benchmarks --short
 
 clean:
 	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache

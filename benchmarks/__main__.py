@@ -19,13 +19,13 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 #: In the page's order, and the options of a run that only shows whether they work.
 PROGRAMS = {
-    "cost": ["--rounds", "1", "--pages", "200", "--many", "400"],
+    "cost": ["--rounds", "1", "--pages", "50", "--many", "0"],
     "stages": ["--rounds", "3", "--pages", "20"],
     "startup": ["--rounds", "1"],
-    "limit": ["--short", "--seconds", "5"],
-    "scale": ["--pages", "1000", "--resumed", "200"],
-    "distributed": ["--rounds", "1", "--pages", "1000"],
-    "compare": ["--products", "20000"],
+    "limit": ["--short", "--seconds", "2"],
+    "scale": ["--pages", "200", "--further", "20", "--resumed", "50"],
+    "distributed": ["--rounds", "1", "--pages", "400", "--enqueued", "5000"],
+    "compare": ["--products", "2000"],
 }
 FULL = {"scale": ["--full"], "distributed": ["--million"]}
 

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from contestants import ALL, ONE_PAGE, OURS, PAGES_A_QUERY, Crawl, crawl, seeds
 from quick_api import PAGE_SIZE
-from rows import check_same, read_rows
+from rows import BY_HAND, check_same, read_rows
 from serving import quick_api
 from tables import introduce, table
 
@@ -73,7 +73,7 @@ def _crawl(who: str, api: Server, folder: Path, pages: int) -> tuple[Crawl, dict
     own.mkdir()
     api.reset()
     done = crawl(who, api, images, own)
-    rows = read_rows(done.rows)
+    rows = read_rows(done.rows, BY_HAND)
     shutil.rmtree(own)
     if done.calls != pages or len(rows) != pages * PAGE_SIZE:
         sys.exit(f"{who}: {done.calls:,} calls and {len(rows):,} rows for {pages:,} pages")

@@ -284,6 +284,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
     parser.add_argument("--pages", type=int, default=1000, help="a crawl (default: %(default)s)")
+    parser.add_argument(
+        "--enqueued", type=int, default=100_000, help="queries that wait (default: %(default)s)"
+    )
     parser.add_argument("--million", action="store_true", help="also enqueue 1,000,000 queries")
     options = parser.parse_args()
     queries = max(1, round(options.pages / PAGES_A_QUERY))
@@ -309,7 +312,7 @@ def main() -> None:
             redis.client,
             api.url,
             {who: (done.memory, done.products) for who, done in last.items()},
-            [100_000, 1_000_000] if options.million else [100_000],
+            [options.enqueued, *([1_000_000] if options.million else [])],
             folder=bench.folder,
             env=bench.environment(),
         )

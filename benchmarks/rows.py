@@ -6,17 +6,25 @@ import sys
 from typing import TYPE_CHECKING
 
 import orjson
+from by_hand import page_rows
+from processes import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
-_NOT_COMPARED = {"fetched_at", "job", "seed_id", "query_id", "seed_img_url"}
-"""Times, and what this project alone writes."""
+_EXAMPLE = orjson.loads((ROOT / "fixtures" / "vendor_example.json").read_bytes())
+
+_NOT_COMPARED = {"fetched_at"}
+
+BY_HAND = frozenset(page_rows(_EXAMPLE["data"], "", 0)[0])
+"""The fields that those write who write rows by hand; ours may have more to tell."""
 
 
-def read_rows(path: Path) -> dict[int, int]:
+def read_rows(path: Path, names: Collection[str] | None = None) -> dict[int, int]:
     """Return a hash of what is compared of each row, by its item's id.
 
+    :param names: the fields that are compared, times never; None: all
     :raises SystemExit: if an item has two rows
     """
     hashes: dict[int, int] = {}
@@ -27,7 +35,9 @@ def read_rows(path: Path) -> dict[int, int]:
             values = {
                 name: value
                 for name, value in row.items()
-                if name not in _NOT_COMPARED and value is not None
+                if name not in _NOT_COMPARED
+                and (names is None or name in names)
+                and value is not None
             }
             if row["item_id"] in hashes:
                 sys.exit(f"{path}: item_id={row['item_id']} has two rows")

@@ -42,10 +42,8 @@ SECONDS = 0.2
 """Between two looks at a crawl."""
 FEW = 500
 """Pages, of 10,000 products."""
-FURTHER = 1000
-"""Pages on top of an archive."""
 ROUNDS = 3
-"""Of those pages, whose figures are medians."""
+"""Of further pages, whose figures are medians."""
 
 
 @attrs.frozen
@@ -231,15 +229,21 @@ def main() -> None:
         default=10_000,
         help="pages of the job that is gone on with (default: %(default)s)",
     )
+    parser.add_argument(
+        "--further",
+        type=int,
+        default=1000,
+        help="pages on top of an archive, in each round (default: %(default)s)",
+    )
     options = parser.parse_args()
     pages = 100_000 if options.full else options.pages
     queries, resumed = range(pages // PAGES_A_QUERY), range(options.resumed // PAGES_A_QUERY)
-    each = FURTHER // PAGES_A_QUERY
+    each = options.further // PAGES_A_QUERY
     further = [range(len(queries) + n * each, len(queries) + (n + 1) * each) for n in range(ROUNDS)]
     introduce(__doc__)
     with (
         tempfile.TemporaryDirectory() as name,
-        quick_api(max(further[-1].stop, resumed.stop), PAGES_A_QUERY) as api,
+        quick_api(max(further[-1].stop, resumed.stop, FEW // PAGES_A_QUERY), PAGES_A_QUERY) as api,
     ):
         jobs = Jobs(api, Path(name))
         show_growth(jobs, queries)

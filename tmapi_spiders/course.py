@@ -140,8 +140,9 @@ class LocalCourse(Course):
         working = len(self._asking) + self.converting
         if not working:
             return True
-        if self._budget_suffices:  # what waits for its next try is in nobody's way
-            return working - len(run.retries) < run.gate.allowed + SPARE
+        working -= len(run.retries)  # what waits for its next try is in nobody's way
+        if self._budget_suffices:
+            return working < run.gate.allowed + SPARE
         if working >= run.gate.allowed:
             return False
         lefts = [

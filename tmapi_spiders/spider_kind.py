@@ -81,15 +81,15 @@ def kind_for(
     :raises UsageProblems: if the project has no such spider
     """
     name = spider or str(facts.get("spider", IMAGE_SEARCH))
-    # As scrapy crawl does it. The add-on, which brings our own, is not asked before a command runs.
+    if name == IMAGE_SEARCH:  # which needs no project
+        return SpiderKind()
     known = settings.copy()
-    known.add_to_list("SPIDER_MODULES", "tmapi_spiders.spiders")
     AddonManager.load_pre_crawler_settings(known)
     try:
         loader = get_spider_loader(known)
         return SpiderKind.of(loader.load(name))
     except KeyError:
-        nearest = did_you_mean(name, loader.list())
+        nearest = did_you_mean(name, [*loader.list(), IMAGE_SEARCH])
         raise UsageProblems(f"spider={name}: this project has no such spider.{nearest}") from None
     except ImportError as exc:
         raise UsageProblems(f"spider={name}: the project's spiders can't be loaded: {exc}") from exc

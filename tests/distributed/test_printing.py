@@ -26,8 +26,8 @@ SEED = "seeds=/search/a/teapot.jpg"
 
 COMMANDS: dict[str, dict[str, Any]] = {
     "delete": {"yes": True},
-    "enqueue": {"spargs": [SEED, "convert=never"]},
-    "estimate": {"job": None, "spargs": [SEED]},
+    "enqueue": {"spargs": [SEED, "convert=never"], "spider": None},
+    "estimate": {"job": None, "spargs": [SEED], "spider": None},
     "export": {"follow": False},
     "replay": {"failed": True},
     "sandbox": {

@@ -268,11 +268,10 @@ end
 -- Whether a task may be leased without making a half of a query that is open: one of a query that is begun may.
 local function has_place(task, allowed)
   local leased = call('ZCARD', LEASES)
-  local working = leased + call('ZCARD', DELAYED)
-  if working == 0 or is_begun(task) or end_is_near() then return true end
+  if leased + call('ZCARD', DELAYED) == 0 or is_begun(task) or end_is_near() then return true end
   if budget_suffices() then return leased < allowed + SPARE end  -- what waits for its next try is in nobody's way
   -- Pages whose calls are in flight are among the claims, and are counted in the budget already.
-  return working < allowed and number('claims') + usual_pages() <= budget_left() + leased
+  return leased < allowed and number('claims') + usual_pages() <= budget_left() + leased
 end
 
 -- An answer that was no refusal; *held*: calls in flight, the answered one included.
