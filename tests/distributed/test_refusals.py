@@ -94,29 +94,21 @@ def test_wrong_arguments(
     refused(redis_server.crawler(tmp_path, sandbox.url), message, sandbox, **arguments)
 
 
-@pytest.mark.parametrize(
-    ("env", "arguments", "message"),
-    [
+def test_a_worker_that_differs_from_the_job(
+    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
+) -> None:
+    start = redis_server.crawler(tmp_path, sandbox.url)
+    fed = start.command("tmapi", "enqueue", "j", env={"TMAPI_BUDGET": "5"}, seeds=SEEDS)
+    assert fed.exit_status == 0
+    for env, arguments, message in (
         ({"TMAPI_BUDGET": "7"}, {}, "TMAPI_BUDGET=7: the job j has 5"),
         ({"TMAPI_MAX_CONCURRENCY": "9"}, {}, "TMAPI_MAX_CONCURRENCY=9: the job j has 16"),
         ({"TMAPI_DEDUPE": "seed"}, {}, "TMAPI_DEDUPE=seed: the job j has job"),
         ({"TMAPI_TOKEN": "another-token-0123456789"}, {}, "another account's token"),
         ({"TMAPI_SANDBOX": "1"}, {}, "Products of two sources don't mix"),
         ({}, {"sort": "sales"}, "sort=sales: the job j was enqueued with another"),
-    ],
-)
-def test_a_worker_that_differs_from_the_job(  # noqa: PLR0917
-    tmp_path: Path,
-    sandbox: SandboxThread,
-    redis_server: RedisServer,
-    env: dict[str, str],
-    arguments: dict[str, str],
-    message: str,
-) -> None:
-    start = redis_server.crawler(tmp_path, sandbox.url)
-    fed = start.command("tmapi", "enqueue", "j", env={"TMAPI_BUDGET": "5"}, seeds=SEEDS)
-    assert fed.exit_status == 0
-    refused(start, message, sandbox, env=env, **arguments)  # type: ignore[arg-type]
+    ):
+        refused(start, message, sandbox, env=env, **arguments)  # type: ignore[arg-type]
     again = start.command("tmapi", "enqueue", "j", seeds=SEEDS)
     assert "0 queries put in (0 new seeds of 12)" in again.stdout
     assert Shared(redis_server.client).facts["queries"] == "12"
