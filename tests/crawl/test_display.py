@@ -74,6 +74,15 @@ def check_display(start: Crawler) -> None:
     assert not [row for row in after if LINE.search(row) and not LINE.match(row)], "none is torn"
     assert sum("DEBUG: Crawled (200)" in row for row in after) == 16, "no line is lost"
 
+    with Terminal() as terminal:
+        process = start.start(
+            seeds="https://shop.example/onepage-slow-1.jpg", job="converts", stderr=terminal.file
+        )
+        start.finish(process)
+        terminal.hang_up()
+    told = [row for _, row in terminal.lowest if "1 image being converted (2 to 18 s)" in row]
+    assert told, terminal.lowest
+
 
 def test_the_figures_are_below_all_else(tmp_path: Path, slow: SandboxThread) -> None:
     check_display(Crawler(tmp_path, slow.url))
