@@ -45,13 +45,15 @@ def repeated_images(count: int) -> str:
 def refused_images(count: int, price: float) -> str:
     """Return what it cost that the API refused images until they were converted, in words.
 
-    >>> refused_images(2, 0.5)[:58]
-    '2 calls (cost 1.00) were refused until their images were c'
+    >>> refused_images(1, 0.5)[:55]
+    '1 call (cost 0.50) was refused until its image was conv'
+    >>> refused_images(2, 0)[:51]
+    '2 calls were refused until their images were conver'
     """
+    one, many = "was refused until its image was", "were refused until their images were"
     return (
-        f"{calls(count, price)} {'was' if count == 1 else 'were'} refused until their images were "
-        "converted. Later jobs convert those first; for other images on Alibaba's hosts, "
-        "-a convert=always saves the refused call"
+        f"{calls(count, price)} {one if count == 1 else many} converted. Later jobs convert such images first; for "
+        "others on Alibaba's hosts, -a convert=always saves the refused call"
     )
 
 
