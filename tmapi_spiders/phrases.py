@@ -52,8 +52,8 @@ def refused_images(count: int, price: float) -> str:
     """
     one, many = "was refused until its image was", "were refused until their images were"
     return (
-        f"{calls(count, price)} {one if count == 1 else many} converted. Later jobs convert such images first; for "
-        "others on Alibaba's hosts, -a convert=always saves the refused call"
+        f"{calls(count, price)} {one if count == 1 else many} converted. Later jobs convert such "
+        "images first; for others on Alibaba's hosts, -a convert=always saves the refused call"
     )
 
 
