@@ -143,15 +143,16 @@ class LocalCourse(Course):
         working -= len(run.retries)  # what waits for its next try is in nobody's way
         if self._budget_suffices:
             return working < run.gate.allowed + SPARE
-        if working >= run.gate.allowed:
-            return False
         lefts = [
             (progress.pages, 1 if self._is_doubted(progress) else run.pages_left(progress))
             for progress in run.ledger
             if progress.ending is None
         ]
         # Pages whose calls are in flight are among those, and are counted in the budget already.
-        return run.lengths.needed(lefts) - run.gate.in_flight <= run.budget_left
+        is_payable = run.lengths.needed(lefts) - run.gate.in_flight <= run.budget_left
+        has_permit = working < run.gate.allowed
+        run.gate.wanted = working if is_payable and not has_permit else 0
+        return is_payable and has_permit
 
     def _is_open(self, query_id: str) -> bool:
         ledger = self._run.ledger

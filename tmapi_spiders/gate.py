@@ -77,6 +77,8 @@ class LocalGate(Gate):
         self._arrivals = count()
         self._pause: asyncio.TimerHandle | None = None
         self._probing: asyncio.TimerHandle | None = None
+        self.wanted = 0
+        """Calls that would be in flight by now, were none held back before they came here."""
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -120,7 +122,7 @@ class LocalGate(Gate):
 
     @override
     def answered(self, permit: Permit, *, counts: bool, sign: Sign | None = None) -> None:
-        self.permits.answered(self.in_flight)
+        self.permits.answered(max(self.in_flight, self.wanted))
         self._give_back(permit, counts=counts)
         self._judge(permit, sign)
         self._leave()
