@@ -44,16 +44,16 @@ class SandboxThread:
         self._loop.close()
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=90) as answer:
             return json.load(answer)
 
     def reset(self) -> None:
-        urllib.request.urlopen(f"{self.url}/_sandbox/reset", b"", timeout=30).close()
+        urllib.request.urlopen(f"{self.url}/_sandbox/reset", b"", timeout=90).close()
 
     def fail_all(self, kind: str, calls: int = -1) -> None:
         """Have so many calls, or all, fail from now on."""
         body = json.dumps({"kind": kind, "calls": calls}).encode()
-        urllib.request.urlopen(f"{self.url}/_sandbox/outage", body, timeout=30).close()
+        urllib.request.urlopen(f"{self.url}/_sandbox/outage", body, timeout=90).close()
 
     @property
     def calls(self) -> list[dict[str, Any]]:
@@ -164,14 +164,14 @@ class Crawler:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         return Crawl(done.returncode, done.stderr, done.stdout, self.output / "j")
 
     def finish(self, process: subprocess.Popen[str], job: str = "j") -> Crawl:
         try:
-            stdout, log = process.communicate(timeout=90)
+            stdout, log = process.communicate(timeout=240)
         except subprocess.TimeoutExpired:
             process.kill()
             stdout, log = process.communicate()

@@ -83,7 +83,7 @@ class Terminal:
 
     def wait_for(self, seen: Callable[[Terminal], bool]) -> None:
         """Wait until something is to be seen."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not seen(self):
             assert time.monotonic() < deadline, "\n".join(self.rows)
             time.sleep(0.1)

@@ -67,7 +67,7 @@ class Script:
             env={"PATH": f"{self.folder / 'bin'}:{path}", **environment},
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
             check=False,
         )
         lines = asked.read_text().splitlines() if asked.exists() else []

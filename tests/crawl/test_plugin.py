@@ -106,7 +106,7 @@ def test_another_spider_of_the_project_is_left_alone(project: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     assert done.stdout == '{"delay": 1.0, "retry": true, "pipelines": 0}\n'
     assert not (project / "output").exists()
@@ -120,7 +120,7 @@ def test_the_project_has_the_command(project: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=240,
         ).stdout
 
     assert "  tmapi " in scrapy()
@@ -165,7 +165,7 @@ def test_a_script_of_the_users_own(project: Path, sandbox: SandboxThread) -> Non
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=240,
     )
     assert "j: 1 query: 1 complete" in done.stderr
     assert len((project / "output" / "j" / "products.jsonl").read_text().splitlines()) == 7

@@ -26,7 +26,7 @@ SLOW = ",".join(f"/search/a/slow-1-{number}.jpg" for number in range(10))
 
 
 def wait_for(condition: Callable[[], bool], process: Popen[str]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         assert process.poll() is None, "the crawl ended too early"
         assert time.monotonic() < deadline, "the crawl did not get that far"

@@ -36,7 +36,7 @@ def crawl_on_full_disk(crawl: Crawler, size: int = 70_000, seeds: str = SEEDS) -
         env=attrs.evolve(crawl, covered=False).environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     return Crawl(done.returncode, done.stderr, done.stdout, crawl.output / "j")

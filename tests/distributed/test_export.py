@@ -326,7 +326,7 @@ def test_two_exports_at_once(desk: Desk, capsys: pytest.CaptureFixture[str]) -> 
         assert f"it is running now (process {first.pid}" in capsys.readouterr().err
     finally:
         first.send_signal(signal.SIGTERM)
-        _, said = first.communicate(timeout=30)
+        _, said = first.communicate(timeout=120)
     assert first.returncode == 4
     assert "interrupted" in said
     assert "Traceback" not in said
@@ -359,7 +359,7 @@ def test_follow_outlives_an_outage(own_server: RedisServer, tmp_path: Path) -> N
         time.sleep(0.5)
         own_server.start()
         desk.work(job)
-        _, said = follower.communicate(timeout=60)
+        _, said = follower.communicate(timeout=180)
         assert follower.returncode == 0, said
         assert "Traceback" not in said
     finally:
@@ -375,7 +375,7 @@ def test_a_full_disk(desk: Desk) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     process = _start(desk, preexec_fn=limit)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=180)
     assert process.returncode == 4
     assert "products.jsonl: it can't be written" in said
     assert "Traceback" not in said
