@@ -236,7 +236,7 @@ def test_an_interrupted_replay_writes_every_line_again(
 
 def test_a_signal_before_the_first_replay_leaves_every_line(crawl: Crawler) -> None:
     """The engine has not started yet, and Scrapy would drop all it had to do."""
-    seeds = ",".join(f"/search/a/{number}.jpg" for number in range(20))
+    seeds = ",".join(f"/search/a/{number}.jpg" for number in range(60))
     first = crawl(seeds=seeds)
     before = len(first.products), len(first.sightings)
     for _ in range(2):
