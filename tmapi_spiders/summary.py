@@ -84,7 +84,7 @@ def _announcement(run: LocalRun) -> list[str]:
     if (unconverted := queries.seeds.tally.unconverted_images) and arguments.convert == "never":
         lines.append(
             f"  warning: {plural(unconverted, 'seed')} on no Alibaba host, and "
-            "convert=never: the search may not be able to read the image, and say that it found "
+            "convert=never: the search may not be able to read the image, and refuse it or find "
             "nothing."
         )
     return lines

@@ -100,7 +100,6 @@ def test_elements_that_are_no_items_are_counted_and_named_once(
 def test_convert_never_believes_an_empty_answer(crawl: Crawler) -> None:
     done = crawl(seeds="https://cbu01.alicdn.com/nothing.jpg", convert="never")
     assert (done.outcome["status"], done.outcome["calls"], done.exit_status) == ("empty", 1, 0)
-    assert "1 seed on no Alibaba host" in done.log
 
 
 def test_an_error_after_the_first_page_is_partial(crawl: Crawler) -> None:
