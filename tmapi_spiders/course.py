@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.images import refusal
+from tmapi_spiders.image import refusal
 from tmapi_spiders.order import AHEAD, SOONEST, SPARE, most_calls
 from tmapi_spiders.pages import count_page
 from tmapi_spiders.paging import ending, nothing_found
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from tmapi_spiders.answers import Page
-    from tmapi_spiders.images import Decision, Image
+    from tmapi_spiders.image import Decision, Image
     from tmapi_spiders.local_run import LocalRun
     from tmapi_spiders.paging import Reading
     from tmapi_spiders.progress import Progress

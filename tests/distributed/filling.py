@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.distributed.servers import RedisServer
     from tmapi_spiders.distributed.lease import Lease
-    from tmapi_spiders.images import Image
+    from tmapi_spiders.image import Image
 
 _COMMANDS = {
     "delete": delete,

@@ -16,7 +16,7 @@ from tmapi_spiders.distributed.staging import (
     stage_page,
     stage_refusal,
 )
-from tmapi_spiders.images import refusal
+from tmapi_spiders.image import refusal
 from tmapi_spiders.parts import Course
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.keys import refused_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.images import Image
+from tmapi_spiders.image import Image
 from tmapi_spiders.order import MOST_PAGES
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import orjson
 
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
 from tmapi_spiders.distributed.store import Step
-from tmapi_spiders.images import Image
+from tmapi_spiders.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tmapi_spiders.distributed.lease import Lease
-from tmapi_spiders.images import Image
+from tmapi_spiders.image import Image
 from tmapi_spiders.progress import Progress
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tmapi_spiders.distributed.keys import CONVERSION_TASK
 from tmapi_spiders.distributed.reading import read_image
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.images import Image
+from tmapi_spiders.image import Image
 from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.answers import Page
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.shared_job import SharedJob
-    from tmapi_spiders.images import Decision, Image
+    from tmapi_spiders.image import Decision, Image
     from tmapi_spiders.paging import Reading
 
 __all__ = [

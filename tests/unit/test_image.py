@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tmapi_spiders.images import MOST_CONVERSIONS, Decision, Image
+from tmapi_spiders.image import MOST_CONVERSIONS, Decision, Image
 from tmapi_spiders.seed import Seed
 
 FOREIGN = Seed.parse("https://shop.example/a.jpg")
