@@ -25,7 +25,7 @@ PRODUCT_KEYS = (
 OUTCOME_KEYS = (
     "job query_id seed_id seed_data seed seed_img_url language sort price_start price_end filters "
     "status reason code message pages items new_items rejected_items calls retries total_count "
-    "started_at finished_at"
+    "started_at finished_at evidence"
 )
 SIGHTING_KEYS = "job query_id seed_id seed_data item_id page rank price fetched_at"
 
