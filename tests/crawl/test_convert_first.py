@@ -164,7 +164,11 @@ def test_a_conversion_that_fails(
         assert api.searches("shirt") == (1 if code else 4)
 
 
-@pytest.mark.parametrize("refused", ["foreign", "all", "none"])
+@pytest.mark.parametrize(
+    ("way", "refused"),
+    [("alone", "foreign"), ("alone", "all"), ("alone", "none"), ("worker", "all")],
+    indirect=["way"],
+)
 def test_the_sandbox_says_the_same(way: Way, refused: str) -> None:
     """The sandbox's options for it, and a path that is good for two searches."""
     sandbox = SandboxThread(products=500, refused=refused, path_searches=2)

@@ -57,7 +57,14 @@ def test_each_is_what_it_was_seen_to_be(way: Way) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"), [("html 403", "refused"), ("status 500", "outage"), ("reset", "outage")]
+    ("way", "answer", "reason"),
+    [
+        ("alone", "html 403", "refused"),
+        ("alone", "status 500", "outage"),
+        ("worker", "html 403", "refused"),
+        ("worker", "reset", "outage"),
+    ],
+    indirect=["way"],
 )
 def test_an_api_that_fails_everything(way: Way, answer: str, reason: str) -> None:
     seeds = [path_of(f"a{number}") for number in range(60)]
