@@ -150,6 +150,7 @@ def outcome(job: str, query: dict[str, str]) -> Outcome:
         total_count=A_QUERY,
         started_at=WHEN,
         finished_at=WHEN,
+        evidence=[],
         **query,
     )
 

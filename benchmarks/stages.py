@@ -145,7 +145,7 @@ class Stages:
                     jmespath.search(expression, element)
 
     def _load(self) -> list[list[Product]]:
-        identity = Progress(self.query).identity()
+        identity: dict[str, Any] = Progress(self.query).identity()
         fetched_at = utc_now()
         return [
             list(

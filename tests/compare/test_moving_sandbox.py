@@ -139,6 +139,7 @@ def same(one: str | None, other: str | None) -> bool:
     return one == other or (one is not None and other is not None and float(one) == float(other))
 
 
+@pytest.mark.long
 def test_nothing_is_gone_because_its_search_failed(watch: Watch) -> None:
     first = found(watch.crawl(2))
     done = watch.crawl(3)

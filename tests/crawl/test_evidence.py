@@ -107,6 +107,7 @@ def test_an_empty_last_page_does_not_take_back_the_count(tmp_path: Path, last: i
     assert outcome["evidence"] == ["short_of_count"]
 
 
+@pytest.mark.long
 def test_a_collapse_is_told_a_day_late(tmp_path: Path) -> None:
     """Crawls of four days: all; cut short, with a next page that is empty; the same again; all."""
     all_of_it = (page(688, *range(1, 9), has_next_page=False),)
