@@ -3,7 +3,7 @@
 # make test   all tests, but those of make long and make chaos
 # make coverage  the same, and which branches they went
 # make lint   ruff and mypy
-# make long   the tests that take their time (half a minute): a watch of five days, for one
+# make long   the tests that take their time (some minutes): a watch of five days, crawls by workers a second time
 # make chaos  crawls killed at random moments, many times (some 4 minutes)
 # make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
 #             limit, and how it scales; writes docs/benchmarks.md (some 30 minutes; needs no more

@@ -55,9 +55,12 @@ def redis_server(shared_server: RedisServer) -> RedisServer:
     return shared_server
 
 
-@pytest.fixture(params=["alone", "worker"])
+@pytest.fixture(params=["alone", pytest.param("worker", marks=pytest.mark.long)])
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
-    """One of the two ways to crawl; a test that takes this runs both ways."""
+    """One of the two ways to crawl; a test that takes this runs both ways.
+
+    That of a worker and an export costs twice as much, and is run by ``make long``.
+    """
     name = request.param
     server = request.getfixturevalue("redis_server") if name == "worker" else None
     return Way(name, tmp_path / "output", server)

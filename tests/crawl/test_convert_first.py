@@ -166,7 +166,12 @@ def test_a_conversion_that_fails(
 
 @pytest.mark.parametrize(
     ("way", "refused"),
-    [("alone", "foreign"), ("alone", "all"), ("alone", "none"), ("worker", "all")],
+    [
+        ("alone", "foreign"),
+        ("alone", "all"),
+        ("alone", "none"),
+        pytest.param("worker", "all", marks=pytest.mark.long),
+    ],
     indirect=["way"],
 )
 def test_the_sandbox_says_the_same(way: Way, refused: str) -> None:

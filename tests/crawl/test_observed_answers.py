@@ -61,8 +61,8 @@ def test_each_is_what_it_was_seen_to_be(way: Way) -> None:
     [
         ("alone", "html 403", "refused"),
         ("alone", "status 500", "outage"),
-        ("worker", "html 403", "refused"),
-        ("worker", "reset", "outage"),
+        pytest.param("worker", "html 403", "refused", marks=pytest.mark.long),
+        pytest.param("worker", "reset", "outage", marks=pytest.mark.long),
     ],
     indirect=["way"],
 )
