@@ -39,15 +39,16 @@ demo: $(READY)
 demo-distributed: $(READY)
 	$(BIN)/python -m tests.distributed.demo
 
-# The tests wait for processes half of the time: four at once on two cores.
+# The tests wait for processes half of the time: four at once on two cores. Most of these processes
+# are forks of one that has the libraries loaded (tests/forkserver.py); FRESH_PROCESSES=1: none is.
 WORKERS ?= 4
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 coverage: $(READY)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS)
+	FRESH_PROCESSES=1 $(BIN)/coverage run -m pytest -n $(WORKERS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -55,7 +56,7 @@ long: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) -m long
 
 chaos: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) -m chaos
+	FRESH_PROCESSES=1 $(BIN)/python -m pytest -n $(WORKERS) -m chaos
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import threading
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ from typing import Any, Self
 
 import attrs
 
+from tests.forkserver import SCRAPY, Process, start_scrapy
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.server import Sandbox
 
@@ -116,10 +116,13 @@ class Crawler:
     """Of the environment, besides."""
 
     def environment(self, **variables: str) -> dict[str, str]:
-        # COLUMNS and LINES: a library that pytest loads has put them there.
-        theirs = ("TMAPI_", "SCRAPY_", "COLUMNS", "LINES", *([] if self.covered else ["COVERAGE"]))
+        # COLUMNS and LINES: a library that pytest loads has put them there. And compiled modules
+        # are kept, or each crawl would compile the project anew.
+        theirs = ["TMAPI_", "SCRAPY_", "COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE"]
+        if not self.covered:
+            theirs.append("COVERAGE")
         inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(theirs)
+            name: value for name, value in os.environ.items() if not name.startswith(tuple(theirs))
         }
         ours = {
             "TMAPI_OUTPUT_DIR": str(self.output),
@@ -134,7 +137,7 @@ class Crawler:
     def words(*options: str, spider: str = "image_search", **arguments: Any) -> list[str]:
         """Return the command of a crawl."""
         given = [word for name, value in arguments.items() for word in ("-a", f"{name}={value}")]
-        return [sys.executable, "-m", "scrapy", "crawl", spider, *options, *given]
+        return [*SCRAPY, "crawl", spider, *options, *given]
 
     def start(
         self,
@@ -143,40 +146,30 @@ class Crawler:
         env: dict[str, str] | None = None,
         stderr: Any = subprocess.PIPE,
         **arguments: Any,
-    ) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            self.words(*options, spider=spider, **arguments),
+    ) -> Process:
+        return start_scrapy(
+            self.words(*options, spider=spider, **arguments)[len(SCRAPY) :],
             cwd=self.project,
             env=self.environment(**env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=stderr,
-            text=True,
         )
 
     def command(self, *words: str, env: dict[str, str] | None = None, **arguments: Any) -> Crawl:
         """Run any of Scrapy's commands to its end."""
         given = [word for name, value in arguments.items() for word in ("-a", f"{name}={value}")]
-        done = subprocess.run(
-            [sys.executable, "-m", "scrapy", *words, *given],
-            cwd=self.project,
-            env=self.environment(**env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        process = start_scrapy(
+            [*words, *given], cwd=self.project, env=self.environment(**env or {})
         )
-        return Crawl(done.returncode, done.stderr, done.stdout, self.output / "j")
+        return self.finish(process)
 
-    def finish(self, process: subprocess.Popen[str], job: str = "j") -> Crawl:
+    def finish(self, process: Process, job: str = "j") -> Crawl:
         try:
             stdout, log = process.communicate(timeout=240)
         except subprocess.TimeoutExpired:
             process.kill()
             stdout, log = process.communicate()
             raise AssertionError(f"the crawl did not end:\n{log}") from None
-        return Crawl(process.returncode, log, stdout, self.output / job)
+        return Crawl(process.wait(), log, stdout, self.output / job)
 
     def __call__(self, *options: str, **arguments: Any) -> Crawl:
         """Run a crawl of the job "j" to its end."""

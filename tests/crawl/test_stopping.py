@@ -17,15 +17,15 @@ from tests.support import ROOT, Crawl
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from subprocess import Popen
 
+    from tests.forkserver import Process
     from tests.support import Crawler, SandboxThread
 
 #: Pages of one second each, many of them.
 SLOW = ",".join(f"/search/a/slow-1-{number}.jpg" for number in range(10))
 
 
-def wait_for(condition: Callable[[], bool], process: Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Process) -> None:
     deadline = time.monotonic() + 120
     while not condition():
         assert process.poll() is None, "the crawl ended too early"

@@ -18,11 +18,11 @@ from tests.distributed.test_workers import differences
 from tests.support import Crawler, SandboxThread
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
+    from tests.forkserver import Process
 
 LIMIT = 8
 LEASE = "1.5"
@@ -89,19 +89,21 @@ def test_workers_killed_at_any_moment(  # noqa: PLR0917
     enqueue(start, **SHARE)
     moment = random.Random(seed)
     shared = Shared(redis_server.client)
-    workers: list[subprocess.Popen[str]] = []
+    workers: list[Process] = []
+    exiting: list[Process] = []
     ended = Counter[str]()
 
-    def begin() -> subprocess.Popen[str]:
+    def begin() -> Process:
         env = {}
-        if ended["exit"] + sum(process.exits for process in workers) < exits:  # type: ignore[attr-defined]
+        if ended["exit"] + sum(process in exiting for process in workers) < exits:
             env = {
                 "SCRAPY_SETTINGS_MODULE": "tests.distributed.exiting",
                 "EXIT_SHARE": "0.01" if kills else "0.03",
                 "EXIT_SEED": str(moment.randrange(10**6)),
             }
         process = start.start(job="j", env=env)
-        process.exits = bool(env)  # type: ignore[attr-defined]
+        if env:
+            exiting.append(process)
         return process
 
     deadline = time.monotonic() + 240

@@ -21,11 +21,11 @@ from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
+    from tests.forkserver import Process
 
 SEEDS = ",".join(f"/search/a/picture-{number}.jpg" for number in range(12))
 JOB = "image_search:j:"
@@ -52,7 +52,7 @@ def started(
     *options: str,
     calls: int = 6,
     **arguments: Any,
-) -> list[subprocess.Popen[str]]:
+) -> list[Process]:
     """Start workers, and return when all are at work and have called so often together."""
     before = sandbox.stats["calls"]
     given: dict[str, Any] = {"job": "j", "seeds": SEEDS} | arguments

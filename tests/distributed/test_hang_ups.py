@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from tests.distributed.shared import Shared
+from tests.forkserver import Process, start_scrapy
 from tests.support import ROOT
 
 if TYPE_CHECKING:
@@ -21,17 +20,10 @@ if TYPE_CHECKING:
 def test_hang_ups(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> None:
     start = redis_server.crawler(tmp_path / "output", sandbox.url)
 
-    def command(*words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "scrapy", "tmapi", *words],
-            cwd=ROOT,
-            env=start.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def command(*words: str) -> Process:
+        return start_scrapy(["tmapi", *words], cwd=ROOT, env=start.environment())
 
-    def hang_up(process: subprocess.Popen[str]) -> tuple[int, str]:
+    def hang_up(process: Process) -> tuple[int, str]:
         process.send_signal(signal.SIGHUP)
         done = start.finish(process)
         assert "Traceback" not in done.log

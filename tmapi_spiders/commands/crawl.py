@@ -22,6 +22,7 @@ from tmapi_spiders.requirements import check_spider
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spider_kind import SpiderKind
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
+from tmapi_spiders.streams import mute_broken_streams
 from tmapi_spiders.ways import prepare, tell
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Command(crawl.Command):
         run.crashed |= process.bootstrap_failed
         run.abandon()
         tell(run)
+        mute_broken_streams()
         self.exitcode = run.exit_status
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import signal
 import sys
 from importlib import import_module
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
+
+from tmapi_spiders.streams import mute_broken_streams
 
 if TYPE_CHECKING:
     import argparse
@@ -89,19 +90,8 @@ class Command(ScrapyCommand):
             sys.stdout.flush()
         except BrokenPipeError:
             self.exitcode = EXIT_BROKEN_PIPE
-            _mute_what_is_broken()
+            mute_broken_streams()
 
 
 def _module_of(subcommand: str) -> Any:
     return import_module(f"tmapi_spiders.commands.{subcommand}")
-
-
-def _mute_what_is_broken() -> None:
-    """Let go what nobody reads; Python would try to print it once more as it ends, and complain."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
