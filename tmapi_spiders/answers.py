@@ -9,19 +9,18 @@ page, and never "nothing found". Nothing else in this package looks at a status 
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from typing import Any, ClassVar
 
 import attrs
-import orjson
 
+from tmapi_spiders.json_text import decode
+from tmapi_spiders.printable import printable
 from tmapi_spiders.processors import to_int, to_quantity
 
 __all__ = ["TABLE", "Answer", "Converted", "Kind", "NoPage", "Page", "Row", "read_answer"]
 
 _OK = 200
-_LONGEST_MESSAGE = 300
 
 #: Statuses by which gateways tell that the API behind them failed, beside those of HTTP.
 _GATEWAYS_OWN = range(520, 530)
@@ -247,8 +246,8 @@ def read_answer(
     decoded: Any = None
     wrong = ""
     try:
-        decoded = _decode(body)
-    except (ValueError, RecursionError):
+        decoded = decode(body)
+    except ValueError:
         wrong = "not JSON"
     if not wrong and not isinstance(decoded, dict):
         wrong = "no JSON object"
@@ -297,32 +296,9 @@ def _row(status: int, code: int | None, message: str) -> Row:
     return _ELSE
 
 
-def _decode(body: bytes) -> Any:
-    """Decode JSON; what orjson refuses (a byte or half an emoji amiss in a title) leniently.
-
-    >>> _decode(b'\\xef\\xbb\\xbf{"title": "lamp \\\\ud83d"}')
-    {'title': 'lamp ?'}
-    """
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _whole(json.loads(body.decode("utf-8-sig", "replace")))
-
-
-def _whole(value: Any) -> Any:
-    """Replace halves of surrogate pairs, which no UTF-8 file can hold."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_whole(element) for element in value]
-    if isinstance(value, dict):
-        return {_whole(name): _whole(element) for name, element in value.items()}
-    return value
-
-
 def _message(status: int, decoded: dict[str, Any]) -> str:
     for name in ("msg", "message", "error"):
         text = decoded.get(name)
         if isinstance(text, str) and text.strip():
-            return text.strip()[:_LONGEST_MESSAGE]
+            return printable(text)
     return f"HTTP {status} without a message"

@@ -64,6 +64,10 @@ COMMIT;
 _LEVEL = 1
 
 
+#: Bytes of an answer that was stored: more than the download handler of any version let in.
+_MOST_BYTES = 64 * 1024 * 1024
+
+
 @attrs.frozen
 class Stored:
     """An answer as it was stored."""
@@ -169,7 +173,7 @@ class Archive:
                 "Choose another job name; products of two sources don't mix."
             )
         for request, body, crc, page in execute("SELECT request, body, crc, page FROM answers"):
-            if zlib.crc32(body) != crc:
+            if not isinstance(body, bytes) or zlib.crc32(body) != crc:
                 raise damaged(self.path, f"the answer to {request}")
             if page == CONVERSION:
                 self.conversions += 1
@@ -192,9 +196,9 @@ class Archive:
         if row is None:
             return None
         try:
-            body = zlib.decompress(row[0])
-        except zlib.error as exc:
-            raise damaged(self.path, f"the answer to {request_line(request)}") from (exc)
+            body = _unpacked(row[0])
+        except (zlib.error, TypeError, ValueError) as exc:
+            raise damaged(self.path, f"the answer to {request_line(request)}") from exc
         self.unread -= not call.is_conversion and self.unread > 0
         first, last = self.replayed or (row[1], row[1])
         self.replayed = min(first, row[1]), max(last, row[1])
@@ -301,6 +305,18 @@ class Archive:
 
 def _key(line: str, call: Call) -> bytes:
     return blake2b(f"{call.repeat} {line}".encode(), digest_size=16).digest()
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Return a stored body.
+
+    :raises ValueError: if it is cut short, or larger than any that was ever stored
+    """
+    packer = zlib.decompressobj()
+    body = packer.decompress(packed, _MOST_BYTES)
+    if not packer.eof:
+        raise ValueError(f"it is cut short, or over {_MOST_BYTES:,} bytes")
+    return body
 
 
 def _raise(exc: StorageError) -> None:

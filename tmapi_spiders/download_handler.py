@@ -33,10 +33,12 @@ from tmapi_spiders import compression, stats
 from tmapi_spiders.answers import Converted, Kind, NoPage, read_answer
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
+from tmapi_spiders.connector import Connector
 from tmapi_spiders.downloader_middleware import NETWORK, QueryEnded
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.outage import WORKS, Sign
 from tmapi_spiders.parts import GateClosed
+from tmapi_spiders.printable import printable
 from tmapi_spiders.retry_after import seconds_to_wait
 from tmapi_spiders.run import run_of
 
@@ -52,7 +54,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SigningDownloadHandler", "UntrustedCertificate"]
 
-_MOST_BYTES = 64 * 1024 * 1024
+#: Bytes of an answer, as it comes and decompressed: forty of the largest pages that were seen. Each
+#: call in flight may hold that many, and nothing else is done while they are read.
+_MOST_BYTES = 8 * 1024 * 1024
 
 #: An idle connection is not used again after this long: many servers close theirs after 5 s, and a
 #: call sent into a closing connection is lost.
@@ -209,7 +213,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
             return WORKS
         if answer.works is None:
             return None
-        said = self._token.strike_out(f"{answer.code}: {answer.message}")
+        said = f"{answer.code}: {answer.message}"
         return Sign(works=False, reason=answer.row.outage, said=said)
 
     def _does_not_count(self, call: Call | None) -> None:
@@ -244,7 +248,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
             error = DownloadTimeoutError(f"no answer within {limit:g} seconds")
         except (aiohttp.ClientError, *_SCRAPY_EXCEPTIONS) as exc:
             kind = type(exc) if isinstance(exc, _SCRAPY_EXCEPTIONS) else DownloadFailedError
-            error = kind(self._token.strike_out(str(exc)))
+            error = kind(printable(self._token.strike_out(str(exc))))
         if error is not None:
             # Raised only here: aiohttp's own exception holds the signed URL, and would be its
             # context there.
@@ -275,7 +279,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS),
+                connector=Connector(limit=0, keepalive_timeout=_IDLE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
@@ -330,6 +334,10 @@ async def _send_once(
         raise UntrustedCertificate(f"its certificate can't be trusted: {exc}") from None
     except aiohttp.ClientConnectorError as exc:
         raise DownloadConnectionRefusedError(str(exc)) from None
+    except aiohttp.ClientHttpProxyError as exc:
+        raise DownloadConnectionRefusedError(
+            f"the proxy does not connect to the API: {exc.status} {exc.message}"
+        ) from None
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise DownloadFailedError(f"the connection broke: {exc}") from None
 

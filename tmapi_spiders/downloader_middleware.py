@@ -84,10 +84,8 @@ class AnswerMiddleware:
         if not isinstance(call.answer, NoPage):
             return response
         run, answer = self._run, call.answer
-        # Decoded only here, so that an escaped token shows only now.
-        message = run.config.token.strike_out(answer.message)
         run.count(stats.PAGE_REFUSED)
-        run.ledger.note(call.query_id, answer.code, message)
+        run.ledger.note(call.query_id, answer.code, answer.message)
         if answer.kind is Kind.CONVERT_FIRST and not call.is_conversion:
             self._count_refusal(request, call)
         run.heed(answer)
@@ -96,11 +94,11 @@ class AnswerMiddleware:
         if answer.kind is Kind.OVER_LIMIT:
             self._wait_for_room(request, call)
         elif answer.kind is Kind.TRANSIENT:
-            self._try_again(request, call, f"{answer.code}: {message}")
+            self._try_again(request, call, f"{answer.code}: {answer.message}")
         elif call.is_conversion and answer.kind is not Kind.DENIED and not call.rejections:
             # Observed: one in six first tries fails, whatever the code, and the second works.
             call.rejections += 1
-            self._try_again(request, call, f"{answer.code}: {message}")
+            self._try_again(request, call, f"{answer.code}: {answer.message}")
         return response
 
     def _count_refusal(self, request: Request, call: Call) -> None:

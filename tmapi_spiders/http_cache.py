@@ -2,7 +2,8 @@
 
 The download handler hands out decompressed bodies, so that at the cache's stock position a policy
 can judge them. Scrapy's cache fails open: an error while reading is a miss, one while writing
-loses the answer. Here either stops the job, and what was paid for is still made use of.
+loses the answer. Here either stops the job, whatever the error is, and what was paid for is still
+made use of.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING
 from scrapy.http import JsonResponse
 
 from tmapi_spiders import stats
-from tmapi_spiders.answers import Converted, Page, read_answer
+from tmapi_spiders.answers import Converted, NoPage, Page, read_answer
 from tmapi_spiders.archive import Stored, request_line
 from tmapi_spiders.calls import call_of
+from tmapi_spiders.database import damaged
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.local_run import LocalRun, local_run_of
 
@@ -83,12 +85,15 @@ class ArchiveStorage:
             stored = run.archive.find(request, call)
             if stored is None and call.is_conversion:
                 stored = _kept_conversion(run, request, call)
-        except StorageError as exc:
-            run.storage_failed(exc)
+            if stored is None:
+                return None
+            answer = read_answer(200, stored.body, conversion=call.is_conversion)
+        except Exception as exc:  # noqa: BLE001 - anything but a clean miss would be paid again
+            run.storage_failed(_as_storage_error(run, exc))
             return None
-        if stored is None:
+        if isinstance(answer, NoPage):  # none is ever stored
+            run.storage_failed(damaged(run.archive.path, answer.message))
             return None
-        answer = read_answer(200, stored.body, conversion=call.is_conversion)
         call.answer, call.fetched_at, call.kept = answer, stored.fetched_at, stored.kept
         run.count(stats.CONVERSION_REPLAYED if call.is_conversion else stats.PAGE_REPLAYED)
         return JsonResponse(request.url, status=200, body=stored.body, request=request)
@@ -105,8 +110,14 @@ class ArchiveStorage:
             if call.is_conversion:
                 assert call.fetched_at is not None
                 run.conversions.keep(request_line(request), Stored(response.body, call.fetched_at))
-        except StorageError as exc:
-            run.storage_failed(exc)
+        except Exception as exc:  # noqa: BLE001 - it was paid for, and would be again
+            run.storage_failed(_as_storage_error(run, exc))
+
+
+def _as_storage_error(run: LocalRun, exc: Exception) -> StorageError:
+    if isinstance(exc, StorageError):
+        return exc
+    return StorageError(f"{run.archive.path}: it can't be used ({type(exc).__name__}: {exc}).")
 
 
 def _kept_conversion(run: LocalRun, request: Request, call: Call) -> Stored | None:

@@ -28,6 +28,10 @@ __all__ = ["PageReader", "count_page", "fetched_at"]
 
 logger = logging.getLogger(__name__)
 
+#: Elements of a page that are read: twenty times the largest page that can be asked for. Each costs
+#: time in which nothing else is done, and memory.
+MOST_ELEMENTS = 1000
+
 
 def fetched_at(response: Response) -> str:
     """Return when a response was paid for."""
@@ -98,9 +102,17 @@ class PageReader:
 
         :param lost: told of each value that can't be read; the products are by the same numbers
         """
+        beyond = len(answer.elements) - MOST_ELEMENTS
+        if beyond > 0:
+            logger.warning(
+                "Query %s (%s), page %d has %d elements: those after the first %d are left out, "
+                "and counted as rejected",
+                *(progress.query.query_id, progress.query.seed.text, page),
+                *(len(answer.elements), MOST_ELEMENTS),
+            )
         objects = {
             place: element
-            for place, element in enumerate(answer.elements)
+            for place, element in enumerate(answer.elements[:MOST_ELEMENTS])
             if isinstance(element, dict)
         }
         common: dict[str, Any] = {

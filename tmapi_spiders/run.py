@@ -148,8 +148,7 @@ class Run(ABC):
     def heed(self, answer: Answer) -> None:
         """Stop if an answer says that no call will be answered any more."""
         if isinstance(answer, NoPage) and answer.row.stop is not None:
-            message = self.config.token.strike_out(answer.message)
-            self.stop_job(answer.row.stop, f"the API said: {message}")
+            self.stop_job(answer.row.stop, f"the API said: {answer.message}")
 
     def closing(self, finish_reason: str) -> None:
         """Note that Scrapy closes the spider, and why; from now on no call goes out."""

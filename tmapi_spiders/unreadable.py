@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,6 @@ __all__ = ["Unread", "Unreadable", "told"]
 logger = logging.getLogger(__name__)
 
 _LONGEST = 60
-_LONGEST_ERROR = 300
 
 
 @attrs.frozen
@@ -66,7 +66,7 @@ class Unreadable:
         example = self._shown(unread.value) + (f" (item {item_id})" if item_id else "")
         if unread.error is not None and field not in self._failed:
             self._failed.add(field)
-            message = _printable(self._token.strike_out(str(unread.error))[:_LONGEST_ERROR])
+            message = printable(self._token.strike_out(str(unread.error)))
             logger.warning(
                 "Field %s (%s): its processor failed on %s: %s: %s. The value is left out (and so "
                 "are others like it, without a further line)",
@@ -77,10 +77,10 @@ class Unreadable:
     def _shown(self, value: Any) -> str:
         """Return a value as people may see it: short, printable, without the token."""
         is_text = isinstance(value, str)
-        text = value if is_text else json.dumps(value, ensure_ascii=False, default=str)
-        text = self._token.strike_out(text)
-        quoted = repr(text[:_LONGEST]) if is_text else _printable(text[:_LONGEST])
-        return quoted + "…" * (len(text) > _LONGEST)
+        text = self._token.strike_out(value if is_text else _json(value))
+        if is_text:
+            return repr(text[:_LONGEST]) + "…" * (len(text) > _LONGEST)
+        return printable(text, _LONGEST)
 
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
@@ -91,13 +91,11 @@ class Unreadable:
         }
 
 
-def _printable(text: str) -> str:
-    r"""Return text without what a terminal would take for a command.
-
-    >>> _printable("9\x1b[2J")
-    '9?[2J'
-    """
-    return "".join(one if one.isprintable() else "?" for one in text)
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):  # nested too deep
+        return type(value).__name__
 
 
 def told(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

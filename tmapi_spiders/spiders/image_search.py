@@ -206,10 +206,6 @@ class ImageSearchSpider(Spider):
         call = call_of(response)
         assert call is not None
         assert call.answer is not None
-        if isinstance(call.answer, NoPage):
-            # Decoded only here, so that an escaped token shows only now.
-            message = self.run.config.token.strike_out(call.answer.message)
-            return NoPage(call.answer.code, message, call.answer.row)
         return call.answer
 
 
