@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# A shell has them ignore Ctrl-C in the background, and nohup that the terminal is gone: and with
+# them the crawls that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell has them ignore Ctrl-C in the background, and the crawls that they start with them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

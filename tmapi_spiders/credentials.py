@@ -21,7 +21,7 @@ _BARE_LENGTH = 6
 
 #: Ways to write ASCII by its numbers: in JSON, JavaScript, a URL, HTML. Without one of them a text
 #: is as plain as it looks. Each takes those that were quoted again: "%2574", "&amp;amp;#116;".
-_JSON = re.compile(r"\\+(?:u00|x)([0-7][0-9a-f])", re.IGNORECASE)
+_JSON = re.compile(r"(?<!\\)\\++(?:u00|x)([0-7][0-9a-f])", re.IGNORECASE)
 _QUOTED_PERCENT = re.compile(r"%(?:25)+")
 _QUOTED_AMPERSAND = re.compile(r"&(?:amp;|#0*38;|#x0*26;)+", re.IGNORECASE)
 _NUMBERED = tuple(map(re.compile, (rb"\\(?:u00|x)", rb"%[2-7]", rb"&(?:#|[aA][mM][pP];)")))
@@ -147,7 +147,7 @@ def _spellings(character: str) -> str:
 
 
 def _plain(text: str) -> str | None:
-    """Return what a text means once nothing in it is written by numbers; None: it does not end.
+    """Return what a text means once nothing in it is written by numbers; None: nobody knows.
 
     >>> _plain(r"\\\\u0074oken %2574oken &amp;#116;oken \u0026#x74;oken")
     'token token token token'
@@ -159,7 +159,10 @@ def _plain(text: str) -> str | None:
         if "%" in text:
             text = unquote(_QUOTED_PERCENT.sub("%", text), errors="replace")
         if "&" in text:
-            text = unescape(_QUOTED_AMPERSAND.sub("&", text))
+            try:
+                text = unescape(_QUOTED_AMPERSAND.sub("&", text))
+            except ValueError:  # a character's number of more digits than Python reads
+                return None
         if text == before:
             return text
     return None
