@@ -130,7 +130,7 @@ def test_job_files(tmp_path: Path, examples: int, capsys: pytest.CaptureFixture[
         assert "\x1b" not in told.out + told.err
         assert run_command("jobs", ["--json"], settings) in {0, 4}
         json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-        for words in (["gallery", "j", "--no-pictures"], ["export", "j", "-o", str(job / "t.csv")]):
+        for words in (["gallery", "j"], ["export", "j", "-o", str(job / "t.csv")]):
             assert run_command(words[0], words[1:], settings) in {0, 2, 4}
             assert "\x1b" not in capsys.readouterr().err
 
