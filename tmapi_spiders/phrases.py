@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "calls", "days", "plural", "refused_images", "repeated_images"]
+import re
+from typing import Final
+
+__all__ = ["about", "calls", "days", "on_a_line", "plural", "refused_images", "repeated_images"]
+
+#: Control characters, and those that turn the direction of what follows.
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def on_a_line(text: object, longest: int) -> str:
+    r"""Return text that others wrote as a terminal may be given it, cut where it is longer.
+
+    >>> on_a_line("a\x1b[2J\r\nb\u202e", 80), on_a_line("a lamp", 4)
+    ('a [2J  b ', 'a l…')
+    """
+    # Cut first: what is left out is not looked through.
+    cut = str(text)[: longest + 1]
+    return _CONTROLS.sub(" ", cut if len(cut) <= longest else f"{cut[: longest - 1]}…")
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

@@ -11,6 +11,7 @@ from tmapi_spiders.config import DEFAULT_BASE_URL
 from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.output_file import told_of_folder
 from tmapi_spiders.phrases import calls, days, plural, refused_images, repeated_images
 from tmapi_spiders.repeat import first_line
 from tmapi_spiders.stops import STOPS
@@ -62,7 +63,8 @@ def _announcement(run: LocalRun) -> list[str]:
     lines += [
         (
             f"{run.job.name}: {plural(len(queries), 'query', 'queries')} "
-            f"({queries.describe()}{repeated}), {estimate.sentence()}, into {run.job.folder}"
+            f"({queries.describe()}{repeated}), {estimate.sentence()}, "
+            f"into {told_of_folder(run.job.folder)}"
         )
     ]
     if run.config.sandbox:

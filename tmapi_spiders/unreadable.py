@@ -5,13 +5,13 @@ Such a value is null in the product, as one that is missing is: the count tells 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.phrases import plural
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Unreadable:
     def _shown(self, value: Any) -> str:
         """Return a value as people may see it: short, printable, without the token."""
         is_text = isinstance(value, str)
-        text = value if is_text else json.dumps(value, ensure_ascii=False, default=str)
+        text = value if is_text else to_json(value, ensure_ascii=False, default=str)
         text = self._token.strike_out(text)
         quoted = repr(text[:_LONGEST]) if is_text else _printable(text[:_LONGEST])
         return quoted + "…" * (len(text) > _LONGEST)

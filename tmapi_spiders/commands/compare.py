@@ -25,6 +25,7 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.database import failing_as_storage
 from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
 from tmapi_spiders.interrupts import interruptible
+from tmapi_spiders.output_file import told_of_link
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.destination import keep_off_jobs
 from tmapi_spiders.resume import in_project
@@ -79,7 +80,8 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     html = None if options.html is None else page_path(options.html, *jobs, option="--html")
     if given.output:
         keep_off_jobs(given.output, *jobs)
-    for warning in sides.warnings:
+    links = [told_of_link(path) for path in (given.output, html) if path is not None]
+    for warning in filter(None, (*links, *sides.warnings)):
         _warn(warning)
     summary, products = Summary(given.shown), ChangedProducts(given.page.per_seed)
     with _scratch(config.output_dir) as folder:

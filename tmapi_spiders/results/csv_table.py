@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any
+from io import TextIOWrapper
+from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.results.columns import Kind
 from tmapi_spiders.results.values import as_text, is_decimal, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from tmapi_spiders.results.columns import Column
     from tmapi_spiders.results.notes import Notes
@@ -22,7 +22,7 @@ _LIVE = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def write_csv(
-    path: Path,
+    file: IO[bytes],
     columns: Iterable[Column],
     rows: Iterable[Mapping[str, Any]],
     notes: Notes,
@@ -35,12 +35,15 @@ def write_csv(
     :raises OSError: if it can't be written
     """
     columns = tuple(columns)
-    with path.open("w", encoding="utf-8-sig" if bom else "utf-8", newline="") as file:
-        writer = csv.writer(file)
+    text = TextIOWrapper(file, encoding="utf-8-sig" if bom else "utf-8", newline="")
+    try:
+        writer = csv.writer(text)
         writer.writerow([_guarded(column.name, None) for column in columns])
         writer.writerows(
             [_cell(column, column.value(row), notes) for column in columns] for row in rows
         )
+    finally:
+        text.detach()
 
 
 def _cell(column: Column, value: Any, notes: Notes) -> str:

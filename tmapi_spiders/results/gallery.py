@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
+
+from tmapi_spiders.jsonl import to_json
 
 __all__ = [
     "FACTS",
@@ -215,4 +216,4 @@ def in_words(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return json.dumps(value, ensure_ascii=False)
+    return to_json(value, ensure_ascii=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tmapi_spiders import __version__
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.destination import part_of
 from tmapi_spiders.results.embedding import picture_address, seed_address
@@ -147,8 +147,8 @@ def write_page(path: Path, page: bytes) -> None:
 
     :raises StorageError: if it can't be written; what was there is left as it was
     """
-    with part_of(path) as part:
-        part.write_bytes(page)
+    with part_of(path) as file:
+        file.write(page)
 
 
 def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:
@@ -168,7 +168,7 @@ def _read(name: str) -> str:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = to_json(value, ensure_ascii=False, separators=(",", ":"))
     return text.translate(_ESCAPED)
 
 

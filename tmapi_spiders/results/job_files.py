@@ -12,7 +12,9 @@ import attrs
 import orjson
 
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
+from tmapi_spiders.input_file import open_plain
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.series import find_job
 from tmapi_spiders.resume import in_project
@@ -72,7 +74,7 @@ class JobFiles:
         """
         path, number = self.folder / name, 0
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 for number, line in enumerate(file, 1):
                     row = _read(line)
                     if not isinstance(row, dict):
