@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import closing, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Compare; returns the exit status: 0 nothing changed, 5 something did, 4 not told."""
+    # Printed last: who is to be told must not wait for a reader who leaves the output unread.
+    said = StringIO()
     try:
-        with interruptible():
+        with interruptible(), redirect_stdout(said):
             return _compare(options, settings)
     except UsageProblems as exc:
         return _refuse(*exc.problems)
@@ -60,6 +63,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         return _refuse(str(exc), status=EXIT_STOPPED)
     except KeyboardInterrupt:
         return _refuse("interrupted.", status=EXIT_STOPPED)
+    finally:
+        print(said.getvalue(), end="")
 
 
 def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
@@ -140,7 +145,6 @@ def _deliver(given: Given, sides: Sides, summary: Summary, path: Path, config: C
         deliveries.append(lambda: webhook.post(notice, config))
     if program is not None:
         deliveries.append(lambda: program.hand(path))
-    sys.stdout.flush()  # what the program prints comes after it
     for deliver in deliveries:
         try:
             deliver()

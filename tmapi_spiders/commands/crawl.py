@@ -22,7 +22,7 @@ from tmapi_spiders.requirements import check_spider
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spider_kind import SpiderKind
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
-from tmapi_spiders.streams import mute_broken_streams
+from tmapi_spiders.streams import hold_closed_streams, mute_broken_streams
 from tmapi_spiders.ways import prepare, tell
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Command(crawl.Command):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and set the exit status."""
+        hold_closed_streams()
         process = self.crawler_process
         assert process is not None
         if len(args) != 1 or args[0] not in process.spider_loader.list():
