@@ -59,10 +59,10 @@ def test_a_gallery_and_a_table_write_through_none(
     assert done.exit_status == 0, done.log
     assert f"gallery: {page} is a link to {precious}: the link is replaced" in done.log
     assert "<!doctype html>" in page.read_text()
-    plant(tmp_path / "table.xlsx.part.d", elsewhere)
     for suffix in ("xlsx", "csv", "parquet"):
         table = plant(tmp_path / f"table.{suffix}", precious)
         plant(tmp_path / f"table.{suffix}.part", precious)
+        plant(tmp_path / f"table.{suffix}.part.d", elsewhere)
         done = offline.command("tmapi", "export", "j", "-o", str(table))
         assert done.exit_status == 0, done.log
         assert f"export: {table} is a link to {precious}" in done.log

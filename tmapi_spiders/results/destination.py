@@ -86,6 +86,7 @@ def part_of(path: Path) -> Iterator[IO[bytes]]:
     """
     part = part_path(path)
     try:
+        _clear(path)
         with create(part) as file:
             yield file
             put_in_place(file, part, path)
@@ -96,26 +97,18 @@ def part_of(path: Path) -> Iterator[IO[bytes]]:
         ) from exc
     finally:
         with suppress(OSError):
-            part.unlink(missing_ok=True)
+            _clear(path)
 
 
-@contextmanager
-def scratch_of(path: Path) -> Iterator[Path]:
-    """Give a new folder beside *path* for temporary files; it is gone afterwards.
-
-    :raises OSError: if it can't be made
-    """
-    scratch = path.with_name(f"{path.name}.part.d")
-    _clear(scratch)
-    scratch.mkdir()
-    try:
-        yield scratch
-    finally:
-        _clear(scratch)
+def scratch_of(path: Path) -> Path:
+    """Return the name of the folder beside a file that is written, for temporary files."""
+    return path.with_name(f"{path.name}.part.d")
 
 
-def _clear(scratch: Path) -> None:
-    """Remove what a run that was killed has left; of a link, the link alone."""
+def _clear(path: Path) -> None:
+    """Remove what a run that was killed has left beside a file; of a link, the link alone."""
+    part_path(path).unlink(missing_ok=True)
+    scratch = scratch_of(path)
     if scratch.is_symlink():
         scratch.unlink()
     shutil.rmtree(scratch, ignore_errors=True)

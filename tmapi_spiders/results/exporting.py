@@ -72,25 +72,26 @@ def _write_workbook(
                 f"of your own rows; Excel's sheets end at {MOST_COLUMNS:,}. Write .csv or .parquet."
             )
     (xlsxwriter,) = target.libraries
-    with scratch_of(target.path) as scratch:
-        book = Workbook(xlsxwriter, file, str(scratch), notes)
-        try:
-            sheets = [book.add_table(table, _rows(files, table)) for table in tables]
-            facts = [
-                *_facts(files),
-                *[
-                    (", ".join(names), plural(table.count, "row"))
-                    for table, names in zip(tables, sheets, strict=True)
-                ],
-                ("Times", "UTC"),
-                *[("Note", line) for line in notes.lines],
-            ]
-            book.add_facts(facts, files.warnings)
-            book.close()
-        except xlsxwriter.exceptions.FileCreateError as exc:
-            raise OSError(*_reason(exc)) from exc
-        finally:
-            book.discard()
+    scratch = scratch_of(target.path)
+    scratch.mkdir()
+    book = Workbook(xlsxwriter, file, str(scratch), notes)
+    try:
+        sheets = [book.add_table(table, _rows(files, table)) for table in tables]
+        facts = [
+            *_facts(files),
+            *[
+                (", ".join(names), plural(table.count, "row"))
+                for table, names in zip(tables, sheets, strict=True)
+            ],
+            ("Times", "UTC"),
+            *[("Note", line) for line in notes.lines],
+        ]
+        book.add_facts(facts, files.warnings)
+        book.close()
+    except xlsxwriter.exceptions.FileCreateError as exc:
+        raise OSError(*_reason(exc)) from exc
+    finally:
+        book.discard()
     return [_counted(table) for table in tables]
 
 
