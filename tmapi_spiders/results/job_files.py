@@ -15,7 +15,8 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.input_file import open_plain
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_json import read_job_json
-from tmapi_spiders.phrases import plural
+from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.phrases import on_a_line, plural
 from tmapi_spiders.results.series import find_job
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.spider_kind import IMAGE_SEARCH
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["JobFiles"]
+
+#: Characters; ours are words such as "budget".
+_LONGEST_REASON = 80
 
 _LONG_NUMBER = re.compile(rb"[:,\[] ?-?[0-9]{19}")
 
@@ -63,7 +67,8 @@ class JobFiles:
                 "killed in its first run. Go on with it: "
                 + in_project(f"scrapy crawl {spider} -a job={folder.name}")
             )
-        return cls(str(facts.get("job", folder.name)), folder, facts)
+        name = facts.get("job")
+        return cls(name if is_job_name(name) else folder.name, folder, facts)
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of one of the files, such as ``products.jsonl``.
@@ -104,7 +109,8 @@ class JobFiles:
         elif not (self.folder / OUTCOMES).is_file():
             found.append("the job has no outcomes yet: what became of its queries is not known")
         if reason := self.facts.get("stop_reason"):
-            found.append(f"the job was stopped early ({reason}): not everything was searched")
+            why = on_a_line(reason, _LONGEST_REASON)
+            found.append(f"the job was stopped early ({why}): not everything was searched")
         queries = self.facts.get("queries")
         counts = queries if isinstance(queries, dict) else {}
         failed = sum(counts.get(status, 0) for status in ("failed", "partial", "not_started"))
