@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from tmapi_spiders import __version__
-from tmapi_spiders.clock import utc_now
+from tmapi_spiders.clock import not_before, utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.items import versions
 from tmapi_spiders.job_json import JOB_JSON, read_job_json
@@ -228,7 +228,11 @@ class Job:
             for name, file in sorted(self.files.items())
         }
         self._write_json(
-            running=False, finished_at=utc_now(), exit_status=exit_status, files=files, **facts
+            running=False,
+            finished_at=not_before(facts.get("started_at") or self._started_at, utc_now()),
+            exit_status=exit_status,
+            files=files,
+            **facts,
         )
 
     def undo(self) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import PRODUCTS
-from tmapi_spiders.job_names import series_of
+from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.phrases import on_a_line
 from tmapi_spiders.results.series import all_jobs, series_jobs
 from tmapi_spiders.run import EXIT_OK, EXIT_USAGE
@@ -49,9 +49,9 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         for problem in exc.problems:
             print(f"jobs: {problem}", file=sys.stderr)
         return EXIT_USAGE
-    for job in jobs:
-        if job.problem:
-            print(f"jobs: {on_a_line(job.problem, _LONGEST_PROBLEM)}", file=sys.stderr)
+    told = [*(job.problem for job in jobs), *(ahead_of_clock(job.name) for job in jobs)]
+    for problem in filter(None, told):
+        print(f"jobs: {on_a_line(problem, _LONGEST_PROBLEM)}", file=sys.stderr)
     if options.json:
         print(orjson.dumps([_facts(job) for job in jobs], default=str).decode())
     elif not jobs:

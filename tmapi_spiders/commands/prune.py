@@ -14,7 +14,7 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job import LOCK
-from tmapi_spiders.job_names import series_of
+from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.phrases import on_a_line, plural
 from tmapi_spiders.results.series import series_jobs, told_last
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
@@ -65,9 +65,8 @@ def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     config = Config.from_settings(settings, needs_token=False)
     keep, days = _numbers(options)
     jobs = series_jobs(options.series, config.output_dir)
-    for job in jobs:
-        if job.problem:
-            print(f"prune: {on_a_line(job.problem, _LONGEST_PROBLEM)}", file=sys.stderr)
+    for problem in filter(None, [*(job.problem for job in jobs), ahead_of_clock(jobs[0].name)]):
+        print(f"prune: {on_a_line(problem, _LONGEST_PROBLEM)}", file=sys.stderr)
     told = told_last(options.series, config.output_dir)
     old = _old(jobs, keep, days, told)
     if not old:

@@ -15,7 +15,7 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.input_file import open_plain
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_json import read_job_json
-from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.job_names import ahead_of_clock, is_job_name
 from tmapi_spiders.phrases import on_a_line, plural
 from tmapi_spiders.results.series import find_job
 from tmapi_spiders.resume import in_project
@@ -101,7 +101,7 @@ class JobFiles:
     @property
     def warnings(self) -> list[str]:
         """What a reader has to know before believing that this is all there is."""
-        found = []
+        found = list(filter(None, [ahead_of_clock(self.folder.name)]))
         if self.facts.get("running"):
             found.append(
                 "the job is running, or was killed: this is what was written before, not all of it"
