@@ -51,9 +51,13 @@ class Command(crawl.Command):
         names = ", ".join(Arguments.model_fields)
         return f"{self.short_desc()}. {ImageSearchSpider.name} takes with -a: {names} (README.md)."
 
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Take over the options, before Scrapy logs: it crashes without a standard error."""
+        hold_closed_streams()
+        super().process_options(args, opts)
+
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and set the exit status."""
-        hold_closed_streams()
         process = self.crawler_process
         assert process is not None
         if len(args) != 1 or args[0] not in process.spider_loader.list():

@@ -71,6 +71,7 @@ class Command(ScrapyCommand):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Refuse what is no subcommand or option; take over the global ones."""
+        hold_closed_streams()
         if opts.subcommand is None:
             raise UsageError
         if args:  # Scrapy's parser lets unknown options through
@@ -83,7 +84,6 @@ class Command(ScrapyCommand):
         It does all it has to, whether or not what it prints can be written. Where nobody reads that
         to its end (``| head -1``), it ends without a word; a disk that is full is told.
         """
-        hold_closed_streams()
         with outlasting():
             self.exitcode = _module_of(opts.subcommand).run(opts, self.settings)
             sys.stdout.flush()
