@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-__all__ = ["utc_now"]
+__all__ = ["not_before", "utc_now"]
 
 
 def utc_now() -> str:
@@ -14,3 +14,14 @@ def utc_now() -> str:
     (24, 'Z')
     """
     return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def not_before(began: str | None, ended: str | None) -> str | None:
+    """Return when something ended: where a clock was set back meanwhile, when it began.
+
+    >>> not_before("2026-11-23T18:00:00.000Z", "2026-11-23T17:00:00.000Z")
+    '2026-11-23T18:00:00.000Z'
+    >>> not_before(None, "2026-11-23T17:00:00.000Z")
+    '2026-11-23T17:00:00.000Z'
+    """
+    return max(began, ended) if began and ended else ended

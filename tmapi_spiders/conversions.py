@@ -45,6 +45,9 @@ CREATE TABLE IF NOT EXISTS refused (
 #: Another job may be writing.
 _PATIENCE = 10.0
 
+#: By so much the clocks of two machines that share the folder may differ.
+_SKEW = timedelta(minutes=5)
+
 
 class Conversions:
     """The conversions of all jobs in one output folder. The file is made when it is needed.
@@ -72,15 +75,19 @@ class Conversions:
         len(self)
 
     def find(self, request_line: str) -> Stored | None:
-        """Return the answer to a conversion that another job has paid for, if it is not too old."""
+        """Return the answer to a conversion that another job has paid for, if it is not too old.
+
+        One of a time to come is: a clock was wrong, and how old it is nobody knows.
+        """
         if not self._days or not (self._connection or self._path.exists()):
             return None
-        oldest = datetime.now(UTC) - timedelta(days=self._days)
+        now = datetime.now(UTC)
+        oldest, newest = now - timedelta(days=self._days), now + _SKEW
         with self._open() as connection:
             row = connection.execute(
                 "SELECT body, fetched_at FROM conversions "
-                "WHERE source = ? AND request = ? AND fetched_at >= ?",
-                (self._source, request_line, oldest.isoformat(timespec="milliseconds")),
+                "WHERE source = ? AND request = ? AND fetched_at BETWEEN ? AND ?",
+                (self._source, request_line, *map(_in_milliseconds, (oldest, newest))),
             ).fetchone()
         return Stored(row[0], row[1], kept=True) if row else None
 
@@ -159,3 +166,7 @@ class Conversions:
                 )
                 self._connection.executescript(_TABLES)
             yield self._connection
+
+
+def _in_milliseconds(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds")

@@ -11,10 +11,16 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from tmapi_spiders.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["DeliveryError", "StorageError", "TmapiError", "UsageProblems", "did_you_mean"]
+
+
+#: Characters of a message: it quotes what was given, which may be anything.
+_LONGEST = 2000
 
 
 class TmapiError(Exception):
@@ -28,12 +34,15 @@ class UsageProblems(TmapiError):
     """
 
     def __init__(self, *problems: str) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
+        self.problems = tuple(printable(problem, _LONGEST) for problem in problems)
+        super().__init__("\n".join(self.problems))
 
 
 class StorageError(TmapiError):
     """A file or folder of a job can't be read or written; the message names it and says why."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(printable(problem, _LONGEST))
 
 
 class DeliveryError(TmapiError):

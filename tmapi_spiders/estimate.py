@@ -9,7 +9,7 @@ import attrs
 from tmapi_spiders.archive import ARCHIVE, Archive
 from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.image import MOST_CONVERSIONS
-from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.phrases import calls, plural
 
 if TYPE_CHECKING:

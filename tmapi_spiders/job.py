@@ -7,20 +7,20 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import orjson
 from filelock import FileLock, Timeout
 
 from tmapi_spiders import __version__
-from tmapi_spiders.clock import utc_now
+from tmapi_spiders.clock import not_before, utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.items import versions
+from tmapi_spiders.job_json import JOB_JSON, read_job_json
 from tmapi_spiders.jsonl import to_document
+from tmapi_spiders.output_file import create, part_path, put_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from io import FileIO
 
     from tmapi_spiders.spider_kind import SpiderKind
 
@@ -31,13 +31,11 @@ __all__ = [
     "SIGHTINGS",
     "Job",
     "JobFile",
-    "read_job_json",
 ]
 
 PRODUCTS = "products.jsonl"
 SIGHTINGS = "sightings.jsonl"
 OUTCOMES = "outcomes.jsonl"
-_JOB_JSON = "job.json"
 LOCK = ".lock"
 
 #: Of job.json; rises when a reader has to change.
@@ -57,15 +55,15 @@ class JobFile:
     def __init__(self, path: Path, on_error: Callable[[StorageError], None]) -> None:
         self.path = path
         self.lines = 0
-        self._part = path.with_name(path.name + ".part")
+        self._part = part_path(path)
         self._on_error = on_error
         self._hash = hashlib.sha256()
         self._buffer = bytearray()
         self._size = 0
         self._failed = False
-        self._file: FileIO | None = None
+        self._file: IO[bytes] | None = None
         try:
-            self._file = self._part.open("wb", buffering=0)
+            self._file = create(self._part, buffering=0)
         except OSError as exc:
             self._fail(exc)
 
@@ -87,14 +85,11 @@ class JobFile:
         self._flush()
         last = self.path.with_name(self.path.name + ".last")
         try:
-            if not self._failed:
-                os.fsync(self._file.fileno())
-            self._file.close()
             if complete and not self._failed:
                 last.unlink(missing_ok=True)
             elif self.path.exists() and not last.exists():
                 self.path.replace(last)
-            self._part.replace(self.path)
+            put_in_place(self._file, self._part, self.path)
         except OSError as exc:
             self._fail(exc)
 
@@ -233,7 +228,11 @@ class Job:
             for name, file in sorted(self.files.items())
         }
         self._write_json(
-            running=False, finished_at=utc_now(), exit_status=exit_status, files=files, **facts
+            running=False,
+            finished_at=not_before(facts.get("started_at") or self._started_at, utc_now()),
+            exit_status=exit_status,
+            files=files,
+            **facts,
         )
 
     def undo(self) -> None:
@@ -278,30 +277,11 @@ class Job:
         self._write(content)
 
     def _write(self, content: dict[str, Any]) -> None:
-        path = self.folder / _JOB_JSON
-        part = path.with_name(path.name + ".part")
+        path = self.folder / JOB_JSON
+        part = part_path(path)
         try:
-            with part.open("wb") as file:
+            with create(part) as file:
                 file.write(to_document(content))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+                put_in_place(file, part, path)
         except OSError as exc:
             raise StorageError(f"{path}: it can't be written ({exc.strerror}).") from exc
-
-
-def read_job_json(folder: Path) -> dict[str, Any]:
-    """Return what job.json says of the job in *folder*; {} if there is none.
-
-    :raises StorageError: if it can't be read
-    """
-    path = folder / _JOB_JSON
-    try:
-        content = orjson.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as exc:
-        raise StorageError(f"{path}: it can't be read ({exc}).") from exc
-    if not isinstance(content, dict):
-        raise StorageError(f"{path}: it is no JSON object.")
-    return content

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeGuard
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeGuard
 
 __all__ = [
     "LONGEST",
     "LONGEST_SERIES",
     "UNNAMED",
+    "ahead_of_clock",
     "is_job_name",
     "name_in_series",
     "series_of",
@@ -57,3 +56,24 @@ def series_of(job: str) -> str | None:
     """
     found = _IN_SERIES.fullmatch(job)
     return found[1] if found else None
+
+
+#: By so much a clock may be wrong without a word.
+_AHEAD: Final = timedelta(days=1)
+
+
+def ahead_of_clock(job: str) -> str:
+    """Return what is to be told of a job that is named by a time to come; "" of any other.
+
+    >>> ahead_of_clock("watch-20201123T180000Z"), ahead_of_clock("monday")
+    ('', '')
+    >>> ahead_of_clock("watch-99991123T180000Z")[:57]
+    'watch-99991123T180000Z is named by a time that is to come'
+    """
+    series = series_of(job)
+    if series is None or job <= name_in_series(series, datetime.now(UTC) + _AHEAD):
+        return ""
+    return (
+        f"{job} is named by a time that is to come: the clock was wrong when it began, or is now. "
+        f"Until then it counts as the newest of {series}; if it is not, move its folder away"
+    )

@@ -1,14 +1,18 @@
-"""JSON as the job's files have it: UTF-8, one object a line, and nothing that can't be written."""
+"""JSON as this project writes it: UTF-8, and nothing that is none: NaN, Infinity, half a letter.
+
+Everything that is written as JSON comes from here, or from orjson, which writes null for them.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import orjson
 from itemadapter import ItemAdapter
 
-__all__ = ["to_document", "to_line"]
+__all__ = ["to_document", "to_json", "to_line"]
 
 
 def to_line(item: Any) -> bytes:
@@ -16,6 +20,8 @@ def to_line(item: Any) -> bytes:
 
     >>> to_line({"item_id": 1, "title": "灯"}).decode()
     '{"item_id":1,"title":"灯"}\\n'
+    >>> to_line({"score": float("inf"), "own": 10**30}).decode()
+    '{"score":null,"own":1000000000000000000000000000000}\\n'
     """
     slots = getattr(item, "__attrs_attrs__", None)
     if slots is None:
@@ -37,7 +43,35 @@ def to_document(content: dict[str, Any]) -> bytes:
     return _by_hand(content, indent=2)
 
 
+def to_json(value: Any, **style: Any) -> str:
+    """Return *value* as text; a number that JSON does not know is null, as orjson has it.
+
+    :param style: as :func:`json.dumps` takes it
+
+    >>> to_json({"a": [1, float("nan"), "é"]}, ensure_ascii=False)
+    '{"a": [1, null, "é"]}'
+    """
+    try:
+        return json.dumps(value, allow_nan=False, **style)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, **style)
+
+
 def _by_hand(content: dict[str, Any], **style: Any) -> bytes:
     """Write what orjson refuses: integers over 64 bits, half of a surrogate pair, odd keys."""
-    text = json.dumps(content, ensure_ascii=False, default=str, skipkeys=True, **style)
+    text = to_json(content, ensure_ascii=False, default=str, skipkeys=True, **style)
     return (text + "\n").encode("utf-8", "replace")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {
+            key: _finite(one)
+            for key, one in value.items()
+            if not isinstance(key, float) or math.isfinite(key)
+        }
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tmapi_spiders.clock import utc_now
+from tmapi_spiders.clock import not_before, utc_now
 from tmapi_spiders.items import Outcome
 from tmapi_spiders.journal import History
 from tmapi_spiders.paging import Ending
@@ -199,7 +199,7 @@ class LocalLedger(Ledger):
             retries=progress.retries,
             total_count=progress.total_count,
             started_at=progress.started_at,
-            finished_at=progress.finished_at,
+            finished_at=not_before(progress.started_at, progress.finished_at),
             evidence=list(evidence),
         )
         self._write(outcome)

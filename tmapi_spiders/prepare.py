@@ -11,7 +11,8 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.job import Job, read_job_json
+from tmapi_spiders.job import Job
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name, series_of
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.series_lock import hold_series

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 __all__ = ["printable"]
 
-#: More is not read by anybody, and a log line is read whole.
-LONGEST = 300
+#: Characters of what is said by somebody else; more is not read by anybody.
+LONGEST: Final = 300
 
-_SPACE = re.compile(r"\s+")
+_SPACE: Final = re.compile(r"\s+")
 
 
-def printable(text: str, longest: int = LONGEST) -> str:
-    r"""Return *text* on one line, cut short, without what a terminal would take for a command.
+def printable(text: object, longest: int = LONGEST) -> str:
+    r"""Return text on one line, cut short, without what a terminal would take for a command.
 
     That are control characters, line breaks in any script, and marks that turn the direction of
     what follows: with them a stranger clears a screen, or writes log lines of his own.
 
     >>> printable("bad key\x1b[2J\r\n2026-01-01 [scrapy] INFO: all is well \u202edne")
     'bad key?[2J 2026-01-01 [scrapy] INFO: all is well ?dne'
-    >>> printable("a" * 9, longest=5)
-    'aaaaa…'
+    >>> printable("a lamp", 4)
+    'a l…'
+
+    :param longest: characters of what is returned
     """
-    cut = text[: longest + 1]
-    line = _SPACE.sub(" ", cut[:longest]).strip()
-    line = "".join(one if one.isprintable() else "?" for one in line)
-    return f"{line}…" if len(cut) > longest else line
+    cut = str(text)[: longest + 1]  # what is left out is not looked through
+    if len(cut) > longest:
+        cut = f"{cut[: longest - 1]}…"
+    return "".join(one if one.isprintable() else "?" for one in _SPACE.sub(" ", cut).strip())

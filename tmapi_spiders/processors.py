@@ -7,6 +7,7 @@ against a pattern is longer than :data:`LONGEST`, so that none takes its time.
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from html import unescape
@@ -187,11 +188,12 @@ def _to_whole(value: Any) -> int | None:
 def to_float(value: Any) -> float | None:
     """Return a number of 0 or more, also of decimals in a string.
 
-    >>> to_float("4.0"), to_float(0), to_float(""), to_float("good")
-    (4.0, 0.0, None, None)
+    >>> to_float("4.0"), to_float(0), to_float(""), to_float("good"), to_float("9" * 400)
+    (4.0, 0.0, None, None, None)
     """
     text = to_decimal(value)
-    return None if text is None else float(text)
+    number = math.inf if text is None else float(text)
+    return number if math.isfinite(number) else None
 
 
 def to_decimal(value: Any) -> str | None:

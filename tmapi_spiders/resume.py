@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.config import COMMAND_LINE, PREFIX, SECRETS
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.monitoring.channels import ENABLED
 

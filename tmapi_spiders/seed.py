@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.overrides import NO_OVERRIDES, Overrides
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Seed:
             row["search"] = dict(self.overrides.given)
         if self.data:
             row["data"] = self.data
-        return json.dumps(row, separators=(",", ":")) if len(row) > 1 else self.text
+        return to_json(row, separators=(",", ":")) if len(row) > 1 else self.text
 
     @classmethod
     def from_record(cls, record: str) -> Seed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from hashlib import blake2b
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.overrides import NO_OVERRIDES
 from tmapi_spiders.seed import Seed
 from tmapi_spiders.seed_file import is_file, read_rows
@@ -229,7 +229,7 @@ class _Known:
 def _content(seed: Seed) -> bytes:
     """Return a hash of what a row says: the same for columns in another order."""
     said = [seed.img_url, sorted(seed.overrides.given), seed.data]
-    return blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=10).digest()
+    return blake2b(to_json(said, sort_keys=True).encode(), digest_size=10).digest()
 
 
 def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[Seed]:

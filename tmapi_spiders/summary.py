@@ -11,8 +11,11 @@ from tmapi_spiders.config import DEFAULT_BASE_URL
 from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.job_names import ahead_of_clock, series_of
+from tmapi_spiders.output_file import told_of_folder
 from tmapi_spiders.phrases import calls, days, plural, refused_images, repeated_images
 from tmapi_spiders.repeat import first_line
+from tmapi_spiders.results.series import jobs_of
 from tmapi_spiders.stops import STOPS
 from tmapi_spiders.unreadable import told
 
@@ -62,9 +65,13 @@ def _announcement(run: LocalRun) -> list[str]:
     lines += [
         (
             f"{run.job.name}: {plural(len(queries), 'query', 'queries')} "
-            f"({queries.describe()}{repeated}), {estimate.sentence()}, into {run.job.folder}"
+            f"({queries.describe()}{repeated}), {estimate.sentence()}, "
+            f"into {told_of_folder(run.job.folder)}"
         )
     ]
+    jobs = jobs_of(series_of(run.job.name) or "", run.config.output_dir)
+    if jobs and (ahead := ahead_of_clock(jobs[0].name)):
+        lines.append(f"  warning: {ahead}.")
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
         if run.config.base_url.geturl() != DEFAULT_BASE_URL:

@@ -5,13 +5,13 @@ Such a value is null in the product, as one that is missing is: the count tells 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.printable import printable
 
@@ -93,8 +93,8 @@ class Unreadable:
 
 def _json(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except (ValueError, RecursionError):  # nested too deep
+        return to_json(value, ensure_ascii=False, default=str)
+    except RecursionError:
         return type(value).__name__
 
 

@@ -158,9 +158,10 @@ def write_small(export: Exporter, path: Path, **limits: int) -> list[str]:
     (table,) = survey(files, ["products"])
     notes = Notes()
     xlsxwriter = import_module("xlsxwriter")
-    book = workbook.Workbook(xlsxwriter, path, str(path.parent), notes, **limits)
-    book.add_table(table, files.rows(table.file))
-    book.close()
+    with path.open("wb") as file:
+        book = workbook.Workbook(xlsxwriter, file, str(path.parent), notes, **limits)
+        book.add_table(table, files.rows(table.file))
+        book.close()
     return notes.lines
 
 

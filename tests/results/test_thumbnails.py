@@ -24,6 +24,8 @@ from tests.results.gallery_jobs import TOKEN, JobFolder, make_gallery, product
 from tmapi_spiders.results import fetching, thumbnails
 from tmapi_spiders.results.fetching import PictureFetcher
 from tmapi_spiders.results.thumbnails import Thumbnail, Unusable, make_thumbnail
+from tmapi_spiders.sandbox.looks import Look
+from tmapi_spiders.sandbox.pictures import OUTLINES, STROKES, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -161,9 +163,14 @@ def test_what_is_no_picture_is_refused(data: bytes, why: str) -> None:
         make_thumbnail(data)
 
 
-def test_an_svg_is_taken_as_it_is() -> None:
-    data = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>'
-    assert make_thumbnail(data) == Thumbnail("image/svg+xml", data)
+def test_the_sandboxs_drawings_are_shown() -> None:
+    for kind in OUTLINES:
+        for pattern in STROKES:
+            drawn = picture(Look(kind, 120, 55, pattern), "612345678901").encode()
+            made = make_thumbnail(b'<?xml version="1.0"?>\n' + drawn)
+            assert made.media_type == "image/svg+xml"
+            # The same, but for white space.
+            assert made.data.replace(b" ", b"") == drawn.strip().replace(b" ", b"")
 
 
 def test_few_at_a_time_with_an_honest_name() -> None:

@@ -7,7 +7,8 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import closing, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.database import failing_as_storage
 from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
 from tmapi_spiders.interrupts import interruptible
+from tmapi_spiders.output_file import told_of_link
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.destination import keep_off_jobs
 from tmapi_spiders.resume import in_project
@@ -50,8 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Compare; returns the exit status: 0 nothing changed, 5 something did, 4 not told."""
+    # Printed last: who is to be told must not wait for a reader who leaves the output unread.
+    said = StringIO()
     try:
-        with interruptible():
+        with interruptible(), redirect_stdout(said):
             return _compare(options, settings)
     except UsageProblems as exc:
         return _refuse(*exc.problems)
@@ -59,6 +63,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         return _refuse(str(exc), status=EXIT_STOPPED)
     except KeyboardInterrupt:
         return _refuse("interrupted.", status=EXIT_STOPPED)
+    finally:
+        print(said.getvalue(), end="")
 
 
 def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
@@ -79,7 +85,8 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     html = None if options.html is None else page_path(options.html, *jobs, option="--html")
     if given.output:
         keep_off_jobs(given.output, *jobs)
-    for warning in sides.warnings:
+    links = [told_of_link(path) for path in (given.output, html) if path is not None]
+    for warning in filter(None, (*links, *sides.warnings)):
         _warn(warning)
     summary, products = Summary(given.shown), ChangedProducts(given.page.per_seed)
     with _scratch(config.output_dir) as folder:
@@ -138,7 +145,6 @@ def _deliver(given: Given, sides: Sides, summary: Summary, path: Path, config: C
         deliveries.append(lambda: webhook.post(notice, config))
     if program is not None:
         deliveries.append(lambda: program.hand(path))
-    sys.stdout.flush()  # what the program prints comes after it
     for deliver in deliveries:
         try:
             deliver()

@@ -22,7 +22,7 @@ from tmapi_spiders.requirements import check_spider
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spider_kind import SpiderKind
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
-from tmapi_spiders.streams import mute_broken_streams
+from tmapi_spiders.streams import hold_closed_streams, mute_broken_streams
 from tmapi_spiders.ways import prepare, tell
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class Command(crawl.Command):
         """Return what ``scrapy crawl -h`` shows."""
         names = ", ".join(Arguments.model_fields)
         return f"{self.short_desc()}. {ImageSearchSpider.name} takes with -a: {names} (README.md)."
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Take over the options, before Scrapy logs: it crashes without a standard error."""
+        hold_closed_streams()
+        super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, crawl, and set the exit status."""

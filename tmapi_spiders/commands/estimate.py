@@ -10,7 +10,7 @@ from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.estimate import Estimate
-from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.prepare import read_given

@@ -20,8 +20,9 @@ from tmapi_spiders.distributed.exporting import Export
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.job import read_job_json
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.output_file import told_of_link
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.destination import keep_off_jobs
 from tmapi_spiders.results.exporting import export_tables
@@ -109,6 +110,8 @@ def _to_table(options: argparse.Namespace, settings: BaseSettings) -> int:
         target = Target.of(options.output, options.table, bom=options.bom)
         files = JobFiles.open(options.job, config.output_dir)
         keep_off_jobs(target.path, files)
+        if link := told_of_link(target.path):
+            print(f"export: {link}", file=sys.stderr)
         for warning in files.warnings:
             print(f"export: {files.name}: {warning}", file=sys.stderr)
         print("\n".join(export_tables(files, target)))

@@ -9,6 +9,7 @@ from tmapi_spiders.commands.page_options import PageOptions, add_page_options, p
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.interrupts import interruptible
+from tmapi_spiders.output_file import told_of_link
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.groups import read_gallery
 from tmapi_spiders.results.job_files import JobFiles
@@ -58,10 +59,12 @@ def _write(options: argparse.Namespace, settings: BaseSettings) -> None:
     config = Config.from_settings(settings, needs_token=False)
     files = JobFiles.open(options.job, config.output_dir)
     path = (
-        (files.folder / FILE_NAME).resolve()
+        (files.folder / FILE_NAME).absolute()
         if options.output is None
         else page_path(options.output, files)
     )
+    if link := told_of_link(path):
+        print(f"gallery: {link}", file=sys.stderr)
     gallery = read_gallery(files, wanted.per_seed)
     told, where = put_page(path, gallery, files, wanted, config)
     cards = sum(len(group.cards) for group in gallery.groups)

@@ -12,7 +12,8 @@ from rich.table import Table
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import PRODUCTS
-from tmapi_spiders.job_names import series_of
+from tmapi_spiders.job_names import ahead_of_clock, series_of
+from tmapi_spiders.printable import printable
 from tmapi_spiders.results.series import all_jobs, series_jobs
 from tmapi_spiders.run import EXIT_OK, EXIT_USAGE
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _NOT_TOLD = ("all",)
 _WIDTH_OF_A_FILE = 200
+
+#: Characters of what job.json holds, which anybody may have written: a row stays one that is read.
+_LONGEST_CELL = 80
+_LONGEST_PROBLEM = 400
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,13 +49,17 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         for problem in exc.problems:
             print(f"jobs: {problem}", file=sys.stderr)
         return EXIT_USAGE
+    told = [*(job.problem for job in jobs), *(ahead_of_clock(job.name) for job in jobs)]
+    for problem in filter(None, told):
+        print(f"jobs: {printable(problem, _LONGEST_PROBLEM)}", file=sys.stderr)
     if options.json:
         print(orjson.dumps([_facts(job) for job in jobs], default=str).decode())
     elif not jobs:
         print(f"There are no jobs in {folder}.")
     else:
         width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-        Console(width=width).print(_table(jobs, by_name=series is not None))
+        console = Console(width=width, markup=False, emoji=False, highlight=False)
+        console.print(_table(jobs, by_name=series is not None))
     return EXIT_OK
 
 
@@ -71,6 +80,7 @@ def _facts(job: FoundJob) -> dict[str, Any]:
         "products": (files.get(PRODUCTS) or {}).get("lines"),
         "calls": facts.get("calls"),
         "folder": str(job.folder),
+        "problem": job.problem or None,
     }
 
 
@@ -84,7 +94,7 @@ def _table(jobs: list[FoundJob], *, by_name: bool) -> Table:
         if by_name:
             name += f" ({series_of(name)}{f'~{number}' if number else ''})"
         products, calls = facts["products"], facts["calls"]
-        table.add_row(
+        cells = (
             name,
             job.began[:16].replace("T", " "),
             _queries(facts["queries"]),
@@ -92,6 +102,7 @@ def _table(jobs: list[FoundJob], *, by_name: bool) -> Table:
             "" if calls is None else f"{calls:,}",
             _ending(facts),
         )
+        table.add_row(*(printable(cell, _LONGEST_CELL) for cell in cells))
     return table
 
 
@@ -108,6 +119,8 @@ def _queries(queries: Any) -> str:
 
 
 def _ending(facts: dict[str, Any]) -> str:
+    if facts["problem"]:
+        return "job.json is damaged"
     if facts["running"]:
         return "running, or killed"
     if facts["exit_status"] is None:

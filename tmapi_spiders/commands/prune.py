@@ -14,8 +14,9 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job import LOCK
-from tmapi_spiders.job_names import series_of
+from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.printable import printable
 from tmapi_spiders.results.series import series_jobs, told_last
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 
 _DELETED = ".deleted"
+
+#: Characters of what is wrong with a job.json, which anybody may have written.
+_LONGEST_PROBLEM = 400
 
 #: What says which job is newer.
 _MEASURES = (attrgetter("name"), attrgetter("began"), attrgetter("ended"))
@@ -62,6 +66,8 @@ def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     config = Config.from_settings(settings, needs_token=False)
     keep, days = _numbers(options)
     jobs = series_jobs(options.series, config.output_dir)
+    for problem in filter(None, [*(job.problem for job in jobs), ahead_of_clock(jobs[0].name)]):
+        print(f"prune: {printable(problem, _LONGEST_PROBLEM)}", file=sys.stderr)
     told = told_last(options.series, config.output_dir)
     old = _old(jobs, keep, days, told)
     if not old:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tmapi_spiders.interrupts import heed_hang_ups
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.server import Sandbox
+from tmapi_spiders.streams import problem_of_stdout
 
 if TYPE_CHECKING:
     import argparse
@@ -123,8 +124,6 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:  # noqa: AR
         return EXIT_BAD_OPTIONS
     try:
         asyncio.run(_serve(sandbox_options, options.host, options.port))
-    except BrokenPipeError:  # nobody reads what was to be printed
-        raise
     except OSError as exc:
         sys.stderr.write(
             f"sandbox: cannot serve on port {options.port} of {options.host} "
@@ -180,6 +179,7 @@ async def _serve(options: SandboxOptions, host: str, port: int) -> None:
             "Stop it with Ctrl-C.\n"
         )
         sys.stdout.flush()
-        await interrupted.wait()
+        if not isinstance(problem_of_stdout(), BrokenPipeError):
+            await interrupted.wait()
     finally:
         await sandbox.stop()

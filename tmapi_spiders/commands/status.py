@@ -16,6 +16,7 @@ from tmapi_spiders.distributed.showing import show, show_short
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.run import EXIT_OK
 from tmapi_spiders.spider_kind import kind_for
+from tmapi_spiders.streams import problem_of_stdout
 
 if TYPE_CHECKING:
     import argparse
@@ -55,7 +56,8 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
                 text = _text(seen, options.job, config.call_price)
             clears = options.watch and not options.json and sys.stdout.isatty()
             print((_CLEAR if clears else "") + text, flush=True)
-            if not options.watch or (options.job is not None and seen[0]["state"] == "ended"):
+            has_ended = options.job is not None and seen[0]["state"] == "ended"
+            if not options.watch or has_ended or problem_of_stdout():
                 return EXIT_OK
             time.sleep(_EVERY)
 

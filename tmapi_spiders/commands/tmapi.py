@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import sys
 from importlib import import_module
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from tmapi_spiders.streams import mute_broken_streams
+from tmapi_spiders.streams import hold_closed_streams, outlasting, problem_of_stdout
 
 if TYPE_CHECKING:
     import argparse
@@ -72,6 +71,7 @@ class Command(ScrapyCommand):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Refuse what is no subcommand or option; take over the global ones."""
+        hold_closed_streams()
         if opts.subcommand is None:
             raise UsageError
         if args:  # Scrapy's parser lets unknown options through
@@ -81,16 +81,21 @@ class Command(ScrapyCommand):
     def run(self, args: list[str], opts: argparse.Namespace) -> None:  # noqa: ARG002 - Scrapy's
         """Run the subcommand and take over its exit status.
 
-        Where nobody reads any more what is printed (``| head -1``), it ends without a word.
+        It does all it has to, whether or not what it prints can be written. Where nobody reads that
+        to its end (``| head -1``), it ends without a word; a disk that is full is told.
         """
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII alone
-        try:
+        with outlasting():
             self.exitcode = _module_of(opts.subcommand).run(opts, self.settings)
             sys.stdout.flush()
-        except BrokenPipeError:
-            self.exitcode = EXIT_BROKEN_PIPE
-            mute_broken_streams()
+            problem = problem_of_stdout()
+            if isinstance(problem, BrokenPipeError):
+                self.exitcode = EXIT_BROKEN_PIPE
+            elif problem is not None:
+                print(
+                    f"{opts.subcommand}: what it prints can't be written ({problem.strerror}); "
+                    "all else is done",
+                    file=sys.stderr,
+                )
 
 
 def _module_of(subcommand: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ from tmapi_spiders.compare.history import HISTORY, History, provisional_of
 from tmapi_spiders.compare.targets import target_of
 from tmapi_spiders.compare.verdicts import image_of, naming
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.jsonl import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -184,7 +184,7 @@ class _Loader:
             number = self._seeds[seed_id] = len(self._seeds)
             self._connection.execute(
                 "INSERT INTO seed (id, seed_id, data) VALUES (?, ?, ?)",
-                (number, seed_id, json.dumps(data)),
+                (number, seed_id, to_json(data)),
             )
         if side is not None:
             target = None
@@ -195,7 +195,7 @@ class _Loader:
                 self._unreadable[seed_id] = str(exc)
             self._connection.execute(
                 f"UPDATE seed SET data = ?, target{side} = ? WHERE id = ?",  # noqa: S608 - 0 or 1
-                (json.dumps(data), target, number),
+                (to_json(data), target, number),
             )
         return number
 

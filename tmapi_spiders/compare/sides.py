@@ -9,7 +9,7 @@ import attrs
 from tmapi_spiders.compare.history import LOOK_BACK
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.job_names import series_of
+from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.results.series import jobs_of, series_jobs
 
@@ -51,6 +51,8 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
         old, new = (JobFiles.open(one, output_dir, needs_facts=False) for one in given)
     problems: list[str] = []
     for side in filter(None, (old, new)):
+        if ahead := ahead_of_clock(side.folder.name):
+            warnings.append(ahead)
         found = _lacks(side)
         if not found:
             continue

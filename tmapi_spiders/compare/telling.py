@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from rich.cells import cell_len
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.numbers import MOVES, move_of
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -26,8 +26,8 @@ NOT_GIVEN: Final = "not given"
 
 _LONGEST_TITLE: Final = 48
 
-#: Control characters, and those that turn the direction of what follows.
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+#: Characters of what others wrote, on a line of a terminal; a link is to be whole where it can be.
+_LONGEST_CELL: Final = 200
 
 
 @attrs.define
@@ -85,8 +85,8 @@ def tell(summary: Summary, kinds: Iterable[str]) -> None:
 
 
 def _table(rows: Iterable[tuple[str, ...]], right: Collection[int] = ()) -> str:
-    """Return rows as lines, in columns; no line is cut or wrapped."""
-    cleaned = [[_clean(cell) for cell in row] for row in rows]
+    """Return rows as lines, in columns; no line is wrapped."""
+    cleaned = [[printable(cell, _LONGEST_CELL) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cleaned, strict=True)]
     lines = []
     for row in cleaned:
@@ -98,20 +98,11 @@ def _table(rows: Iterable[tuple[str, ...]], right: Collection[int] = ()) -> str:
     return "\n".join(lines)
 
 
-def _clean(text: str) -> str:
-    r"""Return text without what a terminal would act on.
-
-    >>> _clean("a\x1b[2J\r\nb\u202e")
-    'a [2J  b '
-    """
-    return _CONTROLS.sub(" ", text)
-
-
 def _cells(change: Change) -> tuple[str, ...]:
     return (
         _seeds(change),
         str(change.item_id),
-        (change.title or "")[:_LONGEST_TITLE],
+        printable(change.title or "", _LONGEST_TITLE),
         _words(change),
         change.product_url or "",
     )
@@ -145,7 +136,7 @@ def _words(change: Change) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(value, _LONGEST_TITLE)
 
 
 def headline(old: str, new: str, before: int, after: int) -> str:

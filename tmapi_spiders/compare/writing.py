@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Self
 
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.jsonl import to_line
+from tmapi_spiders.output_file import create, part_path, put_in_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +26,9 @@ class LinesFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
-        self._part = path.with_name(path.name + ".part")
+        self._part = part_path(path)
         try:
-            self._file = self._part.open("wb")
+            self._file = create(self._part)
         except OSError as exc:
             raise self._problem(exc) from exc
 
@@ -51,11 +51,9 @@ class LinesFile:
     ) -> None:
         try:
             if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None:
-                self._part.replace(self.path)
+                put_in_place(self._file, self._part, self.path)
+            else:
+                self._file.close()
         except OSError as error:
             raise self._problem(error) from error
         finally:

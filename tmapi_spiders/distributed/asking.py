@@ -53,8 +53,6 @@ def ask(
         problems, status = exc.problems, EXIT_USAGE
     except StorageError as exc:
         problems, status = (str(exc),), EXIT_STOPPED
-    except BrokenPipeError:  # nobody reads what was to be printed; Redis's own has another name
-        raise
     except (exceptions.RedisError, OSError) as exc:
         problems = (f"{describe(settings)}: {exc}. Run the same command again once it works.",)
         status = EXIT_STOPPED

@@ -21,7 +21,8 @@ from tmapi_spiders.distributed.row_file import RowFile, digest
 from tmapi_spiders.distributed.shared_job import facts_of, unreadable_of
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job, read_job_json
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.run import EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.output_file import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ class RowFile:
         self._hash = hashlib.sha256()
         self._size = 0
         try:
-            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+            self._file = open_own(path)
             self._read()
             self.cut()
         except OSError as exc:

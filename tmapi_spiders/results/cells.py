@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tmapi_spiders.results.columns import LEAST_ID, Kind
-from tmapi_spiders.results.gallery import web_link
+from tmapi_spiders.results.gallery import LONGEST_LINK, web_link
 from tmapi_spiders.results.values import as_text, is_decimal, is_number, to_time
 
 if TYPE_CHECKING:
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Cells"]
 
-#: Excel's limits: UTF-16 units of a text, characters of a link, digits of a number.
+#: Excel's limits: UTF-16 units of a text, digits of a number.
 _LONGEST_TEXT = 32_767
-_LONGEST_LINK = 2_079
 _MOST_DIGITS = 15
 
 _FIRST_TIME = datetime(1900, 3, 1, tzinfo=UTC)
@@ -65,9 +64,9 @@ class Cells:
             sheet.write_datetime(row, number, time.replace(tzinfo=None), self._formats[kind])
             return "2026-11-25 00:00:00 UTC", False
         text = self.clean(as_text(kind, value))
-        if may_link and (url := web_link(text)) and len(url) <= _LONGEST_LINK:
+        if may_link and (url := web_link(text)):
             escaped = quote(url, safe="%/:?#[]@!$&'()*+,;=~")
-            if len(escaped) <= _LONGEST_LINK:
+            if len(escaped) <= LONGEST_LINK:
                 sheet.write_url(row, number, escaped, self._link, text)
                 return text, True
         if text:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any
+import re
+from io import TextIOWrapper
+from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.results.columns import Kind
 from tmapi_spiders.results.values import as_text, is_decimal, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from tmapi_spiders.results.columns import Column
     from tmapi_spiders.results.notes import Notes
@@ -20,9 +21,14 @@ __all__ = ["write_csv"]
 #: What a cell may begin with that a spreadsheet program takes for a formula (OWASP's list).
 _LIVE = tuple("=+-@\t\r\n＝＋－＠")
 
+#: The same behind what a reader may take for the end of a cell: one that splits at semicolons
+#: (Excel in half of Europe), tabs or bars, or at line breaks whatever the quotes. Spaces and quotes
+#: between the two are what it may trim.
+_LIVE_WITHIN = re.compile(r"""([;|\t\r\n])(?=[ "']*[=+\-@＝＋－＠])""")
+
 
 def write_csv(
-    path: Path,
+    file: IO[bytes],
     columns: Iterable[Column],
     rows: Iterable[Mapping[str, Any]],
     notes: Notes,
@@ -35,12 +41,15 @@ def write_csv(
     :raises OSError: if it can't be written
     """
     columns = tuple(columns)
-    with path.open("w", encoding="utf-8-sig" if bom else "utf-8", newline="") as file:
-        writer = csv.writer(file)
+    text = TextIOWrapper(file, encoding="utf-8-sig" if bom else "utf-8", newline="")
+    try:
+        writer = csv.writer(text)
         writer.writerow([_guarded(column.name, None) for column in columns])
         writer.writerows(
             [_cell(column, column.value(row), notes) for column in columns] for row in rows
         )
+    finally:
+        text.detach()
 
 
 def _cell(column: Column, value: Any, notes: Notes) -> str:
@@ -57,11 +66,14 @@ def _guarded(text: str, notes: Notes | None) -> str:
 
     >>> _guarded("=1+1", None), _guarded("lamp", None), _guarded("a\0b", None)
     ("'=1+1", 'lamp', 'a\ufffdb')
+    >>> _guarded('lamp;=1+1;"=2', None), _guarded("a; b;c-1", None)
+    ('lamp;\'=1+1;\'"=2', 'a; b;c-1')
     """
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
-    if not text.startswith(_LIVE):
-        return text
-    if notes is not None:
+    guarded = _LIVE_WITHIN.sub(r"\1'", text)
+    if text.lstrip(" ").startswith(_LIVE):
+        guarded = f"'{guarded}"
+    if guarded != text and notes is not None:
         notes.count("text", "{} that a spreadsheet would take for a formula: ' was put before it")
-    return f"'{text}"
+    return guarded

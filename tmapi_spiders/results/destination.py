@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.job_json import read_job_json
+from tmapi_spiders.output_file import create, part_path, put_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -76,20 +77,19 @@ def keep_off_jobs(path: Path, *jobs: JobFiles, option: str = "-o") -> None:
 
 
 @contextmanager
-def part_of(path: Path) -> Iterator[Path]:
-    """Give a name beside *path* to write to; what is there takes its place if nothing is raised.
+def part_of(path: Path) -> Iterator[IO[bytes]]:
+    """Give a new file beside *path* to write to; it takes its place if nothing is raised.
 
     Whenever it ends, and whatever one before it that was killed has left, nothing stays.
 
     :raises StorageError: if it can't be written; what was there is left as it was
     """
-    part = path.with_name(f"{path.name}.part")
+    part = part_path(path)
     try:
-        _clear(part)
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        _clear(path)
+        with create(part) as file:
+            yield file
+            put_in_place(file, part, path)
     except OSError as exc:
         raise StorageError(
             f"{path}: it can't be written ({exc.strerror or exc}). Nothing was changed under that "
@@ -97,14 +97,18 @@ def part_of(path: Path) -> Iterator[Path]:
         ) from exc
     finally:
         with suppress(OSError):
-            _clear(part)
+            _clear(path)
 
 
-def scratch_of(part: Path) -> Path:
-    """Return the name of the folder beside the file that is written, for temporary files."""
-    return part.with_name(f"{part.name}.d")
+def scratch_of(path: Path) -> Path:
+    """Return the name of the folder beside a file that is written, for temporary files."""
+    return path.with_name(f"{path.name}.part.d")
 
 
-def _clear(part: Path) -> None:
-    shutil.rmtree(scratch_of(part), ignore_errors=True)
-    part.unlink(missing_ok=True)
+def _clear(path: Path) -> None:
+    """Remove what a run that was killed has left beside a file; of a link, the link alone."""
+    part_path(path).unlink(missing_ok=True)
+    scratch = scratch_of(path)
+    if scratch.is_symlink():
+        scratch.unlink()
+    shutil.rmtree(scratch, ignore_errors=True)

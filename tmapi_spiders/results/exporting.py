@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
@@ -18,7 +18,6 @@ from tmapi_spiders.results.workbook import MOST_COLUMNS, Workbook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tmapi_spiders.results.job_files import JobFiles
     from tmapi_spiders.results.survey import Table
@@ -39,19 +38,19 @@ def export_tables(files: JobFiles, target: Target) -> list[str]:
     notes = Notes()
     tables = survey(files, target.tables)
     written = []
-    with part_of(target.path) as part:
+    with part_of(target.path) as file:
         if target.suffix == ".xlsx":
-            written = _write_workbook(files, target, tables, part, notes)
+            written = _write_workbook(files, target, tables, file, notes)
         else:
             (table,) = tables
             rows = _rows(files, table)
             if target.suffix == ".csv":
-                write_csv(part, table.columns, rows, notes, bom=target.bom)
+                write_csv(file, table.columns, rows, notes, bom=target.bom)
             else:
                 facts = dict(_facts(files)) | {"Table": table.name, "Warnings": files.warnings}
                 write_parquet(
                     (target.libraries[0], target.libraries[1]),
-                    part,
+                    file,
                     table.columns,
                     rows,
                     notes=notes,
@@ -64,7 +63,7 @@ def export_tables(files: JobFiles, target: Target) -> list[str]:
 
 
 def _write_workbook(
-    files: JobFiles, target: Target, tables: list[Table], part: Path, notes: Notes
+    files: JobFiles, target: Target, tables: list[Table], file: IO[bytes], notes: Notes
 ) -> list[str]:
     for table in tables:
         if len(table.columns) > MOST_COLUMNS:
@@ -73,9 +72,9 @@ def _write_workbook(
                 f"of your own rows; Excel's sheets end at {MOST_COLUMNS:,}. Write .csv or .parquet."
             )
     (xlsxwriter,) = target.libraries
-    scratch = scratch_of(part)
+    scratch = scratch_of(target.path)
     scratch.mkdir()
-    book = Workbook(xlsxwriter, part, str(scratch), notes)
+    book = Workbook(xlsxwriter, file, str(scratch), notes)
     try:
         sheets = [book.add_table(table, _rows(files, table)) for table in tables]
         facts = [

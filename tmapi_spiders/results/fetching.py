@@ -13,7 +13,8 @@ import aiohttp
 
 from tmapi_spiders import __version__
 from tmapi_spiders.results.gallery import web_link
-from tmapi_spiders.results.thumbnails import MAX_BYTES, Thumbnail, Unusable, make_thumbnail
+from tmapi_spiders.results.scaler import Scaler, TooCostly
+from tmapi_spiders.results.thumbnails import MAX_BYTES, Thumbnail, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -59,6 +60,7 @@ class PictureFetcher:
         self._failures: Counter[str] = Counter()
         self._outside_session = _session(_public_socket)
         self._inside_session = _session(None)
+        self._scaler = Scaler()
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,6 +68,7 @@ class PictureFetcher:
     async def __aexit__(self, *_: object) -> None:
         await self._outside_session.close()
         await self._inside_session.close()
+        await self._scaler.__aexit__()
 
     async def fetch(self, url: str) -> Thumbnail | None:
         """Return the thumbnail of the picture at *url*; None if there is none to be had."""
@@ -76,9 +79,12 @@ class PictureFetcher:
                 return None
             try:
                 async with asyncio.timeout(_SECONDS):
-                    thumbnail = make_thumbnail(await self._download(url))
+                    data = await self._download(url)
+                thumbnail = await self._scaler.make(data)
             except TimeoutError:
                 why = "no answer in time"
+            except TooCostly as exc:  # whoever has made one may have made a thousand
+                why = str(exc)
             except Unusable as exc:  # of this picture; the host is well
                 self._failures[host] = 0
                 self.problems[str(exc)] += 1

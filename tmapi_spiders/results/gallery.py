@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
+from tmapi_spiders.jsonl import to_json
+
 __all__ = [
     "FACTS",
+    "LONGEST_LINK",
     "NOT_MADE",
     "Card",
     "Comparison",
@@ -21,6 +23,9 @@ __all__ = [
     "in_words",
     "web_link",
 ]
+
+LONGEST_LINK = 2_079
+"""Characters of a link: what Excel takes; an address that goes on for ever is none to click."""
 
 NOT_MADE = "not_made"
 """The status of a search that the job before made, and this one does not."""
@@ -186,6 +191,8 @@ class Gallery:
 def web_link(given: Any) -> str | None:
     """Return *given* if it is an http(s) URL, else None; one without scheme is meant as https.
 
+    One that is longer than browsers and Excel take is none.
+
     >>> web_link("https://detail.1688.com/offer/1.html"), web_link("//img.alicdn.com/a.jpg")
     ('https://detail.1688.com/offer/1.html', 'https://img.alicdn.com/a.jpg')
     >>> [web_link(given) for given in ("javascript:alert(1)", "/search/a.jpg", "https://a b/", 7)]
@@ -198,6 +205,8 @@ def web_link(given: Any) -> str | None:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
+        return None
+    if len(url) > LONGEST_LINK:
         return None
     is_plain = url.isprintable() and not any(map(str.isspace, url)) and "\\" not in url
     return url if is_plain and parts.scheme in {"http", "https"} and parts.hostname else None
@@ -215,4 +224,4 @@ def in_words(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return json.dumps(value, ensure_ascii=False)
+    return to_json(value, ensure_ascii=False)

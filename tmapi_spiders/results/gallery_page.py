@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
@@ -13,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tmapi_spiders import __version__
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.results.destination import part_of
 from tmapi_spiders.results.embedding import picture_address, seed_address
-from tmapi_spiders.results.gallery import FACTS, Mark, Query
+from tmapi_spiders.results.gallery import FACTS, LONGEST_LINK, Mark, Query
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,10 @@ _COLUMNS: Final = ("item_id", "language", "link", "place", "picture")
 _ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 _NOT_EMBEDDED: Final = -1
+
+LONGEST_TEXT: Final = 500
+"""Characters of a text that others wrote, in a page. A browser lays out all of it, also what it
+does not show: 100,000 letters take it half a minute. Longer ones are cut here, and marked."""
 
 
 def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: bool) -> bytes:
@@ -93,8 +97,8 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
         "about": f"{told_of_pictures(embedded, limit)} "
         f"Made by tmapi_spiders {__version__}; this file loads nothing from anywhere.",
         "columns": [*_COLUMNS, *FACTS],
-        "products": products,
-        "groups": groups,
+        "products": _cut(products),
+        "groups": _cut(groups),
         "found": gallery.found,
         "comparison": None if gallery.comparison is None else attrs.asdict(gallery.comparison),
         "marks": [field.name for field in attrs.fields(Mark)],
@@ -147,8 +151,8 @@ def write_page(path: Path, page: bytes) -> None:
 
     :raises StorageError: if it can't be written; what was there is left as it was
     """
-    with part_of(path) as part:
-        part.write_bytes(page)
+    with part_of(path) as file:
+        file.write(page)
 
 
 def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:
@@ -157,6 +161,22 @@ def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:
     for currency, price in group.rest:
         prices.setdefault(currency, []).append(price)
     return list(prices.items())
+
+
+def _cut(value: Any) -> Any:
+    """Return a value with all texts in it as long as people read them; links are whole.
+
+    >>> len(_cut("x" * 501)), _cut("x" * 501)[-1], _cut([{"a": ("lamp", 7)}])
+    (500, '…', [{'a': ['lamp', 7]}])
+    """
+    if isinstance(value, str):
+        longest = LONGEST_LINK if value.startswith(("https://", "http://")) else LONGEST_TEXT
+        return value if len(value) <= longest else f"{value[: longest - 1]}…"
+    if isinstance(value, list | tuple):
+        return [_cut(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _cut(one) for key, one in value.items()}
+    return value
 
 
 def _is_shown(field: attrs.Attribute[Any], _: Any) -> bool:
@@ -168,7 +188,7 @@ def _read(name: str) -> str:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = to_json(value, ensure_ascii=False, separators=(",", ":"))
     return text.translate(_ESCAPED)
 
 

@@ -75,12 +75,12 @@ def read_groups(
             seeds.add_query(row)
         for row in files.rows(SIGHTINGS):
             seeds.add_sighting(row)
-    except (KeyError, TypeError) as exc:
+        return list(seeds.groups(products, per_seed)), seeds.found
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise StorageError(
             f"{files.folder}: a line of its files has no usable {exc}; was it changed by hand, or "
             "made by another version?"
         ) from exc
-    return list(seeds.groups(products, per_seed)), seeds.found
 
 
 class _Products:

@@ -12,8 +12,12 @@ import attrs
 import orjson
 
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, read_job_json
+from tmapi_spiders.input_file import open_plain
+from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.job_json import read_job_json
+from tmapi_spiders.job_names import ahead_of_clock, is_job_name
 from tmapi_spiders.phrases import plural
+from tmapi_spiders.printable import printable
 from tmapi_spiders.results.series import find_job
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.spider_kind import IMAGE_SEARCH
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["JobFiles"]
+
+#: Characters; ours are words such as "budget".
+_LONGEST_REASON = 80
 
 _LONG_NUMBER = re.compile(rb"[:,\[] ?-?[0-9]{19}")
 
@@ -61,7 +68,8 @@ class JobFiles:
                 "killed in its first run. Go on with it: "
                 + in_project(f"scrapy crawl {spider} -a job={folder.name}")
             )
-        return cls(str(facts.get("job", folder.name)), folder, facts)
+        name = facts.get("job")
+        return cls(name if is_job_name(name) else folder.name, folder, facts)
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """Yield the lines of one of the files, such as ``products.jsonl``.
@@ -72,7 +80,7 @@ class JobFiles:
         """
         path, number = self.folder / name, 0
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 for number, line in enumerate(file, 1):
                     row = _read(line)
                     if not isinstance(row, dict):
@@ -94,7 +102,7 @@ class JobFiles:
     @property
     def warnings(self) -> list[str]:
         """What a reader has to know before believing that this is all there is."""
-        found = []
+        found = list(filter(None, [ahead_of_clock(self.folder.name)]))
         if self.facts.get("running"):
             found.append(
                 "the job is running, or was killed: this is what was written before, not all of it"
@@ -102,7 +110,8 @@ class JobFiles:
         elif not (self.folder / OUTCOMES).is_file():
             found.append("the job has no outcomes yet: what became of its queries is not known")
         if reason := self.facts.get("stop_reason"):
-            found.append(f"the job was stopped early ({reason}): not everything was searched")
+            why = printable(reason, _LONGEST_REASON)
+            found.append(f"the job was stopped early ({why}): not everything was searched")
         queries = self.facts.get("queries")
         counts = queries if isinstance(queries, dict) else {}
         failed = sum(counts.get(status, 0) for status in ("failed", "partial", "not_started"))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.results.columns import Kind
 from tmapi_spiders.results.values import as_text, is_decimal, is_number, is_words, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from tmapi_spiders.results.columns import Column
     from tmapi_spiders.results.notes import Notes
@@ -29,7 +28,7 @@ _TOO_MUCH = 10 ** (_PRICE_DIGITS - _PRICE_PLACES)
 
 def write_parquet(
     libraries: tuple[Any, Any],
-    path: Path,
+    file: IO[bytes],
     columns: Iterable[Column],
     rows: Iterable[Mapping[str, Any]],
     *,
@@ -47,10 +46,10 @@ def write_parquet(
     types = _types(arrow)
     schema = arrow.schema(
         [(column.name, types[column.kind]) for column in columns],
-        metadata={"tmapi": json.dumps(facts, ensure_ascii=False)},
+        metadata={"tmapi": to_json(facts, ensure_ascii=False)},
     )
     rest = iter(rows)
-    with path.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
+    with parquet.ParquetWriter(file, schema) as writer:
         while batch := list(islice(rest, _BATCH)):
             arrays = [
                 arrow.array(_values(column, batch, notes), types[column.kind]) for column in columns

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
-from tmapi_spiders.job import read_job_json
+from tmapi_spiders.input_file import read_whole
+from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name, series_of
 from tmapi_spiders.resume import in_project
 
@@ -22,6 +23,9 @@ __all__ = ["FoundJob", "all_jobs", "find_job", "jobs_of", "series_jobs", "told_l
 _BACK = re.compile(r"(?P<series>[A-Za-z0-9_-]{1,64})~(?P<back>[0-9]{1,6})")
 _SHOWN = 10
 
+#: Bytes of a file that names two jobs.
+_LARGEST_TOLD = 4096
+
 
 @attrs.frozen
 class FoundJob:
@@ -31,6 +35,8 @@ class FoundJob:
     folder: Path
     facts: Mapping[str, Any]
     """What job.json says."""
+    problem: str = ""
+    """Why job.json can't be read; "" if it can."""
 
     @property
     def began(self) -> str:
@@ -44,15 +50,16 @@ class FoundJob:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """Return the job in a folder; None if there is none, or none that can be read."""
-        facts: Mapping[str, Any] = {}
-        with suppress(StorageError):
+        """Return the job in a folder; None if there is none."""
+        try:
             facts = read_job_json(folder)
+        except StorageError as exc:
+            return cls(folder.name, folder, {}, str(exc))
         return cls(folder.name, folder, facts) if facts else None
 
 
 def all_jobs(output_dir: Path) -> list[FoundJob]:
-    """Return all jobs, in the order of when they began, the newest first."""
+    """Return all jobs, in the order of when they began, the newest first; last those damaged."""
     try:
         folders = [path for path in output_dir.iterdir() if is_job_name(path.name)]
     except OSError:
@@ -80,7 +87,8 @@ def jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
 def told_last(series: str, output_dir: Path) -> list[str]:
     """Return the jobs whose changes were told last, as docs/examples/watch.sh notes them."""
     try:
-        return (output_dir / f"{series}.told").read_text("utf-8").split()
+        told = read_whole(output_dir / f"{series}.told", _LARGEST_TOLD)
+        return told.decode("utf-8").split()
     except (OSError, ValueError):
         return []
 

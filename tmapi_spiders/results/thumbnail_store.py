@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.results.thumbnails import Thumbnail
+from tmapi_spiders.results.drawing import NotPlain, plain_drawing
+from tmapi_spiders.results.thumbnails import SVG, WEBP, Thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ class ThumbnailStore:
             row = self._database.execute(
                 "SELECT media_type, data FROM thumbnails WHERE picture = ?", (picture,)
             ).fetchone()
-        return Thumbnail(*row) if row else None
+        return _shown(Thumbnail(*row)) if row else None
 
     def put(self, thumbnails: Mapping[str, Thumbnail]) -> None:
         """Keep thumbnails, each with its picture's address: all of them or none."""
@@ -76,3 +77,11 @@ class ThumbnailStore:
                 f"{self._path}: it can't be used ({exc}). It holds nothing but small pictures: "
                 "make room for it, or delete it, and they are fetched again."
             ) from exc
+
+
+def _shown(kept: Thumbnail) -> Thumbnail | None:
+    """Return a thumbnail that may be shown; versions before have kept any SVG."""
+    if kept.media_type == SVG:
+        with suppress(NotPlain):
+            return Thumbnail(SVG, plain_drawing(kept.data))
+    return kept if kept.media_type == WEBP else None

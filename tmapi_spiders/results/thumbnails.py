@@ -11,8 +11,12 @@ from typing import Final
 import attrs
 
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.results.drawing import NotPlain, plain_drawing
 
-__all__ = ["MAX_BYTES", "Thumbnail", "Unusable", "check_pillow", "make_thumbnail"]
+__all__ = ["MAX_BYTES", "SVG", "WEBP", "Thumbnail", "Unusable", "check_pillow", "make_thumbnail"]
+
+WEBP: Final = "image/webp"
+SVG: Final = "image/svg+xml"
 
 SIDE: Final = 240
 """Pixels of the longer side."""
@@ -22,8 +26,6 @@ MAX_BYTES: Final = 10_000_000
 
 MAX_PIXELS: Final = 50_000_000
 """Of a picture that is opened: more is a bomb, or no picture of a product."""
-
-MAX_SVG_BYTES: Final = 20_000
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _QUALITY: Final = 70
@@ -64,14 +66,17 @@ def check_pillow() -> None:
 
 
 def make_thumbnail(data: bytes) -> Thumbnail:
-    """Make a picture small: WebP, or SVG as it is (as an image it runs no script, loads nothing).
+    """Make a picture small: WebP, or SVG if it is a plain drawing.
+
+    What a stranger has made may take any time: it is for :mod:`~tmapi_spiders.results.scaler`.
 
     :raises Unusable: if it is no picture, or too large a one
     """
     if _is_svg(data):
-        if len(data) > MAX_SVG_BYTES:
-            raise Unusable(f"an SVG of {len(data):,} bytes")
-        return Thumbnail("image/svg+xml", data)
+        try:
+            return Thumbnail(SVG, plain_drawing(data))
+        except NotPlain as exc:
+            raise Unusable(str(exc)) from exc
     try:
         return _scaled(data)
     except Unusable:
@@ -99,7 +104,7 @@ def _scaled(data: bytes) -> Thumbnail:
                 shown = upright.convert("RGB")
     small = BytesIO()
     shown.save(small, "WEBP", quality=_QUALITY, method=4)
-    return Thumbnail("image/webp", small.getvalue())
+    return Thumbnail(WEBP, small.getvalue())
 
 
 def _is_svg(data: bytes) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import Any
 
+from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.results.columns import Kind
 
 __all__ = ["as_text", "is_decimal", "is_number", "is_words", "to_time"]
@@ -34,7 +34,7 @@ def as_text(kind: Kind, value: Any) -> str:
         and all(on is True for on in value.values())
     ):
         return "+".join(value)
-    return json.dumps(value, ensure_ascii=False)
+    return to_json(value, ensure_ascii=False)
 
 
 def is_words(value: Any) -> bool:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.results.cells import Cells
 from tmapi_spiders.results.columns import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from tmapi_spiders.results.columns import Column
     from tmapi_spiders.results.notes import Notes
@@ -39,7 +38,7 @@ class Workbook:
     """An XLSX file that is being written, row by row, so that memory does not grow with them.
 
     :param xlsxwriter: the module, an extra
-    :param path: to write
+    :param file: to write
     :param scratch: a folder for temporary files, as large as the job's own
     :param notes: takes what a sheet can't hold as it is
     """
@@ -47,7 +46,7 @@ class Workbook:
     def __init__(
         self,
         xlsxwriter: Any,
-        path: Path,
+        file: IO[bytes],
         scratch: str,
         notes: Notes,
         *,
@@ -57,7 +56,7 @@ class Workbook:
         self._most_rows, self._most_links = most_rows, most_links
         self._notes = notes
         self._book = xlsxwriter.Workbook(
-            str(path), {"constant_memory": True, "tmpdir": scratch, "use_zip64": True}
+            file, {"constant_memory": True, "tmpdir": scratch, "use_zip64": True}
         )
         self._head = self._book.add_format(
             {"bold": True, "font_color": "white", "bg_color": _BLUE, "valign": "vcenter"}
