@@ -112,7 +112,7 @@ def test_markup_and_commands_to_the_terminal_are_text(offline: Crawler) -> None:
     )
     listed = offline.command("tmapi", "jobs")
     assert listed.exit_status == 0, listed.log
-    assert "[/bold][red]budget [2J " in listed.stdout
+    assert "[/bold][red]budget?[2J?" in listed.stdout
     assert "1 [/]:smile:" in listed.stdout
     assert "xxxx…" in listed.stdout
     assert not {"\x1b", "\u202e"} & set(listed.stdout)
