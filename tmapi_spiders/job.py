@@ -125,7 +125,8 @@ class JobFile:
     def _fail(self, exc: OSError) -> None:
         if not self._failed:
             self._failed = True
-            self._on_error(StorageError(f"{self._part}: it can't be written ({exc.strerror})."))
+            why = exc.strerror or exc
+            self._on_error(StorageError(f"{self._part}: it can't be written ({why})."))
 
 
 class Job:
@@ -284,4 +285,4 @@ class Job:
                 file.write(to_document(content))
                 put_in_place(file, part, path)
         except OSError as exc:
-            raise StorageError(f"{path}: it can't be written ({exc.strerror}).") from exc
+            raise StorageError(f"{path}: it can't be written ({exc.strerror or exc}).") from exc
