@@ -15,7 +15,7 @@ from scrapy.settings import SETTINGS_PRIORITIES
 
 from tmapi_spiders import readers
 from tmapi_spiders.credentials import Token
-from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 from tmapi_spiders.monitoring import channels
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _shown(name: str, given: Any) -> str:
         return ""
     if name == "base_url":  # somebody may have pasted a whole request, or a password
         given = re.sub(r"[?#].*|(?<=//)[^/]*@", "…", str(given), flags=re.DOTALL)
-    return f"={given}"
+    return f"={shortened(given)}"
 
 
 #: Scrapy's settings whose command-line value would break a promise: the values that would not, and
