@@ -37,6 +37,7 @@ from tmapi_spiders.downloader_middleware import NETWORK, QueryEnded
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.outage import WORKS, Sign
 from tmapi_spiders.parts import GateClosed
+from tmapi_spiders.places import place_of
 from tmapi_spiders.retry_after import seconds_to_wait
 from tmapi_spiders.run import run_of
 
@@ -226,8 +227,8 @@ class SigningDownloadHandler(BaseDownloadHandler):
         ours, theirs = urlsplit(self._run.base_url), urlsplit(request.url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
             raise NotSupported(
-                f"{theirs.scheme}://{theirs.netloc} is not TMAPI_BASE_URL "
-                f"({ours.scheme}://{ours.netloc}): this spider asks nobody else"
+                f"{place_of(request.url)} is not TMAPI_BASE_URL "
+                f"({place_of(self._run.base_url)}): this spider asks nobody else"
             )
         if call_of(request) is not None and request.meta.get("dont_cache"):
             raise NotSupported("dont_cache would bypass the job's archive, and pay for pages twice")

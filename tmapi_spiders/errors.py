@@ -54,7 +54,7 @@ def shortened(given: object) -> str:
     """Return what was given as a message repeats it: not all of what nobody would read.
 
     >>> shortened(20), len(shortened("9" * 5000))
-    ('20', 221)
+    ('20', 220)
     """
     text = str(given)
     if len(text) <= _SHOWN:

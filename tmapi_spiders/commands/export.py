@@ -15,7 +15,7 @@ from redis import exceptions
 
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import ask, clean, load_job
-from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe
+from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe, quoted
 from tmapi_spiders.distributed.exporting import Export
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.evidence import in_words
@@ -196,7 +196,10 @@ def _follow(export: Export, settings: BaseSettings) -> bool:
             raise
         except (*AWAY, *UNWRITABLE) as exc:
             if not is_away:
-                print(f"export: {describe(settings)}: {exc}; waiting for it", file=sys.stderr)
+                print(
+                    f"export: {describe(settings)}: {quoted(exc, settings)}; waiting",
+                    file=sys.stderr,
+                )
             is_away, wait = True, min(2 * wait, _LONGEST_WAIT)
         time.sleep(wait)
 

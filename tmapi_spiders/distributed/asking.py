@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from redis import exceptions
 
 from tmapi_spiders.config import Config
-from tmapi_spiders.distributed.connection import check_server, connect, describe
+from tmapi_spiders.distributed.connection import check_server, connect, describe, quoted
 from tmapi_spiders.distributed.keys import JOBS
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
@@ -56,7 +56,8 @@ def ask(
     except BrokenPipeError:  # nobody reads what was to be printed; Redis's own has another name
         raise
     except (exceptions.RedisError, OSError) as exc:
-        problems = (f"{describe(settings)}: {exc}. Run the same command again once it works.",)
+        said = quoted(exc, settings)
+        problems = (f"{describe(settings)}: {said}. Run the same command again once it works.",)
         status = EXIT_STOPPED
     finally:
         if server is not None:

@@ -9,7 +9,13 @@ from redis import exceptions
 
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.asking import load_job
-from tmapi_spiders.distributed.connection import check_server, connect, connect_async, describe
+from tmapi_spiders.distributed.connection import (
+    check_server,
+    connect,
+    connect_async,
+    describe,
+    quoted,
+)
 from tmapi_spiders.distributed.feeding import Fed, feed
 from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.shared_job import SharedJob
@@ -65,7 +71,7 @@ def prepare_worker(
         stops = int(run_script(server, "join", job.keys))
         keep(server, name)
     except exceptions.RedisError as exc:
-        raise UsageProblems(f"{describe(settings)}: {exc}") from exc
+        raise UsageProblems(f"{describe(settings)}: {quoted(exc, settings)}") from exc
     finally:
         server.close()
     job = job.after(stops)
