@@ -35,6 +35,7 @@ from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.downloader_middleware import NETWORK, QueryEnded
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.file_limit import is_out_of_files, out_of_files
 from tmapi_spiders.outage import WORKS, Sign
 from tmapi_spiders.parts import GateClosed
 from tmapi_spiders.places import place_of
@@ -74,8 +75,17 @@ class UntrustedCertificate(DownloadFailedError):
     """Whoever answers there can't prove to be the API; the token was not sent."""
 
 
+class OutOfFiles(DownloadFailedError):
+    """This process may open no more connections: nothing that the API has to do with."""
+
+
 #: No connection came about, so that nothing was sent.
-_NOT_SENT = (CannotResolveHostError, DownloadConnectionRefusedError, UntrustedCertificate)
+_NOT_SENT = (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    OutOfFiles,
+    UntrustedCertificate,
+)
 
 
 class SigningDownloadHandler(BaseDownloadHandler):
@@ -180,10 +190,12 @@ class SigningDownloadHandler(BaseDownloadHandler):
         run.count(stats.CALL_FAILED)
         if isinstance(exc, UntrustedCertificate):
             run.stop("base_url", str(exc))
+        elif isinstance(exc, OutOfFiles):
+            run.stop("storage", str(exc))
         if not sent:
             self._does_not_count(call)
         sign = None
-        if isinstance(exc, NETWORK):
+        if isinstance(exc, NETWORK) and not isinstance(exc, OutOfFiles):
             sign = Sign(works=False, said=f"{type(exc).__name__}: {exc}")
         return partial(run.gate.failed, permit, sent=sent, sign=sign)
 
@@ -326,10 +338,14 @@ async def _send_once(
     try:
         return await handler(request)
     except aiohttp.ClientConnectorDNSError as exc:
+        if is_out_of_files(exc.os_error):
+            raise OutOfFiles(out_of_files()) from None
         raise CannotResolveHostError(str(exc)) from None
     except aiohttp.ClientConnectorCertificateError as exc:
         raise UntrustedCertificate(f"its certificate can't be trusted: {exc}") from None
     except aiohttp.ClientConnectorError as exc:
+        if is_out_of_files(exc.os_error):
+            raise OutOfFiles(out_of_files()) from None
         raise DownloadConnectionRefusedError(str(exc)) from None
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise DownloadFailedError(f"the connection broke: {exc}") from None
