@@ -10,15 +10,19 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.combinations import FILTERS, Filters, PriceRange
-from tmapi_spiders.errors import did_you_mean
+from tmapi_spiders.errors import did_you_mean, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["count", "filters_of", "prices_of", "words"]
+__all__ = ["MOST", "count", "filters_of", "prices_of", "words"]
 
 _DECIMAL = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _RANGE = re.compile(rf"(?P<start>{_DECIMAL})?\s*-\s*(?P<end>{_DECIMAL})?")
+
+
+#: Of whole numbers without a bound of their own: more than anybody can pay for.
+MOST = 999_999_999
 
 
 def _split(given: Any) -> list[Any]:
@@ -28,7 +32,7 @@ def _split(given: Any) -> list[Any]:
 
 
 def _quote(words: list[str]) -> str:
-    return f"{', '.join(map(repr, words))} {'is' if len(words) == 1 else 'are'}"
+    return f"{shortened(', '.join(map(repr, words)))} {'is' if len(words) == 1 else 'are'}"
 
 
 def _unique(values: list[Any]) -> tuple[Any, ...]:
@@ -72,7 +76,7 @@ def prices_of(given: Any) -> tuple[PriceRange, ...]:
         elif found and (found["start"] or found["end"]):
             price = PriceRange(found["start"], found["end"])
         else:
-            problems.append(f"{word!r} is no price range")
+            problems.append(f"{shortened(repr(word))} is no price range")
             continue
         if price.start and price.end and Decimal(price.start) > Decimal(price.end):
             problems.append(f"{word!r} ends below its start")
@@ -109,13 +113,16 @@ def count(least: int, most: int | None = None) -> Callable[[Any], int]:
     >>> count(1, 50)("20")
     20
     """
-    rule = f"accepted: a whole number from {least}" + (f" to {most}." if most else " up.")
+    span = f"from {least} up to {MOST}" if most is None else f"from {least} to {most}"
+    most = MOST if most is None else most
+    rule = f"accepted: a whole number {span}."
 
     def read(given: Any) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", str(given).strip()):
+        # Python refuses to read numbers of thousands of digits, and takes its time over others.
+        if not re.fullmatch(r"[0-9]{1,12}", str(given).strip()):
             raise ValueError(rule)
         number = int(given)
-        if number < least or (most is not None and number > most):
+        if not least <= number <= most:
             raise ValueError(rule)
         return number
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tmapi_spiders import readers
 from tmapi_spiders.argument_values import count, filters_of, prices_of, words
 from tmapi_spiders.combinations import LANGUAGES, SORTS, Combinations, Filters, PriceRange
-from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 from tmapi_spiders.job_names import LONGEST, LONGEST_SERIES, UNNAMED, is_job_name, name_in_series
 from tmapi_spiders.queries import Queries
 from tmapi_spiders.seeds import Seeds, StreamedSeeds
@@ -134,7 +134,7 @@ class Arguments(BaseModel):
 
 def _explain(error: Any, model: type[BaseModel]) -> str:
     """Put one of pydantic's errors the way this project does: name=value, rule, remedy."""
-    name = str(error["loc"][0])
+    name = shortened(error["loc"][0])
     if error["type"] == "extra_forbidden":
         accepted = list(model.model_fields)
         return (
@@ -145,4 +145,4 @@ def _explain(error: Any, model: type[BaseModel]) -> str:
         description = model.model_fields[name].description
         return f"{name}: missing. {description} Example: -a {name}=seeds.txt"
     reason = error["msg"].removeprefix("Value error, ")
-    return f"{name}={error['input']}: {reason}"
+    return f"{name}={shortened(error['input'])}: {reason}"

@@ -7,16 +7,17 @@ same name, else from its default here.
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 import attrs
 from scrapy.settings import SETTINGS_PRIORITIES
 
 from tmapi_spiders import readers
 from tmapi_spiders.credentials import Token
-from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 from tmapi_spiders.monitoring import channels
+from tmapi_spiders.places import check_proxies, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,9 +156,14 @@ class Config:
                 "(export TMAPI_TOKEN=…), or try without one: SCRAPY_PROJECT=sandbox in this "
                 "project, -s TMAPI_SANDBOX=1 anywhere."
             )
+        for secret in ("token", "notify_secret"):  # pasted into another setting, too
+            if isinstance(found := values.get(secret), Token):
+                problems = [found.strike_out(problem) for problem in problems]
         problems += _broken_promises(settings)
         if needs_token:  # monitors are for crawls
             problems += channels.problems(settings, environ)
+            if not values.get("sandbox"):
+                problems += check_proxies(getproxies())
         if problems:
             raise UsageProblems(*problems)
         return cls(**values)
@@ -195,8 +201,8 @@ def _shown(name: str, given: Any) -> str:
     if PREFIX + name.upper() in SECRETS:
         return ""
     if name == "base_url":  # somebody may have pasted a whole request, or a password
-        given = re.sub(r"[?#].*|(?<=//)[^/]*@", "…", str(given), flags=re.DOTALL)
-    return f"={given}"
+        given = place_of(given)
+    return f"={shortened(given)}"
 
 
 #: Scrapy's settings whose command-line value would break a promise: the values that would not, and

@@ -36,8 +36,10 @@ from tmapi_spiders.clock import utc_now
 from tmapi_spiders.connector import Connector
 from tmapi_spiders.downloader_middleware import NETWORK, QueryEnded
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.file_limit import is_out_of_files, out_of_files
 from tmapi_spiders.outage import WORKS, Sign
 from tmapi_spiders.parts import GateClosed
+from tmapi_spiders.places import place_of
 from tmapi_spiders.printable import printable
 from tmapi_spiders.retry_after import seconds_to_wait
 from tmapi_spiders.run import run_of
@@ -77,8 +79,17 @@ class UntrustedCertificate(DownloadFailedError):
     """Whoever answers there can't prove to be the API; the token was not sent."""
 
 
+class OutOfFiles(DownloadFailedError):
+    """This process may open no more connections: nothing that the API has to do with."""
+
+
 #: No connection came about, so that nothing was sent.
-_NOT_SENT = (CannotResolveHostError, DownloadConnectionRefusedError, UntrustedCertificate)
+_NOT_SENT = (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    OutOfFiles,
+    UntrustedCertificate,
+)
 
 
 class SigningDownloadHandler(BaseDownloadHandler):
@@ -183,10 +194,12 @@ class SigningDownloadHandler(BaseDownloadHandler):
         run.count(stats.CALL_FAILED)
         if isinstance(exc, UntrustedCertificate):
             run.stop("base_url", str(exc))
+        elif isinstance(exc, OutOfFiles):
+            run.stop("storage", str(exc))
         if not sent:
             self._does_not_count(call)
         sign = None
-        if isinstance(exc, NETWORK):
+        if isinstance(exc, NETWORK) and not isinstance(exc, OutOfFiles):
             sign = Sign(works=False, said=f"{type(exc).__name__}: {exc}")
         return partial(run.gate.failed, permit, sent=sent, sign=sign)
 
@@ -230,8 +243,8 @@ class SigningDownloadHandler(BaseDownloadHandler):
         ours, theirs = urlsplit(self._run.base_url), urlsplit(request.url)
         if (ours.scheme, ours.netloc) != (theirs.scheme, theirs.netloc):
             raise NotSupported(
-                f"{theirs.scheme}://{theirs.netloc} is not TMAPI_BASE_URL "
-                f"({ours.scheme}://{ours.netloc}): this spider asks nobody else"
+                f"{place_of(request.url)} is not TMAPI_BASE_URL "
+                f"({place_of(self._run.base_url)}): this spider asks nobody else"
             )
         if call_of(request) is not None and request.meta.get("dont_cache"):
             raise NotSupported("dont_cache would bypass the job's archive, and pay for pages twice")
@@ -329,10 +342,14 @@ async def _send_once(
     try:
         return await handler(request)
     except aiohttp.ClientConnectorDNSError as exc:
+        if is_out_of_files(exc.os_error):
+            raise OutOfFiles(out_of_files()) from None
         raise CannotResolveHostError(str(exc)) from None
     except aiohttp.ClientConnectorCertificateError as exc:
         raise UntrustedCertificate(f"its certificate can't be trusted: {exc}") from None
     except aiohttp.ClientConnectorError as exc:
+        if is_out_of_files(exc.os_error):
+            raise OutOfFiles(out_of_files()) from None
         raise DownloadConnectionRefusedError(str(exc)) from None
     except aiohttp.ClientHttpProxyError as exc:
         raise DownloadConnectionRefusedError(

@@ -16,7 +16,17 @@ from tmapi_spiders.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["DeliveryError", "StorageError", "TmapiError", "UsageProblems", "did_you_mean"]
+__all__ = [
+    "DeliveryError",
+    "StorageError",
+    "TmapiError",
+    "UsageProblems",
+    "did_you_mean",
+    "shortened",
+]
+
+#: Characters of what was given that a message repeats: enough to know it again.
+_SHOWN = 200
 
 
 #: Characters of a message: it quotes what was given, which may be anything.
@@ -49,6 +59,18 @@ class DeliveryError(TmapiError):
     """Changes could not be handed on; the message says to whom, and why."""
 
 
+def shortened(given: object) -> str:
+    """Return what was given as a message repeats it: not all of what nobody would read.
+
+    >>> shortened(20), len(shortened("9" * 5000))
+    ('20', 220)
+    """
+    text = str(given)
+    if len(text) <= _SHOWN:
+        return text
+    return f"{text[:_SHOWN]}… ({len(text):,} characters)"
+
+
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     """Return a question naming the accepted word nearest to *given*, or "".
 
@@ -57,5 +79,6 @@ def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["default", "sales"])
     ''
     """
-    nearest = get_close_matches(given, list(accepted), n=1)
+    # By difflib, whose time grows with the square of the length.
+    nearest = get_close_matches(given[:_SHOWN], list(accepted), n=1)
     return f' Did you mean "{nearest[0]}"?' if nearest else ""

@@ -17,6 +17,7 @@ from tmapi_spiders import stats
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.closing import Closing
 from tmapi_spiders.downloader_middleware import AnswerMiddleware
+from tmapi_spiders.file_limit import is_out_of_files, out_of_files
 from tmapi_spiders.pipelines import Rejected
 from tmapi_spiders.run import run_of
 
@@ -138,6 +139,9 @@ class RunExtension(ABC):
     def spider_error(self, failure: Failure, response: Response | Failure | None) -> None:
         """Fail the query whose answer the spider could not take."""
         request: Request | None = getattr(response, "request", None)
+        if is_out_of_files(failure.value):  # no fault of the answer, which is kept
+            self._run.stop("storage", out_of_files())
+            return
         if (call := call_of(request)) is not None:
             kind = type(failure.value).__name__
             message = self._run.config.token.strike_out(f"{kind}: {failure.value}")

@@ -106,7 +106,11 @@ class ArchiveStorage:
         assert call is not None
         items = len(call.answer.elements) if isinstance(call.answer, Page) else 0
         try:
-            run.archive.store(request, call, response.body, items)
+            try:
+                run.archive.store(request, call, response.body, items)
+            except StorageError:
+                run.count(stats.ANSWER_LOST)
+                raise
             if call.is_conversion:
                 assert call.fetched_at is not None
                 run.conversions.keep(request_line(request), Stored(response.body, call.fetched_at))

@@ -11,6 +11,7 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.file_limit import check_file_limit
 from tmapi_spiders.job import Job
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name, series_of
@@ -46,6 +47,7 @@ def prepare_run(
     :raises StorageError: if the job's folder or archive can't be used
     """
     config, given, arguments, queries = read_given(settings, given, kind)
+    check_file_limit(config.max_concurrency)
     conversions = Conversions.of(config)
     conversions.check()
     series = arguments.series or series_of(arguments.job or "")

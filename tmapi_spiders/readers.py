@@ -18,6 +18,7 @@ import attrs
 from scrapy import Request
 from scrapy.utils.conf import closest_scrapy_cfg
 
+from tmapi_spiders.argument_values import MOST
 from tmapi_spiders.credentials import Token
 from tmapi_spiders.errors import did_you_mean
 from tmapi_spiders.sandbox.options import SandboxOptions
@@ -64,6 +65,9 @@ def one_of(*accepted: str) -> Callable[[Any], str]:
 
 def number(kind: type[int | float], least: float, most: float = math.inf) -> Callable[[Any], Any]:
     span = f"from {least:g}" + (f" to {most:g}" if most < math.inf else " up")
+    if kind is int and most == math.inf:
+        most = MOST
+        span += f" to {MOST}"
     rule = f"accepted: {'whole numbers' if kind is int else 'numbers'} {span}."
 
     def read(value: Any) -> int | float:
@@ -71,7 +75,7 @@ def number(kind: type[int | float], least: float, most: float = math.inf) -> Cal
             number = kind(str(value).strip())
         except ValueError:
             raise ValueError(rule) from None
-        if not (least <= number <= most) or math.isinf(number):
+        if not (least <= number <= most) or number == math.inf:
             raise ValueError(rule)
         return number
 
@@ -85,7 +89,7 @@ def shares(value: Any) -> Mapping[str, float]:
     rule = 'accepted: an object of fields and shares from 0 to 1, such as {"price": 0.95}.'
     try:
         given = json.loads(value or "{}") if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if not isinstance(given, Mapping):
         raise ValueError(rule)
@@ -147,7 +151,7 @@ def sandbox_options(value: Any) -> SandboxOptions:
     names = [field.name for field in attrs.fields(SandboxOptions)]
     try:
         given = json.loads(value or "{}") if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if not isinstance(given, Mapping):
         raise ValueError('accepted: an object such as {"products": 500}.')

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from io import BytesIO
+from concurrent.futures import Future
+from functools import partial
+from io import SEEK_END, BytesIO
 from itertools import chain
 from pathlib import Path
+from threading import Thread
 from typing import IO, TYPE_CHECKING
 
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.seed_row import SeedRow
-from tmapi_spiders.seed_tables import delimiter_of, json_rows, table_rows, workbook_rows
+from tmapi_spiders.seed_tables import delimiter_of, json_rows, table_rows
+from tmapi_spiders.seed_workbook import workbook_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
 __all__ = ["is_file", "read_rows"]
 
@@ -26,6 +31,18 @@ _SAVE_AS = (
     "Text CSV, “Edit filter settings”, Character set UTF-8; in an editor, encoding UTF-8"
 )
 _LONGEST_HEADER = 20
+
+#: Bytes: longer than any row; and a list of an old Mac's, all of which is one, has 100,000 images.
+_LONGEST_LINE = 10_000_000
+
+#: Bytes: ten million images, or whatever has no end.
+_LARGEST_FILE = 1_000_000_000
+
+#: Bytes: a table of a million rows; it is unpacked to more, see there.
+_LARGEST_WORKBOOK = 256_000_000
+
+#: Seconds in which a named pipe is to be opened by whoever writes into it.
+_FIFO_SECONDS = 10
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 _ZIP = b"PK\x03\x04"
@@ -46,16 +63,23 @@ def read_rows(given: str) -> Iterator[SeedRow]:
 
     :raises UsageProblems: if it can't be read
     """
-    path = Path(given)
+    path, given = Path(given), shortened(given)
     try:
         path = path.expanduser()
         if path.is_dir():
             raise UsageProblems(f"seeds={given}: it is a folder. {_REMEDY}")
-        with path.open("rb") as file:
+        with _open(path, given) as file:
             start = file.peek(16)
             _refuse_others(given, start)
             if start.startswith(_ZIP):
-                whole = file if file.seekable() else BytesIO(file.read())
+                whole = file if file.seekable() else BytesIO(file.read(_LARGEST_WORKBOOK + 1))
+                size = whole.seek(0, SEEK_END)
+                if size > _LARGEST_WORKBOOK:
+                    raise UsageProblems(
+                        f"seeds={given}: it is a workbook of {size:,} bytes, or more. Accepted: up "
+                        f"to {_LARGEST_WORKBOOK:,}; save its sheet as “CSV UTF-8”. {_REMEDY}"
+                    )
+                whole.seek(0)
                 yield from workbook_rows(whole, str(path), given)
             else:
                 yield from _text_rows(file, path, given)
@@ -66,6 +90,32 @@ def read_rows(given: str) -> Iterator[SeedRow]:
     except (OSError, ValueError, RuntimeError) as exc:
         reason = getattr(exc, "strerror", None) or exc
         raise UsageProblems(f"seeds={given}: it can't be read ({reason}). {_REMEDY}") from exc
+
+
+def _open(path: Path, given: str) -> BufferedReader:
+    """Open the file; of a named pipe, wait a while for somebody who writes into it.
+
+    :raises UsageProblems: if nobody does
+    """
+    if not path.is_fifo():
+        return path.open("rb")
+    opened: Future[BufferedReader] = Future()
+
+    def open_it() -> None:
+        try:
+            opened.set_result(path.open("rb"))
+        except BaseException as exc:  # noqa: BLE001 - it is raised where it is waited for
+            opened.set_exception(exc)
+
+    # Opening it can't be interrupted, and waits for ever.
+    Thread(target=open_it, daemon=True).start()
+    try:
+        return opened.result(_FIFO_SECONDS)
+    except TimeoutError:
+        raise UsageProblems(
+            f"seeds={given}: it is a named pipe, and nobody has opened it for writing within "
+            f"{_FIFO_SECONDS} s. Start what writes into it first, or give a file. {_REMEDY}"
+        ) from None
 
 
 def _refuse_others(given: str, start: bytes) -> None:
@@ -88,7 +138,8 @@ def _text_rows(file: IO[bytes], path: Path, given: str) -> Iterator[SeedRow]:
         begun.append(line)
         first += line
         # A quoted cell may go on in the next lines.
-        if first.strip() and (first.count('"') % 2 == 0 or len(begun) > _LONGEST_HEADER):
+        is_long = len(begun) > _LONGEST_HEADER or len(first) > _LONGEST_LINE
+        if first.strip() and (first.count('"') % 2 == 0 or is_long):
             break
     first = first.strip(" \r\n")
     every = chain(begun, lines)
@@ -126,13 +177,22 @@ def _plain_rows(lines: Iterator[str], path: Path) -> Iterator[SeedRow]:
 def _lines(file: IO[bytes], given: str) -> Iterator[str]:
     """Yield the lines of a text file, with their ends.
 
-    :raises UsageProblems: if it is not UTF-8
+    :raises UsageProblems: if it is not UTF-8, or too long
     """
-    for number, raw in enumerate(file, 1):
+    size = 0
+    for number, raw in enumerate(iter(partial(file.readline, _LONGEST_LINE + 1), b""), 1):
+        size += len(raw)
         if b"\0" in raw or (number == 1 and raw.startswith(_UTF_16)):
             raise UsageProblems(
                 f"seeds={given}, line {number}: it is no text file, or one in UTF-16 (“Unicode "
                 f"Text”). {_SAVE_AS}. {_REMEDY}"
+            )
+        if len(raw) > _LONGEST_LINE or size > _LARGEST_FILE:
+            what = "the line" if len(raw) > _LONGEST_LINE else "the file up to it"
+            raise UsageProblems(
+                f"seeds={given}, line {number}: {what} is too long. Accepted: lines of up to "
+                f"{_LONGEST_LINE:,} bytes, {_LARGEST_FILE:,} in all; give each image a line of its "
+                f"own, and what is more in a second job. {_REMEDY}"
             )
         try:
             yield raw.decode("utf-8-sig" if number == 1 else "utf-8")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tmapi_spiders.errors import did_you_mean
+from tmapi_spiders.errors import did_you_mean, shortened
 from tmapi_spiders.overrides import NO_OVERRIDES, OVERRIDDEN, Overrides
 from tmapi_spiders.seed import Seed
 
@@ -24,6 +25,11 @@ _ID = "id"
 _SEARCH = "search_"
 _PRICE = _SEARCH + "price"
 _LONGEST_ID = 200
+
+#: Excel's own: a table with more is none.
+_MOST_COLUMNS = 16_384
+
+_SHOWN_PROBLEMS = 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -84,21 +90,27 @@ def well_known(column: str) -> str:
 def check_columns(columns: Iterable[str]) -> list[str]:
     """Return what is wrong with the columns of a table; a mistyped one must not go unheeded."""
     names = [well_known(column) or column for column in columns]
+    if len(names) > _MOST_COLUMNS:
+        return [f"it has {len(names):,} columns; accepted: up to {_MOST_COLUMNS:,}"]
     problems = []
     if not set(names) & set(IMAGE_COLUMNS):
         given = ", ".join(map(repr, names)) or "none"
-        problems.append(f"no column has the image (it has {given})")
+        problems.append(f"no column has the image (it has {shortened(given)})")
     problems += [
-        f"the column {name!r} is there twice"
-        for name in dict.fromkeys(names)
-        if names.count(name) > 1
+        f"the column {shortened(repr(name))} is there twice"
+        for name, times in Counter(names).items()
+        if times > 1
     ]
     accepted = [_SEARCH + name for name in OVERRIDDEN]
     problems += [
-        f"{name}: no such column; accepted: {', '.join(accepted)}.{did_you_mean(name, accepted)}"
+        f"{shortened(name)}: no such column; accepted: {', '.join(accepted)}."
+        + did_you_mean(name, accepted)
         for name in names
         if name.startswith(_SEARCH) and name not in accepted
     ]
+    if len(problems) > _SHOWN_PROBLEMS:
+        more = f"{len(problems) - _SHOWN_PROBLEMS:,} columns more like these"
+        problems[_SHOWN_PROBLEMS:] = [more]
     return problems
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.overrides import NO_OVERRIDES
 from tmapi_spiders.seed import Seed
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Seeds", "StreamedSeeds", "Tally"]
 
 _SHOWN_PROBLEMS = 20
+
+#: Wrong rows after which a file is read no further: it is something else.
+_MOST_PROBLEMS = 100_000
 _NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments; or a table."
 _HASH = re.compile(r"[0-9a-f]{20}")
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
@@ -239,6 +242,7 @@ def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[S
     """
     problems: list[str] = []
     others: list[int] = []
+    others_left = ""
     for row in rows:
         try:
             seed = row.seed()
@@ -249,13 +253,19 @@ def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[S
         except ValueError as exc:
             if len(problems) < _SHOWN_PROBLEMS:
                 problems.append(f"{row.where}: {str(exc).rstrip('.')}.")
-            else:
+            elif len(others) < _MOST_PROBLEMS:
                 others.append(row.number)
+            else:
+                others_left = " and after"
+                break
             continue
         tally.add(seed, repeats=repeats)
         yield seed
     if others:
-        problems.append(f"seeds: {len(others):,} more like these, in lines {_ranges(others)}.")
+        problems.append(
+            f"seeds: {len(others):,} more like these, in lines {shortened(_ranges(others))}"
+            f"{others_left}."
+        )
     if problems:
         raise UsageProblems(*problems)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ANSWER_LOST",
     "CALL_ALL_RUNS",
     "CALL_ANSWERED",
     "CALL_COST",
@@ -35,6 +36,8 @@ __all__ = [
     "VALUE_UNREADABLE",
 ]
 
+ANSWER_LOST = "tmapi/answer/lost"
+"""Paid for, and not kept, since the archive could not be written (a full disk)."""
 CALL_SENT = "tmapi/call/sent"
 """Calls that left, in this run; conversions and second tries included."""
 CALL_ANSWERED = "tmapi/call/answered"

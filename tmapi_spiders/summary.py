@@ -127,6 +127,11 @@ def _report(run: LocalRun) -> list[str]:
             if name in run.job.files
         ),
     ]
+    if lost := run.counted(stats.ANSWER_LOST):
+        lines.append(
+            f"  {calls(lost, run.config.call_price)} answered while the archive could not be "
+            "written: what they brought is not kept, and is paid for again when the job goes on."
+        )
     if evidence := in_words(run.ledger.evidence):
         lines.append(f"  {evidence}; {OUTCOMES} says which")
     if run.config.sandbox:

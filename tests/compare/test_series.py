@@ -180,7 +180,7 @@ def test_advice_names_jobs_that_are_there(series: Series) -> None:
     ("words", "message"),
     [
         (["watch"], "which jobs? Give --keep N, or --older-than DAYS"),
-        (["watch", "--keep", "0"], "--keep 0: accepted: a whole number from 1 up"),
+        (["watch", "--keep", "0"], "--keep 0: accepted: a whole number from 1 to 99999"),
         (["watch", "--older-than", "a month"], "--older-than a month: accepted"),
         (["wach", "--keep", "1"], 'Did you mean "watch"?'),
         (["monday", "--keep", "1"], "monday: it is a job, and no series"),

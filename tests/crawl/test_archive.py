@@ -247,6 +247,10 @@ def test_a_full_disk_under_the_archive(crawl: Crawler, sandbox: SandboxThread, s
         assert len({row["query_id"] for row in outcomes}) == len(outcomes) == 30
         assert {row["reason"] for row in outcomes} <= {"last_page", "storage"}
     stored = len(rows_of(full.folder)) if calls else 0
+    if lost := calls - stored:
+        told = f"  {lost} call{'s' * (lost > 1)} answered while the archive could not be written"
+        assert told in full.log
+        assert lost <= 16, "no more than may be in flight"
     resumed = crawl(seeds=seeds)
     assert resumed.exit_status == 0
     fresh = crawl(seeds=seeds, job="fresh")

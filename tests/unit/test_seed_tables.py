@@ -223,7 +223,7 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
         ("s.jsonl", f'{{"image": "{LAMP}", "n": NaN}}', "NaN is no JSON"),
         ("s.jsonl", f'"{LAMP}"', "line 1: it is no JSON object"),
         ("s.jsonl", '{"sku": 7}', "line 1: no column has the image (it has 'sku')"),
-        ("s.jsonl", '{"a":' * 100_000, "line 1: it is no JSON"),
+        ("s.jsonl", '{"a":' * 100_000, "line 1: it is nested too deep"),
         ("s.jsonl", f'{{"image": "{LAMP}", "n": 1e999}}', "1e999 is too large a number"),
         ("s.jsonl", f'{{"image": "{LAMP}", "a": 1, "a": 2}}', "a key is there twice"),
         ("s.jsonl", f'{{"image": "{LAMP}", "id": {{"a": 1}}}}', "id is neither text nor a number"),

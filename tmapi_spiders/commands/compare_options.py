@@ -11,7 +11,7 @@ from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.handing import SECONDS, Program
 from tmapi_spiders.compare.notifying import Webhook
 from tmapi_spiders.compare.wanted import Wanted
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.results.destination import problems_of, to_path
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ class Given:
         if len(options.jobs) > 2:
             problems.append(f"{' '.join(options.jobs)}: accepted: OLD and NEW, or one series.")
         if not (options.show.isascii() and options.show.isdigit() and len(options.show) < 6):
-            problems.append(f"--show {options.show}: accepted: a whole number from 0 to 99999.")
+            problems.append(
+                f"--show {shortened(options.show)}: accepted: a whole number from 0 to 99999."
+            )
         if problems:
             raise UsageProblems(*problems)
         return cls(wanted, int(options.show), webhook, program, output, page, _condition(options))

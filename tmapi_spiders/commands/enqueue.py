@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
-from tmapi_spiders.distributed.asking import ask, load_job
+from tmapi_spiders.distributed.asking import ask
 from tmapi_spiders.distributed.joining import enqueue
-from tmapi_spiders.distributed.shared_job import facts_of
+from tmapi_spiders.distributed.shared_job import SharedJob, facts_of
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.phrases import plural, repeated_images
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED
@@ -56,7 +56,7 @@ def _enqueue(
     kind = kind_for(settings, facts, options.spider)
     kind.check(name, facts)
     if "seeds" not in given:
-        job = load_job(server, name, lambda _: kind)
+        job = SharedJob.load(server, name, lambda _: kind)
         job.check_arguments(given)
         job.check_settings(config, settings, update=True)
         job.update_settings(server, config, settings)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from redis import exceptions
 
 from tmapi_spiders.config import Config
-from tmapi_spiders.distributed.asking import ask, clean, load_job
-from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe
+from tmapi_spiders.distributed.asking import ask, clean
+from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe, quoted
 from tmapi_spiders.distributed.exporting import Export
+from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.interrupts import interruptible
@@ -159,7 +160,7 @@ def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
 
     def act(server: Redis, config: Config) -> int:
         with Export(
-            server, load_job(server, options.job, partial(kind_for, settings)), config
+            server, SharedJob.load(server, options.job, partial(kind_for, settings)), config
         ) as export:
             try:
                 final = _follow(export, settings) if options.follow else _once(export)
@@ -199,7 +200,10 @@ def _follow(export: Export, settings: BaseSettings) -> bool:
             raise
         except (*AWAY, *UNWRITABLE) as exc:
             if not is_away:
-                print(f"export: {describe(settings)}: {exc}; waiting for it", file=sys.stderr)
+                print(
+                    f"export: {describe(settings)}: {quoted(exc, settings)}; waiting",
+                    file=sys.stderr,
+                )
             is_away, wait = True, min(2 * wait, _LONGEST_WAIT)
         time.sleep(wait)
 

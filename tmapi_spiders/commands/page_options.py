@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.argument_values import count
+from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.results.destination import keep_off_jobs, problems_of, to_path
 from tmapi_spiders.results.embedding import Pictures, embed
 from tmapi_spiders.results.gallery_page import gallery_page, told_of_pictures, write_page
@@ -81,14 +82,17 @@ class PageOptions:
             megabytes = math.nan
         if not 0 <= megabytes <= _MAX_MB:
             problems.append(
-                f"--thumbnails {thumbnails}: accepted: megabytes, from 0 (no pictures) to "
-                f"{_MAX_MB}."
+                f"--thumbnails {shortened(thumbnails)}: accepted: megabytes, from 0 (no pictures) "
+                f"to {_MAX_MB}."
             )
-        if not (per_seed.isascii() and per_seed.isdigit() and int(per_seed) > 0):
-            problems.append(f"--per-seed {per_seed}: accepted: a whole number from 1 up.")
+        each = 0
+        try:
+            each = count(1)(per_seed)
+        except ValueError as exc:
+            problems.append(f"--per-seed {shortened(per_seed)}: {exc}")
         if problems:
             raise UsageProblems(*problems)
-        return cls(round(megabytes * 1_000_000), int(per_seed))
+        return cls(round(megabytes * 1_000_000), each)
 
     def check_pictures(self) -> None:
         """Make sure that pictures can be made, if they are wanted.
@@ -127,8 +131,8 @@ def put_page(
     page = gallery_page(gallery, embedded, options.limit, made_up=files.is_made_up)
     write_page(path, page)
     told = [told_of_pictures(embedded, options.limit)]
-    for why, count in list(embedded.problems.items())[:_SHOWN_PROBLEMS]:
-        told.append(f"  {count:,}: {why}")
+    for why, pictures_without in list(embedded.problems.items())[:_SHOWN_PROBLEMS]:
+        told.append(f"  {pictures_without:,}: {why}")
     if files.is_made_up and _UNKNOWN in embedded.problems:
         told.append(f"  {_OTHER_SANDBOX}")
     return told, f"{path} ({len(page) / 1_000_000:.1f} MB)\n  {path.as_uri()}"

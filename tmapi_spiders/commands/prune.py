@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from tmapi_spiders.argument_values import count
 from tmapi_spiders.config import Config
-from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.errors import StorageError, UsageProblems, shortened
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job import LOCK
 from tmapi_spiders.job_names import ahead_of_clock, series_of
@@ -34,6 +35,9 @@ _DELETED = ".deleted"
 
 #: Characters of what is wrong with a job.json, which anybody may have written.
 _LONGEST_PROBLEM = 400
+
+#: Of jobs or days: more than a folder or a life has.
+_read_number = count(1, 99_999)
 
 #: What says which job is newer.
 _MEASURES = (attrgetter("name"), attrgetter("began"), attrgetter("ended"))
@@ -98,18 +102,19 @@ def _numbers(options: argparse.Namespace) -> tuple[int, int | None]:
     :raises UsageProblems: with all that is wrong
     """
     given = {"--keep": options.keep, "--older-than": options.older_than}
-    problems = [
-        f"{name} {value}: accepted: a whole number from 1 up."
-        for name, value in given.items()
-        if value is not None
-        and not (value.isascii() and value.isdigit() and 0 < int(value) < 100_000)
-    ]
+    problems = []
+    numbers: dict[str, int] = {}
+    for name, value in given.items():
+        try:
+            if value is not None:
+                numbers[name] = _read_number(value)
+        except ValueError as exc:
+            problems.append(f"{name} {shortened(value)}: {exc}")
     if options.keep is None and options.older_than is None:
         problems.append("which jobs? Give --keep N, or --older-than DAYS, or both.")
     if problems:
         raise UsageProblems(*problems)
-    days = None if options.older_than is None else int(options.older_than)
-    return int(options.keep or 1), days
+    return numbers.get("--keep", 1), numbers.get("--older-than")
 
 
 def _old(

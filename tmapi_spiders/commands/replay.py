@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.distributed.asking import ask, load_job
+from tmapi_spiders.distributed.asking import ask
 from tmapi_spiders.distributed.reopening import reopen
+from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.run import EXIT_OK
 from tmapi_spiders.spider_kind import kind_for
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     name: str = options.job
 
     def act(server: Redis, config: Config) -> int:  # noqa: ARG001
-        job = load_job(server, name, partial(kind_for, settings))
+        job = SharedJob.load(server, name, partial(kind_for, settings))
         replayed, others = reopen(server, job, failed=options.failed)
         print(
             f"{name}: {plural(replayed, 'query', 'queries')} with a dead letter, which is read "

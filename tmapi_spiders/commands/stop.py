@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.distributed.asking import ask, clean, no_such_job
+from tmapi_spiders.distributed.damage import STATES
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.looking import look
 from tmapi_spiders.distributed.store import run_script
+from tmapi_spiders.errors import StorageError
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.run import EXIT_OK
 from tmapi_spiders.spider_kind import IMAGE_SEARCH
@@ -36,7 +38,10 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         state = run_script(server, "stop", (job_key(name), ""), "interrupted", _DETAIL, "")
         if state is None:
             raise no_such_job(server, name)
-        print("\n".join(_lines(name, state.decode("utf-8", "replace"), look(server, name) or {})))
+        seen = look(server, name) or {}
+        if (said := state.decode("utf-8", "replace")) not in STATES:
+            raise StorageError(" ".join(seen["problems"]))
+        print("\n".join(_lines(name, said, seen)))
         return EXIT_OK
 
     return ask("stop", settings, name, act)

@@ -14,7 +14,7 @@ import attrs
 
 from tmapi_spiders import readers
 from tmapi_spiders.config import SECRETS
-from tmapi_spiders.errors import DeliveryError, UsageProblems
+from tmapi_spiders.errors import DeliveryError, UsageProblems, shortened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ class Program:
         try:
             limit = float(_read_seconds(seconds))
         except ValueError as exc:
-            problems.append(f"--exec-timeout {seconds}: {exc}")
+            problems.append(f"--exec-timeout {shortened(seconds)}: {exc}")
         if problems:
             raise UsageProblems(*problems)
         return cls(words, limit)

@@ -15,6 +15,7 @@ import attrs
 
 from tmapi_spiders import __version__
 from tmapi_spiders.errors import DeliveryError, UsageProblems
+from tmapi_spiders.places import HIDDEN, place_of
 from tmapi_spiders.readers import is_loopback
 
 if TYPE_CHECKING:
@@ -64,13 +65,14 @@ class Webhook:
         url = given.strip()
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            host, _ = parts.hostname, parts.port
         except ValueError:
             raise UsageProblems(f"--notify: it is no URL; {_RULE}.") from None
         if parts.scheme not in {"http", "https"} or not host or not url.isprintable():
             raise UsageProblems(f"--notify: it is no web address; {_RULE}.")
-        place = f"{parts.scheme}://{f'[{host}]' if ':' in host else host}"
-        place += f":{port}" if port is not None else ""
+        place = place_of(url)
+        if HIDDEN in place:
+            raise UsageProblems(f"--notify: its host can't be told from the rest; {_RULE}.")
         if parts.scheme == "http" and not is_loopback(host):
             raise UsageProblems(
                 f"--notify {place}: nothing is sent over plain http to another machine; {_RULE}."

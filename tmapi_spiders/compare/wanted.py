@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import attrs
 
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 
 if TYPE_CHECKING:
     from tmapi_spiders.compare.changes import Change
@@ -39,9 +39,11 @@ class Threshold:
             return cls()
         found = _THRESHOLD.fullmatch(given.strip())
         if not found:
-            raise ValueError(f"{option} {given}: accepted: a number, or one with %: 0.50, 5%.")
+            raise ValueError(
+                f"{option} {shortened(given)}: accepted: a number, or one with %: 0.50, 5%."
+            )
         if found[2] and not may_be_percent:
-            raise ValueError(f"{option} {given}: accepted: a number of places: 3.")
+            raise ValueError(f"{option} {shortened(given)}: accepted: a number of places: 3.")
         return cls(Decimal(found[1]), bool(found[2]))
 
     def passes(self, change: Change) -> bool:
@@ -71,7 +73,7 @@ class Wanted:
         """
         kinds = [word.strip() for word in only.split(",")] if only is not None else list(KINDS)
         problems = [
-            f"--only {word}: accepted: {', '.join(KINDS)}.{did_you_mean(word, KINDS)}"
+            f"--only {shortened(word)}: accepted: {', '.join(KINDS)}.{did_you_mean(word, KINDS)}"
             for word in kinds
             if word not in KINDS
         ]

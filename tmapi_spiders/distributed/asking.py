@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis import exceptions
 
 from tmapi_spiders.config import Config
-from tmapi_spiders.distributed.connection import check_server, connect, describe
+from tmapi_spiders.distributed.connection import check_server, connect, describe, quoted
+from tmapi_spiders.distributed.damage import seek
 from tmapi_spiders.distributed.keys import JOBS
-from tmapi_spiders.distributed.shared_job import SharedJob
+from tmapi_spiders.distributed.shared_job import facts_of
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.spider_kind import SpiderKind
-
-__all__ = ["ask", "clean", "job_names", "load_job", "no_such_job"]
+__all__ = ["ask", "clean", "job_names", "no_such_job"]
 
 
 def ask(
@@ -42,6 +41,7 @@ def ask(
     :param needs_token: whether it has to know the account
     """
     server: Redis | None = None
+    damage: list[str] = []
     try:
         config = Config.from_settings(settings, needs_token=needs_token)
         if job is not None:
@@ -54,7 +54,12 @@ def ask(
     except StorageError as exc:
         problems, status = (str(exc),), EXIT_STOPPED
     except (exceptions.RedisError, OSError) as exc:
-        problems = (f"{describe(settings)}: {exc}. Run the same command again once it works.",)
+        if job is not None and server is not None and isinstance(exc, exceptions.ResponseError):
+            # A script stumbled over something that no worker has written.
+            damage = _damage(server, job)
+        said = quoted(exc, settings)
+        problems = (f"{describe(settings)}: {said}. Run the same command again once it works.",)
+        problems = tuple(damage) or problems
         status = EXIT_STOPPED
     finally:
         if server is not None:
@@ -64,30 +69,21 @@ def ask(
     return status
 
 
+def _damage(server: Redis, job: str) -> list[str]:
+    """Return what is wrong with a job on Redis, as far as it can be looked at."""
+    try:
+        account = facts_of(server, job).get("account", "")
+        return [f"job={job}: {problem}" for problem in seek(server, job, account)]
+    except (exceptions.RedisError, OSError):
+        return []
+
+
 def _check_name(job: str) -> None:
     if not is_job_name(job):
         raise UsageProblems(
             f"job={clean(job)}: this can't be a job's name; accepted: up to 64 of A-Z, a-z, 0-9, _ "
             "and -."
         )
-
-
-def load_job(
-    server: Redis, name: str, kind_of: Callable[[Mapping[str, Any]], SpiderKind]
-) -> SharedJob:
-    """Return a job that is to be there.
-
-    :param kind_of: see :meth:`SharedJob.load`
-    :raises UsageProblems: if it is not, or is of another version
-    :raises StorageError: if what Redis has of it can't be read
-    """
-    try:
-        return SharedJob.load(server, name, kind_of)
-    except (ValueError, KeyError, TypeError) as exc:
-        raise StorageError(
-            f"job={name}: what Redis has of it can't be read ({type(exc).__name__}: {exc}). If "
-            f"somebody else has written there: scrapy tmapi delete {name}"
-        ) from exc
 
 
 def job_names(server: Redis) -> list[str]:

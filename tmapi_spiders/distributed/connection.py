@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis import Redis, exceptions
 from redis.asyncio import Redis as AsyncRedis
@@ -23,6 +24,7 @@ from scrapy_redis import connection as scrapy_redis
 from tmapi_spiders.distributed.advice import advice
 from tmapi_spiders.distributed.sentinels import AsyncSentinels, Sentinels, options, reason
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.places import check_place, place_of, strike_out
 
 if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
@@ -36,6 +38,7 @@ __all__ = [
     "describe",
     "is_passing",
     "is_unwritable",
+    "quoted",
 ]
 
 #: The server can't be reached, or not now; it will be tried again.
@@ -57,6 +60,11 @@ _UNWRITABLE_CODES = ("MISCONF", "NOREPLICAS")
 _WITHIN_A_SCRIPT = ("-OOM ", "-READONLY ", "-MISCONF ", "-NOREPLICAS ")
 
 _OLDEST = (6, 2)
+
+_SENTINEL = re.compile(r"[\w.-]+:[0-9]{1,5}|[\[\]0-9a-fA-F:.]+:[0-9]{1,5}")
+
+#: In the names of options whose values nobody may see.
+_SECRET = ("password", "credential")
 
 #: One stalled command must not hold everything up: it is tried again on a new connection.
 _SOCKET_TIMEOUT = 10
@@ -82,6 +90,8 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
         "retry": retry(NoBackoff(), 0),
         "decode_responses": False,
     }
+    if url := _url(settings):
+        check_place("REDIS_URL", url)
     try:
         if sentinels := settings.getlist("REDIS_SENTINELS"):
             nodes = [_node(node) for node in sentinels]
@@ -101,8 +111,9 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
         pool.connection_class(**pool.connection_kwargs)
     except (ValueError, TypeError, exceptions.RedisError) as exc:
         raise UsageProblems(
-            f"{describe(settings)}: {exc}. Accepted: REDIS_URL=redis://[:PASSWORD@]HOST:PORT/DB, "
-            "rediss:// for TLS, or scrapy-redis's other settings."
+            f"{describe(settings)}: {quoted(exc, settings)}. Accepted: "
+            "REDIS_URL=redis://[:PASSWORD@]HOST:PORT/DB, rediss:// for TLS, or scrapy-redis's "
+            "other settings."
         ) from exc
     return server
 
@@ -147,6 +158,8 @@ def _node(given: Any) -> tuple[str, int]:
     >>> _node("10.0.0.1:26379"), _node(("10.0.0.1", 26379))
     (('10.0.0.1', 26379), ('10.0.0.1', 26379))
     """
+    if isinstance(given, str) and not _SENTINEL.fullmatch(given):
+        raise ValueError("REDIS_SENTINELS: accepted: HOST:PORT, or several")
     host, port = given.rsplit(":", 1) if isinstance(given, str) else given
     return str(host), int(port)
 
@@ -159,14 +172,36 @@ def describe(settings: BaseSettings) -> str:
     'Redis at redis://10.0.0.1:6379/0'
     """
     if sentinels := settings.getlist("REDIS_SENTINELS"):
-        nodes = (":".join(map(str, _node(node))) for node in sentinels)
+        nodes = (
+            place_of(
+                ":".join(map(str, node)) if isinstance(node, list | tuple) else f"redis://{node}"
+            )
+            for node in sentinels
+        )
         return f"Redis by Sentinel at {', '.join(nodes)}"
     url = _url(settings)
     if not url:
         host, port = settings.get("REDIS_HOST", "localhost"), settings.get("REDIS_PORT", 6379)
         scheme = "rediss" if settings.getdict("REDIS_PARAMS").get("ssl") else "redis"
         url = f"{scheme}://{host}:{port}/{settings.get('REDIS_DB') or 0}"
-    return f"Redis at {re.sub(r'(?<=//)[^/@]*@|[?].*', '', str(url))}"
+    return f"Redis at {place_of(url)}"
+
+
+def quoted(problem: object, settings: BaseSettings) -> str:
+    """Return what somebody else's exception says, without a secret of the settings.
+
+    >>> from scrapy.settings import Settings
+    >>> quoted("bad value 'hunter2'", Settings({"REDIS_PARAMS": {"password": "hunter2"}}))
+    "bad value '…'"
+    """
+    params = settings.getdict("REDIS_PARAMS")
+    secrets = [value for name, value in params.items() if any(word in name for word in _SECRET)]
+    if url := _url(settings):
+        parts = urlsplit(url)
+        asked = parse_qsl(parts.query)
+        secrets += [parts.password, unquote(parts.password or "")]
+        secrets += [value for name, value in asked if any(word in name for word in _SECRET)]
+    return strike_out(problem, secrets)
 
 
 def check_server(server: Redis, settings: BaseSettings) -> list[str]:
@@ -180,14 +215,14 @@ def check_server(server: Redis, settings: BaseSettings) -> list[str]:
         policy = str(facts.get("maxmemory_policy", "noeviction"))
     except exceptions.AuthenticationError as exc:
         raise UsageProblems(
-            f"{where}: it refused the password ({exc}). Put the right one into REDIS_URL "
-            "(redis://:PASSWORD@HOST:PORT) or REDIS_PARAMS."
+            f"{where}: it refused the password ({quoted(exc, settings)}). Put the right one "
+            "into REDIS_URL (redis://:PASSWORD@HOST:PORT) or REDIS_PARAMS."
         ) from exc
     except (exceptions.RedisError, OSError) as exc:
         over_tls = issubclass(server.connection_pool.connection_class, SSLConnection)
         why = reason(server, exc)
         raise UsageProblems(
-            f"{where}: it can't be used ({why}). {advice(why, over_tls=over_tls)}"
+            f"{where}: it can't be used ({quoted(why, settings)}). {advice(why, over_tls=over_tls)}"
         ) from exc
     version = str(facts.get("redis_version", "0"))
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:

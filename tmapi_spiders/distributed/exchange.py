@@ -19,6 +19,7 @@ from redis import exceptions
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.keys import conversion_prefix
 from tmapi_spiders.distributed.store import Step
+from tmapi_spiders.errors import StorageError
 from tmapi_spiders.outage import SHORTEST_PAUSE
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ class Exchange:
         wanted: Callable[[], int],
         calls: Callable[[], int],
         told: Callable[[list[Any], float], None],
-        refused: Callable[[exceptions.RedisError | None], None],
+        refused: Callable[[exceptions.RedisError | StorageError | None], None],
     ) -> None:
         self._store = store
         self._outbox = outbox
         self._holding = holding
+        self._job = job
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._kept = conversion_prefix(job.source) if uses_kept else ""
@@ -95,6 +97,7 @@ class Exchange:
         """How often the job was stopped, as far as this worker knows."""
         self._heartbeat_at = 0.0
         self._leaving = False
+        self._is_damaged = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -149,18 +152,20 @@ class Exchange:
                 async with asyncio.timeout(_GOODBYE):
                     await self._store.run([self._heartbeat(goodbye=True)])
         except exceptions.RedisError as exc:
-            self._give_up(exc)
+            damage = await self._store.damage(self._job.name, self._job.account)
+            self._give_up()
+            self._refused(StorageError(" ".join(damage)) if damage else exc)
         except Exception:
             logger.exception("A crash of the worker; what it holds goes to others")
-            self._give_up(None)
+            self._give_up()
+            self._refused(None)
 
-    def _give_up(self, exc: exceptions.RedisError | None) -> None:
+    def _give_up(self) -> None:
         self._holding.clear()
         self._outbox.take_steps()
         self._asking += self._outbox.take_permits()[1]
         self._answer(is_spared=False)
         self._task = None
-        self._refused(exc)
 
     async def _turn(self) -> None:
         loop, outbox = asyncio.get_running_loop(), self._outbox
@@ -177,6 +182,11 @@ class Exchange:
             await self._store.run(steps)
             if was_away or loop.time() - begun > self._lease_seconds / 3:
                 self._heartbeat_at = 0.0  # a reply may have been lost, and leases with it
+        if self.state.get("amiss") and not self._is_damaged:
+            # What is in flight is still committed.
+            self._is_damaged = True
+            damage = await self._store.damage(self._job.name, self._job.account)
+            self._refused(StorageError(" ".join(damage) or "Redis, the job was changed by hand"))
         if outbox.has_steps or outbox.has_permits:
             return
         until = self._heartbeat_at

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 from redis import exceptions
 
 from tmapi_spiders.config import Config
-from tmapi_spiders.distributed.asking import load_job
-from tmapi_spiders.distributed.connection import check_server, connect, connect_async, describe
+from tmapi_spiders.distributed.connection import (
+    check_server,
+    connect,
+    connect_async,
+    describe,
+    quoted,
+)
 from tmapi_spiders.distributed.feeding import Fed, feed
 from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import Store, run_script
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.file_limit import check_file_limit
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.spider_kind import SpiderKind
 
@@ -50,6 +56,7 @@ def prepare_worker(
     """
     given = {name: value for name, value in given.items() if not name.startswith("_")}
     config, arguments, queries = _read(settings, given, kind.arguments_model)
+    check_file_limit(config.max_concurrency)
     server = connect(settings)
     for warning in check_server(server, settings):
         logger.warning("%s", warning)
@@ -58,14 +65,14 @@ def prepare_worker(
     try:
         if queries is not None:
             enqueue(server, settings, config, given, queries, kind=kind, update=False)
-        job = load_job(server, name, lambda _: kind)
+        job = SharedJob.load(server, name, lambda _: kind)
         job.check_arguments(given)
         job.check_readers()
         job.check_settings(config, settings, update=False)
         stops = int(run_script(server, "join", job.keys))
         keep(server, name)
     except exceptions.RedisError as exc:
-        raise UsageProblems(f"{describe(settings)}: {exc}") from exc
+        raise UsageProblems(f"{describe(settings)}: {quoted(exc, settings)}") from exc
     finally:
         server.close()
     job = job.after(stops)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tmapi_spiders import permits
+from tmapi_spiders.distributed.damage import seek
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.replies import Reply, iso, number, to_text
 from tmapi_spiders.distributed.shared_job import SharedJob, unreadable_of
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import TmapiError
 from tmapi_spiders.evidence import EVIDENCE
 from tmapi_spiders.seed import Seed
 from tmapi_spiders.spider_kind import IMAGE_SEARCH, SpiderKind
@@ -117,6 +118,7 @@ def look(
         },
         "leases": _leases(server, name, found, permits_held, now, kind_of=kind_of),
         "workers": _workers(found, now),
+        "problems": seek(server, name, account),
         "dead_letters": [
             {"id": one, **_object(letter)} for one, letter in sorted(found.fields("dead").items())
         ],
@@ -209,7 +211,7 @@ def _leases(
     )
     try:
         job: SharedJob | None = SharedJob.load(server, name, kind_of)
-    except (UsageProblems, ValueError, KeyError, TypeError):
+    except TmapiError:
         job = None
     until = found.scores("leases")
     seeds = more.values("seeds") or [None] * len(tasks)

@@ -11,10 +11,11 @@ import orjson
 from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.config import PREFIX, given_value
+from tmapi_spiders.distributed.damage import check_facts
 from tmapi_spiders.distributed.keys import EXAMPLE, JOBS, UNREADABLE, account_key, job_key
 from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.items import versions
 from tmapi_spiders.queries import Query
 from tmapi_spiders.seed import Seed
@@ -68,6 +69,23 @@ def unreadable_of(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         field: {"items": items, "example": facts.get(EXAMPLE + field, "?")}
         for field, items in sorted(found.items(), key=lambda one: -one[1])
     }
+
+
+def _object(name: str, facts: Mapping[str, str], field: str) -> dict[str, Any]:
+    """Return the JSON object in a field of a job's hash.
+
+    :raises StorageError: if it is none
+    """
+    try:
+        found = orjson.loads(facts.get(field) or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise StorageError(
+            f"job={name}: Redis, key {job_key(name)}:job, field {field}: it is no JSON object. If "
+            f"somebody has written there: scrapy tmapi delete {name}"
+        )
+    return found
 
 
 @attrs.frozen
@@ -160,6 +178,7 @@ class SharedJob:
 
         :param kind_of: returns the kind of spider that is to work on it, given the job's hash
         :raises UsageProblems: if there is none, or if it is of another version or another spider
+        :raises StorageError: if what Redis has of it is not what this package writes
         """
         facts = facts_of(server, name)
         if "arguments" not in facts:
@@ -172,14 +191,16 @@ class SharedJob:
                 f"job={name}: it is being deleted, or its deletion was cut short. Finish that "
                 f"first: scrapy tmapi delete {name}"
             )
-        if int(facts["schema"]) != SCHEMA:
+        if facts.get("schema") != str(SCHEMA) and facts.get("schema", "").isdecimal():
             raise UsageProblems(
-                f"job={name}: it was enqueued by tmapi_spiders {facts['version']}, whose jobs this "
-                f"version ({__version__}) can't work on. Use the same version everywhere."
+                f"job={name}: it was enqueued by tmapi_spiders {facts.get('version')}, whose jobs "
+                f"this version ({__version__}) can't work on. Use the same version everywhere."
             )
+        check_facts(name, facts)
         kind = kind_of(facts)
         kind.check(name, facts)
-        stored = orjson.loads(facts["arguments"])
+        stored = _object(name, facts, "arguments")
+        readers = _object(name, facts, "readers")
         arguments, _ = kind.arguments_model.parse({**stored, "seeds": _SOME_IMAGE, "job": name})
         return cls(
             name=name,
@@ -191,7 +212,7 @@ class SharedJob:
             max_concurrency=int(facts["max_concurrency"]),
             dedupe=facts["dedupe"],
             account=facts["account"],
-            readers=dict(orjson.loads(facts.get("readers") or "{}")),
+            readers=readers,
             stops=int(facts["stops"]),
         )
 

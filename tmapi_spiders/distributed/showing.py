@@ -34,6 +34,7 @@ def show_short(seen: dict[str, Any], price: float) -> list[str]:
             f"{plural(seen['products']['all'], 'product')}, {_paid(seen, price)}, "
             f"{plural(len(seen['workers']), 'worker')}, "
             f"{plural(len(seen['dead_letters']), 'dead letter')}{_left(seen)}"
+            + ("; damaged (scrapy tmapi status NAME says how)" if seen["problems"] else "")
         )
     ]
 
@@ -49,6 +50,7 @@ def show(seen: dict[str, Any], price: float) -> list[str]:
     pause = limit["paused_seconds"]
     return [
         f"{seen['job']}: {_state(seen)}" + ("; products are made up" if seen["made_up"] else ""),
+        *(f"  damaged: {clean(problem)}" for problem in seen["problems"]),
         *_times(seen),
         f"  queries: {queries['all']:,} of {plural(seen['seeds'], 'seed')}: "
         + ", ".join([*by_status, f"{queries['left']:,} left"])

@@ -19,6 +19,7 @@ import attrs
 from redis import exceptions
 
 from tmapi_spiders import backoff, order, outage, permits
+from tmapi_spiders.distributed import damage
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
 from tmapi_spiders.distributed.sentinels import close
 
@@ -63,6 +64,9 @@ def script(name: str) -> tuple[str, str]:
         "LONGEST_DELAY_MS": backoff.LONGEST_DELAY * 1000,
         "REMEMBERED_SECONDS": _REMEMBERED_SECONDS,
         "MOST_DEATHS": _MOST_DEATHS,
+        "LONGEST_MS": damage.LONGEST_MS,
+        "FIRST_PERMITS": damage.FIRST,
+        "MOST_CALLS": damage.MOST_CALLS,
     }
     head = "".join(f"local {key} = {value:g}\n" for key, value in constants.items())
     parts = [(folder / f"{part}.lua").read_text("utf-8") for part in ("common", name)]
@@ -169,6 +173,20 @@ class Store:
             if path.name.endswith(".lua") and path.name != "common.lua":
                 await self._server.script_load(script(path.name.removesuffix(".lua"))[0])
         self._is_loaded = True
+
+    async def damage(self, name: str, account: str) -> list[str]:
+        """Return what is wrong with a job, if it can be looked at."""
+        commands = damage.looks(name, account)
+        pipeline = self._server.pipeline(transaction=False)
+        for command in commands.values():
+            pipeline.execute_command(*command)
+        try:
+            replies = await pipeline.execute(raise_on_error=False)
+            seconds, microseconds = await self._server.time()
+        except (exceptions.RedisError, OSError):
+            return []
+        now = seconds * 1000 + microseconds // 1000
+        return damage.damage_of(name, account, dict(zip(commands, replies, strict=True)), now)
 
     async def close(self) -> None:
         """Close the connection."""

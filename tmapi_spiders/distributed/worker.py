@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
+    from tmapi_spiders.errors import StorageError
     from tmapi_spiders.items import Sighting
     from tmapi_spiders.unreadable import Unread
 
@@ -274,14 +275,15 @@ class Worker(Run):
             if self._close_spider is not None:
                 self._close_spider("finished")
 
-    def _refused(self, exc: RedisError | None) -> None:
+    def _refused(self, exc: RedisError | StorageError | None) -> None:
         """Stop at once: Redis does not take what this worker asks, and will not."""
         if exc is None:
             self.crashed = True
             self.stop("error", "a crash; the log has its traceback")
         else:
             logger.error("Redis refused what this worker asked: %s", exc)
-            self.stop("storage", f"Redis: {exc}")
+            said = str(exc)
+            self.stop("storage", said if said.startswith("Redis, ") else f"Redis: {said}")
 
     def notice_idle(self) -> None:
         """Fail what is leased while nothing in the engine works on it: it was lost on the way."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final, Self
@@ -13,6 +12,7 @@ import aiohttp
 
 from tmapi_spiders import __version__
 from tmapi_spiders.results.gallery import web_link
+from tmapi_spiders.results.public import is_public
 from tmapi_spiders.results.scaler import Scaler, TooCostly
 from tmapi_spiders.results.thumbnails import MAX_BYTES, Thumbnail, Unusable
 
@@ -147,17 +147,6 @@ def _public_socket(address: AddrInfoType) -> socket.socket:
     if not is_public(str(place[0])):
         raise _NotPublic(_NOT_PUBLIC)
     return socket.socket(family, kind, protocol)
-
-
-def is_public(host: str) -> bool:
-    """Whether an address is one of the public internet.
-
-    >>> [is_public(host) for host in ("93.184.216.34", "10.0.0.1", "::ffff:10.0.0.1", "fe80::1%1")]
-    [True, False, False, False]
-    """
-    address = ipaddress.ip_address(host.partition("%")[0])
-    within = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return (within or address).is_global and not address.is_multicast
 
 
 def _in_words(exc: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
+from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean, shortened
 from tmapi_spiders.input_file import read_whole
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name, series_of
@@ -120,8 +120,8 @@ def find_job(given: str, output_dir: Path) -> Path:
     back = _BACK.fullmatch(given)
     if not back and not is_job_name(given):
         raise UsageProblems(
-            f"{given}: accepted: a job's name (letters, digits, _ and -), a series' name (its "
-            "newest job), SERIES~1 (the one before), or a job's folder."
+            f"{shortened(given)}: accepted: a job's name (letters, digits, _ and -), a series' "
+            "name (its newest job), SERIES~1 (the one before), or a job's folder."
         )
     folder = output_dir / given
     if not back and (read_job_json(folder) or (series_of(given) and folder.is_dir())):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +13,11 @@ from tmapi_spiders.sandbox.faults import FAULTS
 MAX_DAY: Final = 1000
 """Later days would take long to make."""
 
+MAX_NUMBER: Final = 999_999_999
+"""Of whole numbers without a bound of their own: as large as anybody will wait for."""
+
+MAX_SECONDS: Final = 86_400
+"""A day: nobody waits for longer, and clocks don't count for ever."""
 
 Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
@@ -37,7 +41,7 @@ def _whole_between(least: int, most: int) -> Validator:
 
 
 def _whole_from(least: int) -> Validator:
-    return _rule(lambda x: _is_whole(x) and x >= least, f"a whole number from {least} up")
+    return _whole_between(least, MAX_NUMBER)
 
 
 def _one_of(*accepted: str) -> Validator:
@@ -60,7 +64,9 @@ class SandboxOptions:
     """Which catalogue, and which failures: the same seed gives the same."""
     latency: float = attrs.field(
         default=0.0,
-        validator=_rule(lambda x: 0 <= x < math.inf, "a number of seconds from 0 up"),
+        validator=_rule(
+            lambda x: 0 <= x <= MAX_SECONDS, f"a number of seconds from 0 to {MAX_SECONDS}"
+        ),
     )
     """Seconds added to each call that is not refused at once (401, 503, 439)."""
     limit: int = attrs.field(default=0, validator=_whole_from(0))
@@ -85,7 +91,9 @@ class SandboxOptions:
     """What a search by a path that has gone stale is answered: 422, or a page without items."""
     path_seconds: float = attrs.field(
         default=0.0,
-        validator=_rule(lambda x: 0 <= x < math.inf, "a number of seconds from 0 up"),
+        validator=_rule(
+            lambda x: 0 <= x <= MAX_SECONDS, f"a number of seconds from 0 to {MAX_SECONDS}"
+        ),
     )
     """How long a path that a conversion gave is good; 0: for ever."""
     path_searches: int = attrs.field(default=0, validator=_whole_from(0))

@@ -115,7 +115,7 @@ local function claim(task, left)
   count('claims', (left or 0) - (before or 0))
 end
 
-local function number(field) return tonumber(job(field) or '0') end
+local function number(field) return tonumber(job(field) or '0') or 0 end
 local function is_begun(task) return call('HEXISTS', query_key(payer(task) or task), 'left') == 1 end
 local function most_pages() return tonumber(job('most_pages') or MOST_PAGES) end
 
@@ -248,7 +248,7 @@ local function keep(known)
   call('EXPIRE', LIMIT, REMEMBERED_SECONDS)
 end
 
-local function most() return tonumber(job('max_concurrency') or '1') end
+local function most() return tonumber(job('max_concurrency') or '1') or 0 end
 
 local function budget_left() return number('budget') - number('calls') end
 

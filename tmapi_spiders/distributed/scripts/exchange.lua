@@ -51,13 +51,14 @@ for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 10
   queue_again(task)
 end
 
+local STATES = {open = true, stopped = true, ended = true, deleting = true}
 local known = limit()
 local allowed = math.min(math.floor(known.allowed), most())
 local leases = {}
 if state == 'open' and job('stops') == known_stops then
   local workers = call('ZCOUNT', ALIVE, now, '+inf')
   local fair = math.ceil(allowed / math.max(workers, 1))
-  local budget, calls = tonumber(job('budget') or '0'), tonumber(job('calls') or '0')
+  local budget, calls = number('budget'), number('calls')
   local mine = 0
   for _, leased in ipairs(call('HVALS', LEASED)) do
     if string.match(leased, '^%d+ 1 %d+ (.*)$') == worker then mine = mine + 1 end
@@ -132,6 +133,22 @@ if state == 'open' and job('stops') == known_stops then
   end_if_done()
 end
 
+-- What nobody but somebody's hand can have written, so that this worker would wait for ever.
+local function is_amiss()
+  if not STATES[state] or not ({['0'] = true, ['1'] = true})[job('fed')] or allowed < 1 then return true end
+  if not string.match(job('budget') or '', '^%d+$') or number('max_concurrency') > MOST_CALLS then return true end
+  if known.paused_until > now + LONGEST_MS then return true end
+  for _, key in ipairs({PERMITS, LEASES, DELAYED}) do
+    local last = call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
+    if last and not (tonumber(last) <= now + LONGEST_MS) then return true end
+  end
+  if call('ZCARD', PERMITS) < allowed then return false end
+  for _, held in ipairs(call('ZREVRANGE', PERMITS, 0, FIRST_PERMITS - 1)) do
+    if not string.match(held, '^image_search:[%w_-]+ %x+/%w+ %d+$') then return true end
+  end
+  return false
+end
+
 local converting = 0
 for _, task in ipairs(call('HKEYS', LEASED)) do
   if is_conversion(task) then converting = converting + 1 end
@@ -139,15 +156,16 @@ end
 
 local failing = outage()
 local due = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
+local ahead = due[2] and math.min(math.max(0, due[2] - now), LONGEST_MS)
 return {cjson.encode({
   state = job('state'), stops = job('stops'), reason = job('stop_reason') or '',
   detail = job('stop_detail') or '', requests = queued(),
-  leases = call('ZCARD', LEASES), due = due[2] and math.max(0, due[2] - now) or -1,
+  leases = call('ZCARD', LEASES), due = ahead or -1,
   held = call('ZCARD', PERMITS), allowed = allowed, converting = converting, fed = job('fed'),
   queries = job('queries') or '0', failures = job('failures') or '0', doubtful = job('evidence:all') or '0',
   feed_age = now - tonumber(job('fed_at') or '0'),
   ended = call('HLEN', OUTCOMES), pages = job('pages') or '0', products = job('products') or '0',
   duplicates = job('duplicates') or '0', calls = job('calls') or '0',
   spares = outage_calls > 0 and failing.spares, probes = failing.probe_at and failing.probes or -1,
-  failing = call('HGET', OUTAGE, 'failing') or '',
+  failing = call('HGET', OUTAGE, 'failing') or '', amiss = is_amiss(),
 }), unpack(leases)}
