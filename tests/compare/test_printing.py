@@ -84,7 +84,9 @@ def test_a_program_is_told_before_anybody_reads(offline: Crawler, tmp_path: Path
         assert process.wait(60) == 5
 
 
-@pytest.mark.parametrize("line", [">&-", "> /dev/full", "2>&- >&-"])
+@pytest.mark.parametrize(
+    "line", [">&-", "> /dev/full", pytest.param("2>&- >&-", marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("command", ["gallery", "export", "jobs", "estimate", "prune"])
 def test_the_others_do_what_they_are_to(
     offline: Crawler, tmp_path: Path, shell: Shell, command: str, line: str

@@ -27,7 +27,7 @@ def closed_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("odd", ["@", "/", "?", "#", ":", "", "/@", "1/", "@#"])
-@pytest.mark.parametrize("user", ["", "me"])
+@pytest.mark.parametrize("user", ["", pytest.param("me", marks=pytest.mark.long)])
 def test_a_password_of_redis(odd: str, user: str, offline: Crawler, closed_port: int) -> None:
     url = f"redis://{user}:{SECRET}{odd}{SECRET}@127.0.0.1:{closed_port}/0"
     done = offline.command("tmapi", "status", env={"REDIS_URL": url})

@@ -51,7 +51,24 @@ def start(redis_server: RedisServer, sandbox: SandboxThread, tmp_path: Path) -> 
     return start
 
 
-@pytest.mark.parametrize("damage", FIELDS, ids=lambda one: " ".join(one)[:30])
+#: The others are tried by ``make long``.
+BRIEFLY = {
+    ("max_concurrency", "0"),
+    ("state", "running"),
+    ("calls", "\x1b[2J"),
+    ("arguments", "[]"),
+}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(
+            one, marks=[] if one[:2] in BRIEFLY else pytest.mark.long, id=" ".join(one)[:30]
+        )
+        for one in FIELDS
+    ],
+)
 def test_a_field_of_the_job(
     damage: tuple[str, str, str],
     start: Crawler,
