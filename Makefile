@@ -1,9 +1,10 @@
 # make demo   a crawl of the sandbox, what it wrote, and a gallery of it to click through
 # make demo-distributed  three workers on a Redis server, one of them killed; checked against one crawl
-# make test   all tests, but those of make long and make chaos
+# make test   all tests, but those of make long, make fuzz and make chaos
 # make coverage  the same, and which branches they went
 # make lint   ruff and mypy
 # make long   the tests that take their time (some minutes): a watch of five days, crawls by workers a second time
+# make fuzz   answers, files and Redis values of every shape, thousands of them (some 10 minutes)
 # make chaos  crawls killed at random moments, many times (some 4 minutes)
 # make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
 #             limit, and how it scales; writes docs/benchmarks.md (some 30 minutes; needs no more
@@ -16,7 +17,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-distributed test coverage chaos long lint bench bench-short clean
+.PHONY: demo demo-distributed test coverage chaos fuzz long lint bench bench-short clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make …")'
@@ -57,6 +58,9 @@ long: $(READY)
 
 chaos: $(READY)
 	FRESH_PROCESSES=1 $(BIN)/python -m pytest -n $(WORKERS) -m chaos
+
+fuzz: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) -m fuzz
 
 lint: $(READY)
 	$(BIN)/ruff check

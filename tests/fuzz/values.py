@@ -1,7 +1,7 @@
 """Values of every shape, and how they are tried.
 
 Whatever is read: each reading ends in time, ends as documented, and shows no token. Briefly with
-every run of the tests, then with the same values each time; ``make long`` takes its time, and tries
+every run of the tests, then with the same values each time; ``make fuzz`` takes its time, and tries
 others each time.
 """
 
@@ -27,7 +27,7 @@ LIMIT = 20
 
 QUIETLY = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
-EXAMPLES = pytest.mark.parametrize("examples", [60, pytest.param(3000, marks=pytest.mark.long)])
+EXAMPLES = pytest.mark.parametrize("examples", [60, pytest.param(3000, marks=pytest.mark.fuzz)])
 
 
 @contextmanager
