@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONGEST",
+    "LONGEST_TEXT",
     "Every",
     "First",
     "every",
@@ -37,6 +38,9 @@ __all__ = [
 
 #: Characters of a number, whatever stands around it.
 LONGEST = 64
+
+#: Characters of a text that people read. The longest title that was seen has 200.
+LONGEST_TEXT = 200_000
 
 #: What the API gives for "no limit": there is no such number.
 _NO_LIMIT = 2**31 - 1
@@ -115,10 +119,14 @@ def to_plain(text: str) -> str:
 def to_text(value: Any) -> str | None:
     """Return a string without surrounding white space; "" and "null" are None.
 
+    So is one that is longer than :data:`LONGEST_TEXT`.
+
     >>> to_text(" lamp "), to_text(104), to_text(""), to_text("null"), to_text({})
     ('lamp', '104', None, None, None)
     """
     if isinstance(value, str):
+        if len(value) > LONGEST_TEXT:
+            return None
         value = value.strip()
         return value if value and (len(value) != 4 or is_there(value)) else None
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -132,7 +140,7 @@ def to_words(value: Any) -> str | None:
     >>> to_words("Men&#39;s &lt;Lamp&gt; &amp; Co"), to_words("R&D"), to_words("bags&parasols")
     ("Men's <Lamp> & Co", 'R&D', 'bags&parasols')
     """
-    if not isinstance(value, str) or len(value) < 5:
+    if not isinstance(value, str) or not 5 <= len(value) <= LONGEST_TEXT:
         return to_text(value)
     if "&" in value:
         value = _ENTITY.sub(lambda found: unescape(found[0]), value)
