@@ -211,9 +211,12 @@ def test_it_is_alike_in_all_languages(served: dict[int, Client]) -> None:
 # What moves, and how much
 
 
-@pytest.mark.parametrize(
+ON_A_DAY = pytest.mark.parametrize(
     ("old", "new"), [DAYS[0], *(pytest.param(*days, marks=pytest.mark.long) for days in DAYS[1:])]
 )
+
+
+@ON_A_DAY
 def test_a_share_of_the_products_moves_on_each_day(old: int, new: int) -> None:
     count, said = many(old, new)
     moved = Counter(name for change in said for name in change.fields)
@@ -231,7 +234,7 @@ def test_a_share_of_the_products_moves_on_each_day(old: int, new: int) -> None:
     assert (moved["company_name"] + moved["shop_years"]) / count == pytest.approx(0.005, rel=0.3)
 
 
-@pytest.mark.parametrize(("old", "new"), DAYS)
+@ON_A_DAY
 def test_values_move_as_documented(old: int, new: int) -> None:
     both = [
         (change.before, change.after, change.fields)

@@ -49,7 +49,7 @@ def test_hang_ups(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisSer
     assert Shared(redis_server.client).facts["state"] == "open", "others go on"
     assert not redis_server.client.exists("image_search:j:leases")
     seeds = tmp_path / "seeds.txt"
-    seeds.write_text("".join(f"/search/a/{n}.jpg\n" for n in range(500_000)))
+    seeds.write_text("".join(f"/search/a/{n}.jpg\n" for n in range(200_000)))
     enqueue = command("enqueue", "k", "-a", f"seeds={seeds}")
     while not redis_server.client.exists("image_search:k:requests"):
         assert enqueue.poll() is None
