@@ -143,12 +143,12 @@ def in_project(folder: Path, url: str, module: str) -> Crawler:
             'FEEDS = {"own-%(batch_id)d.jsonl": {"format": "jsonl"}}\n'
             "FEED_EXPORT_BATCH_ITEM_COUNT = 2\n"
         ),
-        "JOBDIR = 'jobdir'\n",
-        "HTTPCACHE_ENABLED = True\n",
         "TWISTED_REACTOR_ENABLED = False\n",
         "FORCE_CRAWLER_PROCESS = True\n",
-        "DEPTH_LIMIT = 1\n",
-        "RETRY_TIMES = 5\nDOWNLOAD_DELAY = 1\n",
+        (
+            "JOBDIR = 'jobdir'\nHTTPCACHE_ENABLED = True\nDEPTH_LIMIT = 1\n"
+            "RETRY_TIMES = 5\nDOWNLOAD_DELAY = 1\n"
+        ),
     ],
 )
 def test_a_projects_settings_change_nothing(

@@ -89,7 +89,17 @@ def meanings(text: str) -> set[str]:
     return {text, once, _ESCAPED.sub(lambda found: chr(int(found[1], 16)), once)}
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+#: The others are tried by ``make long``, and by the fuzz tests.
+BRIEFLY = {"one letter", "json", "percent twice", "html in percent in json"}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        pytest.param(spelling, marks=[] if name in BRIEFLY else pytest.mark.long, id=name)
+        for name, spelling in SPELLINGS.items()
+    ],
+)
 def test_a_token_however_it_is_spelt(way: Way, spelling: str) -> None:
     item = (
         f'{{"item_id": 1, "title": "lamp {spelling} new", "img": "https://cbu01.alicdn.com/'
@@ -154,7 +164,13 @@ def test_one_number_costs_its_value_and_not_the_page(way: Way) -> None:
         assert "Infinity" not in path.read_text("utf-8")
 
 
-@pytest.mark.parametrize("element", ["{}", '{"item_id": 7}', "[]", "1"])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    "element",
+    ["{}", '{"item_id": 7}', pytest.param("[]", marks=LONG), pytest.param("1", marks=LONG)],
+)
 def test_elements_without_end_are_no_work(way: Way, element: str) -> None:
     with CannedApi(page_of('{"item_id": 1}', *[element] * 399_999)) as api:
         done = way(api.url)(seeds=SEED)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SECRET = "hunter2"
 
+LONG = pytest.mark.long
+
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
@@ -26,7 +28,10 @@ def closed_port() -> Iterator[int]:
         yield bound.getsockname()[1]
 
 
-@pytest.mark.parametrize("odd", ["@", "/", "?", "#", ":", "", "/@", "1/", "@#"])
+@pytest.mark.parametrize(
+    "odd",
+    ["@", "/", "?", "", *(pytest.param(odd, marks=LONG) for odd in ("#", ":", "/@", "1/", "@#"))],
+)
 @pytest.mark.parametrize("user", ["", pytest.param("me", marks=pytest.mark.long)])
 def test_a_password_of_redis(odd: str, user: str, offline: Crawler, closed_port: int) -> None:
     url = f"redis://{user}:{SECRET}{odd}{SECRET}@127.0.0.1:{closed_port}/0"
@@ -91,7 +96,7 @@ def test_a_token_that_was_pasted_elsewhere(name: str, crawl: Crawler) -> None:
     assert token not in done.log
 
 
-@pytest.mark.parametrize("odd", ["/", "?", "#"])
+@pytest.mark.parametrize("odd", ["/", pytest.param("?", marks=LONG), pytest.param("#", marks=LONG)])
 def test_a_proxy_whose_parts_cannot_be_told_apart(odd: str, tmp_path: Path) -> None:
     proxy = f"http://me:{SECRET}{odd}{SECRET}@127.0.0.1:1"
     crawl = Crawler(tmp_path, "https://api.tmapi.example", variables={"https_proxy": proxy})
@@ -130,7 +135,9 @@ def test_a_proxy_that_refuses_the_password(tmp_path: Path) -> None:
         assert SECRET.encode() not in path.read_bytes()
 
 
-@pytest.mark.parametrize("odd", ["/", "?", "#", ":", "@"])
+@pytest.mark.parametrize(
+    "odd", ["/", "@", *(pytest.param(odd, marks=LONG) for odd in ("?", "#", ":"))]
+)
 def test_a_webhook(odd: str, offline: Crawler) -> None:
     url = f"http://me:{SECRET}{odd}{SECRET}@hooks.example/{SECRET}"
     done = offline.command("tmapi", "compare", "a", "b", "--notify", url)

@@ -171,21 +171,23 @@ def test_a_workbook_as_large_as_excel_makes_it(offline: Crawler, tmp_path: Path)
     "words",
     [
         ("prune", "watch", "--keep", DIGITS),
-        ("prune", "watch", "--older-than", DIGITS),
+        pytest.param(("prune", "watch", "--older-than", DIGITS), marks=pytest.mark.long),
         ("gallery", "j", "--per-seed", DIGITS),
-        ("gallery", "j", "--thumbnails", DIGITS),
+        pytest.param(("gallery", "j", "--thumbnails", DIGITS), marks=pytest.mark.long),
         ("gallery", f"watch~{DIGITS}"),
         ("compare", "watch", "--show", DIGITS),
-        ("compare", "watch", "--per-seed", DIGITS),
-        ("compare", "watch", "--exec", "true", "--exec-timeout", DIGITS),
-        ("compare", "watch", "--min-rank-change", DIGITS),
+        pytest.param(("compare", "watch", "--per-seed", DIGITS), marks=pytest.mark.long),
+        pytest.param(
+            ("compare", "watch", "--exec", "true", "--exec-timeout", DIGITS), marks=pytest.mark.long
+        ),
+        pytest.param(("compare", "watch", "--min-rank-change", DIGITS), marks=pytest.mark.long),
         ("compare", "watch", "--min-price-change", DIGITS),
         ("sandbox", "--port", DIGITS),
-        ("sandbox", "--seed", DIGITS[:4000]),
-        ("sandbox", "--latency", "1e300"),
+        pytest.param(("sandbox", "--seed", DIGITS[:4000]), marks=pytest.mark.long),
+        pytest.param(("sandbox", "--latency", "1e300"), marks=pytest.mark.long),
         ("estimate", "-a", f"seeds={LAMP}", "-a", f"max_pages={DIGITS}"),
     ],
-    ids=" ".join,
+    ids=lambda words: " ".join(words)[:40],
 )
 def test_numbers_of_thousands_of_digits(words: tuple[str, ...], offline: Crawler) -> None:
     done = offline.command("tmapi", *words)
@@ -194,7 +196,7 @@ def test_numbers_of_thousands_of_digits(words: tuple[str, ...], offline: Crawler
     assert "accepted" in done.log or "must be" in done.log or "invalid int value" in done.log
 
 
-@pytest.mark.parametrize("digits", [4000, 5000])
+@pytest.mark.parametrize("digits", [5000, pytest.param(4000, marks=pytest.mark.long)])
 def test_settings_and_arguments_of_thousands_of_digits(
     digits: int, crawl: Crawler, sandbox: SandboxThread
 ) -> None:

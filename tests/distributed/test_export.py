@@ -479,7 +479,7 @@ def test_no_such_job(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_job_that_is_garbage(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.client.hset(desk.key("job"), "arguments", b"\xff")
     assert desk.run("export") == 4
-    assert "can't be read" in capsys.readouterr().err
+    assert "key image_search:j:job: the field id is missing" in capsys.readouterr().err
 
 
 def test_rows_that_are_garbage_stay_rows(desk: Desk) -> None:
