@@ -108,7 +108,7 @@ class ArchiveStorage:
         try:
             try:
                 run.archive.store(request, call, response.body, items)
-            except StorageError:
+            except Exception:
                 run.count(stats.ANSWER_LOST)
                 raise
             if call.is_conversion:

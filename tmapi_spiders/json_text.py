@@ -11,10 +11,11 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["DEEPEST", "decode", "map_texts"]
+__all__ = ["DEEPEST", "decode", "finite", "map_texts", "without_halves"]
 
-#: Levels of objects and lists that are walked through. The API's own answers have five.
-DEEPEST = 100
+#: Levels of objects and lists that are walked through. The API's own answers have five; a product
+#: has those of the user's own row, 100 at most.
+DEEPEST = 200
 
 #: Digits of a whole number. Python reads 4,300 at most, and no field holds more than 19.
 _LONGEST_NUMBER = 100
@@ -38,11 +39,11 @@ def decode(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         text = body.decode("utf-8-sig", "replace")
         try:
-            decoded = json.loads(text, parse_int=_whole, parse_float=_float, parse_constant=str)
+            decoded = json.loads(text, parse_int=_whole, parse_float=finite, parse_constant=str)
         except RecursionError:
             raise ValueError(_TOO_DEEP) from None
         if "\\ud" in text or "\\uD" in text:
-            decoded = map_texts(decoded, _without_halves)
+            decoded = map_texts(decoded, without_halves)
     return decoded
 
 
@@ -53,7 +54,8 @@ def _whole(text: str) -> int | str:
     return int(text) if len(text) <= _LONGEST_NUMBER else text
 
 
-def _float(text: str) -> float | str:
+def finite(text: str) -> float | str:
+    """Return a number; of one that no float holds, its text."""
     number = float(text)
     return number if math.isfinite(number) else text
 
@@ -77,6 +79,6 @@ def map_texts(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
     return value
 
 
-def _without_halves(text: str) -> str:
+def without_halves(text: str) -> str:
     """Replace halves of surrogate pairs, which no UTF-8 file can hold."""
     return text.encode("utf-8", "replace").decode()

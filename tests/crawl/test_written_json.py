@@ -13,6 +13,8 @@ from tests.support import ROOT, CannedApi, Crawler, page_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.ways import Way
+
 #: A number of 400 digits, which no float holds.
 ENDLESS = "9" * 400
 
@@ -25,13 +27,13 @@ def refuse(constant: str) -> Any:
 
 
 @pytest.mark.parametrize("score", [ENDLESS, f'"{ENDLESS}"', "1e999"], ids=["whole", "text", "e"])
-def test_a_number_that_no_float_holds(tmp_path: Path, score: str) -> None:
+def test_a_number_that_no_float_holds(tmp_path: Path, way: Way, score: str) -> None:
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text(OWN)
     shop = f'{{"sore_info": {{"composite_score": {score}}}, "composite_score": {score}}}'
     item = f'{{"item_id": 1, "title": "lamp", "price": "6", "shop_info": {shop}}}'
     with CannedApi(page_of(item)) as api:
-        crawl = Crawler(tmp_path / "output", api.url)
+        crawl = way(api.url)
         done = crawl(seeds=str(seeds), convert="never")
     assert done.exit_status == 0, done.log
     for name in ("products", "sightings", "outcomes"):

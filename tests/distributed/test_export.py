@@ -506,3 +506,20 @@ def test_a_job_that_goes_on_while_it_is_to_expire(
     assert desk.run("export") == 0
     assert desk.job_json["running"]
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}
+
+
+def test_no_outcome_ends_before_it_began(desk: Desk) -> None:
+    """Workers have clocks of their own, and one may have begun what another has ended."""
+    desk.work(desk.make())
+    for task, outcome in desk.client.hgetall(desk.key("outcomes")).items():
+        times = {
+            "started_at": "2030-01-01T00:00:00.000Z",
+            "finished_at": "2020-01-01T00:00:00.000Z",
+        }
+        desk.client.hset(desk.key("outcomes"), task, json.dumps(json.loads(outcome) | times))
+    assert desk.run("export") == 0
+    lines = (desk.folder / "outcomes.jsonl").read_text("utf-8").splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        row = json.loads(line)
+        assert row["started_at"] == row["finished_at"] == "2030-01-01T00:00:00.000Z"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
@@ -16,6 +15,7 @@ from tmapi_spiders.input_file import open_plain
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import ahead_of_clock, is_job_name
+from tmapi_spiders.json_text import finite, map_texts, without_halves
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.printable import printable
 from tmapi_spiders.results.series import find_job
@@ -137,23 +137,9 @@ def _read(line: bytes) -> Any:
     if not _LONG_NUMBER.search(line):
         with suppress(orjson.JSONDecodeError):
             return orjson.loads(line)
-    return _writable(json.loads(line, parse_float=_to_float, parse_constant=_refuse))
-
-
-def _to_float(text: str) -> float | str:
-    number = float(text)
-    return number if math.isfinite(number) else text
+    read = json.loads(line, parse_float=finite, parse_constant=_refuse)
+    return map_texts(read, without_halves)
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no number of JSON")
-
-
-def _writable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, list):
-        return [_writable(one) for one in value]
-    if isinstance(value, dict):
-        return {_writable(key): _writable(one) for key, one in value.items()}
-    return value
