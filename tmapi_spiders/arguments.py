@@ -13,10 +13,12 @@ from tmapi_spiders.combinations import LANGUAGES, SORTS, Combinations, Filters, 
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 from tmapi_spiders.job_names import LONGEST, LONGEST_SERIES, UNNAMED, is_job_name, name_in_series
 from tmapi_spiders.queries import Queries
+from tmapi_spiders.seed_columns import MEANINGS, Layout, columns_of
 from tmapi_spiders.seeds import Seeds, StreamedSeeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
 
 __all__ = ["Arguments"]
 
@@ -43,6 +45,12 @@ def _given(given: Any) -> Any:
     return given
 
 
+def _sheet(given: Any) -> str:
+    if not (name := str(given).strip()):
+        raise ValueError("it is empty; accepted: the name or the number of a sheet.")
+    return name
+
+
 class Arguments(BaseModel):
     """What ``-a`` takes. Lists multiply: seeds × languages × sorts × prices × filters."""
 
@@ -51,6 +59,15 @@ class Arguments(BaseModel):
     seeds: Annotated[str, BeforeValidator(_given)] = Field(
         description="A file with one image a line, a table of images (CSV, TSV, XLSX, JSON lines), "
         "or images separated by commas."
+    )
+    columns: Annotated[dict[str, str], BeforeValidator(columns_of)] = Field(
+        default={},
+        description="Which column of a table is what, such as image=Bild-URL,id=Art.-Nr.; of the "
+        f"meanings {', '.join(MEANINGS)}.",
+    )
+    sheet: Annotated[str, BeforeValidator(_sheet)] | None = Field(
+        default=None,
+        description="The sheet of a workbook, by its name or number (the first that is visible).",
     )
     sort: Annotated[tuple[str, ...], BeforeValidator(words(*SORTS))] = Field(
         default=("default",), description=f"Order of the results: {', '.join(SORTS)}."
@@ -91,12 +108,17 @@ class Arguments(BaseModel):
 
     @classmethod
     def parse(
-        cls, given: Mapping[str, Any], *, streamed: bool = False
+        cls,
+        given: Mapping[str, Any],
+        *,
+        streamed: bool = False,
+        rates: Mapping[str, Decimal] | None = None,
     ) -> tuple[Arguments, Queries]:
         """Read and check *given* (names and values, as ``-a`` gives them) and the seeds they name.
 
         :param streamed: whether seeds are read anew each time, instead of held in memory without
             repeated ones
+        :param rates: of target prices, by currency; None: these are not looked at
         :raises UsageProblems: with all that is wrong
         """
         problems: list[str] = []
@@ -110,7 +132,9 @@ class Arguments(BaseModel):
         if isinstance(given.get("seeds"), str) and given["seeds"].strip():
             try:
                 reader = StreamedSeeds if streamed else Seeds
-                seeds = reader.from_argument(given["seeds"])
+                seeds = reader.from_argument(given["seeds"], _layout(given, rates))
+            except ValueError:
+                pass  # what is wrong with the columns is told already
             except UsageProblems as exc:
                 problems += exc.problems
         if arguments is None or seeds is None or problems:
@@ -130,6 +154,19 @@ class Arguments(BaseModel):
         'watch-20261123T180000Z'
         """
         return self.job or name_in_series(self.series or UNNAMED, now())
+
+
+def _layout(given: Mapping[str, Any], rates: Mapping[str, Decimal] | None) -> Layout:
+    """Return what *given* says of a table of seeds.
+
+    :raises ValueError: if it can't be read
+    """
+    columns, sheet = given.get("columns"), given.get("sheet")
+    return Layout(
+        {} if columns is None else columns_of(columns),
+        "" if sheet is None else _sheet(sheet),
+        rates,
+    )
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:

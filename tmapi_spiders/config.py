@@ -21,6 +21,7 @@ from tmapi_spiders.places import check_proxies, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
     from pathlib import Path
     from urllib.parse import SplitResult
 
@@ -97,6 +98,8 @@ class Config:
     """Of jobs on Redis: for how long they stay once they ended and were exported; 0 = for ever."""
     trim_exported: bool = setting(False, readers.switch)
     """Of jobs on Redis: whether rows that were exported are dropped there."""
+    rates: Mapping[str, Decimal] = setting("", readers.rates)
+    """By currency (ISO 4217), how many CNY one is, for target prices in others than CNY."""
     monitor_queries: float = setting(0.95, readers.share)
     """Of monitors: the least share of queries that ended complete or empty."""
     monitor_fields: Mapping[str, float] = setting(MONITOR_FIELDS, readers.shares)

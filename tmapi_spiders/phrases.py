@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "calls", "days", "plural", "refused_images", "repeated_images"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["about", "calls", "days", "plural", "ranges", "refused_images", "sharing_images"]
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -32,14 +37,37 @@ def days(*times: str) -> str:
     return " to ".join(dict.fromkeys(time[:10] for time in times))
 
 
-def repeated_images(count: int) -> str:
-    """Return how many seeds have the image of another, in words.
+def ranges(numbers: Iterable[int]) -> str:
+    """Return numbers that rise, those that follow each other in short.
 
-    >>> repeated_images(1)
-    '1 seed has an image that another seed has too, under another id'
+    >>> ranges([3, 4, 5, 9, 11, 12])
+    '3-5, 9, 11-12'
     """
-    has = "has" if count == 1 else "have"
-    return f"{plural(count, 'seed')} {has} an image that another seed has too, under another id"
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def sharing_images(count: int, dedupe: str) -> str:
+    """Return how many seeds have the image of another, and what that means for products.jsonl.
+
+    >>> sharing_images(2, "seed")
+    '2 seeds have an image that another of them has too, under another id'
+
+    :param count: how many: two or more
+    :param dedupe: within what a product is written once
+    """
+    words = f"{count:,} seeds have an image that another of them has too, under another id"
+    if dedupe == "job":
+        words += (
+            "; products.jsonl credits a product to one of them, so that another may seem to have "
+            "found nothing: -s TMAPI_DEDUPE=seed writes it for each (sightings.jsonl always does)"
+        )
+    return words
 
 
 def refused_images(count: int, price: float) -> str:

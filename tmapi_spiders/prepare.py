@@ -113,6 +113,7 @@ def read_given(
     # scrapyd gives each crawl a "_job" of its own.
     whole = {name: value for name, value in given.items() if not name.startswith("_")}
     problems: list[str] = []
+    config = None
     try:
         config = Config.from_settings(settings, needs_token=needs_token)
         if is_job_name(name := whole.get("job")):
@@ -121,14 +122,17 @@ def read_given(
     except UsageProblems as exc:
         problems += exc.problems
         # The seeds were to come from the job: look at the other arguments alone.
-        if is_job_name(whole.get("job")):
-            whole.setdefault("seeds", _SOME_IMAGE)
+        if is_job_name(whole.get("job")) and "seeds" not in whole:
+            without = {"columns", "sheet"}
+            whole = {name: value for name, value in whole.items() if name not in without}
+            whole["seeds"] = _SOME_IMAGE
     try:
-        arguments, queries = kind.arguments_model.parse(whole)
+        rates = config.rates if config is not None else None
+        arguments, queries = kind.arguments_model.parse(whole, rates=rates)
     except UsageProblems as exc:
         problems += exc.problems
     if "keep_alive" in whole:
         problems.append("keep_alive: it is for workers (SCRAPY_PROJECT=distributed); leave it out.")
-    if problems:
+    if problems or config is None:
         raise UsageProblems(*problems)
     return config, whole, arguments, queries

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +34,16 @@ __all__ = [
     "number",
     "one_of",
     "output_dir",
+    "rates",
     "sandbox_options",
     "share",
     "shares",
     "switch",
     "token",
 ]
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_RATE = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,8})?")
 
 
 def is_loopback(host: str) -> bool:
@@ -97,6 +103,22 @@ def shares(value: Any) -> Mapping[str, float]:
         return {str(name): share(least) for name, least in given.items()}
     except ValueError:
         raise ValueError(rule) from None
+
+
+def rates(value: Any) -> Mapping[str, Decimal]:
+    rule = "accepted: CURRENCY=CNY for one, separated by commas, such as EUR=7.8,USD=7.1."
+    if isinstance(value, Mapping):
+        pairs = [(str(currency), str(rate)) for currency, rate in value.items()]
+    else:
+        parts = [part.partition("=") for part in str(value).split(",") if part.strip()]
+        pairs = [(currency, rate) for currency, _, rate in parts]
+    found = {}
+    for currency, rate in pairs:
+        code = currency.strip().upper()
+        if not (_CURRENCY.fullmatch(code) and _RATE.fullmatch(rate.strip()) and Decimal(rate)):
+            raise ValueError(rule)
+        found[code] = Decimal(rate.strip())
+    return found
 
 
 def switch(value: Any) -> bool:

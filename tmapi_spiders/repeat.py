@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["first_line"]
 
 #: Arguments that change nothing of what is asked: new seeds are seen in the estimate.
-_NOT_ASKED = {"seeds", "job", "series", "keep_alive"}
+_NOT_ASKED = {"seeds", "columns", "sheet", "job", "series", "keep_alive"}
 
 
 def first_line(run: LocalRun, estimate: Estimate) -> str | None:

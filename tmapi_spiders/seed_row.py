@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tmapi_spiders.errors import did_you_mean, shortened
-from tmapi_spiders.overrides import NO_OVERRIDES, OVERRIDDEN, Overrides
+from tmapi_spiders.errors import shortened
+from tmapi_spiders.overrides import NO_OVERRIDES, Overrides
 from tmapi_spiders.seed import Seed
+from tmapi_spiders.seed_columns import ID, IMAGE, SEARCH, shows
+from tmapi_spiders.target_price import CNY, IN_CNY, foreign_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
-__all__ = ["IMAGE_COLUMNS", "SeedRow", "check_columns", "row_of", "well_known"]
+    from tmapi_spiders.seed_columns import Columns
 
-#: Where the image is; the first of these that there is, so that another may be the user's own.
-IMAGE_COLUMNS = ("image", "img_url", "url")
+__all__ = ["SeedRow", "address_of_formula", "row_of"]
 
-_ID = "id"
-_SEARCH = "search_"
-_PRICE = _SEARCH + "price"
+_PRICE = SEARCH + "price"
 _LONGEST_ID = 200
-
-#: Excel's own: a table with more is none.
-_MOST_COLUMNS = 16_384
-
-_SHOWN_PROBLEMS = 20
+_LINK = re.compile(
+    r'=\s*(?:_xlfn\.)?(?:HYPERLINK|IMAGE)\s*\(\s*"((?:[^"]|"")*)"\s*[,;)]', re.IGNORECASE
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -52,13 +49,15 @@ class SeedRow:
     """Whether it is a line of a plain list."""
     problem: str = ""
     """Why nothing can be made of it."""
+    other: str = ""
+    """What else is wrong."""
 
     def seed(self) -> Seed:
         """Make the seed.
 
         :raises ValueError: with all that is wrong
         """
-        problems = [self.problem] if self.problem else []
+        problems = [text for text in (self.problem, self.other) if text]
         seed, overrides = None, NO_OVERRIDES
         if not self.problem:
             try:
@@ -77,68 +76,76 @@ class SeedRow:
         return attrs.evolve(seed, overrides=overrides) if self.given else seed
 
 
-def well_known(column: str) -> str:
-    """Return the name of a column that has a meaning here, however it is written; else "".
+def row_of(
+    number: int,
+    where: str,
+    columns: Columns,
+    cells: Sequence[Any],
+    rates: Mapping[str, Decimal] | None,
+    *,
+    currency: str = CNY,
+    problem: str = "",
+) -> SeedRow | None:
+    """Make a row of its cells; None if all are empty.
 
-    >>> well_known(" Image "), well_known("search_sort"), well_known("SKU")
-    ('image', 'search_sort', '')
+    :param rates: of targets, by currency; None: targets are not looked at
+    :param currency: of a target that is a mere number
+    :param problem: why its cells don't say what is meant
     """
-    word = column.strip().lower()
-    return word if word in {*IMAGE_COLUMNS, _ID} or word.startswith(_SEARCH) else ""
-
-
-def check_columns(columns: Iterable[str]) -> list[str]:
-    """Return what is wrong with the columns of a table; a mistyped one must not go unheeded."""
-    names = [well_known(column) or column for column in columns]
-    if len(names) > _MOST_COLUMNS:
-        return [f"it has {len(names):,} columns; accepted: up to {_MOST_COLUMNS:,}"]
-    problems = []
-    if not set(names) & set(IMAGE_COLUMNS):
-        given = ", ".join(map(repr, names)) or "none"
-        problems.append(f"no column has the image (it has {shortened(given)})")
-    problems += [
-        f"the column {shortened(repr(name))} is there twice"
-        for name, times in Counter(names).items()
-        if times > 1
-    ]
-    accepted = [_SEARCH + name for name in OVERRIDDEN]
-    problems += [
-        f"{shortened(name)}: no such column; accepted: {', '.join(accepted)}."
-        + did_you_mean(name, accepted)
-        for name in names
-        if name.startswith(_SEARCH) and name not in accepted
-    ]
-    if len(problems) > _SHOWN_PROBLEMS:
-        more = f"{len(problems) - _SHOWN_PROBLEMS:,} columns more like these"
-        problems[_SHOWN_PROBLEMS:] = [more]
-    return problems
-
-
-def row_of(number: int, where: str, values: Mapping[str, Any]) -> SeedRow | None:
-    """Make a row of the values of its columns; None if all are empty.
-
-    :param values: by column; those with a meaning here in lower case
-    """
-    if not any(value is not None and str(value).strip() for value in values.values()):
+    if not any(map(shows, cells)) and not problem:
         return None
-    column = next((name for name in IMAGE_COLUMNS if name in values), IMAGE_COLUMNS[0])
-    image, given = _text(values.get(column)), {}
-    data = dict(values)
-    for name in [column, _ID, *[_SEARCH + name for name in OVERRIDDEN]]:
-        text = _text(data.pop(name, None))
-        if text and name.startswith(_SEARCH):
-            given[name.removeprefix(_SEARCH)] = text
-    own_id = _text(values.get(_ID))
-    problem = "" if image else f"its column {column} is empty"
-    for name in (column, _ID):
-        if isinstance(values.get(name), bool | dict | list):
-            problem = f"its column {name} is neither text nor a number"
-    if isinstance(values.get(_PRICE), int | float):
-        problem = (  # "10-" may have become -10
-            f"its column {_PRICE} is the number {values[_PRICE]}, which is no range; format the "
-            "cell as text before you write it: 10-50, 10-, -50"
+    known, data = columns.read(cells)
+    image = _text(known.get(IMAGE))
+    image = address_of_formula(image) or image
+    given = {
+        name.removeprefix(SEARCH): text
+        for name, value in known.items()
+        if name.startswith(SEARCH) and (text := _text(value))
+    }
+    problem = problem or _problem(known, columns, image)
+    other = ""
+    if rates is not None and not problem:
+        try:
+            if (target := foreign_target(data, rates, currency)) is not None:
+                data.setdefault(IN_CNY, target)
+        except ValueError as exc:
+            other = str(exc)
+    own_id = _text(known.get(ID))
+    return SeedRow(number, where, image, own_id, given, data, problem=problem, other=other)
+
+
+def _problem(known: Mapping[str, Any], columns: Columns, image: str) -> str:
+    """Return why nothing can be made of what the cells with a meaning hold; "" if something can."""
+    problem = "" if image else f"its column {shortened(columns.names_of[IMAGE])} is empty"
+    if image.startswith("#") and image.endswith(("!", "?")):
+        problem = (
+            f"its column {shortened(columns.names_of[IMAGE])} shows {image[:50]}: a picture in the "
+            "cell, or a formula that has failed. Put the address of a picture there"
         )
-    return SeedRow(number, where, image, own_id, given, data, problem=problem)
+    for meaning in (IMAGE, ID):
+        if isinstance(known.get(meaning), bool | dict | list):
+            problem = (
+                f"its column {shortened(columns.names_of[meaning])} is neither text nor a number"
+            )
+    price = known.get(_PRICE)
+    if isinstance(price, int | float) and not isinstance(price, bool):
+        problem = (  # "10-" may have become -10
+            f"its column {shortened(columns.names_of[_PRICE])} is the number {price}, which is no "
+            "range; format the cell as text before you write it: 10-50, 10-, -50"
+        )
+    return problem
+
+
+def address_of_formula(text: str) -> str | None:
+    """Return the address that a spreadsheet's formula links to or shows; None of any other text.
+
+    >>> address_of_formula('=HYPERLINK("https://a.example/1.jpg","lamp")')
+    'https://a.example/1.jpg'
+    >>> address_of_formula('=HYPERLINK(A2&".jpg")'), address_of_formula("https://a.example")
+    (None, None)
+    """
+    found = _LINK.match(text)
+    return found[1].replace('""', '"').strip() if found else None
 
 
 def _text(value: Any) -> str:

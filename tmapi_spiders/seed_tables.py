@@ -8,17 +8,29 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.seed_row import IMAGE_COLUMNS, SeedRow, check_columns, row_of, well_known
+from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
+from tmapi_spiders.seed_columns import (
+    IMAGE,
+    IMAGE_COLUMNS,
+    MOST_ABOVE,
+    Columns,
+    Layout,
+    fits,
+    likely_header,
+    listed,
+    suggestion,
+)
+from tmapi_spiders.seed_row import SeedRow, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["delimiter_of", "header_of", "json_rows", "named", "shows", "table_rows"]
+__all__ = ["columns_of_header", "delimiter_of", "is_image", "json_rows", "no_header", "table_rows"]
 
 _TABLE = (
     f"Accepted: a header with a column {', '.join(IMAGE_COLUMNS[:-1])} or {IMAGE_COLUMNS[-1]} that "
-    "has the image; id and search_… have a meaning too, all others are carried through."
+    'has the image, or -a columns="image=NAME" for a column of another name; id, target_price and '
+    "search_… have a meaning too, all others are carried through."
 )
 #: Of objects and lists in each other, in a row: it is written again with each product, by
 #: libraries that give up at some hundred.
@@ -37,21 +49,28 @@ _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 _IMAGE = re.compile(r"\s*[\"']?(?:https?:|//|/search/)")
 
 
-def delimiter_of(header: str) -> str | None:
-    r"""Return what separates the columns of a table, given its first line; None: it is no header.
+def is_image(line: str) -> bool:
+    """Say whether a line begins with an image, so that it is no header."""
+    return _IMAGE.match(line) is not None
 
-    >>> delimiter_of("SKU;Image;price"), delimiter_of("url\tid"), delimiter_of("//a.b/c.jpg;7")
-    (';', '\t', None)
+
+def delimiter_of(header: str, layout: Layout) -> str | None:
+    r"""Return what separates the columns of a table, given a line; None: it is no header.
+
+    >>> delimiter_of("SKU;Image;price", Layout()), delimiter_of("url\tid", Layout())
+    (';', '\t')
+    >>> delimiter_of("//a.b/c.jpg;image", Layout()), delimiter_of("a|b", Layout({"image": "b"}))
+    (None, '|')
     """
     if found := _SEP.fullmatch(header.strip(_ENDS)):
         return found[1]
-    if _IMAGE.match(header):
+    if is_image(header):
         return None
     best, most = None, 0
     for delimiter in _DELIMITERS:
-        columns = _cells(header, delimiter)
-        if any(well_known(column) in IMAGE_COLUMNS for column in columns) and len(columns) > most:
-            best, most = delimiter, len(columns)
+        cells = _cells(header, delimiter)
+        if len(cells) > most and fits(cells, layout):
+            best, most = delimiter, len(cells)
     return best
 
 
@@ -62,16 +81,25 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def table_rows(lines: Iterable[str], path: str, given: str, delimiter: str) -> Iterator[SeedRow]:
+def table_rows(  # noqa: PLR0917 - all are needed
+    lines: Iterable[str],
+    path: str,
+    given: str,
+    delimiter: str,
+    layout: Layout,
+    tell: Callable[[Columns, int], None],
+) -> Iterator[SeedRow]:
     """Yield the rows of a CSV file.
 
-    :param lines: with their ends; the header is the first that is not empty
+    :param lines: with their ends
     :param path: for messages
     :param given: the argument
+    :param tell: takes the columns, and the line that they are on, as soon as they are known
     :raises UsageProblems: if its header or its quotes are wrong
     """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    columns: list[str] | None = None
+    columns: Columns | None = None
+    above: list[tuple[int, list[str]]] = []
     before = 0
     try:
         for cells in reader:
@@ -79,58 +107,83 @@ def table_rows(lines: Iterable[str], path: str, given: str, delimiter: str) -> I
             if not any(cell.strip() for cell in cells):
                 continue
             if columns is None:
-                if not _SEP.fullmatch(delimiter.join(cells).strip(_ENDS)):
-                    columns = header_of(cells, f"seeds={given}, line {number}")
+                if _SEP.fullmatch(delimiter.join(cells).strip(_ENDS)):
+                    continue
+                above.append((number, cells))
+                if fits(cells, layout):
+                    columns = columns_of_header(cells, f"seeds={given}, line {number}", layout)
+                    tell(columns, number)
+                elif len(above) == MOST_ABOVE:
+                    break
                 continue
             where = f"{path}, line {number}"
-            if any(cell.strip() for cell in cells[len(columns) :]):
+            width = len(columns.names)
+            if any(cell.strip() for cell in cells[width:]):
                 problem = (
-                    f"it has {len(cells)} cells, and the header {len(columns)}; put a cell that "
+                    f"it has {len(cells)} cells, and the header {width}; put a cell that "
                     f"has {delimiter!r} in it in quotes"
                 )
                 yield SeedRow(number, where, problem=problem)
                 continue
             # Excel leaves out delimiters behind which there is nothing.
-            padded = [*cells, *[""] * (len(columns) - len(cells))]
-            if (row := row_of(number, where, named(columns, padded))) is not None:
+            padded = [*cells, *[""] * (width - len(cells))]
+            if (row := row_of(number, where, columns, padded, layout.rates)) is not None:
                 yield row
     except csv.Error as exc:
         raise UsageProblems(
             f"seeds={given}, line {before + 1}: it can't be read as CSV ({exc}): a quote that is "
             "not closed, or the line ends of an old Mac. Save the file anew as “CSV UTF-8”."
         ) from exc
+    if columns is None and above:
+        place = likely_header([cells for _, cells in above], layout) or 0
+        number, cells = above[place]
+        raise UsageProblems(no_header(cells, f"seeds={given}, line {number}", layout))
 
 
-def header_of(cells: Sequence[Any], where: str) -> list[str]:
-    """Return the names of the columns; of those without one, what Excel would call them.
+def columns_of_header(cells: Sequence[Any], where: str, layout: Layout) -> Columns:
+    """Return the columns of a header.
 
+    :param where: it stands, for messages
     :raises UsageProblems: with all that is wrong with them
     """
-    names = ["" if cell is None else str(cell).strip() for cell in cells]
-    while names and not names[-1]:
-        names.pop()
-    if problems := check_columns(name for name in names if name):
-        raise UsageProblems(*[f"{where}: {problem}. {_TABLE}" for problem in problems])
-    names += [""] * (len(cells) - len(names))
-    return [well_known(name) or name for name in names]
+    try:
+        return Columns.of(cells, layout)
+    except ValueError as exc:
+        problems = str(exc).splitlines()
+        raise UsageProblems(*[f"{where}: {problem}. {_TABLE}" for problem in problems]) from None
 
 
-def named(columns: list[str], cells: Sequence[Any]) -> dict[str, Any]:
-    """Return the cells by column; what is in a column without a name goes by its number."""
-    values = {}
-    for number, (column, cell) in enumerate(zip(columns, cells, strict=False), 1):
-        if column:
-            values[column] = cell
-        elif shows(cell):
-            values[f"column_{number}" + "_" * (f"column_{number}" in columns)] = cell
-    return values
+def no_header(cells: Sequence[Any], where: str, layout: Layout, remedy: str = "") -> str:
+    """Return what is said of a table in which no row names the image.
+
+    :param cells: of the row that looks most like a header
+    :param where: that stands
+    :param remedy: what to do, if it is not to name the column
+    """
+    if (name := layout.columns.get(IMAGE)) is not None:
+        names = [str(cell) for cell in cells if cell is not None]
+        return (
+            f"{where}: columns: no column is called {shortened(repr(name))} (there are "
+            f"{listed(cells)}), here or in another of its first {MOST_ABOVE} rows."
+            f"{did_you_mean(name, names)} {remedy}"
+        ).rstrip()
+    remedy = remedy or f"Say which one does: {suggestion(cells)}"
+    return (
+        f"{where}: no column has the image (it has {listed(cells)}), here or in another of its "
+        f"first {MOST_ABOVE} rows. {remedy}. {_TABLE}"
+    )
 
 
-def json_rows(lines: Iterable[str], path: str) -> Iterator[SeedRow]:
+def json_rows(
+    lines: Iterable[str], path: str, layout: Layout, tell: Callable[[Columns, int], None]
+) -> Iterator[SeedRow]:
     """Yield the rows of a file of JSON lines.
 
     :param path: for messages
+    :param tell: takes the columns of the first row
     """
+    columns: Columns | None = None
+    names: list[str] | None = None
     for number, line in enumerate(lines, 1):
         where = f"{path}, line {number}"
         if not line.strip():
@@ -151,11 +204,19 @@ def json_rows(lines: Iterable[str], path: str) -> Iterator[SeedRow]:
         if _is_deeper(content, _DEEPEST):
             yield SeedRow(number, where, problem=_TOO_DEEP)
             continue
-        if problems := check_columns(content):
-            yield SeedRow(number, where, problem="; ".join(problems))
-            continue
-        values = {well_known(name) or name: value for name, value in content.items()}
-        if (row := row_of(number, where, values)) is not None:
+        if (keys := list(content)) != names:  # most are alike
+            try:
+                found = Columns.of(keys, layout, is_whole=False)
+            except ValueError as exc:
+                problem = "; ".join(str(exc).splitlines())
+                yield SeedRow(number, where, problem=problem)
+                continue
+            if columns is None:
+                tell(found, number)
+            columns, names = found, keys
+        assert columns is not None
+        cells = list(content.values())
+        if (row := row_of(number, where, columns, cells, layout.rates)) is not None:
             yield row
 
 
@@ -187,8 +248,3 @@ def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key is there twice")
     return found
-
-
-def shows(cell: Any) -> bool:
-    """Say whether anything is in a cell."""
-    return cell is not None and bool(str(cell).strip())

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import shlex
 import warnings
 import zipfile
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
-from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.seed_row import IMAGE_COLUMNS, row_of, well_known
-from tmapi_spiders.seed_tables import header_of, named, shows
+from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.seed_columns import (
+    IMAGE,
+    MOST_ABOVE,
+    Columns,
+    Layout,
+    fits,
+    likely_header,
+    listed,
+    shows,
+    suggestion,
+)
+from tmapi_spiders.seed_row import address_of_formula, row_of
+from tmapi_spiders.seed_tables import columns_of_header, no_header
+from tmapi_spiders.target_price import CNY, TARGET_COLUMN, currency_of_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tmapi_spiders.seed_row import SeedRow
+    from tmapi_spiders.sheet_parts import SheetParts, Spans
 
 __all__ = ["workbook_rows"]
 
@@ -40,15 +57,31 @@ _MOST_ROWS = 1_048_576
 #: Empty ones included, which the reader makes up to the last one of a row; of all sheets.
 _MOST_CELLS = 30_000_000
 
+_ADDRESS = re.compile(r"https?:|//|/search/", re.IGNORECASE)
+
 _SMALLER = "Leave out what is not needed, or save the sheet as “CSV UTF-8”."
 
 
-def workbook_rows(file: IO[bytes], path: str, given: str) -> Iterator[SeedRow]:
-    """Yield the rows of the first sheet of an XLSX file that has a column for the image.
+#: Sheets of which a message tells what they have.
+_SHOWN_SHEETS = 10
+
+_VISIBLE = "visible"
+
+
+def workbook_rows(
+    file: IO[bytes],
+    path: str,
+    given: str,
+    layout: Layout,
+    tell: Callable[[Columns, int, str, str], None],
+) -> Iterator[SeedRow]:
+    """Yield the rows of a sheet of an XLSX file: the one that is asked for, or the first visible.
 
     :param path: for messages
     :param given: the argument
-    :raises UsageProblems: if it can't be read, or has no such sheet
+    :param tell: takes the columns, the row that they are on, the sheet, and a remark or "", as soon
+        as they are known
+    :raises UsageProblems: if it can't be read, or the sheet has no column for the image
     """
     try:
         from openpyxl import load_workbook  # noqa: PLC0415 - an extra
@@ -57,16 +90,43 @@ def workbook_rows(file: IO[bytes], path: str, given: str) -> Iterator[SeedRow]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of features of the file that have no meaning here
         try:
+            _check_kind(file, given)
             _check_size(file, given)
             book = load_workbook(file, read_only=True, data_only=True)
+            try:
+                yield from _Reading(file, book, path, given, layout).rows(tell)
+            finally:
+                book.close()
         except UsageProblems:
             raise
         except Exception as exc:
             raise _unreadable(given, exc) from exc
-        try:
-            yield from _sheet_rows(book, path, given)
-        finally:
-            book.close()
+
+
+def _check_kind(file: IO[bytes], given: str) -> None:
+    """Refuse other files that are packed as a workbook is.
+
+    :raises UsageProblems: saying what it is
+    """
+    with zipfile.ZipFile(file) as packed:
+        names = set(packed.namelist())
+        mime = packed.read("mimetype")[:100] if "mimetype" in names else b""
+    if b"opendocument" in mime:
+        what = "an OpenDocument file (.ods)" if b"spreadsheet" in mime else "an OpenDocument file"
+    elif "xl/workbook.bin" in names:
+        what = "a binary workbook (.xlsb)"
+    elif any(name.startswith("Index/") for name in names):
+        what = "a file of Apple Numbers or Pages"
+    elif "[Content_Types].xml" not in names:
+        what = "a zip archive, no workbook"
+    elif "word/document.xml" in names:
+        what = "a text document (.docx)"
+    else:
+        return
+    raise UsageProblems(
+        f"seeds={given}: it is {what}. Save the table as .xlsx or as “CSV UTF-8” (Excel, "
+        "LibreOffice: Save As; Numbers: Export To), and give that file."
+    )
 
 
 def _check_size(file: IO[bytes], given: str) -> None:
@@ -118,41 +178,252 @@ def _unreadable(given: str, exc: Exception) -> UsageProblems:
     )
 
 
-def _sheet_rows(book: Any, path: str, given: str) -> Iterator[SeedRow]:
-    headers = []
-    counter = _Counter(given)
-    try:
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()  # programs that are not Excel write wrong ones
-            rows = counter.numbered(sheet.iter_rows(values_only=True))
-            first = next((row for row in rows if any(map(shows, row[1]))), None)
-            if first is None:
+class _Reading:
+    """Reads one workbook."""
+
+    def __init__(self, file: IO[bytes], book: Any, path: str, given: str, layout: Layout) -> None:
+        self._file = file
+        self._book = book
+        self._path = path
+        self._given = given
+        self._layout = layout
+        self._counter = _Counter(given)
+
+    def rows(self, tell: Callable[[Columns, int, str, str], None]) -> Iterator[SeedRow]:
+        """Yield the rows of the sheet; see :func:`workbook_rows`."""
+        from tmapi_spiders.sheet_parts import parts_of  # noqa: PLC0415 - it needs openpyxl
+
+        sheet = self._sheet()
+        rows = self._cells_of(sheet)
+        above: list[Sequence[Any]] = []
+        columns, number = None, 0
+        for number, cells in rows:
+            values = [cell.value for cell in cells]
+            above.append(values)
+            if fits(values, self._layout):
+                columns = columns_of_header(values, self._where(sheet, number), self._layout)
+                break
+            if number >= MOST_ABOVE:
+                break
+        if columns is None:
+            self._refuse(sheet, above)
+            return
+        parts = parts_of(self._file, sheet.title)
+        tell(columns, number, sheet.title, _remark(parts))
+        formulas: Iterator[Sequence[Any]] | None = None
+        if parts.has_formulas:
+            formulas = self._formulas(sheet.title, number)
+        yield from _SheetRows(columns, parts, self._path, self._layout).read(number, rows, formulas)
+
+    def _where(self, sheet: Any, number: int) -> str:
+        return f"seeds={self._given}, sheet {sheet.title!r}, row {number}"
+
+    def _cells_of(self, sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+        sheet.reset_dimensions()  # programs that are not Excel write wrong ones
+        return self._counter.numbered(sheet.iter_rows())
+
+    def _formulas(self, title: str, after: int) -> Iterator[Sequence[Any]]:
+        """Yield the same rows with their formulas, which only another reading gives."""
+        from openpyxl import load_workbook  # noqa: PLC0415 - an extra
+
+        book = load_workbook(self._file, read_only=True, data_only=False)
+        try:
+            sheet = book[title]
+            sheet.reset_dimensions()
+            yield from sheet.iter_rows(min_row=after + 1, values_only=True)
+        finally:
+            book.close()
+
+    def _sheet(self) -> Any:
+        """Return the sheet to be read.
+
+        :raises UsageProblems: if there is none
+        """
+        sheets = self._book.worksheets
+        visible = [sheet for sheet in sheets if sheet.sheet_state == _VISIBLE]
+        wanted = self._layout.sheet
+        titles = [sheet.title for sheet in visible]
+        if not wanted:
+            if not visible:
+                raise UsageProblems(f"seeds={self._given}: it has no sheet that is visible.")
+            return visible[0]
+        for sheet in sheets:
+            if sheet.title.strip().casefold() == wanted.casefold():
+                return sheet
+        if wanted.isdigit() and 0 < int(wanted) <= len(visible):
+            return visible[int(wanted) - 1]
+        raise UsageProblems(
+            f"sheet={shortened(wanted)}: {self._given} has no such sheet."
+            f"{did_you_mean(wanted, titles)} Accepted: the name of a sheet, or its number among "
+            f"those that are visible: {listed(titles)}."
+        )
+
+    def _refuse(self, sheet: Any, above: list[Sequence[Any]]) -> None:
+        """Refuse a sheet that has no column for the image; one without any cell is merely empty.
+
+        :raises UsageProblems: saying what each visible sheet has, and what argument to give
+        """
+        visible = [one for one in self._book.worksheets if one.sheet_state == _VISIBLE]
+        place = likely_header(above, self._layout)
+        if place is None and len(visible) < 2:  # told as a file without any image
+            return
+        cells: Sequence[Any] = () if place is None else above[place]
+        others = ""
+        if len(visible) > 1:
+            shown = "; ".join(
+                self._shown(one, above if one.title == sheet.title else None)
+                for one in visible[:_SHOWN_SHEETS]
+            )
+            others = f"Say which of its visible sheets is meant: {shown}"
+        where = self._where(sheet, (place or 0) + 1)
+        raise UsageProblems(no_header(cells, where, self._layout, others))
+
+    def _shown(self, sheet: Any, above: list[Sequence[Any]] | None) -> str:
+        """Return what a sheet's header has, and how to ask for it, for a message."""
+        if above is None:
+            rows = islice(self._cells_of(sheet), MOST_ABOVE)
+            above = [[cell.value for cell in cells] for _, cells in rows]
+        title = repr(shortened(sheet.title))
+        header = next((n for n, cells in enumerate(above) if fits(cells, self._layout)), None)
+        fitting = header is not None
+        if header is None and (header := likely_header(above, self._layout)) is None:
+            return f"{title} is empty"
+        cells = above[header]
+        asked = f"-a sheet={shlex.quote(shortened(sheet.title))}"
+        if not fitting and IMAGE not in self._layout.columns:
+            asked += f" {suggestion(cells)}"
+        return f"{title}, row {header + 1}: {listed(cells)} ({asked})"
+
+
+def _remark(parts: SheetParts) -> str:
+    if not parts.hidden_rows:
+        return ""
+    are = "is" if parts.hidden_rows == 1 else "are"
+    return (
+        f"{plural(parts.hidden_rows, 'row')} of the sheet {are} hidden, by a filter perhaps, and "
+        "searched for like the others"
+    )
+
+
+class _SheetRows:
+    """Makes the rows of a sheet, whose cells may link, be merged, or hold pictures and formulas."""
+
+    def __init__(self, columns: Columns, parts: SheetParts, path: str, layout: Layout) -> None:
+        from tmapi_spiders.sheet_parts import Spans  # noqa: PLC0415 - it needs openpyxl
+
+        self._columns = columns
+        self._path = path
+        self._rates = layout.rates
+        place = columns.place(IMAGE)
+        assert place is not None
+        self._image = place
+        self._links: Spans = parts.links_in(place + 1)
+        self._target = columns.place(TARGET_COLUMN)
+        self._pictures: dict[int, set[int]] = {}
+        for row, column in parts.pictures:
+            self._pictures.setdefault(row, set()).add(column)
+        merged: dict[int, list[tuple[int, int, tuple[int, int]]]] = {}
+        for first, last, column in parts.merged:
+            merged.setdefault(column, []).append((first, last, (first, last)))
+        self._merged: dict[int, Spans] = {
+            column: Spans.of(spans) for column, spans in merged.items()
+        }
+        self._held: dict[int, tuple[int, Any]] = {}
+        """By column, the row that merged cells begin in, and what they show."""
+
+    def read(
+        self,
+        header: int,
+        rows: Iterable[tuple[int, Sequence[Any]]],
+        formulas: Iterator[Sequence[Any]] | None,
+    ) -> Iterator[SeedRow]:
+        """Yield the rows.
+
+        :param header: its number; where its cells are merged with those below, it goes on there
+        :param rows: those behind it, with their numbers
+        :param formulas: the same rows with their formulas, where there are any
+        """
+        image = self._merged.get(self._image + 1)
+        _, end = (image and image.at(header)) or (header, header)
+        for number, cells in rows:
+            written = () if formulas is None else next(formulas, ())
+            if number > end and (row := self._row(number, cells, written)) is not None:
+                yield row
+
+    def _row(self, number: int, cells: Sequence[Any], written: Sequence[Any]) -> SeedRow | None:
+        width = len(self._columns.names)
+        values = [_plain(cell.value) for cell in cells]
+        values += [None] * (width - len(values))
+        problem = self._compute(values, written)
+        if self._merged:
+            self._fill(number, values)
+        pictures = self._pictures.get(number, set())
+        has_picture = bool(pictures)
+        if not any(map(shows, values)) and self._image + 1 not in pictures:
+            return None  # a picture elsewhere is a logo
+        image = str(values[self._image] or "").strip()
+        if not _ADDRESS.match(image) and (address := self._links.at(number)) is not None:
+            values[self._image], problem = address, ""
+        elif has_picture and not image:
+            problem = (
+                "it holds a picture, not its address: put the picture on a web server, and its "
+                "address into the cell"
+            )
+        where = f"{self._path}, row {number}"
+        currency = CNY
+        if self._target is not None and self._target < len(cells):
+            try:
+                shown = cells[self._target]
+                if isinstance(shown.value, int | float):
+                    currency = currency_of_format(shown.number_format or "") or CNY
+            except ValueError as exc:
+                problem = problem or f"{TARGET_COLUMN}: {exc}"
+        return row_of(
+            number, where, self._columns, values, self._rates, currency=currency, problem=problem
+        )
+
+    def _compute(self, values: list[Any], written: Sequence[Any]) -> str:
+        """Put in the address that a formula links to; return why a cell's value is not known.
+
+        A value is what the program that saved the file has computed.
+        """
+        problem = ""
+        for place, formula in enumerate(written[: len(self._columns.meanings)]):
+            meaning = self._columns.meanings[place]
+            if not meaning or not isinstance(formula, str) or not formula.startswith("="):
                 continue
-            number, cells = first
-            where = f"seeds={given}, sheet {sheet.title!r}, row {number}"
-            headers.append((where, cells))
-            if any(well_known(str(cell)) in IMAGE_COLUMNS for cell in cells):
-                yield from _cell_rows(rows, header_of(cells, where), path)
-                return
-    except UsageProblems:
-        raise
-    except Exception as exc:
-        raise _unreadable(given, exc) from exc
-    if headers:
-        where, cells = headers[0]
-        header_of(cells, where)
+            shown = str(values[place] or "").strip()
+            name = shortened(self._columns.names[place])
+            if meaning == IMAGE and not _ADDRESS.match(shown):
+                address = address_of_formula(formula)
+                if address is None:
+                    problem = (
+                        f"its column {name} is a formula that shows no address "
+                        f"({shortened(formula[:80])}); put the address itself into the cell"
+                    )
+                    if "DISPIMG" in formula.upper():
+                        problem = (
+                            "it holds a picture, not its address: put the picture on a web server, "
+                            "and its address into the cell"
+                        )
+                values[place] = address
+            elif values[place] is None:
+                problem = (
+                    f"its column {name} is a formula whose result the file does not have; open it "
+                    "in Excel or LibreOffice, and save it there"
+                )
+        return problem
 
-
-def _cell_rows(
-    rows: Iterable[tuple[int, Sequence[Any]]], columns: list[str], path: str
-) -> Iterator[SeedRow]:
-    for number, cells in rows:
-        width = max(len(cells), len(columns))
-        padded = [_plain(cell) for cell in cells] + [None] * (width - len(cells))
-        names = columns + [""] * (width - len(columns))
-        row = row_of(number, f"{path}, row {number}", named(names, padded))
-        if row is not None:
-            yield row
+    def _fill(self, number: int, values: list[Any]) -> None:
+        """Put into merged cells what they show, which the file has in the first of them alone."""
+        for column, spans in self._merged.items():
+            if column > len(values) or (span := spans.at(number)) is None:
+                continue
+            first, _ = span
+            if number == first:
+                self._held[column] = (first, values[column - 1])
+            elif values[column - 1] is None and self._held.get(column, (0,))[0] == first:
+                values[column - 1] = self._held[column][1]
 
 
 def _plain(cell: Any) -> Any:

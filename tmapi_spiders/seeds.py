@@ -13,12 +13,16 @@ import attrs
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.jsonl import to_json
 from tmapi_spiders.overrides import NO_OVERRIDES
+from tmapi_spiders.phrases import ranges
 from tmapi_spiders.seed import Seed
-from tmapi_spiders.seed_file import is_file, read_rows
+from tmapi_spiders.seed_columns import Layout
+from tmapi_spiders.seed_file import Origin, SeedFile, is_file
+from tmapi_spiders.seed_links import PageLinks
 from tmapi_spiders.seed_row import SeedRow
+from tmapi_spiders.target_price import has_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tmapi_spiders.overrides import Overrides
 
@@ -30,6 +34,7 @@ _SHOWN_PROBLEMS = 20
 _MOST_PROBLEMS = 100_000
 _NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments; or a table."
 _HASH = re.compile(r"[0-9a-f]{20}")
+_PLAIN = Layout()
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
 
 
@@ -53,13 +58,25 @@ class Tally:
     """Of the seeds with arguments of their own, how many have the same."""
     own_convertible: Counter[Overrides] = attrs.field(factory=Counter)
     """Of those, how many could be converted."""
+    targets: int = 0
+    """Seeds that have a target price."""
+    page_links: PageLinks = attrs.field(factory=PageLinks)
+    """Seeds that are addresses of pages, not of pictures."""
 
-    def add(self, seed: Seed, *, repeats: bool) -> None:
+    @property
+    def sharing(self) -> int:
+        """How many seeds have an image that another seed has too."""
+        return self.repeated_images + len(self.shared)
+
+    def add(self, seed: Seed, number: int, *, repeats: bool) -> None:
         """Count a seed.
 
+        :param number: its line or row
         :param repeats: whether its image is that of one before
         """
         self.seeds += 1
+        self.targets += has_target(seed.data)
+        self.page_links.add(seed.img_url, number)
         is_convertible = seed.can_be_converted
         self.convertible += is_convertible
         if repeats:
@@ -86,9 +103,10 @@ class Seeds:
     They are held as one block of text, not as objects: 100,000 seeds of 80 characters take 8 MB.
     """
 
-    def __init__(self, rows: Iterable[SeedRow]) -> None:
+    def __init__(self, rows: Iterable[SeedRow], origin: Callable[[], Origin | None]) -> None:
         """Read and check *rows*.
 
+        :param origin: says where they come from, once they are read
         :raises UsageProblems: with all that is wrong, or where there is no seed at all
         """
         block = bytearray()
@@ -96,9 +114,10 @@ class Seeds:
         for seed in _checked(rows, self.tally, _Known(plain_too=True)):
             block += seed.record().encode() + b"\n"
         self._block = bytes(block)
+        self.origin = origin()
 
     @classmethod
-    def from_argument(cls, given: str) -> Seeds:
+    def from_argument(cls, given: str, layout: Layout = _PLAIN) -> Seeds:
         """Read the argument ``seeds``: a file, or images separated by commas.
 
         A comma splits only before ``http``, ``//`` or ``/``, since URLs may hold commas.
@@ -106,16 +125,25 @@ class Seeds:
         >>> [seed.text for seed in Seeds.from_argument("//a.alicdn.com/1,2.jpg,/search/3.jpg")]
         ['//a.alicdn.com/1,2.jpg', '/search/3.jpg']
 
+        :param layout: what the user says of a table
         :raises UsageProblems: with all that is wrong
         """
         given = given.strip()
         if re.match(r"https?:|//|/search/", given) and not is_file(given):
+            if layout.columns or layout.sheet:
+                name = "columns" if layout.columns else "sheet"
+                raise UsageProblems(
+                    f"{name}: it is for a table, and seeds={shortened(given)} are images; leave it "
+                    "out."
+                )
             images = [image.strip() for image in _BETWEEN_IMAGES.split(given)]
-            return cls(
+            rows = (
                 SeedRow(number, f"seeds, image {number}", image, is_plain=True)
                 for number, image in enumerate(images, 1)
             )
-        seeds = cls(read_rows(given))
+            return cls(rows, lambda: None)
+        file = SeedFile(given, layout)
+        seeds = cls(file, lambda: file.origin)
         if not len(seeds):
             raise UsageProblems(f"seeds={given}: {_NO_IMAGE}")
         return seeds
@@ -134,31 +162,36 @@ class StreamedSeeds:
     who leave out repeated ones themselves.
     """
 
-    def __init__(self, given: str) -> None:
+    def __init__(self, given: str, layout: Layout = _PLAIN) -> None:
         """Read and check the file.
 
+        :param layout: what the user says of a table
         :raises UsageProblems: with all that is wrong, or where there is no seed at all
         """
-        self._given = given
+        self._file = SeedFile(given, layout)
         self.tally = Tally()
-        for _ in _checked(read_rows(given), self.tally, _Known(plain_too=False)):
+        for _ in _checked(self._file, self.tally, _Known(plain_too=False)):
             pass
+        self.origin: Origin | None = self._file.origin
         if not self.tally.seeds:
             raise UsageProblems(f"seeds={given}: {_NO_IMAGE}")
 
     @classmethod
-    def from_argument(cls, given: str) -> StreamedSeeds | Seeds:
+    def from_argument(cls, given: str, layout: Layout = _PLAIN) -> StreamedSeeds | Seeds:
         """Read the argument ``seeds``; what can be read once only, and images, are held in memory.
 
+        :param layout: what the user says of a table
         :raises UsageProblems: with all that is wrong
         """
-        return cls(given.strip()) if is_file(given.strip()) else Seeds.from_argument(given)
+        if is_file(given.strip()):
+            return cls(given.strip(), layout)
+        return Seeds.from_argument(given, layout)
 
     def __len__(self) -> int:
         return self.tally.seeds
 
     def __iter__(self) -> Iterator[Seed]:
-        for row in read_rows(self._given):
+        for row in self._file:
             try:
                 yield row.seed()
             except ValueError as exc:
@@ -259,27 +292,12 @@ def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[S
                 others_left = " and after"
                 break
             continue
-        tally.add(seed, repeats=repeats)
+        tally.add(seed, row.number, repeats=repeats)
         yield seed
     if others:
         problems.append(
-            f"seeds: {len(others):,} more like these, in lines {shortened(_ranges(others))}"
+            f"seeds: {len(others):,} more like these, in lines {shortened(ranges(others))}"
             f"{others_left}."
         )
     if problems:
         raise UsageProblems(*problems)
-
-
-def _ranges(numbers: list[int]) -> str:
-    """Return numbers that rise, those that follow each other in short.
-
-    >>> _ranges([3, 4, 5, 9, 11, 12])
-    '3-5, 9, 11-12'
-    """
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)

@@ -13,7 +13,8 @@ from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.output_file import told_of_folder
-from tmapi_spiders.phrases import calls, days, plural, refused_images, repeated_images
+from tmapi_spiders.phrases import calls, days, plural, refused_images, sharing_images
+from tmapi_spiders.plan import described, remarks
 from tmapi_spiders.repeat import first_line
 from tmapi_spiders.results.series import jobs_of
 from tmapi_spiders.stops import STOPS
@@ -58,15 +59,12 @@ def _announcement(run: LocalRun) -> list[str]:
     """Return what will run: queries, least and most calls, budget, folder; then warnings."""
     arguments, queries = run.arguments, run.queries
     estimate = Estimate.of(run.config, arguments, queries, run.archive, run.conversions)
-    duplicates = queries.seeds.tally.duplicates
-    repeated = f", {duplicates:,} repeated left out" if duplicates else ""
     first = first_line(run, estimate)
     lines = [] if first is None else [first]
     lines += [
         (
-            f"{run.job.name}: {plural(len(queries), 'query', 'queries')} "
-            f"({queries.describe()}{repeated}), {estimate.sentence()}, "
-            f"into {told_of_folder(run.job.folder)}"
+            f"{run.job.name}: {described(queries)}, {estimate.sentence()}, into "
+            f"{told_of_folder(run.job.folder)}"
         )
     ]
     jobs = jobs_of(series_of(run.job.name) or "", run.config.output_dir)
@@ -86,8 +84,9 @@ def _announcement(run: LocalRun) -> list[str]:
             f"  warning: page_size={arguments.page_size}: above 20 is not documented; the API may "
             "answer with fewer items or an error."
         )
-    if shared := queries.seeds.tally.repeated_images:
-        lines.append(f"  note: {repeated_images(shared)}; what both ask is paid for once.")
+    lines += remarks(
+        queries, run.config.rates, run.config.dedupe, shared="what both ask is paid for once"
+    )
     if (unconverted := queries.seeds.tally.unconverted_images) and arguments.convert == "never":
         lines.append(
             f"  warning: {plural(unconverted, 'seed')} on no Alibaba host, and "
@@ -139,6 +138,8 @@ def _report(run: LocalRun) -> list[str]:
     lines += [f"  {line}" for line in told(run.unreadable.facts)]
     if (refused := run.counted(stats.IMAGE_REFUSED)) and run.arguments.convert == "auto":
         lines.append(f"  note: {refused_images(refused, run.config.call_price)}.")
+    if (sharing := run.queries.seeds.tally.sharing) and run.config.dedupe == "job":
+        lines.append(f"  note: {sharing_images(sharing, run.config.dedupe)}.")
     lines += [f"  {remark}" for remark in run.remarks]
     return lines + _next_steps(run)
 

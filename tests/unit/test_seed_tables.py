@@ -31,11 +31,13 @@ def write(folder: Path, name: str, content: str | bytes) -> str:
 
 
 def book(folder: Path, *rows: list[Any], above: int = 0) -> str:
-    """Write an XLSX file with a sheet of notes before that of the rows."""
+    """Write an XLSX file with a hidden sheet of notes before that of the rows."""
     workbook = Workbook()
     assert workbook.active is not None
-    workbook.active.append(["Notes", "of somebody"])
+    workbook.active.append(["image", "of somebody"])
+    workbook.active.sheet_state = "hidden"
     sheet = workbook.create_sheet("Articles")
+    workbook.active = sheet
     for _ in range(above):
         sheet.append([])
     for row in rows:
@@ -298,7 +300,7 @@ def test_wrong_rows_of_a_workbook(tmp_path: Path) -> None:
     assert "seeds.xlsx, row 2: search_sort=x: 'x' is not known" in log
     assert "seeds.xlsx, row 3: its column image is empty" in log
     with_other_columns = book(tmp_path, ["picture", "sku"], [LAMP, 7])
-    assert "sheet 'Sheet', row 1: no column has the image" in problems(with_other_columns)
+    assert "sheet 'Articles', row 1: no column has the image" in problems(with_other_columns)
 
 
 def test_rows_that_say_the_same_are_one(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from tmapi_spiders.distributed.asking import ask
 from tmapi_spiders.distributed.joining import enqueue
 from tmapi_spiders.distributed.shared_job import SharedJob, facts_of
 from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.phrases import plural, repeated_images
+from tmapi_spiders.phrases import plural
+from tmapi_spiders.plan import remarks
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.spider_kind import kind_for
 
@@ -61,12 +62,13 @@ def _enqueue(
         job.check_settings(config, settings, update=True)
         job.update_settings(server, config, settings)
         return f"{name}: its settings are changed; start workers: {_worker(kind.name, name)}"
-    _, queries = kind.arguments_model.parse(given, streamed=True)
-    _, fed = enqueue(server, settings, config, given, queries, kind=kind, update=True)
+    _, queries = kind.arguments_model.parse(given, streamed=True, rates=config.rates)
+    job, fed = enqueue(server, settings, config, given, queries, kind=kind, update=True)
+    origin = f" {queries.seeds.origin.describe()}" if queries.seeds.origin is not None else ""
     lines = [
         (
             f"{name}: {plural(fed.queries, 'query', 'queries')} put in "
-            f"({plural(fed.seeds, 'new seed')} of {len(queries.seeds):,}); start workers: "
+            f"({plural(fed.seeds, 'new seed')} of {len(queries.seeds):,}){origin}; start workers: "
             f"{_worker(kind.name, name)}"
         )
     ]
@@ -76,8 +78,7 @@ def _enqueue(
             f"  warning: {plural(fed.differing, 'seed')} {are} in the job already, with another "
             "row; what the job has stays as it was"
         )
-    if repeated := queries.seeds.tally.repeated_images:
-        lines.append(f"  warning: {repeated_images(repeated)}; each is paid for")
+    lines += remarks(queries, config.rates, job.dedupe, shared="each is paid for")
     return "\n".join(lines)
 
 

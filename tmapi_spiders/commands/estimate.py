@@ -12,7 +12,7 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.estimate import Estimate
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name
-from tmapi_spiders.phrases import plural
+from tmapi_spiders.plan import described, remarks
 from tmapi_spiders.prepare import read_given
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spider_kind import kind_for
@@ -43,8 +43,12 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     except StorageError as exc:
         return _refuse(str(exc), status=EXIT_STOPPED)
     name = arguments.job or "a new job"
-    print(f"{name}: {plural(len(queries), 'query', 'queries')} ({queries.describe()})")
+    print(f"{name}: {described(queries)}")
     print("\n".join(estimate.lines()))
+    for line in remarks(
+        queries, config.rates, config.dedupe, shared="what both ask is paid for once"
+    ):
+        print(line)
     return EXIT_OK
 
 

@@ -24,7 +24,7 @@ from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.output_file import told_of_link
-from tmapi_spiders.phrases import plural
+from tmapi_spiders.phrases import plural, sharing_images
 from tmapi_spiders.results.destination import keep_off_jobs
 from tmapi_spiders.results.exporting import export_tables
 from tmapi_spiders.results.job_files import JobFiles
@@ -226,9 +226,11 @@ def _report(job: str, export: Export, *, final: bool) -> list[str]:
     why = f" STOPPED EARLY: {clean(export.stop_reason)}." if export.stop_reason is not None else ""
     queries = plural(sum(export.by_status.values()), "query", "queries")
     evidence = in_words(export.evidence)
+    credits_one = export.sharing and export.dedupe == "job"
     return [
         f"{job}: {queries}: {ended or 'none'}.{why}",
         *([f"  {evidence}"] if evidence else []),
         f"  {_so_far(export)}",
         *(f"  {clean(line)}" for line in told(export.unreadable)),
+        *([f"  note: {sharing_images(export.sharing, 'job')}."] if credits_one else []),
     ]

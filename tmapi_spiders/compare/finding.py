@@ -13,6 +13,7 @@ from tmapi_spiders.compare.changes import Change
 from tmapi_spiders.compare.history import provisional_of
 from tmapi_spiders.compare.numbers import difference_of, same_price, to_decimal
 from tmapi_spiders.compare.verdicts import DOUBTED, LIMITED, NOT_KNOWN, READ_TO_ITS_END
+from tmapi_spiders.target_price import CNY
 
 if TYPE_CHECKING:
     import sqlite3
@@ -230,7 +231,7 @@ class _Comparison:
         old, new = self._old, self._new
         after = _first(row.price1 for row in rows if row.is_found)
         price = to_decimal(after)
-        if price is None or price > target:
+        if price is None or price > target or new.currency not in {None, CNY}:
             return
         seen_before = [row for row in rows if row.was_found]
         seen_before = seen_before or [row for row in rows if row.rank0 is not None]

@@ -6,10 +6,10 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from tmapi_spiders.compare.history import HISTORY, History, provisional_of
-from tmapi_spiders.compare.targets import target_of
 from tmapi_spiders.compare.verdicts import image_of, naming
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jsonl import to_json
+from tmapi_spiders.target_price import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

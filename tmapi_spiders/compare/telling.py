@@ -14,6 +14,7 @@ from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.numbers import MOVES, move_of
 from tmapi_spiders.phrases import plural
 from tmapi_spiders.printable import printable
+from tmapi_spiders.target_price import CNY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -131,7 +132,7 @@ def _words(change: Change) -> str:
     else:
         words = f"{_shown(before)} → {_shown(after)}"
     if change.target is not None:
-        return f"{words} (target {change.target})"
+        return f"{words} (target {change.target} {CNY})"
     return words + (f" ({change.percent:+.1f} %)" if change.percent is not None else "")
 
 

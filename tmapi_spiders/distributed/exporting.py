@@ -55,6 +55,7 @@ class Export:
         self._server = server
         self._shared = job
         self._config = config
+        self.dedupe = job.dedupe
         facts = facts_of(server, job.name)
         self._created_at = facts.get("created_at")
         arguments = orjson.loads(facts.get("arguments", "{}"))
@@ -67,6 +68,8 @@ class Export:
         """Queries by status, once the job is final."""
         self.evidence: dict[str, int] = {}
         """Queries with evidence against the ending: ``all``, and by code."""
+        self.sharing = 0
+        """Seeds that have an image that another seed has too, once the job is final."""
         self.stop_reason: str | None = None
         """Why the job was stopped, if it was."""
         self.unreadable: dict[str, dict[str, Any]] = {}
@@ -126,7 +129,7 @@ class Export:
         outcomes = self._job.files[OUTCOMES]
         try:
             reason, shared = self.stop_reason, self._shared
-            ledger = write_outcomes(self._server, shared, reason, _writer(outcomes))
+            ledger, self.sharing = write_outcomes(self._server, shared, reason, _writer(outcomes))
             is_final = self.ask() == final
         except BaseException:
             outcomes.discard()

@@ -110,6 +110,7 @@ def _read(
 ) -> tuple[Config, Arguments, Queries | None]:
     """Return the configuration, the arguments, and the queries if there are seeds."""
     problems: list[str] = []
+    config = None
     try:
         config = Config.from_settings(settings)
     except UsageProblems as exc:
@@ -123,10 +124,12 @@ def _read(
     try:
         whole = {"seeds": _SOME_IMAGE, **given}
         arguments, queries = arguments_model.parse(
-            {name: value for name, value in whole.items() if name != "series"}, streamed=True
+            {name: value for name, value in whole.items() if name != "series"},
+            streamed=True,
+            rates=config.rates if config is not None else None,
         )
     except UsageProblems as exc:
         problems += exc.problems
-    if problems:
+    if problems or config is None:
         raise UsageProblems(*problems)
     return config, arguments, queries if "seeds" in given else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -38,15 +39,16 @@ _FIELDS = [field.name for field in attrs.fields(Progress) if field.name != "quer
 
 def write_outcomes(
     server: Redis, job: SharedJob, reason: str | None, write: Callable[[Outcome], None]
-) -> LocalLedger:
+) -> tuple[LocalLedger, int]:
     """Write exactly one outcome for each query of a job that is final.
 
     :param reason: why the job was stopped; None if it ended, so that a query without an outcome is
         one that nobody can account for
-    :return: which has counted them
+    :return: what has counted them, and how many seeds have an image that another seed has too
     """
     ledger = LocalLedger(job.name, write)
-    for batch in _tasks(server, job):
+    images: Counter[str] = Counter()
+    for batch in _tasks(server, job, images):
         tasks = list(batch)
         stored: list[Any] = server.hmget(f"{job_key(job.name)}:outcomes", tasks) if tasks else []
         outcomes = dict(zip(tasks, stored, strict=True))
@@ -58,11 +60,14 @@ def write_outcomes(
         for task in tasks:
             _settle(ledger, batch[task], outcomes[task], begun.get(task), reason)
         ledger.finish(None, ())
-    return ledger
+    return ledger, sum(count for count in images.values() if count > 1)
 
 
-def _tasks(server: Redis, job: SharedJob) -> Iterator[dict[str, Query]]:
-    """Yield the queries of all seeds by their tasks, in batches; each query once."""
+def _tasks(server: Redis, job: SharedJob, images: Counter[str]) -> Iterator[dict[str, Query]]:
+    """Yield the queries of all seeds by their tasks, in batches; each query once.
+
+    :param images: counts the seeds of each image
+    """
     known: set[bytes] = set()
     batch: dict[str, Query] = {}
     for key, record in server.hscan_iter(f"{job_key(job.name)}:seeds", count=_BATCH):
@@ -77,6 +82,7 @@ def _tasks(server: Redis, job: SharedJob) -> Iterator[dict[str, Query]]:
         if seed.key.encode() != key:
             logger.warning("Seed %r on Redis has another's key; it is left out.", record)
             continue
+        images[seed.image_id] += 1
         queries = job.queries_of(seed)
         batch |= {f"{seed.key}/{number}": query for number, query in enumerate(queries)}
         if len(batch) >= _BATCH:

@@ -43,7 +43,7 @@ _OUR_OWN = SpiderKind()
 _SOME_IMAGE = "/search/placeholder.jpg"
 
 #: Arguments that are not the job's.
-_NOT_KEPT = {"seeds", "job", "series", "keep_alive"}
+_NOT_KEPT = {"seeds", "columns", "sheet", "job", "series", "keep_alive"}
 
 
 def facts_of(server: Redis, name: str) -> dict[str, str]:
@@ -222,7 +222,8 @@ class SharedJob:
         :raises UsageProblems: naming those that differ
         """
         model = self.kind.arguments_model
-        theirs, _ = model.parse({**given, "seeds": _SOME_IMAGE, "job": self.name})
+        kept = {name: value for name, value in given.items() if name not in _NOT_KEPT}
+        theirs, _ = model.parse({**kept, "seeds": _SOME_IMAGE, "job": self.name})
         problems = [
             f"{name}={given[name]}: the job {self.name} was enqueued with another; a job has one "
             "set of arguments, to which seeds may be added. Leave it out, or choose another job."

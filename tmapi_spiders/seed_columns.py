@@ -1,0 +1,303 @@
+"""The columns of a seeds table: which is the image, the id, an argument; others are the user's."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from tmapi_spiders.errors import did_you_mean, shortened
+from tmapi_spiders.overrides import OVERRIDDEN
+from tmapi_spiders.target_price import TARGET_COLUMN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+__all__ = [
+    "ID",
+    "IMAGE",
+    "IMAGE_COLUMNS",
+    "MEANINGS",
+    "MOST_ABOVE",
+    "SEARCH",
+    "Columns",
+    "Layout",
+    "columns_of",
+    "fits",
+    "likely_header",
+    "listed",
+    "shows",
+    "suggestion",
+]
+
+IMAGE: Final = "image"
+ID: Final = "id"
+SEARCH: Final = "search_"
+
+#: Where the image is, unless ``columns`` says it; the first of these that there is.
+IMAGE_COLUMNS: Final = ("image", "img_url", "url")
+
+#: What ``columns`` may say of a column.
+MEANINGS: Final = (IMAGE, ID, TARGET_COLUMN, *[SEARCH + name for name in OVERRIDDEN])
+
+#: Rows within which the header stands: above it are titles.
+MOST_ABOVE: Final = 20
+
+#: Excel's own: a table with more is none.
+_MOST_COLUMNS: Final = 16_384
+
+_SHOWN_PROBLEMS: Final = 20
+_SHOWN_NAMES: Final = 30
+
+_ASSIGNMENT: Final = re.compile(r"\s*(\w+)\s*=(.*)", re.DOTALL)
+_BETWEEN: Final = re.compile(r",(?=\s*\w+\s*=)")
+_NAMED_LIKE_AN_IMAGE: Final = re.compile(
+    r"image|img|pict?ure|\bpic\b|photo|foto|bild|imagen|immagine|obraz|图|圖|画像|фото|картин",
+    re.IGNORECASE,
+)
+
+
+@attrs.frozen
+class Layout:
+    """What the user says of a table: which column is what, on which sheet, and rates of targets."""
+
+    columns: Mapping[str, str] = MappingProxyType({})
+    """By meaning (of :data:`MEANINGS`), the name of a column."""
+    sheet: str = ""
+    """The name or number of a workbook's sheet; "" is the first that is visible."""
+    rates: Mapping[str, Decimal] | None = MappingProxyType({})
+    """How many CNY one is, by currency; None: targets are not looked at."""
+
+
+def columns_of(given: Any) -> Mapping[str, str]:
+    """Read the argument ``columns``: what is what, such as ``image=Bild-URL,id=Art.-Nr.``.
+
+    >>> columns_of("image=Bild-URL, id=Art, Nr.")
+    {'image': 'Bild-URL', 'id': 'Art, Nr.'}
+
+    :raises ValueError: saying what is accepted
+    """
+    rule = f"accepted: MEANING=COLUMN, separated by commas, of the meanings {', '.join(MEANINGS)}."
+    if isinstance(given, dict):
+        pairs = [(str(meaning), str(name)) for meaning, name in given.items()]
+    else:
+        found = [_ASSIGNMENT.fullmatch(part) for part in _BETWEEN.split(str(given))]
+        pairs = [(one[1], one[2]) for one in found if one is not None]
+        if len(pairs) < len(found):
+            raise ValueError(rule)
+    columns: dict[str, str] = {}
+    for meaning, name in pairs:
+        if meaning not in MEANINGS:
+            raise ValueError(
+                f"{shortened(repr(meaning))} is no meaning; {rule}{did_you_mean(meaning, MEANINGS)}"
+            )
+        if not name.strip():
+            raise ValueError(f"{meaning}= names no column; {rule}")
+        if meaning in columns or _fold(name) in map(_fold, columns.values()):
+            raise ValueError(f"{meaning}={shortened(name)}: one of them is there twice; {rule}")
+        columns[meaning] = name.strip()
+    return columns
+
+
+@attrs.frozen
+class Columns:
+    """The columns of one table."""
+
+    names: tuple[str, ...]
+    """As its header has them, but for a target that ``columns`` names; "" of those without one."""
+    meanings: tuple[str, ...]
+    """Of each its meaning, "" of those that are the user's own."""
+    names_of: Mapping[str, str]
+    """By meaning, the name of the column."""
+    is_guess: bool
+    """Whether the image is in what is called ``url``, which may be any address."""
+
+    @classmethod
+    def of(cls, cells: Sequence[Any], layout: Layout, *, is_whole: bool = True) -> Columns:
+        """Take the cells of a header.
+
+        :param is_whole: whether all columns that ``columns`` names have to be there
+
+        >>> columns = Columns.of(["Art.-Nr.", "Bild", "URL"], Layout({"image": "bild"}))
+        >>> columns.read(["7", "//a.b/c.jpg", "https://shop.example"])[1]
+        {'Art.-Nr.': '7', 'URL': 'https://shop.example'}
+
+        :raises ValueError: with all that is wrong with them, a line each
+        """
+        names = ["" if cell is None else str(cell).strip() for cell in cells]
+        meanings = _meanings(names, layout)
+        named = [(meaning, name) for name, meaning in zip(names, meanings, strict=True) if meaning]
+        names_of = dict(reversed(named))
+        if problems := _problems(names, meanings, names_of, layout, is_whole=is_whole):
+            raise ValueError("\n".join(problems))
+        if TARGET_COLUMN in layout.columns and TARGET_COLUMN in meanings:
+            names[meanings.index(TARGET_COLUMN)] = TARGET_COLUMN
+        is_guess = IMAGE not in layout.columns and _fold(names_of[IMAGE]) == IMAGE_COLUMNS[-1]
+        return cls(tuple(names), meanings, names_of, is_guess)
+
+    def read(self, cells: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the cells of a row by meaning, and the user's own by name.
+
+        What is in a column without a name goes by its number; a target is the user's own, too.
+        """
+        known: dict[str, Any] = {}
+        own: dict[str, Any] = {}
+        width = len(self.names)
+        for number, cell in enumerate(cells):
+            name = self.names[number] if number < width else ""
+            meaning = self.meanings[number] if number < width else ""
+            if meaning and meaning != TARGET_COLUMN:
+                known[meaning] = cell
+            elif name:
+                own[name] = cell
+            elif shows(cell):
+                column = f"column_{number + 1}"
+                own[column + "_" * (column in self.names)] = cell
+        return known, own
+
+    def place(self, meaning: str) -> int | None:
+        """Return in which column something is, from 0."""
+        return self.meanings.index(meaning) if meaning in self.meanings else None
+
+    def describe(self) -> str:
+        """Return which columns have a meaning, in words.
+
+        >>> Columns.of(["Nr", "Bild"], Layout({"image": "Bild", "id": "Nr"})).describe()
+        'image: “Bild”, id: “Nr”'
+        """
+        return ", ".join(
+            f"{meaning}: “{shortened(self.names_of[meaning])}”"
+            for meaning in MEANINGS
+            if meaning in self.names_of
+        )
+
+
+def fits(cells: Sequence[Any], layout: Layout) -> bool:
+    """Say whether a row has the column of the image, so that it is the header.
+
+    >>> fits(["SKU", " Image "], Layout()), fits(["Art", "Bild"], Layout({"image": "bild"}))
+    (True, True)
+    """
+    wanted = layout.columns.get(IMAGE)
+    names = IMAGE_COLUMNS if wanted is None else (_fold(wanted),)
+    return any(_fold(str(cell)) in names for cell in cells if cell is not None)
+
+
+def likely_header(rows: Sequence[Sequence[Any]], layout: Layout) -> int | None:
+    """Return which of the first rows of a table without an image looks most like its header.
+
+    That is one in which another column is named or known, else the first with two cells or more.
+
+    >>> likely_header([["Spring 2026", ""], [], ["Art", "Bild"], ["7", "x"]], Layout())
+    2
+    """
+    known = {_fold(name) for name in layout.columns.values()} | {*MEANINGS}
+    for number, cells in enumerate(rows):
+        if any(_fold(str(cell)) in known for cell in cells if shows(cell)):
+            return number
+    wide = (n for n, cells in enumerate(rows) if sum(map(shows, cells)) > 1)
+    any_at_all = (n for n, cells in enumerate(rows) if any(map(shows, cells)))
+    return next(wide, next(any_at_all, None))
+
+
+def suggestion(cells: Sequence[Any]) -> str:
+    """Return the argument that says which column of a header is the image.
+
+    >>> suggestion(["Art", "Bild-URL"]), suggestion(["a", "b"])
+    ('-a columns="image=Bild-URL"', '-a columns="image=NAME"')
+    """
+    likely = [str(cell).strip() for cell in cells if _NAMED_LIKE_AN_IMAGE.search(str(cell))]
+    name = _fold_spaces(likely[0]) if len(likely) == 1 else "NAME"
+    return f'-a columns="image={shortened(name)}"'
+
+
+def shows(cell: Any) -> bool:
+    """Say whether anything is in a cell."""
+    return cell is not None and bool(str(cell).strip())
+
+
+def listed(names: Sequence[Any]) -> str:
+    """Return the names of columns for a message.
+
+    >>> listed(["Art", None, "Bild"])
+    "'Art', 'Bild'"
+    """
+    found = [repr(_fold_spaces(str(name))) for name in names if shows(name)]
+    more = f" and {len(found) - _SHOWN_NAMES:,} more" if len(found) > _SHOWN_NAMES else ""
+    return shortened(", ".join(found[:_SHOWN_NAMES])) + more if found else "none"
+
+
+def _fold_spaces(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _fold(name: str) -> str:
+    r"""Return the name of a column as it is compared: people break it into lines.
+
+    >>> _fold(" Bild-\n URL ")
+    'bild- url'
+    """
+    return _fold_spaces(name).casefold()
+
+
+def _meanings(names: Sequence[str], layout: Layout) -> tuple[str, ...]:
+    """Return the meaning of each column: as ``columns`` says it, else by its name."""
+    folded = [_fold(name) for name in names]
+    named = {_fold(name): meaning for meaning, name in layout.columns.items()}
+    image = next((name for name in IMAGE_COLUMNS if name in folded), "")
+    meanings = []
+    for name in folded:
+        meaning = named.get(name, "")
+        if not meaning and name not in named:
+            if name == image and IMAGE not in layout.columns:
+                meaning = IMAGE
+            elif name in IMAGE_COLUMNS:
+                meaning = ""
+            elif name in MEANINGS and name not in layout.columns:
+                meaning = name
+            elif name.startswith(SEARCH) and name not in MEANINGS:
+                meaning = name  # refused
+        meanings.append(meaning)
+    return tuple(meanings)
+
+
+def _problems(
+    names: Sequence[str],
+    meanings: Sequence[str],
+    names_of: Mapping[str, str],
+    layout: Layout,
+    *,
+    is_whole: bool,
+) -> list[str]:
+    """Return what is wrong with the columns of a table; a mistyped one must not go unheeded."""
+    if len(names) > _MOST_COLUMNS:
+        return [f"it has {len(names):,} columns; accepted: up to {_MOST_COLUMNS:,}"]
+    problems = [
+        f"columns: no column is called {shortened(repr(name))} (there are {listed(names)})."
+        f"{did_you_mean(name, [one for one in names if one])}"
+        for meaning, name in layout.columns.items()
+        if meaning not in names_of and (is_whole or meaning == IMAGE)
+    ]
+    if IMAGE not in names_of and IMAGE not in layout.columns:
+        problems.append(f"no column has the image (it has {listed(names)})")
+    own = [meaning or name for name, meaning in zip(names, meanings, strict=True) if name]
+    problems += [
+        f"the column {shortened(repr(names_of.get(name, name)))} is there twice"
+        for name, times in Counter(own).items()
+        if times > 1
+    ]
+    accepted = [SEARCH + name for name in OVERRIDDEN]
+    problems += [
+        f"{shortened(meaning)}: no such column; accepted: {', '.join(accepted)}."
+        + did_you_mean(meaning, accepted)
+        for meaning in meanings
+        if meaning.startswith(SEARCH) and meaning not in accepted
+    ]
+    if len(problems) > _SHOWN_PROBLEMS:
+        more = f"{len(problems) - _SHOWN_PROBLEMS:,} columns more like these"
+        problems[_SHOWN_PROBLEMS:] = [more]
+    return problems
