@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.queries import Queries
 
-__all__ = ["described", "remarks"]
+__all__ = ["described", "plan_of", "remarks"]
 
 
 def described(queries: Queries) -> str:
@@ -49,3 +49,9 @@ def remarks(
     if tally.repeated_images:
         lines.append(f"note: {sharing_images(tally.sharing, dedupe)}; {shared}")
     return [f"  {line}." for line in lines]
+
+
+def plan_of(queries: Queries, rates: Mapping[str, Decimal], dedupe: str) -> list[str]:
+    """Return what is said of seeds that are put into a job on Redis, a line each."""
+    put_in = f"  put in: {described(queries)}"
+    return [put_in, *remarks(queries, rates, dedupe, shared="each is paid for")]

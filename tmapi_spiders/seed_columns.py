@@ -11,6 +11,7 @@ import attrs
 
 from tmapi_spiders.errors import did_you_mean, shortened
 from tmapi_spiders.overrides import OVERRIDDEN
+from tmapi_spiders.printable import printable
 from tmapi_spiders.target_price import TARGET_COLUMN
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "fits",
     "likely_header",
     "listed",
+    "naming",
     "shows",
     "suggestion",
 ]
@@ -53,6 +55,7 @@ _MOST_COLUMNS: Final = 16_384
 _SHOWN_PROBLEMS: Final = 20
 _SHOWN_NAMES: Final = 30
 
+_HYPHENATED: Final = re.compile(r"(?<=-)\s*\n\s*")
 _ASSIGNMENT: Final = re.compile(r"\s*(\w+)\s*=(.*)", re.DOTALL)
 _BETWEEN: Final = re.compile(r",(?=\s*\w+\s*=)")
 _NAMED_LIKE_AN_IMAGE: Final = re.compile(
@@ -170,7 +173,7 @@ class Columns:
         'image: “Bild”, id: “Nr”'
         """
         return ", ".join(
-            f"{meaning}: “{shortened(self.names_of[meaning])}”"
+            f"{meaning}: “{printable(_fold_spaces(self.names_of[meaning]), 100)}”"
             for meaning in MEANINGS
             if meaning in self.names_of
         )
@@ -211,8 +214,16 @@ def suggestion(cells: Sequence[Any]) -> str:
     ('-a columns="image=Bild-URL"', '-a columns="image=NAME"')
     """
     likely = [str(cell).strip() for cell in cells if _NAMED_LIKE_AN_IMAGE.search(str(cell))]
-    name = _fold_spaces(likely[0]) if len(likely) == 1 else "NAME"
-    return f'-a columns="image={shortened(name)}"'
+    return naming(likely[0] if len(likely) == 1 else "NAME")
+
+
+def naming(column: str) -> str:
+    """Return the argument that says that a column is the image.
+
+    >>> naming("Bild")
+    '-a columns="image=Bild"'
+    """
+    return f'-a columns="image={shortened(_fold_spaces(column))}"'
 
 
 def shows(cell: Any) -> bool:
@@ -232,16 +243,21 @@ def listed(names: Sequence[Any]) -> str:
 
 
 def _fold_spaces(name: str) -> str:
-    return " ".join(name.split())
+    r"""Return the name of a column on one line.
+
+    >>> _fold_spaces("Bild-\nURL"), _fold_spaces(" target\n price")
+    ('Bild-URL', 'target price')
+    """
+    return " ".join(_HYPHENATED.sub("", name).split())
 
 
 def _fold(name: str) -> str:
-    r"""Return the name of a column as it is compared: people break it into lines.
+    r"""Return the name of a column as it is compared: people break it into lines anywhere.
 
     >>> _fold(" Bild-\n URL ")
-    'bild- url'
+    'bild-url'
     """
-    return _fold_spaces(name).casefold()
+    return "".join(name.split()).casefold()
 
 
 def _meanings(names: Sequence[str], layout: Layout) -> tuple[str, ...]:
@@ -284,10 +300,16 @@ def _problems(
     ]
     if IMAGE not in names_of and IMAGE not in layout.columns:
         problems.append(f"no column has the image (it has {listed(names)})")
-    own = [meaning or name for name, meaning in zip(names, meanings, strict=True) if name]
+    there = Counter(
+        (meaning, "" if meaning else name)
+        for name, meaning in zip(names, meanings, strict=True)
+        if name
+    )
+    if TARGET_COLUMN in layout.columns:  # which goes by that name
+        there["", TARGET_COLUMN] += 1
     problems += [
-        f"the column {shortened(repr(names_of.get(name, name)))} is there twice"
-        for name, times in Counter(own).items()
+        f"the column {shortened(repr(names_of.get(meaning, name)))} is there twice"
+        for (meaning, name), times in there.items()
         if times > 1
     ]
     accepted = [SEARCH + name for name in OVERRIDDEN]

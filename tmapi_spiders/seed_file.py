@@ -16,7 +16,8 @@ import attrs
 
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.seed_columns import IMAGE, MOST_ABOVE, Layout
+from tmapi_spiders.printable import printable
+from tmapi_spiders.seed_columns import IMAGE, MOST_ABOVE, Layout, listed, naming
 from tmapi_spiders.seed_row import SeedRow
 from tmapi_spiders.seed_tables import delimiter_of, is_image, json_rows, table_rows
 from tmapi_spiders.seed_workbook import workbook_rows
@@ -101,9 +102,9 @@ class Origin:
         >>> Origin("a.xlsx", columns, 3, "Lamps").describe()
         'from a.xlsx, sheet “Lamps” (header in row 3; image: “Bild”)'
         """
-        words = f"from {shortened(self.file)}"
+        words = f"from {printable(self.file)}"
         if self.sheet:
-            words += f", sheet “{shortened(self.sheet)}”"
+            words += f", sheet “{printable(self.sheet)}”"
         if self.columns is not None:
             noun = "row" if self.sheet else "line"
             words += f" (header in {noun} {self.row}; {self.columns.describe()})"
@@ -177,12 +178,11 @@ class SeedFile:
             if columns is not None and columns.is_guess and number < _LOOKED_AT:
                 for name, value in row.data.items():
                     if isinstance(value, str) and _ADDRESS.match(value):
-                        taken = columns.names_of[IMAGE]
+                        names = columns.names_of[IMAGE], name
+                        either = " or ".join(map(naming, names))
                         raise UsageProblems(
-                            f"{row.where}: there are addresses in the column {shortened(name)!r} "
-                            f"as well as in {shortened(taken)!r}; say which one is the image: "
-                            f'-a columns="image={shortened(name)}" or '
-                            f'-a columns="image={shortened(taken)}".'
+                            f"{row.where}: there are addresses in two columns, {listed(names)}. "
+                            f"Say which one is the image: {either}."
                         )
             yield row
 

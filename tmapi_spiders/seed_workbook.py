@@ -241,7 +241,7 @@ class _Reading:
         """
         sheets = self._book.worksheets
         visible = [sheet for sheet in sheets if sheet.sheet_state == _VISIBLE]
-        wanted = self._layout.sheet
+        wanted = self._layout.sheet.strip()
         titles = [sheet.title for sheet in visible]
         if not wanted:
             if not visible:
@@ -289,10 +289,11 @@ class _Reading:
         if header is None and (header := likely_header(above, self._layout)) is None:
             return f"{title} is empty"
         cells = above[header]
-        asked = f"-a sheet={shlex.quote(shortened(sheet.title))}"
-        if not fitting and IMAGE not in self._layout.columns:
-            asked += f" {suggestion(cells)}"
-        return f"{title}, row {header + 1}: {listed(cells)} ({asked})"
+        asked = f" (-a sheet={shlex.quote(shortened(sheet.title))})"
+        if not fitting:
+            is_named = IMAGE in self._layout.columns
+            asked = "" if is_named else f"{asked[:-1]} {suggestion(cells)})"
+        return f"{title}, row {header + 1}: {listed(cells)}{asked}"
 
 
 def _remark(parts: SheetParts) -> str:
@@ -359,7 +360,7 @@ class _SheetRows:
             self._fill(number, values)
         pictures = self._pictures.get(number, set())
         has_picture = bool(pictures)
-        if not any(map(shows, values)) and self._image + 1 not in pictures:
+        if not (problem or any(map(shows, values)) or self._image + 1 in pictures):
             return None  # a picture elsewhere is a logo
         image = str(values[self._image] or "").strip()
         if not _ADDRESS.match(image) and (address := self._links.at(number)) is not None:

@@ -195,7 +195,7 @@ def _corners(cells: str) -> tuple[int, int, int, int]:
 def _links(root: Any, targets: dict[Any, Any]) -> Iterator[tuple[int, int, int, int, str]]:
     for link in root.findall(".//{*}hyperlink"):
         found = targets.get(_id(link))
-        if found is None:  # a place in the workbook
+        if found is None or found.get("Target", "#").startswith("#"):  # a place in the workbook
             continue
         top, left, bottom, right = _corners(link.get("ref", ""))
         address = found.get("Target", "")

@@ -148,7 +148,7 @@ def row(number: int, text: str, column: str = "A") -> str:
     ("rows", "message"),
     [
         (row(1, "image") + row(1_000_000_000, LAMP), "too many rows or cells"),
-        (row(1_000_000_000, LAMP), "too many rows or cells"),
+        (row(1_000_000_000, LAMP), "it holds no image"),
         (row(1, "image") + "".join(row(n, "", "ZZZ") for n in range(2, 4_000)), "too many rows"),
         (row(1, "image") + row(2, "x" * 30_000_000), "it unpacks to 30,0"),
     ],

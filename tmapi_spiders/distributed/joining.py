@@ -23,6 +23,7 @@ from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.file_limit import check_file_limit
 from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.plan import plan_of
 from tmapi_spiders.spider_kind import SpiderKind
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def prepare_worker(
         server.close()
     job = job.after(stops)
     store = Store(connect_async(settings), job.keys, config.lease_seconds / 6)
-    return Worker(config, job, store, keep_alive=bool(arguments.keep_alive))
+    plan = () if queries is None else plan_of(queries, config.rates, job.dedupe)
+    return Worker(config, job, store, plan=plan, keep_alive=bool(arguments.keep_alive))
 
 
 def enqueue(

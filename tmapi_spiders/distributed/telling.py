@@ -23,7 +23,8 @@ def announce(worker: Worker) -> None:
     budget = f"budget {plural(job.budget, 'call')}" if job.budget else "no budget"
     _say(
         f"{job.name}: worker {worker.name} joins; {budget}, at most {job.max_concurrency} calls in "
-        f"flight for the account, of all workers"
+        f"flight for the account, of all workers",
+        *worker.plan,
     )
 
 

@@ -32,7 +32,7 @@ from tmapi_spiders.outage import MOST_PROBES
 from tmapi_spiders.run import Run, run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from redis.exceptions import RedisError
     from scrapy import Request
@@ -58,17 +58,25 @@ _LOST_ON_THE_WAY = 2.0
 class Worker(Run):
     """One process's part in a shared job.
 
+    :param plan: what is said of the seeds that it has put in, a line each
     :param keep_alive: whether it waits for more when the job has ended
     """
 
     gate: LeaseGate
 
     def __init__(
-        self, config: Config, job: SharedJob, store: Store, *, keep_alive: bool = False
+        self,
+        config: Config,
+        job: SharedJob,
+        store: Store,
+        *,
+        plan: Sequence[str] = (),
+        keep_alive: bool = False,
     ) -> None:
         super().__init__(config, job.arguments, job.name)
         self.job = job
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+        self.plan = plan
         self._keep_alive = keep_alive
         self._outbox = Outbox()
         self.holding = Holding(self._outbox, job, self.name, self.count)
