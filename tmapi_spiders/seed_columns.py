@@ -162,6 +162,10 @@ class Columns:
                 own[column + "_" * (column in self.names)] = cell
         return known, own
 
+    def title(self, meaning: str) -> str:
+        """Return the name of a column with a meaning, as messages have it."""
+        return shortened(_fold_spaces(self.names_of[meaning]))
+
     def place(self, meaning: str) -> int | None:
         """Return in which column something is, from 0."""
         return self.meanings.index(meaning) if meaning in self.meanings else None

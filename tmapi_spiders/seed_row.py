@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tmapi_spiders.errors import shortened
 from tmapi_spiders.overrides import NO_OVERRIDES, Overrides
 from tmapi_spiders.seed import Seed
 from tmapi_spiders.seed_columns import ID, IMAGE, SEARCH, shows
@@ -116,21 +115,19 @@ def row_of(
 
 def _problem(known: Mapping[str, Any], columns: Columns, image: str) -> str:
     """Return why nothing can be made of what the cells with a meaning hold; "" if something can."""
-    problem = "" if image else f"its column {shortened(columns.names_of[IMAGE])} is empty"
+    problem = "" if image else f"its column {columns.title(IMAGE)} is empty"
     if image.startswith("#") and image.endswith(("!", "?")):
         problem = (
-            f"its column {shortened(columns.names_of[IMAGE])} shows {image[:50]}: a picture in the "
+            f"its column {columns.title(IMAGE)} shows {image[:50]}: a picture in the "
             "cell, or a formula that has failed. Put the address of a picture there"
         )
     for meaning in (IMAGE, ID):
         if isinstance(known.get(meaning), bool | dict | list):
-            problem = (
-                f"its column {shortened(columns.names_of[meaning])} is neither text nor a number"
-            )
+            problem = f"its column {columns.title(meaning)} is neither text nor a number"
     price = known.get(_PRICE)
     if isinstance(price, int | float) and not isinstance(price, bool):
         problem = (  # "10-" may have become -10
-            f"its column {shortened(columns.names_of[_PRICE])} is the number {price}, which is no "
+            f"its column {columns.title(_PRICE)} is the number {price}, which is no "
             "range; format the cell as text before you write it: 10-50, 10-, -50"
         )
     return problem

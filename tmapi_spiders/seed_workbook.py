@@ -394,7 +394,7 @@ class _SheetRows:
             if not meaning or not isinstance(formula, str) or not formula.startswith("="):
                 continue
             shown = str(values[place] or "").strip()
-            name = shortened(self._columns.names[place])
+            name = self._columns.title(meaning)
             if meaning == IMAGE and not _ADDRESS.match(shown):
                 address = address_of_formula(formula)
                 if address is None:

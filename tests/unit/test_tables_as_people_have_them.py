@@ -150,13 +150,13 @@ def test_of_two_columns_of_addresses_none_is_guessed(
     suffix: str, sheet: Worksheet, tmp_path: Path
 ) -> None:
     shop = "https://shop.example/7"
+    sheet.append(["URL", "Bild"])
+    sheet.append([shop, LAMP])
     given = {
-        "csv": lambda: write(tmp_path, "s.csv", f"URL;Bild\n;\n{shop};{LAMP}\n"),
-        "jsonl": lambda: write(tmp_path, "s.jsonl", f'{{"URL": "{shop}", "Bild": "{LAMP}"}}'),
-        "xlsx": lambda: (
-            [sheet.append(["URL", "Bild"]), sheet.append([shop, LAMP])] and save(sheet, tmp_path)
-        ),
-    }[suffix]()
+        "csv": write(tmp_path, "s.csv", f"URL;Bild\n;\n{shop};{LAMP}\n"),
+        "jsonl": write(tmp_path, "s.jsonl", f'{{"URL": "{shop}", "Bild": "{LAMP}"}}'),
+        "xlsx": save(sheet, tmp_path),
+    }[suffix]
     said = problems(given)
     assert "there are addresses in two columns, 'URL', 'Bild'" in said
     assert '-a columns="image=URL" or -a columns="image=Bild"' in said
@@ -210,9 +210,8 @@ def test_a_header_below_titles(sheet: Worksheet, tmp_path: Path) -> None:
     sheet.merge_cells("B7:B8")
     sheet.merge_cells("C7:D7")
     sheet["C8"], sheet["D8"] = "EUR", "USD"
-    for number, row in enumerate([["7", LAMP, 1, 2], ["8", VASE, 3, 4]], 9):
-        for column, cell in enumerate(row, 1):
-            sheet.cell(number, column, cell)
+    sheet.append(["7", LAMP, 1, 2])
+    sheet.append(["8", VASE, 3, 4])
     given = save(sheet, tmp_path)
     assert images(read(given)) == [LAMP, VASE]
     assert "header in row 7" in origin(given)
