@@ -118,6 +118,28 @@ class Columns:
     """By meaning, the name of the column."""
     is_guess: bool
     """Whether the image is in what is called ``url``, which may be any address."""
+    _known: tuple[tuple[int, str], ...] = attrs.field(init=False, repr=False, eq=False)
+    _own: tuple[tuple[int, str], ...] = attrs.field(init=False, repr=False, eq=False)
+    _unnamed: tuple[int, ...] = attrs.field(init=False, repr=False, eq=False)
+
+    @_known.default
+    def _find_known(self) -> tuple[tuple[int, str], ...]:
+        return tuple(
+            (place, meaning)
+            for place, meaning in enumerate(self.meanings)
+            if meaning and meaning != TARGET_COLUMN
+        )
+
+    @_own.default
+    def _find_own(self) -> tuple[tuple[int, str], ...]:
+        known = {place for place, _ in self._known}
+        return tuple(
+            (place, name) for place, name in enumerate(self.names) if name and place not in known
+        )
+
+    @_unnamed.default
+    def _find_unnamed(self) -> tuple[int, ...]:
+        return tuple(place for place, name in enumerate(self.names) if not name)
 
     @classmethod
     def of(cls, cells: Sequence[Any], layout: Layout, *, is_whole: bool = True) -> Columns:
@@ -146,20 +168,16 @@ class Columns:
         """Return the cells of a row by meaning, and the user's own by name.
 
         What is in a column without a name goes by its number; a target is the user's own, too.
+
+        :param cells: as many as there are columns, or more
         """
-        known: dict[str, Any] = {}
-        own: dict[str, Any] = {}
         width = len(self.names)
-        for number, cell in enumerate(cells):
-            name = self.names[number] if number < width else ""
-            meaning = self.meanings[number] if number < width else ""
-            if meaning and meaning != TARGET_COLUMN:
-                known[meaning] = cell
-            elif name:
-                own[name] = cell
-            elif shows(cell):
-                column = f"column_{number + 1}"
-                own[column + "_" * (column in self.names)] = cell
+        known = {meaning: cells[place] for place, meaning in self._known}
+        own = {name: cells[place] for place, name in self._own}
+        for place in (*self._unnamed, *range(width, len(cells))):
+            if shows(cells[place]):
+                column = f"column_{place + 1}"
+                own[column + "_" * (column in self.names)] = cells[place]
         return known, own
 
     def title(self, meaning: str) -> str:

@@ -85,6 +85,12 @@ _SHARES: Final = re.compile(
     r"|icloud\.com|photos\.app\.goo\.gl|photos\.google\.com|pinterest\.[a-z.]+|pin\.it"
     r"|instagram\.com|facebook\.com|flickr\.com|imgur\.com|ibb\.co|postimg\.cc)$"
 )
+#: What ends so is a picture, unless it is on one of these.
+_ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+_SHARING: Final = re.compile(
+    r"google|goo\.gl|dropbox|1drv|onedrive|sharepoint|transfer|baidu|mega|yandex|yadi|icloud"
+)
+
 #: Of those, what serves pictures themselves.
 _SERVES: Final = re.compile(r"^(?:i|i\d|live|scontent[\w-]*)\.")
 
@@ -99,6 +105,8 @@ def kind_of_page(url: str) -> str:
     >>> kind_of_page("https://a.example/products/lamp"), kind_of_page("/search/imgextra5/1.jpg")
     ('shop', '')
     """
+    if url.endswith(_ENDINGS) and not _SHARING.search(url):  # as nearly all do
+        return ""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").removeprefix("www.")
@@ -107,13 +115,16 @@ def kind_of_page(url: str) -> str:
     path = parts.path
     if shared := _shared(host, path, parts.query):
         return shared
+    is_home = path in {"", "/"} and not parts.query
     if _PICTURE.search(path) or _PICTURE_SERVER.search(path) or not host:
-        return ""
-    if _OFFER_HOSTS.search(host) and _OFFER_PATH.search(path):
-        return "offer"
-    if path in {"", "/"}:
-        return "" if parts.query else "home"
-    return "shop" if _PAGE.search(path) or _SHOP.search(path) else ""
+        kind = ""
+    elif _OFFER_HOSTS.search(host) and _OFFER_PATH.search(path):
+        kind = "offer"
+    elif is_home or _PAGE.search(path) or _SHOP.search(path):
+        kind = "home" if is_home else "shop"
+    else:
+        kind = ""
+    return kind
 
 
 def _shared(host: str, path: str, query: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tmapi_spiders.processors import to_plain
@@ -88,7 +89,7 @@ def target_of(data: Mapping[str, Any]) -> str | None:
 
     :raises ValueError: if it can't be read, or is in another currency
     """
-    name, beside = _names(data)
+    name, beside = _names(tuple(data))
     for one in (beside, name):
         if name is not None and one is not None and (target := _read(data[one], CNY)) is not None:
             return _in_cny(*target, data[one], {})
@@ -113,7 +114,7 @@ def foreign_target(
     :param currency: of a mere number
     :raises ValueError: if it can't be read, or no rate of its currency is given
     """
-    name, beside = _names(data)
+    name, beside = _names(tuple(data))
     if name is not None and beside is not None:
         target_of(data)
     elif name is not None and (target := _read(data[name], currency)) is not None:
@@ -128,13 +129,14 @@ def has_target(data: Mapping[str, Any]) -> bool:
     >>> has_target({"target_price": "9"}), has_target({"target_price": "-"}), has_target({})
     (True, False, False)
     """
-    name, _ = _names(data) if data else (None, None)
+    name, _ = _names(tuple(data)) if data else (None, None)
     return name is not None and str(data[name] or "").strip().lower() not in _NONE
 
 
-def _names(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
+@lru_cache(maxsize=100)
+def _names(columns: tuple[str, ...]) -> tuple[str | None, str | None]:
     """Return which columns have a seed's target, and the same in CNY."""
-    by_name = {name.strip().lower(): name for name in reversed(list(data))}
+    by_name = {name.strip().lower(): name for name in reversed(columns)}
     return by_name.get(TARGET_COLUMN), by_name.get(IN_CNY)
 
 

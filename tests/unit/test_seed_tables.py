@@ -311,5 +311,6 @@ def test_rows_that_say_the_same_are_one(tmp_path: Path) -> None:
 
 
 def test_without_openpyxl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = book(tmp_path, ["image"], [LAMP])
     monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
-    assert "pip install 'tmapi-spiders[xlsx]'" in problems(book(tmp_path, ["image"], [LAMP]))
+    assert "pip install 'tmapi-spiders[xlsx]'" in problems(given)
