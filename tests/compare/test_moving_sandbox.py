@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+pytestmark = pytest.mark.long  # make long
+
 SEEDS = """\
 id;image;target_price
 mug;https://cbu01.alicdn.com/O1CN010001mug.jpg;12,50

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Shell = Callable[..., subprocess.CompletedProcess[str]]
 
+pytestmark = pytest.mark.long  # make long
+
 #: What a user's shell makes of standard output, and the status that "something changed" has then.
 GONE = {">&-": 5, "> /dev/full": 5, "2>&- >&-": 5, "2> /dev/full": 5, "| true": 141}
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.items import Product
 
+pytestmark = pytest.mark.long  # make long
+
 OPTIONS = SandboxOptions(products=2000)
 DAYS = ((0, 1), (1, 2), (20, 21))
 

@@ -233,7 +233,7 @@ def test_a_damaged_archive_stops_before_more_is_paid(
     assert (first.folder / "products.jsonl").read_bytes() == before
 
 
-@pytest.mark.parametrize("size", [30_000, 150_000])
+@pytest.mark.parametrize("size", [30_000, pytest.param(150_000, marks=pytest.mark.long)])
 def test_a_full_disk_under_the_archive(crawl: Crawler, sandbox: SandboxThread, size: int) -> None:
     seeds = ",".join(f"/search/a/{number}.jpg" for number in range(30))
     full = crawl_on_full_disk(crawl, size, seeds)

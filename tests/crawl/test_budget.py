@@ -57,36 +57,36 @@ def test_exactly_so_many_calls(slow: SandboxThread, tmp_path: Path, budget: int)
 
 def test_over_several_runs_of_a_job(slow: SandboxThread, tmp_path: Path) -> None:
     crawl = Crawler(tmp_path / "output", slow.url)
-    seeds = ",".join(MANY.split(",")[:60])
-    for budget, calls in ((20, 20), (20, 20), (0, 60), (10, 60)):
+    seeds = ",".join(MANY.split(",")[:30])
+    for budget, calls in ((10, 10), (10, 10), (0, 30), (10, 30)):
         done = crawl(*WIDE, "-s", f"TMAPI_BUDGET={budget}", seeds=seeds)
         assert slow.stats["calls"] == done.job["calls"] == calls
-        assert done.exit_status == (4 if calls < 60 else 0)
-        assert len(done.outcomes) == 60
-        assert len({row["query_id"] for row in done.outcomes}) == 60
+        assert done.exit_status == (4 if calls < 30 else 0)
+        assert len(done.outcomes) == 30
+        assert len({row["query_id"] for row in done.outcomes}) == 30
         read = sum(row["status"] == "complete" for row in done.outcomes)
         assert read == calls
-    assert "no call: replayed 60 pages, paid on 20" in done.log
+    assert "no call: replayed 30 pages, paid on 20" in done.log
     uncapped = crawl(job="j")
     assert "warning: the job's last run had TMAPI_BUDGET=10; this one has none." in uncapped.log
 
 
 def test_calls_that_do_not_count_are_given_back(tmp_path: Path) -> None:
     """Over the limit, out of balance: the API did not do the work."""
-    sandbox = SandboxThread(latency=0.1, limit=5, balance=60)
+    sandbox = SandboxThread(latency=0.5, limit=5, balance=20)
     try:
         crawl = Crawler(tmp_path / "output", sandbox.url)
-        options = (*WIDE, "-s", "TMAPI_BUDGET=100")
+        options = (*WIDE, "-s", "TMAPI_BUDGET=35")
         done = crawl(*options, seeds=MANY)
         assert sandbox.stats["refused"] > 0
         assert (done.exit_status, done.job["stop_reason"]) == (4, "balance")
-        assert sandbox.stats["ok"] == done.job["calls"] == 60
-        assert sum(row["calls"] for row in done.outcomes) == 60
+        assert sandbox.stats["ok"] == done.job["calls"] == 20
+        assert sum(row["calls"] for row in done.outcomes) == 20
         assert {row["status"] for row in done.outcomes} == {"complete", "not_started"}
         top_up(sandbox, 1000)
         done = crawl(*options, job="j")
         assert (done.exit_status, done.job["stop_reason"]) == (4, "budget")
-        assert sandbox.stats["ok"] == done.job["calls"] == 100
+        assert sandbox.stats["ok"] == done.job["calls"] == 35
     finally:
         sandbox.stop()
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.compare.days import Series, item
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support import Crawler, SandboxThread
+
+pytestmark = pytest.mark.long  # make long
 
 FOREIGN = "https://shop.example/onepage.jpg"
 AHEAD = "watch-99991231T180000Z"

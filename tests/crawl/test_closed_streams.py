@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.support import Crawler
 
+pytestmark = pytest.mark.long  # make long
+
 
 @pytest.mark.parametrize("line", [">&-", "2>&- >&-", "<&- >&- 2>&-", "2> /dev/full"])
 def test_the_files_and_the_exit_status_are_the_same(crawl: Crawler, line: str) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.crawl.test_hostile import in_project
 from tests.support import ROOT
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.distributed.servers import RedisServer
     from tests.support import Crawler, SandboxThread
+
+pytestmark = pytest.mark.long  # make long
 
 SEEDS = ",".join(f"/search/a/{number}.jpg" for number in range(30))
 

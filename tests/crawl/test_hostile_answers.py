@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tests.support import Crawl
     from tests.ways import Way
 
+pytestmark = pytest.mark.long  # make long
+
 SEED = "/search/a/teapot.jpg"
 
 #: One letter after the other, as JSON, a URL and HTML write it by its number; and one in the other.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.support import Crawler, SandboxThread
 
+pytestmark = pytest.mark.long  # make long
+
 LAMP = "https://cbu01.alicdn.com/lamp.jpg"
 DIGITS = "9" * 5000
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tests.ways import Way
 
+pytestmark = pytest.mark.long  # make long
+
 #: A number of 400 digits, which no float holds.
 ENDLESS = "9" * 400
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.distributed.servers import RedisServer
     from tests.support import Crawl, Crawler
 
+pytestmark = pytest.mark.long  # make long
+
 JOB = "image_search:j:job"
 
 FIELDS = [

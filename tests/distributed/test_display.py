@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.crawl.test_display import check_display
 from tests.support import SandboxThread
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
+
+pytestmark = pytest.mark.long  # make long
 
 
 def test_the_figures_are_those_of_the_job(tmp_path: Path, redis_server: RedisServer) -> None:

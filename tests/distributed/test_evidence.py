@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.distributed.filling import Desk
 from tests.distributed.shared import Shared
 from tests.doubtful import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.distributed.servers import RedisServer
     from tests.support import Crawler
+
+pytestmark = pytest.mark.long  # make long
 
 
 def test_every_kind_of_evidence(worker: Crawler, redis_server: RedisServer, tmp_path: Path) -> None:

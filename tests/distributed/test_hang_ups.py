@@ -6,6 +6,8 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.distributed.shared import Shared
 from tests.forkserver import Process, start_scrapy
 from tests.support import ROOT
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.distributed.servers import RedisServer
     from tests.support import SandboxThread
+
+pytestmark = pytest.mark.long  # make long
 
 
 def test_hang_ups(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.distributed.servers import RedisServer
 
+pytestmark = pytest.mark.long  # make long
+
 SETTINGS = """
 ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}
 SPIDER_MODULES = ["shop.spiders"]

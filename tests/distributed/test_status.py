@@ -188,6 +188,7 @@ def test_garbage_in_any_key(
         assert desk.run(command, yes=True) in {0, 2, 4}
 
 
+@pytest.mark.long
 def test_garbage_in_each_field(desk: Desk) -> None:
     desk.lease(desk.make(), 2)
     for value in (b"", b"\xff", b"-1", b"nan", b"1e400", b"9" * 40):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from decimal import Decimal
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from scrapy.settings import Settings
 
 from tests.fuzz.values import EXAMPLES, ITEMS, PLACE, QUIETLY, TEXTS, VALUES, try_all
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.seed_columns import MEANINGS, Layout
 from tmapi_spiders.seeds import StreamedSeeds
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ CELLS = st.one_of(
     TEXTS,
     st.sampled_from(["image", "url", "id", "/search/a.jpg", "https://a.example/b.jpg", "#", '"']),
     st.sampled_from(["search_sort", "sales", "search_price", "1-2", "target_price", "sep=;"]),
+    st.sampled_from(
+        ["12,50 €", "1.234", "UTF-8", '=HYPERLINK("//a.example/1.jpg")', "=A1", "#REF!"]
+    ),
 )
 ROWS = st.lists(st.lists(CELLS, max_size=4), max_size=6)
 
@@ -67,14 +72,22 @@ SEED_FILES = st.builds(
 )
 
 
+LAYOUTS = st.builds(
+    Layout,
+    st.dictionaries(st.sampled_from(MEANINGS), st.one_of(CELLS, st.just("image")), max_size=2),
+    st.one_of(st.just(""), TEXTS),
+    st.sampled_from([None, {}, {"EUR": Decimal("7.8")}]),
+)
+
+
 @EXAMPLES
 def test_seed_files(tmp_path: Path, examples: int) -> None:
-    def check(given: tuple[str, bytes]) -> None:
-        name, content = given
+    def check(given: tuple[str, bytes, Layout]) -> None:
+        name, content, layout = given
         path = tmp_path / name
         path.write_bytes(content)
         try:
-            for seed in StreamedSeeds.from_argument(str(path)):
+            for seed in StreamedSeeds.from_argument(str(path), layout):
                 json.loads(json.dumps(seed.data, allow_nan=False))
         except UsageProblems as exc:
             for problem in exc.problems:
@@ -82,7 +95,7 @@ def test_seed_files(tmp_path: Path, examples: int) -> None:
                 assert problem.replace("\n", "").isprintable(), repr(problem)
 
     names = st.sampled_from(["seeds.txt", "seeds.csv", "seeds.tsv", "seeds.jsonl", "seeds.xlsx"])
-    try_all(st.tuples(names, SEED_FILES), check, examples)
+    try_all(st.tuples(names, SEED_FILES, LAYOUTS), check, examples)
 
 
 JOB_FACTS = [

@@ -27,7 +27,7 @@ LIMIT = 20
 
 QUIETLY = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
-EXAMPLES = pytest.mark.parametrize("examples", [60, pytest.param(3000, marks=pytest.mark.fuzz)])
+EXAMPLES = pytest.mark.parametrize("examples", [40, pytest.param(3000, marks=pytest.mark.fuzz)])
 
 
 @contextmanager

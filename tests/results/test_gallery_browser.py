@@ -325,6 +325,7 @@ def test_no_request_leaves_and_nothing_hostile_runs(browser: Browser, tmp_path: 
     assert browser.driver.title == "hostile: gallery"
 
 
+@pytest.mark.long
 def test_20_000_products_stay_usable(browser: Browser, large: Path) -> None:
     browser.show(large)
     browser.until_count("20,000 matches for 200 seeds")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tests.support import Crawler
 
+pytestmark = pytest.mark.long  # make long
+
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
 
 #: Each level shows the one before ten times.

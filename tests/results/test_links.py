@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.support import Crawler
 
+pytestmark = pytest.mark.long  # make long
+
 SEEDS = "/search/a/onepage.jpg"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.compare.days import Series, item
 from tests.results.export_jobs import read_sheet
 from tests.results.gallery_jobs import JobFolder, page_of, product
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     from tests.results.browser import Browser
     from tests.support import Crawler
+
+pytestmark = pytest.mark.long  # make long
 
 LONG = "supplier" * 12_500
 LINK = "https://detail.1688.com/offer/1.html?" + "a" * 900
