@@ -320,6 +320,7 @@ class _SheetRows:
         self._image = place
         self._links: Spans = parts.links_in(place + 1)
         self._target = columns.place(TARGET_COLUMN)
+        self._currency = CNY
         self._pictures: dict[int, set[int]] = {}
         for row, column in parts.pictures:
             self._pictures.setdefault(row, set()).add(column)
@@ -346,9 +347,13 @@ class _SheetRows:
         """
         image = self._merged.get(self._image + 1)
         _, end = (image and image.at(header)) or (header, header)
+        number = header
         for number, cells in rows:
             written = () if formulas is None else next(formulas, ())
             if number > end and (row := self._row(number, cells, written)) is not None:
+                yield row
+        for behind in sorted(self._pictures):  # on rows without any cell
+            if behind > max(number, end) and (row := self._row(behind, (), ())) is not None:
                 yield row
 
     def _row(self, number: int, cells: Sequence[Any], written: Sequence[Any]) -> SeedRow | None:
@@ -356,32 +361,45 @@ class _SheetRows:
         values = [_plain(cell.value) for cell in cells]
         values += [None] * (width - len(values))
         problem = self._compute(values, written)
+        image = str(values[self._image] or "").strip()
+        if not _ADDRESS.match(image) and (address := self._links.at(number)) is not None:
+            values[self._image], problem = address, ""
         if self._merged:
             self._fill(number, values)
         pictures = self._pictures.get(number, set())
         has_picture = bool(pictures)
         if not (problem or any(map(shows, values)) or self._image + 1 in pictures):
             return None  # a picture elsewhere is a logo
-        image = str(values[self._image] or "").strip()
-        if not _ADDRESS.match(image) and (address := self._links.at(number)) is not None:
-            values[self._image], problem = address, ""
-        elif has_picture and not image:
+        if has_picture and not shows(values[self._image]):
             problem = (
                 "it holds a picture, not its address: put the picture on a web server, and its "
                 "address into the cell"
             )
-        where = f"{self._path}, row {number}"
-        currency = CNY
         if self._target is not None and self._target < len(cells):
             try:
-                shown = cells[self._target]
-                if isinstance(shown.value, int | float):
-                    currency = currency_of_format(shown.number_format or "") or CNY
+                self._note_currency(cells[self._target])
             except ValueError as exc:
                 problem = problem or f"{TARGET_COLUMN}: {exc}"
+        where = f"{self._path}, row {number}"
         return row_of(
-            number, where, self._columns, values, self._rates, currency=currency, problem=problem
+            number,
+            where,
+            self._columns,
+            values,
+            self._rates,
+            currency=self._currency,
+            problem=problem,
         )
+
+    def _note_currency(self, cell: Any) -> None:
+        """Note what a target that is a mere number is in; merged cells have it from their first.
+
+        :raises ValueError: if it may be several
+        """
+        if cell.value is not None:
+            self._currency = CNY
+        if isinstance(cell.value, int | float):
+            self._currency = currency_of_format(cell.number_format or "") or CNY
 
     def _compute(self, values: list[Any], written: Sequence[Any]) -> str:
         """Put in the address that a formula links to; return why a cell's value is not known.

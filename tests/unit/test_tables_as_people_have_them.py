@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import xlsxwriter  # type: ignore[import-untyped]
 from openpyxl import Workbook
 from openpyxl.drawing.image import Image
 from PIL import Image as Picture
@@ -319,6 +321,56 @@ def test_pictures_in_the_place_of_addresses(sheet: Worksheet, tmp_path: Path) ->
     assert "row 5: its column image shows #VALUE!: a picture in the cell, or a formula" in said[2]
 
 
+def test_a_workbook_by_another_writer(tmp_path: Path) -> None:
+    """It keeps texts, results of formulas and pictures otherwise than openpyxl does."""
+    Picture.new("RGB", (4, 4)).save(tmp_path / "p.png")
+    path = tmp_path / "w.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        old = book.add_worksheet("old")
+        old.hide()
+        sheet = book.add_worksheet("now")
+        sheet.activate()
+        sheet.set_first_sheet()
+        euro = book.add_format({"num_format": '_-* #,##0.00 "€"_-;-* #,##0.00 "€"_-'})
+        sheet.merge_range("A1:C1", "Spring")
+        for column, name in enumerate(("Foto", "Nr", "Ziel")):
+            sheet.write(2, column, name)
+        sheet.merge_range("A4:A5", "")
+        sheet.write_url("A4", f"{LAMP}?a=1", string="lamp")
+        sheet.write("B4", "A")
+        sheet.write("B5", "B")
+        sheet.write_number("C4", 12.5, euro)
+        sheet.write_formula("A6", f'=HYPERLINK("{VASE}","vase")')
+        sheet.write("B6", "C")
+        sheet.write("B7", "D")
+        sheet.insert_image("A7", str(tmp_path / "p.png"))
+        sheet.write_formula("A8", '=_xlfn.DISPIMG("ID_7",1)')
+    named = "image=foto,id=nr,target_price=ziel"
+    said = problems(str(path), named)
+    for row in (7, 8):
+        assert f"row {row}: it holds a picture, not its address" in said
+    assert len(said.splitlines()) == 2
+    with zipfile.ZipFile(path) as old_file:
+        parts = {name: old_file.read(name) for name in old_file.namelist()}
+    name = "xl/worksheets/sheet2.xml"
+    parts[name] = re.sub(rb'<row r="[78]".*?</row>', b"", parts[name])
+    with zipfile.ZipFile(path, "w") as new:
+        for part, content in parts.items():
+            new.writestr(part, content)
+    assert "row 7: it holds a picture" in problems(str(path), named), "a row without any cell"
+    del parts["xl/drawings/drawing1.xml"]
+    with zipfile.ZipFile(path, "w") as new:
+        for part, content in parts.items():
+            new.writestr(part, content)
+    seeds = read(str(path), named)
+    assert [(seed.text, seed.seed_id) for seed in seeds] == [
+        (f"{LAMP}?a=1", "A"),
+        (f"{LAMP}?a=1", "B"),
+        (VASE, "C"),
+    ]
+    assert seeds[0].data == {"target_price": 12.5, "target_price_cny": "97.50"}
+
+
 def test_a_sheet_of_another_prefix(sheet: Worksheet, tmp_path: Path) -> None:
     """Programs that are not Excel name the parts of a sheet otherwise."""
     for row in (["image"], ["lamp"], ["=1+1"]):
@@ -517,6 +569,11 @@ def test_a_target_by_the_format_of_its_cell(sheet: Worksheet, tmp_path: Path) ->
         "10",
         "10",
     ]
+    sheet["C4"].number_format = '0.00 "EUR"'
+    sheet["C5"], sheet["C6"] = None, None
+    sheet.merge_cells("C4:C6")
+    seeds = read(save(sheet, tmp_path))
+    assert [target_of(seed.data) for seed in seeds] == ["78.00", "71.00", *["78.00"] * 3, "10"]
     sheet["C2"].number_format = "[$kr-41D] 0.00"
     sheet["C3"].number_format = "[$¥-411]0"
     said = problems(save(sheet, tmp_path))
