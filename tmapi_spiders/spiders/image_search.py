@@ -28,6 +28,7 @@ from tmapi_spiders.ways import prepare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -90,6 +91,16 @@ class ImageSearchSpider(Spider):
         except StorageError as exc:
             log_refusal(cls.name, [str(exc)])
             raise
+
+    @property
+    def exit_status(self) -> int:
+        """How the crawl ended, as the exit status of ``scrapy crawl`` says it; for scripts."""
+        return self.run.exit_status
+
+    @property
+    def job_folder(self) -> Path:
+        """The folder of the job's files; those of a worker's job are there once it is exported."""
+        return self.run.config.output_dir / self.run.job_name
 
     @override
     def log(self, message: Any, level: int = logging.DEBUG, **kw: Any) -> None:
