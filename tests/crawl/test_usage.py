@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -176,6 +177,18 @@ def test_a_mistyped_profile(offline: Crawler, command: tuple[str, ...]) -> None:
         "distributed." in done.log
     )
     assert "Traceback" not in done.log
+
+
+def test_a_scrapy_that_lacks_something(sandbox: SandboxThread, tmp_path: Path) -> None:
+    lacking = (
+        "from scrapy.core.engine import ExecutionEngine\n"
+        "from scrapy.extensions.feedexport import FeedSlot\n"
+        "del ExecutionEngine.needs_backout\n"
+        "del FeedSlot.__init__\n"
+    )
+    log = refused(in_project(tmp_path / "p", sandbox.url, lacking)(**GOOD), sandbox)
+    for name in ("core.engine.ExecutionEngine.needs_backout", "feedexport.FeedSlot.itemcount"):
+        assert re.search(rf"\n  scrapy \S+: it has no .*{name}", log)
 
 
 def test_outside_of_a_project(sandbox: SandboxThread, tmp_path: Path) -> None:
