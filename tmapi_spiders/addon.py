@@ -13,6 +13,7 @@ from scrapy.settings import SETTINGS_PRIORITIES
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, from_environment
+from tmapi_spiders.requirements import CrawlAddon
 from tmapi_spiders.spiders.image_search import ImageSearchSpider, refuse_look
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ _WAITING_AT_THE_GATE = 8
 _HANDLER = "tmapi_spiders.download_handler.SigningDownloadHandler"
 
 
-class TmapiAddon:
+class TmapiAddon(CrawlAddon):
     """Adds the spider, and for its crawls all that it needs; other spiders are left alone."""
 
     def __init__(self, crawler: Crawler) -> None:

@@ -11,10 +11,11 @@ from tmapi_spiders import readers
 from tmapi_spiders.argument_values import count, filters_of, prices_of, words
 from tmapi_spiders.combinations import LANGUAGES, SORTS, Combinations, Filters, PriceRange
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
+from tmapi_spiders.given import as_text, unkept
 from tmapi_spiders.job_names import LONGEST, LONGEST_SERIES, UNNAMED, is_job_name, name_in_series
 from tmapi_spiders.queries import Queries
 from tmapi_spiders.seed_columns import MEANINGS, Layout, columns_of
-from tmapi_spiders.seeds import Seeds, StreamedSeeds
+from tmapi_spiders.seeds import Seeds, StreamedSeeds, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +41,11 @@ def _convert(given: Any) -> str:
 
 
 def _given(given: Any) -> Any:
-    if isinstance(given, str) and not given.strip():
+    if isinstance(given, list | tuple):
+        return joined(given)
+    if not isinstance(given, str):
+        raise ValueError("accepted: a file (text or Path), or images (text, or a list of them).")
+    if not given.strip():
         raise ValueError("it is empty; accepted: a file, or images separated by commas.")
     return given
 
@@ -114,14 +119,16 @@ class Arguments(BaseModel):
         streamed: bool = False,
         rates: Mapping[str, Decimal] | None = None,
     ) -> tuple[Arguments, Queries]:
-        """Read and check *given* (names and values, as ``-a`` gives them) and the seeds they name.
+        """Read and check *given* (names and values, as ``-a`` or a script gives them), and the
+        seeds that they name.
 
         :param streamed: whether seeds are read anew each time, instead of held in memory without
             repeated ones
         :param rates: of target prices, by currency; None: these are not looked at
         :raises UsageProblems: with all that is wrong
         """
-        problems: list[str] = []
+        given = as_text(given, Arguments.model_fields)
+        problems = unkept(given, Arguments.model_fields)
         arguments = seeds = None
         try:
             arguments = cls.model_validate(dict(given))

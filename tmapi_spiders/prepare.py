@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import resume
 from tmapi_spiders.archive import ARCHIVE, Archive
+from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.conversions import Conversions
 from tmapi_spiders.course import LocalCourse
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.file_limit import check_file_limit
+from tmapi_spiders.given import as_text
 from tmapi_spiders.job import Job
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name, series_of
@@ -20,11 +22,10 @@ from tmapi_spiders.series_lock import hold_series
 from tmapi_spiders.spider_kind import SpiderKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.queries import Queries
 
 __all__ = ["prepare_run", "read_given"]
@@ -38,11 +39,14 @@ def prepare_run(
     settings: BaseSettings,
     given: Mapping[str, Any],
     kind: SpiderKind = _OUR_OWN,
+    begun_by: Sequence[str] | None = None,
 ) -> LocalRun:
     """Check settings and arguments, take hold of the job and open its archive; send nothing.
 
-    :param given: the spider's arguments as ``-a`` gives them
+    :param given: the spider's arguments, as ``-a`` or a script gives them
     :param kind: the spider's
+    :param begun_by: the words of the command, before its arguments, that goes on with the job (by
+        default ``scrapy crawl NAME``); none of a script
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used
     """
@@ -69,7 +73,8 @@ def prepare_run(
         # Once job.json is written, it has the rest.
         whole = {name: value for name, value in given.items() if name != "series"}
         needed = {} if job.arguments_stored else whole
-        return resume.command(kind.name, settings, needed | {"job": job.name}, budget)
+        words = ("scrapy", "crawl", kind.name) if begun_by is None else begun_by
+        return resume.command(words, settings, needed | {"job": job.name}, budget)
 
     run = LocalRun(
         config,
@@ -103,15 +108,14 @@ def read_given(
 ) -> tuple[Config, dict[str, Any], Arguments, Queries]:
     """Read settings and arguments, those of an existing job included where it is named alone.
 
-    :param given: the spider's arguments as ``-a`` gives them
+    :param given: the spider's arguments, as ``-a`` or a script gives them
     :param kind: the spider's, which the job has to be of
     :param needs_token: whether calls are to be made
     :return: the configuration, the arguments as given and stored, as read, and the queries
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if job.json can't be read
     """
-    # scrapyd gives each crawl a "_job" of its own.
-    whole = {name: value for name, value in given.items() if not name.startswith("_")}
+    whole = as_text(given, Arguments.model_fields)
     problems: list[str] = []
     config = None
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import jmespath
 from jmespath.functions import Functions
+from scrapy.utils.misc import load_object
 
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import UsageProblems
@@ -21,7 +22,12 @@ from tmapi_spiders.loaders import ProductLoader, expressions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["check_product", "check_spider"]
+    from scrapy.settings import BaseSettings
+
+__all__ = ["ADDON", "CrawlAddon", "check_addon", "check_product", "check_spider"]
+
+#: What a project's settings need.
+ADDON = 'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}'
 
 _FUNCTIONS = Functions.FUNCTION_TABLE
 
@@ -42,6 +48,27 @@ _COMMON: dict[str, Any] = {
     "total_count": None,
     "fetched_at": "2026-11-23T18:00:00.000Z",
 }
+
+
+class CrawlAddon:
+    """Base class of the add-on, by which it is known wherever somebody has subclassed it."""
+
+
+def check_addon(settings: BaseSettings) -> None:
+    """Make sure that a crawl has the add-on, without which nothing of it works.
+
+    :param settings: those of the crawl, its spider's own included
+    :raises UsageProblems: if it has not
+    """
+    addons = settings.getdict("ADDONS")
+    if not any(
+        place is not None and _is_subclass(load_object(addon), CrawlAddon)
+        for addon, place in addons.items()
+    ):
+        raise UsageProblems(
+            f"ADDONS: the add-on is missing. Put it into settings.py, or into the settings that a "
+            f"script gives: {ADDON}"
+        )
 
 
 def check_spider(spider: type, base: type, others: Iterable[type] = ()) -> None:

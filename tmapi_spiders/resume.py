@@ -14,7 +14,7 @@ from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.monitoring.channels import ENABLED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scrapy.settings import BaseSettings
 
@@ -63,14 +63,22 @@ def _looks_like_images(seeds: str) -> bool:
 
 
 def command(
-    spider: str, settings: BaseSettings, arguments: Mapping[str, Any], budget: int | None = None
+    begun_by: Sequence[str],
+    settings: BaseSettings,
+    arguments: Mapping[str, Any],
+    budget: int | None = None,
 ) -> str:
     """Return the command that goes on with a job: what was given on this one, but secrets.
 
+    :param begun_by: the words before the arguments: ``scrapy crawl NAME``; none of a script's own
+        crawl, for which it is said what to change in the script
     :param arguments: those to be given with ``-a``
     :param budget: to be given instead of the present one
     """
-    words = ["scrapy", "crawl", spider]
+    if not begun_by:
+        wider = "" if budget is None else f" and the setting {PREFIX}BUDGET={budget}"
+        return f"the same script, with the argument job={str(arguments['job'])!r}{wider}"
+    words = [*begun_by]
     for name, value in arguments.items():
         words += ["-a", f"{name}={value}"]
     for name in sorted(settings):

@@ -22,11 +22,11 @@ from tmapi_spiders.seed_row import SeedRow
 from tmapi_spiders.target_price import has_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tmapi_spiders.overrides import Overrides
 
-__all__ = ["Seeds", "StreamedSeeds", "Tally"]
+__all__ = ["Seeds", "StreamedSeeds", "Tally", "joined"]
 
 _SHOWN_PROBLEMS = 20
 
@@ -36,6 +36,10 @@ _NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments; or a
 _HASH = re.compile(r"[0-9a-f]{20}")
 _PLAIN = Layout()
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
+_IMAGE = re.compile(r"https?:|//|/search/")
+
+#: Characters of a script's list: job.json holds them, and is not to be larger than it may be.
+_LONGEST_LIST = 4_000_000
 
 
 @attrs.define
@@ -129,7 +133,7 @@ class Seeds:
         :raises UsageProblems: with all that is wrong
         """
         given = given.strip()
-        if re.match(r"https?:|//|/search/", given) and not is_file(given):
+        if _IMAGE.match(given) and not is_file(given):
             if layout.columns or layout.sheet:
                 name = "columns" if layout.columns else "sheet"
                 raise UsageProblems(
@@ -153,6 +157,38 @@ class Seeds:
 
     def __iter__(self) -> Iterator[Seed]:
         return (Seed.from_record(line.decode().rstrip("\n")) for line in BytesIO(self._block))
+
+
+def joined(images: Sequence[object]) -> str:
+    """Return a script's list of images as :meth:`Seeds.from_argument` reads it.
+
+    >>> joined(["//a.alicdn.com/1,2.jpg", "/search/3.jpg "])
+    '//a.alicdn.com/1,2.jpg,/search/3.jpg'
+
+    :raises ValueError: if it would not be these images
+    """
+    texts = []
+    for number, image in enumerate(images, 1):
+        text = image.strip() if isinstance(image, str) else ""
+        if not _IMAGE.match(text):
+            raise ValueError(
+                f"image {number} is {shortened(repr(image))}; accepted in a list: images, each a "
+                "URL, //host/path, or /search/…, as text. A file is given alone: seeds='seeds.txt'."
+            )
+        if _BETWEEN_IMAGES.search(text):
+            raise ValueError(
+                f"image {number} is {shortened(repr(image))}, which looks like two images; give "
+                "each a place of its own, or write its comma as %2C."
+            )
+        texts.append(text)
+    if not texts:
+        raise ValueError("it is an empty list; accepted: images, or a file's name.")
+    if sum(map(len, texts)) > _LONGEST_LIST:
+        raise ValueError(
+            f"a list may have {_LONGEST_LIST:,} characters in all; write the images to a file, one "
+            "a line, and give its name."
+        )
+    return ",".join(texts)
 
 
 class StreamedSeeds:

@@ -9,7 +9,8 @@ from scrapy.addons import AddonManager
 from scrapy.spiderloader import get_spider_loader
 
 from tmapi_spiders.arguments import Arguments
-from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.project import no_such_spider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,6 @@ def kind_for(
         loader = get_spider_loader(known)
         return SpiderKind.of(loader.load(name))
     except KeyError:
-        nearest = did_you_mean(name, [*loader.list(), IMAGE_SEARCH])
-        raise UsageProblems(f"spider={name}: this project has no such spider.{nearest}") from None
+        raise UsageProblems(*no_such_spider(name, loader.list(), IMAGE_SEARCH)) from None
     except ImportError as exc:
         raise UsageProblems(f"spider={name}: the project's spiders can't be loaded: {exc}") from exc

@@ -16,7 +16,7 @@ from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.prepare import prepare_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scrapy.settings import BaseSettings
 
@@ -30,6 +30,7 @@ def prepare(
     settings: BaseSettings,
     given: Mapping[str, Any],
     kind: SpiderKind,
+    begun_by: Sequence[str] | None = None,
 ) -> Run:
     """Check settings and arguments, and take hold of the job, or join it; send nothing.
 
@@ -48,7 +49,7 @@ def prepare(
         check_scheduler(settings)
         if is_shared(settings):
             return prepare_worker(settings, given, kind)
-    return prepare_run(settings, given, kind)
+    return prepare_run(settings, given, kind, begun_by)
 
 
 def tell(run: Run) -> None:

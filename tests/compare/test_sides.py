@@ -48,6 +48,21 @@ def test_a_folder(series: Series, tmp_path: Path) -> None:
     assert "1.00 → 3.00" in series.compare(str(moved), "watch").stdout
 
 
+@pytest.mark.parametrize(
+    ("job", "remedy"),
+    [
+        ("monday", "a series (-a series=NAME), whose last two are compared."),
+        ("watch-20261101T180000Z", "its series: watch, whose last two are compared."),
+    ],
+)
+def test_a_job_where_a_series_is_meant(series: Series, job: str, remedy: str) -> None:
+    three_days(series)
+    (series.output / "watch-20261102T180000Z").rename(series.output / "monday")
+    done = series.compare(job)
+    assert done.exit_status == 2
+    assert f"(scrapy tmapi compare OLD {job}), or {remedy}" in done.log
+
+
 def test_the_first_of_a_series_is_a_baseline(series: Series) -> None:
     series.day(1).search("A", item(1)).write()
     done = series.compare("watch", "-o", str(series.output / "changes.jsonl"))

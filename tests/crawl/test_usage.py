@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
 from tests.crawl.test_hostile import in_project
+from tests.support import Crawler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support import Crawl, Crawler, SandboxThread
+    from tests.support import Crawl, SandboxThread
 
 SEED = "/search/a/teapot.jpg"
 GOOD = {"seeds": SEED}
@@ -152,10 +155,57 @@ def test_the_first_line_says_what_will_run(crawl: Crawler) -> None:
     assert expected in done.log
 
 
-def test_an_unknown_spider_is_scrapys_business(offline: Crawler) -> None:
-    done = offline.finish(offline.start(spider="image_serach"))
-    assert done.exit_status == 1
-    assert "image_serach" in done.log
+def test_a_mistyped_spider(offline: Crawler, tmp_path: Path) -> None:
+    log = tmp_path / "crawl.log"
+    done = offline.finish(offline.start("--logfile", str(log), spider="image_serach"))
+    told = (
+        "image_serach: nothing was sent.\n  spider=image_serach: this project has no such spider. "
+        'Did you mean "image_search"? It has: image_search.\n'
+    )
+    assert (done.exit_status, done.log) == (2, told)
+    # Where Scrapy logs into a file, that is all that scrapyd shows of a crawl.
+    assert log.read_text().count(f"ERROR: {told}") == 1
+
+
+@pytest.mark.parametrize("command", [("crawl", "image_search"), ("tmapi", "jobs")])
+def test_a_mistyped_profile(offline: Crawler, command: tuple[str, ...]) -> None:
+    done = offline.command(*command, "-L", "ERROR", env={"SCRAPY_PROJECT": "sandbx"})
+    assert done.exit_status == 2
+    assert "SCRAPY_PROJECT=sandbx: " in done.log
+    assert (
+        '/scrapy.cfg has no such profile. Did you mean "sandbox"? It has: default, sandbox, '
+        "distributed." in done.log
+    )
+    assert "Traceback" not in done.log
+
+
+def test_a_scrapy_that_lacks_something(sandbox: SandboxThread, tmp_path: Path) -> None:
+    lacking = (
+        "from scrapy.core.engine import ExecutionEngine\n"
+        "from scrapy.extensions.feedexport import FeedSlot\n"
+        "del ExecutionEngine.needs_backout\n"
+        "del FeedSlot.__init__\n"
+    )
+    log = refused(in_project(tmp_path / "p", sandbox.url, lacking)(**GOOD), sandbox)
+    for name in ("core.engine.ExecutionEngine.needs_backout", "feedexport.FeedSlot.itemcount"):
+        assert re.search(rf"\n  scrapy \S+: it has no .*{name}", log)
+
+
+def test_outside_of_a_project(sandbox: SandboxThread, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    crawl = Crawler(tmp_path / "output", sandbox.url, tmp_path / "here")
+    done = crawl("-L", "ERROR", **GOOD)
+    remedy = """-s 'ADDONS={"tmapi_spiders.addon.TmapiAddon": 500}'"""
+    assert f"there is no scrapy.cfg in {tmp_path / 'here'} or above" in refused(done, sandbox)
+    assert done.log.endswith(f"cd to your project, or give what image_search needs: {remedy}\n")
+    words = shlex.split(remedy)
+    assert crawl(*words, **GOOD, max_pages=1).exit_status == 0
+
+
+def test_a_mistyped_subcommand(offline: Crawler) -> None:
+    done = offline.command("tmapi", "jbos")
+    assert done.exit_status == 2
+    assert 'jbos: no such subcommand. Did you mean "jobs"? Accepted: compare, ' in done.log
 
 
 REFUSED = """

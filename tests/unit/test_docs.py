@@ -185,6 +185,15 @@ def test_the_script_in_the_docs_is_the_one_that_is_tested() -> None:
         assert f"#     {variable} " in script
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["two_crawls.py", "shop/shop/lamps.py", "shop/shop/pipelines.py", "shop/shop/settings.py"],
+)
+def test_the_examples_in_the_docs_are_those_that_are_tested(name: str) -> None:
+    example = (ROOT / "docs" / "examples" / name).read_text("utf-8")
+    assert textwrap.indent(example, "    ") in (ROOT / "docs" / "scripts.md").read_text("utf-8")
+
+
 def test_what_a_webhook_gets_is_in_the_docs(tmp_path: Path) -> None:
     changes = tmp_path / "changes.jsonl"
     changes.write_bytes(b"")

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 #: Seconds between two looks.
 _EVERY = 2.0
 
+_ELSEWHERE = (
+    "it is about jobs on Redis, of workers; those of crawls without, in the output folder: "
+    "scrapy tmapi jobs"
+)
+
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -45,8 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Show it; returns the exit status."""
+    reached = False
 
     def act(server: Redis, config: Config) -> int:
+        nonlocal reached
+        reached = True
         while True:
             seen = _look(server, options.job, settings)
             if options.json:
@@ -63,9 +71,12 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
 
     try:
         with interruptible():
-            return ask("status", settings, options.job, act)
+            status = ask("status", settings, options.job, act)
     except KeyboardInterrupt:  # how one leaves --watch
         return EXIT_OK
+    if not reached:
+        print(f"status: {_ELSEWHERE}", file=sys.stderr)
+    return status
 
 
 def _look(server: Redis, job: str | None, settings: BaseSettings) -> list[dict[str, Any]]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
+from tmapi_spiders.project import check_profile
+from tmapi_spiders.run import EXIT_USAGE
 from tmapi_spiders.streams import hold_closed_streams, outlasting, problem_of_stdout
-
-if TYPE_CHECKING:
-    import argparse
 
 __all__ = ["SUBCOMMANDS", "Command"]
 
@@ -43,6 +44,21 @@ SUBCOMMANDS: Final = {
 EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 
 
+class _Choices(dict[str, Any]):
+    """The parsers of the subcommands; a word that is none of them is refused with the nearest."""
+
+    def __contains__(self, word: object) -> bool:
+        """Say that a subcommand is one.
+
+        :raises argparse.ArgumentError: if it is none, which argparse shows
+        """
+        if super().__contains__(word):
+            return True
+        nearest = did_you_mean(str(word), self)
+        message = f"{shortened(word)}: no such subcommand.{nearest} Accepted: {', '.join(self)}."
+        raise argparse.ArgumentError(None, message)
+
+
 class Command(ScrapyCommand):
     """Runs one of the subcommands."""
 
@@ -68,6 +84,7 @@ class Command(ScrapyCommand):
             if name in named or not named:
                 _module_of(name).add_arguments(subparser)
             super().add_options(subparser)
+        subparsers.choices = _Choices(subparsers.choices or {})
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Refuse what is no subcommand or option; take over the global ones."""
@@ -84,6 +101,12 @@ class Command(ScrapyCommand):
         It does all it has to, whether or not what it prints can be written. Where nobody reads that
         to its end (``| head -1``), it ends without a word; a disk that is full is told.
         """
+        try:
+            check_profile()
+        except UsageProblems as exc:
+            print(f"{opts.subcommand}: {exc}", file=sys.stderr)
+            self.exitcode = EXIT_USAGE
+            return
         with outlasting():
             self.exitcode = _module_of(opts.subcommand).run(opts, self.settings)
             sys.stdout.flush()

@@ -11,7 +11,7 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.results.series import jobs_of, series_jobs
+from tmapi_spiders.results.series import find_job, jobs_of, series_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +96,13 @@ def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles,
     """
     if "/" in series or "~" in series:
         raise UsageProblems(f"{series}: accepted: an old job and a new one, or a series' name.")
+    if not jobs_of(series, output_dir):
+        job = find_job(series, output_dir).name
+        whole = f"its series: {series_of(job)}" if series_of(job) else "a series (-a series=NAME)"
+        raise UsageProblems(
+            f"{job}: it is a job, and no series. Accepted: an old job and a new one "
+            f"(scrapy tmapi compare OLD {job}), or {whole}, whose last two are compared."
+        )
     jobs = series_jobs(series, output_dir)
     files = [JobFiles.open(job.name, output_dir, needs_facts=False) for job in jobs[:2]]
     newest = max(jobs, key=lambda job: (job.began, job.name))

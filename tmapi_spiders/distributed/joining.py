@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis import exceptions
 
+from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.config import Config
 from tmapi_spiders.distributed.connection import (
     check_server,
@@ -22,6 +23,7 @@ from tmapi_spiders.distributed.store import Store, run_script
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.file_limit import check_file_limit
+from tmapi_spiders.given import as_text
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.plan import plan_of
 from tmapi_spiders.spider_kind import SpiderKind
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.queries import Queries
 
 __all__ = ["enqueue", "prepare_worker"]
@@ -51,11 +52,11 @@ def prepare_worker(
 ) -> Worker:
     """Check settings and arguments, feed the job if seeds are given, and join it; send nothing.
 
-    :param given: the spider's arguments as ``-a`` gives them
+    :param given: the spider's arguments, as ``-a`` or a script gives them
     :param kind: the spider's
     :raises UsageProblems: with all that is wrong, also with Redis
     """
-    given = {name: value for name, value in given.items() if not name.startswith("_")}
+    given = as_text(given, Arguments.model_fields)
     config, arguments, queries = _read(settings, given, kind.arguments_model)
     check_file_limit(config.max_concurrency)
     server = connect(settings)

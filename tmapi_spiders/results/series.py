@@ -101,7 +101,11 @@ def series_jobs(series: str, output_dir: Path) -> list[FoundJob]:
     jobs = jobs_of(series, output_dir)
     if not jobs:
         find_job(series, output_dir)  # says what there is
-        raise UsageProblems(f"{series}: it is a job, and no series.")
+        of = series_of(series)
+        remedy = (
+            f"Its series is {of}." if of else "A series is begun by a crawl with -a series=NAME."
+        )
+        raise UsageProblems(f"{series}: it is a job, and no series. {remedy}")
     return jobs
 
 

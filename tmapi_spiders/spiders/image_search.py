@@ -15,17 +15,21 @@ from tmapi_spiders.answers import Converted, Kind, NoPage, Page
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
 from tmapi_spiders.downloader_middleware import TriesAgain
+from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.foundations import check_foundations
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.order import SOONEST
 from tmapi_spiders.pages import PageReader, fetched_at
 from tmapi_spiders.parts import GateClosed
-from tmapi_spiders.requirements import check_spider
+from tmapi_spiders.refusal import log_refusal
+from tmapi_spiders.requirements import check_addon, check_spider
 from tmapi_spiders.run import EXIT_USAGE
 from tmapi_spiders.spider_kind import IMAGE_SEARCH, SEARCH_PATH, SpiderKind
 from tmapi_spiders.ways import prepare
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
     from typing import Self
 
     from scrapy.crawler import Crawler
@@ -64,15 +68,41 @@ class ImageSearchSpider(Spider):
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Make the spider of ``run``, or of a new run with the spider arguments *kwargs*.
 
-        :raises UsageProblems: with all that is wrong with arguments and settings
+        :raises UsageProblems: with all that is wrong with arguments and settings; logged too, since
+            a script that does not wait for its crawl hears of it late
+        :raises StorageError: if the job's folder or archive can't be used; likewise
         """
         if cls.start.__module__.startswith("scrapy.commands."):
             refuse_look(cls.name)
         run = kwargs.pop("run", None)
         if run is None:
-            check_spider(cls, ImageSearchSpider)
-            run = prepare(crawler.settings, kwargs, SpiderKind.of(cls))
+            run = cls._prepare(crawler, kwargs)
         return super().from_crawler(crawler, *args, run=run)
+
+    @classmethod
+    def _prepare(cls, crawler: Crawler, given: dict[str, Any]) -> Run:
+        """Make the run of a crawl that no command of this package's has begun: a script's."""
+        try:
+            check_foundations()
+            check_addon(crawler.settings)
+            check_spider(cls, ImageSearchSpider)
+            return prepare(crawler.settings, given, SpiderKind.of(cls), begun_by=())
+        except UsageProblems as exc:
+            log_refusal(cls.name, exc.problems)
+            raise
+        except StorageError as exc:
+            log_refusal(cls.name, [str(exc)])
+            raise
+
+    @property
+    def exit_status(self) -> int:
+        """How the crawl ended, as the exit status of ``scrapy crawl`` says it; for scripts."""
+        return self.run.exit_status
+
+    @property
+    def job_folder(self) -> Path:
+        """The folder of the job's files; those of a worker's job are there once it is exported."""
+        return self.run.config.output_dir / self.run.job_name
 
     @override
     def log(self, message: Any, level: int = logging.DEBUG, **kw: Any) -> None:

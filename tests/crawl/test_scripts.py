@@ -1,0 +1,135 @@
+"""Crawls that no `scrapy crawl` of this package's settings has begun: scripts, other projects."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support import ROOT, Crawler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support import SandboxThread
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+ADDON = '{"tmapi_spiders.addon.TmapiAddon": 500}'
+
+SCRIPT = """
+from scrapy.crawler import AsyncCrawlerProcess
+from tmapi_spiders.spiders.image_search import ImageSearchSpider
+process = AsyncCrawlerProcess(SETTINGS)
+process.crawl(ImageSearchSpider, GIVEN)
+process.start()
+"""
+
+
+def python(crawl: Crawler, script: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a script, or the text of one."""
+    words = ["-c", script] if isinstance(script, str) else [str(script)]
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=crawl.project,
+        env=crawl.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def script(settings: str, given: str) -> str:
+    return SCRIPT.replace("SETTINGS", settings).replace("GIVEN", given)
+
+
+@pytest.fixture
+def anywhere(tmp_path: Path, sandbox: SandboxThread) -> Crawler:
+    """Crawls in a folder that is no project."""
+    (tmp_path / "here").mkdir()
+    return Crawler(tmp_path / "output", sandbox.url, tmp_path / "here")
+
+
+def test_without_the_add_on_a_script_is_refused(anywhere: Crawler, sandbox: SandboxThread) -> None:
+    done = python(anywhere, script("{'LOG_LEVEL': 'INFO'}", "seeds='/search/a/onepage.jpg'"))
+    told = "ERROR: image_search: nothing was sent.\n  ADDONS: the add-on is missing."
+    assert done.stderr.count(told) == 1
+    assert f"UsageProblems: ADDONS: the add-on is missing. {PUT_IT}" in done.stderr
+    assert sandbox.stats["calls"] == 0
+    assert not anywhere.output.exists()
+
+
+PUT_IT = f"Put it into settings.py, or into the settings that a script gives: ADDONS = {ADDON}"
+
+LAMPS = """
+from tmapi_spiders.spiders.image_search import ImageSearchSpider
+
+class Lamps(ImageSearchSpider):
+    name = "lamps"
+"""
+
+
+def test_runspider_is_refused_without_the_add_on_and_told_by_its_exit_status_with_it(
+    anywhere: Crawler, sandbox: SandboxThread
+) -> None:
+    (anywhere.project / "lamps.py").write_text(LAMPS)
+    command = "runspider", "lamps.py", "-L", "ERROR"
+    given: dict[str, Any] = {"seeds": "/search/a/teapot.jpg,/search/b/teapot.jpg", "job": "j"}
+    refused = anywhere.command(*command, **given)
+    assert (refused.exit_status, refused.stdout) == (2, "")
+    assert refused.log == f"lamps: nothing was sent.\n  ADDONS: the add-on is missing. {PUT_IT}\n"
+    assert sandbox.stats["calls"] == 0
+    assert not anywhere.output.exists()
+    stopped = anywhere.command(*command, "-s", f"ADDONS={ADDON}", "-s", "TMAPI_BUDGET=1", **given)
+    assert stopped.exit_status == 4
+    assert "    scrapy runspider lamps.py -a job=j -s TMAPI_BUDGET=2\n" in stopped.log
+
+
+def test_a_script_is_told_how_to_go_on(anywhere: Crawler) -> None:
+    settings = f"{{'ADDONS': {ADDON}, 'TMAPI_BUDGET': 1, 'LOG_LEVEL': 'ERROR'}}"
+    done = python(anywhere, script(settings, "seeds=['/search/a/teapot.jpg'], job='j'"))
+    assert "    the same script, with the argument job='j' and the setting TMAPI_BUDGET=2\n" in (
+        done.stderr
+    )
+
+
+def test_the_example_of_a_script(anywhere: Crawler, sandbox: SandboxThread) -> None:
+    done = python(anywhere, EXAMPLES / "two_crawls.py")
+    assert done.returncode == 0, done.stderr
+    counts = [line.split(", the cheapest")[0] for line in done.stdout.splitlines()]
+    assert counts == ["default: 40 products", "sales: 40 products"]
+    # One of the seeds is asked about in both orders from a conversion that both use, or none.
+    calls = sandbox.stats["calls"]
+    assert calls == 4
+    # The list of seeds is in job.json such that a command goes on with it.
+    on = ("crawl", "image_search", "-s", f"ADDONS={ADDON}", "-L", "ERROR", "-O", "again.jsonl")
+    again = anywhere.command(*on, job="lamps-sales")
+    assert again.exit_status == 0, again.log
+    assert "replays what was paid for on" in again.log
+    assert sandbox.stats["calls"] == calls
+    assert len((anywhere.project / "again.jsonl").read_text().splitlines()) == 40
+
+
+def test_the_example_of_a_project(tmp_path: Path, sandbox: SandboxThread) -> None:
+    shutil.copytree(EXAMPLES / "shop", tmp_path / "shop")
+    crawl = Crawler(tmp_path / "output", sandbox.url, tmp_path / "shop")
+    done = crawl.finish(
+        crawl.start(spider="lamps", seeds="/search/a/cup.jpg", max_pages=1, job="j")
+    )
+    assert done.exit_status == 0, done.log
+    assert {lamp["kind"] for lamp in done.products} == {"p4p", None}
+    for lamp in done.products:
+        assert float(lamp["landed_price"]) == pytest.approx(float(lamp["price"]) * 1.3, abs=0.006)
+    priced = {row["item_id"] for row in done.sightings if row["price"] is not None}
+    assert {lamp["item_id"] for lamp in done.products} == priced
+    assert len(priced) < len(done.sightings), "those without a price are dropped"
+    (table,) = crawl.project.glob("lamps-*.csv")
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["item_id", "title", "landed_price", "product_url", "seed"]
+    assert [row["landed_price"] for row in rows] == [lamp["landed_price"] for lamp in done.products]
