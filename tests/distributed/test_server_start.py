@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.distributed.proxies import RefusingProxy
 from tests.distributed.servers import RedisServer, free_port
 from tests.distributed.shared import Shared
 from tests.distributed.test_failures import SEEDS, wait_until
+from tests.support import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,3 +93,36 @@ def test_a_server_that_throws_jobs_away(tmp_path: Path, sandbox: SandboxThread) 
         status, log = enqueued(start)
         assert status == 0
         assert "maxmemory" not in log
+
+
+@pytest.mark.long
+def test_a_user_with_the_documented_rights(tmp_path: Path, sandbox: SandboxThread) -> None:
+    docs = (ROOT / "docs" / "distributed.md").read_text("utf-8")
+    command = re.findall(r"^    redis-cli (ACL SETUSER (?:.*\\\n)+.*)$", docs, re.MULTILINE)[0]
+    with RedisServer(tmp_path / "redis", "--appendonly", "yes") as server:
+        server.client.execute_command(*shlex.split(command.replace("\\\n", "")))
+        server.client.execute_command("ACL", "LOG", "RESET")
+        url = f"redis://tmapi:PASSWORD@127.0.0.1:{server.port}/0"
+        start = server.crawler(
+            tmp_path / "output", sandbox.url, REDIS_URL=url, TMAPI_TRIM_EXPORTED="1"
+        )
+        seeds = "/search/a/1.jpg,/search/a/2.jpg,https://example.com/a.jpg,/search/invalid/1.jpg"
+        for words in (
+            ["enqueue", "j", "-a", f"seeds={seeds}", "-a", "sort=default,sales"],
+            ["crawl"],
+            ["status", "j", "--json"],
+            ["export", "j"],
+            ["replay", "j", "--failed"],
+            ["enqueue", "j", "-a", "seeds=/search/b/1.jpg"],
+            ["stop", "j"],
+            ["crawl"],
+            ["export", "j"],
+            ["status"],
+            ["delete", "j", "--yes"],
+        ):
+            done = start(job="j") if words == ["crawl"] else start.command("tmapi", *words)
+            assert done.exit_status in ({0, 3} if words == ["crawl"] else {0}), done.log
+            assert "NOPERM" not in done.log
+        assert not server.client.keys("image_search:j:*")
+        refused = {entry[b"object"] for entry in server.client.execute_command("ACL", "LOG")}
+        assert refused <= {b"client|setinfo", b"client"}  # redis-py tells its name, if it may
