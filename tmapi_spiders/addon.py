@@ -13,6 +13,7 @@ from scrapy.settings import SETTINGS_PRIORITIES
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
 from tmapi_spiders.local_run import LocalRun
 from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, from_environment
+from tmapi_spiders.redis_settings import share_redis_url
 from tmapi_spiders.requirements import CrawlAddon
 from tmapi_spiders.spiders.image_search import ImageSearchSpider, refuse_look
 
@@ -112,6 +113,7 @@ class TmapiAddon(CrawlAddon):
         if not isinstance(spider, ImageSearchSpider):
             return
         run = spider.run
+        share_redis_url(settings)
         for name, value in _NEEDED.items():
             settings.set(name, value, "spider")
         # The gate lets as many out as may go; some more wait there, so that each place is taken as

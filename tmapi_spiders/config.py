@@ -100,6 +100,9 @@ class Config:
     """Of jobs on Redis: whether rows that were exported are dropped there."""
     rates: Mapping[str, Decimal] = setting("", readers.rates)
     """By currency (ISO 4217), how many CNY one is, for target prices in others than CNY."""
+    redis_wait: float | None = setting(None, readers.seconds(3600 * 24))
+    """Of workers and commands: for so many seconds Redis may be away at the start; None: 30, of
+    commands 5."""
     monitor_queries: float = setting(0.95, readers.share)
     """Of monitors: the least share of queries that ended complete or empty."""
     monitor_fields: Mapping[str, float] = setting(MONITOR_FIELDS, readers.shares)

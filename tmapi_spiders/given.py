@@ -48,11 +48,11 @@ def _text(name: str, value: Any) -> Any:
         path = _plain(value)
         # A file's name, and no image's: /search/a is /./search/a too.
         return f"/.{path}" if isinstance(path, str) and path.startswith(_LIKE_IMAGES) else path
+    if isinstance(value, list | tuple) and name == "seeds":
+        with suppress(ValueError):  # told where the argument is read
+            value = joined(value)
+        return value
     if isinstance(value, list | tuple):
-        if name == "seeds":
-            with suppress(ValueError):  # told where the argument is read
-                return joined(value)
-            return value
         items = [_plain(item) for item in value]
         if all(isinstance(item, str | Real) for item in items):
             return ",".join(map(str, items))

@@ -91,6 +91,12 @@ def number(kind: type[int | float], least: float, most: float = math.inf) -> Cal
 share = number(float, 0, 1)
 
 
+def seconds(most: float) -> Callable[[Any], float | None]:
+    """Read seconds, where nothing given means something of its own: None."""
+    read_number = number(float, 0, most)
+    return lambda value: None if value is None else read_number(value)
+
+
 def shares(value: Any) -> Mapping[str, float]:
     rule = 'accepted: an object of fields and shares from 0 to 1, such as {"price": 0.95}.'
     try:

@@ -111,3 +111,28 @@ class CuttingProxy(Proxy):
         if not is_cut or self._draw.random() >= 0.5:
             await super()._send(data, writer)
         return not is_cut
+
+
+class RefusingProxy(Proxy):
+    """Answers by itself what it is asked, while its reply is set.
+
+    :param word: of what is refused; the rest is passed on
+    """
+
+    def __init__(self, port: int, reply: bytes, word: bytes = b"") -> None:
+        super().__init__(port)
+        self.reply = reply
+        self._word = word
+        self.refused = 0
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        first = await reader.read(65536)
+        while first and self.reply and self._word in first.upper():
+            self.refused += 1
+            writer.write(self.reply)
+            first = await reader.read(65536)
+        if not first:
+            writer.close()
+            return
+        reader.feed_data(first)  # as if nobody had looked
+        await super()._connected(reader, writer)

@@ -270,6 +270,7 @@ def test_a_file_that_is_longer_than_redis_has_rows_is_refused(desk: Desk) -> Non
     desk.work(desk.make())
     assert desk.run("export") == 0
     desk.client.ltrim(desk.key("items"), 0, -3)  # a failover
+    desk.client.hincrby(desk.key("job"), "products", -2)
     assert desk.run("export") == 4
 
 
@@ -523,3 +524,37 @@ def test_no_outcome_ends_before_it_began(desk: Desk) -> None:
     for line in lines:
         row = json.loads(line)
         assert row["started_at"] == row["finished_at"] == "2030-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize("rows", ["items", "sightings"])
+@pytest.mark.parametrize("side", ["lpop", "rpop"])
+def test_rows_that_another_consumer_takes(
+    desk: Desk, capsys: pytest.CaptureFixture[str], rows: str, side: str, *, trim: bool
+) -> None:
+    """The export says so, and writes no file that looks whole."""
+    job = desk.make()
+    desk.work(job)
+    all_rows = desk.rows(rows)
+    taken = getattr(desk.server.client, side)(f"image_search:j:{rows}", 2)
+    export = desk.with_settings(TMAPI_TRIM_EXPORTED=trim)
+    assert export.run("export") == 4
+    said = capsys.readouterr().err
+    assert f"image_search:j:{rows}: 2 of the {len(all_rows):,} rows" in said
+    assert not (desk.output / "j" / "outcomes.jsonl").exists()
+    back = {"lpop": "lpush", "rpop": "rpush"}[side]
+    getattr(desk.server.client, back)(f"image_search:j:{rows}", *reversed(taken))
+    assert export.run("export") == 0
+    name = {"items": "products", "sightings": "sightings"}[rows]
+    assert desk.lines(f"{name}.jsonl") == all_rows
+
+
+def test_rows_that_are_taken_after_an_export(desk: Desk) -> None:
+    """What is in the files already is not missed."""
+    job = desk.make()
+    desk.work(job)
+    assert desk.run("export") == 0
+    before = desk.lines("products.jsonl")
+    desk.server.client.delete("image_search:j:items")
+    assert desk.run("export") == 0
+    assert desk.lines("products.jsonl") == before

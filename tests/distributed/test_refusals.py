@@ -39,11 +39,14 @@ def refused(start: Crawler, message: str, sandbox: SandboxThread, **arguments: s
 
 def test_no_server(tmp_path: Path, sandbox: SandboxThread) -> None:
     nowhere = RedisServer(tmp_path, port=free_port())
-    start = nowhere.crawler(tmp_path, sandbox.url)
-    refused(start, f"Redis at redis://127.0.0.1:{nowhere.port}/0: it can't be", sandbox)
+    start = nowhere.crawler(tmp_path, sandbox.url, TMAPI_REDIS_WAIT="0")
+    done = start(job="j")
+    assert done.exit_status == 4, done.log
+    assert f"Redis at redis://127.0.0.1:{nowhere.port}/0: " in done.log
+    assert "nothing was sent" in done.log
     for command in (["enqueue", "j"], ["status"], ["export", "j"], ["stop", "j"], ["delete", "j"]):
         done = start.command("tmapi", *command)
-        assert done.exit_status == 2, command
+        assert done.exit_status == 4, command
         line, *more = done.log.strip().splitlines()
         # Whoever asks for the state of a crawl may have one without a Redis.
         assert [one.rpartition(": ")[2] for one in more] == (

@@ -16,7 +16,7 @@ from tests.distributed.test_failures import SEEDS, started, wait_until
 from tests.distributed.test_workers import differences
 from tests.support import Crawler, SandboxThread
 from tmapi_spiders.distributed.connection import check_server, connect
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import TmapiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +46,9 @@ def problem_with(*ports: int, **settings: str) -> str:
     """Return what is said of sentinels at the start."""
     nodes = ",".join(f"127.0.0.1:{port}" for port in ports)
     given = Settings({"REDIS_SENTINELS": nodes, **settings})
-    with pytest.raises(UsageProblems) as caught, connect(given) as client:
-        check_server(client, given)
-    (line,) = caught.value.problems
-    return line
+    with pytest.raises(TmapiError) as caught, connect(given) as client:
+        check_server(client, given, 0, print, adds=False)
+    return str(caught.value)
 
 
 def test_no_master_is_found(tmp_path: Path, redis_server: RedisServer) -> None:
@@ -63,7 +62,7 @@ def test_no_master_is_found(tmp_path: Path, redis_server: RedisServer) -> None:
     assert len(line) < 250
     with sentinel_of(redis_server, tmp_path / "sentinel") as sentinel:
         line = problem_with(sentinel.port, REDIS_SENTINEL_SERVICE_NAME="other")
-    assert "(no sentinel knows a master 'other' that is up). Wait until there is one" in line
+    assert "no sentinel knows a master 'other' that is up. Wait until there is one" in line
     assert "set REDIS_SENTINEL_SERVICE_NAME" in line
 
 

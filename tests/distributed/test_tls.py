@@ -22,7 +22,7 @@ from tests.distributed.test_refusals import refused
 from tests.distributed.test_workers import differences
 from tests.support import Crawler, SandboxThread
 from tmapi_spiders.distributed.connection import check_server, connect
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import StorageError, UsageProblems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,10 +143,9 @@ def problem_with(url: str, **params: Any) -> str:
     settings = Settings({"REDIS_URL": url, "REDIS_PARAMS": {"socket_timeout": 0.5, **params}})
     try:
         with connect(settings) as client:
-            check_server(client, settings)
-    except UsageProblems as exc:
-        (line,) = exc.problems
-        return line
+            check_server(client, settings, 0, print, adds=False)
+    except (UsageProblems, StorageError) as exc:
+        return str(exc)
     return ""
 
 

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
 
     try:
         with interruptible():
-            return ask("enqueue", settings, options.job, act, needs_token=True)
+            return ask("enqueue", settings, options.job, act, needs_token=True, adds=True)
     except KeyboardInterrupt:
         print(
             "enqueue: interrupted. Give the same command again: what is there is not put in twice.",

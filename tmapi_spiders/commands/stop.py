@@ -35,7 +35,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     name: str = options.job
 
     def act(server: Redis, config: Config) -> int:  # noqa: ARG001
-        state = run_script(server, "stop", (job_key(name), ""), "interrupted", _DETAIL, "")
+        state = run_script(server, "stop", (job_key(name),), "interrupted", _DETAIL, "")
         if state is None:
             raise no_such_job(server, name)
         seen = look(server, name) or {}

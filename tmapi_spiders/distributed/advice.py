@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["advice"]
+__all__ = ["advice", "may_come"]
 
+_PROTOCOL = (
+    "It refuses HELLO, by which redis-py asks for a newer protocol: set ?protocol=2 at the end of "
+    'REDIS_URL, or "protocol": 2 in REDIS_PARAMS.'
+)
 _START = "Start it, or set REDIS_URL or REDIS_SENTINELS to where it is."
 _TLS = "If it speaks TLS there, set rediss:// in REDIS_URL, or ssl in REDIS_PARAMS."
 _NO_TLS = "If it does not speak TLS there, set REDIS_URL to the port where it does, or to redis://."
@@ -38,7 +42,7 @@ _OVER_TLS = (
     (("_ALERT_", *_HUNG_UP), _CLIENT_CERTIFICATE),
 )
 _IN_PLAIN = ((_HUNG_UP, _TLS),)
-_ALWAYS = ((("no sentinel knows",), _NO_MASTER),)
+_ALWAYS = ((("no sentinel knows",), _NO_MASTER), (("HELLO", "hello"), _PROTOCOL))
 
 
 def advice(problem: Exception, *, over_tls: bool) -> str:
@@ -56,3 +60,14 @@ def advice(problem: Exception, *, over_tls: bool) -> str:
     text = str(problem)
     rows = _ALWAYS + (_OVER_TLS if over_tls else _IN_PLAIN)
     return next((what for marks, what in rows if any(mark in text for mark in marks)), _START)
+
+
+def may_come(problem: Exception, *, over_tls: bool) -> bool:
+    """Say whether a server may be there soon: nothing but time is needed.
+
+    >>> may_come(OSError("Connection refused"), over_tls=False)
+    True
+    >>> may_come(OSError("certificate verify failed: certificate has expired"), over_tls=True)
+    False
+    """
+    return advice(problem, over_tls=over_tls).startswith((_START, _NO_MASTER))

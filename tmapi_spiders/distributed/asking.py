@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ask", "clean", "job_names", "no_such_job"]
 
+#: Seconds for which Redis may be away, unless TMAPI_REDIS_WAIT says otherwise: somebody waits.
+_WAIT = 5.0
+
 
 def ask(
     command: str,
@@ -32,6 +35,7 @@ def ask(
     act: Callable[[Redis, Config], int],
     *,
     needs_token: bool = False,
+    adds: bool = False,
 ) -> int:
     """Do what a command does, on a connection that works; return its exit status.
 
@@ -39,7 +43,12 @@ def ask(
     :param job: the job that it is asked for, if it is for one
     :param act: does it, and returns the exit status
     :param needs_token: whether it has to know the account
+    :param adds: whether it puts something there that the server has to keep
     """
+
+    def say(told: str) -> None:
+        print(f"{command}: {told}", file=sys.stderr, flush=True)
+
     server: Redis | None = None
     damage: list[str] = []
     try:
@@ -47,7 +56,8 @@ def ask(
         if job is not None:
             _check_name(job)
         server = connect(settings)
-        check_server(server, settings)
+        wait = _WAIT if config.redis_wait is None else config.redis_wait
+        check_server(server, settings, wait, say, adds=adds)
         return act(server, config)
     except UsageProblems as exc:
         problems, status = exc.problems, EXIT_USAGE
@@ -65,7 +75,7 @@ def ask(
         if server is not None:
             server.close()
     for problem in problems:
-        print(f"{command}: {problem}", file=sys.stderr)
+        say(problem)
     return status
 
 

@@ -8,8 +8,8 @@ port) with ``REDIS_SENTINEL_SERVICE_NAME`` ask Sentinel for the present master.
 
 from __future__ import annotations
 
-import os
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -21,12 +21,15 @@ from redis.connection import SSLConnection
 from redis.retry import Retry
 from scrapy_redis import connection as scrapy_redis
 
-from tmapi_spiders.distributed.advice import advice
+from tmapi_spiders.distributed.advice import advice, may_come
 from tmapi_spiders.distributed.sentinels import AsyncSentinels, Sentinels, options, reason
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.places import check_place, place_of, strike_out
+from tmapi_spiders.redis_settings import redis_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scrapy.settings import BaseSettings
 
 __all__ = [
@@ -69,6 +72,12 @@ _SECRET = ("password", "credential")
 #: One stalled command must not hold everything up: it is tried again on a new connection.
 _SOCKET_TIMEOUT = 10
 
+#: Seconds between two tries to reach a server that is not there yet.
+_BETWEEN = 0.5
+
+#: Seconds after which it is said again that it is waited for.
+_TOLD_AGAIN = 30.0
+
 
 def connect(settings: BaseSettings) -> Redis:
     """Return a client; it connects when it is first used."""
@@ -90,7 +99,7 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
         "retry": retry(NoBackoff(), 0),
         "decode_responses": False,
     }
-    if url := _url(settings):
+    if url := redis_url(settings):
         check_place("REDIS_URL", url)
     try:
         if sentinels := settings.getlist("REDIS_SENTINELS"):
@@ -102,7 +111,7 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
             server = asked.master_for(service, client)
         else:
             copy = settings.copy()
-            copy.set("REDIS_URL", _url(settings), "cmdline")
+            copy.set("REDIS_URL", redis_url(settings), "cmdline")
             copy.set("REDIS_PARAMS", {**ours, "redis_cls": client}, "cmdline")
             copy.set("REDIS_DECODE_RESPONSES", None, "cmdline")
             server = scrapy_redis.get_redis_from_settings(copy)
@@ -116,14 +125,6 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
             "other settings."
         ) from exc
     return server
-
-
-def _url(settings: BaseSettings) -> str | None:
-    """Return ``REDIS_URL``: the setting, else the environment variable if no other says where."""
-    url: str | None = settings.get("REDIS_URL")
-    if not url and not settings.get("REDIS_HOST") and not settings.get("REDIS_PORT"):
-        url = os.environ.get("REDIS_URL")
-    return url
 
 
 def is_passing(problem: Exception) -> bool:
@@ -179,7 +180,7 @@ def describe(settings: BaseSettings) -> str:
             for node in sentinels
         )
         return f"Redis by Sentinel at {', '.join(nodes)}"
-    url = _url(settings)
+    url = redis_url(settings)
     if not url:
         host, port = settings.get("REDIS_HOST", "localhost"), settings.get("REDIS_PORT", 6379)
         scheme = "rediss" if settings.getdict("REDIS_PARAMS").get("ssl") else "redis"
@@ -196,7 +197,7 @@ def quoted(problem: object, settings: BaseSettings) -> str:
     """
     params = settings.getdict("REDIS_PARAMS")
     secrets = [value for name, value in params.items() if any(word in name for word in _SECRET)]
-    if url := _url(settings):
+    if url := redis_url(settings):
         parts = urlsplit(url)
         asked = parse_qsl(parts.query)
         secrets += [parts.password, unquote(parts.password or "")]
@@ -204,27 +205,36 @@ def quoted(problem: object, settings: BaseSettings) -> str:
     return strike_out(problem, secrets)
 
 
-def check_server(server: Redis, settings: BaseSettings) -> list[str]:
-    """Make sure that the server is there and will do; return warnings.
+def check_server(
+    server: Redis,
+    settings: BaseSettings,
+    wait: float,
+    say: Callable[[str], None],
+    *,
+    adds: bool,
+) -> list[str]:
+    """Make sure that the server is there and will do; return what a worker should warn of.
 
+    :param wait: for so many seconds it may be away, or loading, before that is a problem
+    :param say: is told that it is waited for, and what it may throw away
+    :param adds: whether something is to be put there, which it has to keep
     :raises UsageProblems: saying what is wrong, and what to do
+    :raises StorageError: if it is not there in time
     """
     where = describe(settings)
     try:
-        facts: dict[str, Any] = server.info()
-        policy = str(facts.get("maxmemory_policy", "noeviction"))
+        facts = _await(server, settings, wait, say)
     except exceptions.AuthenticationError as exc:
         raise UsageProblems(
             f"{where}: it refused the password ({quoted(exc, settings)}). Put the right one "
             "into REDIS_URL (redis://:PASSWORD@HOST:PORT) or REDIS_PARAMS."
         ) from exc
     except (exceptions.RedisError, OSError) as exc:
-        over_tls = issubclass(server.connection_pool.connection_class, SSLConnection)
-        why = reason(server, exc)
+        why, over_tls = reason(server, exc), _is_over_tls(server)
         raise UsageProblems(
             f"{where}: it can't be used ({quoted(why, settings)}). {advice(why, over_tls=over_tls)}"
         ) from exc
-    version = str(facts.get("redis_version", "0"))
+    version = str(facts.get("redis_version", _OLDEST))
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:
         raise UsageProblems(f"{where}: it is version {version}; 6.2 or newer is needed, or Valkey.")
     if facts.get("cluster_enabled"):
@@ -232,20 +242,80 @@ def check_server(server: Redis, settings: BaseSettings) -> list[str]:
             f"{where}: it is a Cluster, where an account's limit and a job can't be changed in one "
             "step. Use a single Redis, or Sentinel."
         )
-    if facts.get("role") != "master":
+    if facts.get("role", "master") != "master":
         raise UsageProblems(
             f"{where}: it is a replica, which can't be written to. Set REDIS_URL to the master, or "
             "REDIS_SENTINELS."
         )
-    warnings = []
-    if policy != "noeviction":
-        warnings.append(
-            f"{where}: maxmemory-policy is {policy}, so that it throws away parts of a job when "
-            "memory runs out. Set noeviction."
+    if adds:
+        _check_keeping(facts, where, say)
+    if not facts or facts.get("aof_enabled"):
+        return []
+    lost = "what was paid for since its last snapshot is lost when it is restarted"
+    return [f"{where}: appendonly is off: {lost}."]
+
+
+def _check_keeping(facts: dict[str, Any], where: str, say: Callable[[str], None]) -> None:
+    """Make sure that a server keeps what is put there, as far as it says.
+
+    :raises UsageProblems: if it throws away keys when its memory runs out
+    """
+    policy, most = str(facts.get("maxmemory_policy", "noeviction")), facts.get("maxmemory", 0)
+    means = f"its maxmemory-policy is {policy}: when its {most:,} bytes are full, it throws away"
+    remedy = "Set noeviction: redis-cli CONFIG SET maxmemory-policy noeviction."
+    if most and policy.startswith("allkeys"):
+        raise UsageProblems(
+            f"{where}: {means} parts of a job, and what was paid for with them. {remedy}"
         )
-    if not facts.get("aof_enabled"):
-        warnings.append(
-            f"{where}: appendonly is off: what was paid for since its last snapshot is lost when "
-            "it is restarted."
+    if most and policy != "noeviction":
+        say(
+            f"{where}: {means} conversions that are kept, what is known of the account's limit, "
+            f"and jobs that have ended and were exported. {remedy}"
         )
-    return warnings
+
+
+def _await(
+    server: Redis, settings: BaseSettings, wait: float, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Return what a server says of itself, once it is there; {} if nobody may ask for that.
+
+    :raises StorageError: if it is not there in time
+    """
+    began = told = time.monotonic()
+    is_told = False
+    while True:
+        try:
+            return _ask(server)
+        except exceptions.AuthenticationError:
+            raise
+        except (exceptions.RedisError, OSError) as exc:
+            why = reason(server, exc)
+            if not is_passing(exc) or not may_come(why, over_tls=_is_over_tls(server)):
+                raise
+            now, what = time.monotonic(), f"{describe(settings)}: {quoted(why, settings)}"
+            left = began + wait - now
+            if left <= 0:
+                said = f", after {wait:g} s of waiting (TMAPI_REDIS_WAIT)" if wait else ""
+                raise StorageError(
+                    f"{what}{said}. {advice(why, over_tls=_is_over_tls(server))}"
+                ) from exc
+            if not is_told or now > told + _TOLD_AGAIN:
+                is_told, told = True, now
+                say(f"{what}; waiting for it, up to {left:.0f} s")
+            time.sleep(min(_BETWEEN, left))
+
+
+def _ask(server: Redis) -> dict[str, Any]:
+    """Return what a server says of itself; {} if it is a managed one where nobody may ask."""
+    try:
+        facts: dict[str, Any] = server.info()
+    except exceptions.ResponseError:
+        server.ping()  # it is INFO alone that is refused, or this fails alike
+        return {}
+    if facts.get("loading"):
+        raise exceptions.BusyLoadingError("it is loading its data")
+    return facts
+
+
+def _is_over_tls(server: Redis) -> bool:
+    return issubclass(server.connection_pool.connection_class, SSLConnection)

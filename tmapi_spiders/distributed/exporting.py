@@ -24,6 +24,7 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.jsonl import to_line
+from tmapi_spiders.phrases import plural
 from tmapi_spiders.run import EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ __all__ = ["Export"]
 _BATCH = 2000
 
 _LISTS = {"items": PRODUCTS, "sightings": SIGHTINGS}
+
+#: The job's counts of the rows that were committed to them.
+_COUNTS = {"items": "products", "sightings": "sightings"}
 
 
 class Export:
@@ -212,9 +216,11 @@ class Export:
         known = min(file.lines, 1)  # one row that is in the file already is asked for, to compare
         first = max(file.lines - before - known, 0)
         pipeline = self._server.pipeline(transaction=True)
-        pipeline.hmget(f"{self._key}:job", "id", f"trimmed:{rows}", f"trimmed_last:{rows}")
+        fields = ("id", f"trimmed:{rows}", f"trimmed_last:{rows}", _COUNTS[rows])
+        pipeline.hmget(f"{self._key}:job", *fields)
+        pipeline.llen(f"{self._key}:{rows}")
         pipeline.lrange(f"{self._key}:{rows}", first, first + _BATCH)
-        (job_id, trimmed, dropped), found = pipeline.execute()
+        (job_id, trimmed, dropped, committed), here, found = pipeline.execute()
         if job_id != self._shared.id.encode():
             raise StorageError(
                 f"{self._shared.name}: the job was deleted from Redis meanwhile. What is written "
@@ -230,6 +236,11 @@ class Export:
             )
         if self._trimmed[rows] != before:
             return True
+        missing = number(committed) - self._trimmed[rows] - here
+        if missing > 0:
+            if file.lines == number(committed):
+                return False  # they were written before somebody took them
+            self._taken(rows, file, number(committed), missing)
         if file.lines == before:
             last = (dropped or b"").decode()
         else:
@@ -252,6 +263,16 @@ class Export:
             reply = run_script(self._server, "exported", keys, self._shared.id, *values)
             if reply == b"done" and self._config.trim_exported:
                 self._trimmed[rows] = file.lines
+
+    def _taken(self, rows: str, file: RowFile, committed: int, missing: int) -> None:
+        raise StorageError(
+            f"{self._shared.name}: Redis, list {self._key}:{rows}: {missing:,} of the "
+            f"{plural(committed, 'row')} that were committed are no longer in it: another consumer "
+            f"has taken them (LPOP, RPOP, LTRIM), or deleted the list. {file.path} stays as it is, "
+            f"with {plural(file.lines, 'line')}. Put the rows back where they were, and run the "
+            f"same command again; what is left in the list: redis-cli LRANGE {self._key}:{rows} 0 "
+            "-1. Other consumers should read it by LRANGE, or the exported files."
+        )
 
     def _differs(self, rows: str, file: RowFile) -> None:
         total = self._trimmed[rows] + number(self._server.llen(f"{self._key}:{rows}"))

@@ -14,6 +14,7 @@ from tmapi_spiders.distributed.connection import (
     connect,
     connect_async,
     describe,
+    is_passing,
     quoted,
 )
 from tmapi_spiders.distributed.feeding import Fed, feed
@@ -21,11 +22,12 @@ from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import Store, run_script
 from tmapi_spiders.distributed.worker import Worker
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.file_limit import check_file_limit
 from tmapi_spiders.given import as_text
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.plan import plan_of
+from tmapi_spiders.redis_settings import without_meaning
 from tmapi_spiders.spider_kind import SpiderKind
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ __all__ = ["enqueue", "prepare_worker"]
 logger = logging.getLogger(__name__)
 
 _OUR_OWN = SpiderKind()
+
+#: Seconds for which Redis may be away when a worker starts, unless TMAPI_REDIS_WAIT says otherwise.
+_WAIT = 30.0
 
 _SOME_IMAGE = "/search/placeholder.jpg"
 
@@ -60,11 +65,18 @@ def prepare_worker(
     config, arguments, queries = _read(settings, given, kind.arguments_model)
     check_file_limit(config.max_concurrency)
     server = connect(settings)
-    for warning in check_server(server, settings):
-        logger.warning("%s", warning)
     name = arguments.job
     assert name is not None
+    wait = _WAIT if config.redis_wait is None else config.redis_wait
     try:
+        for warning in check_server(server, settings, wait, logger.warning, adds=True):
+            logger.warning("%s", warning)
+        if names := without_meaning(settings):
+            logger.warning(
+                "%s: set for scrapy-redis, and without meaning for the workers of this package; "
+                "other spiders of the project may use them.",
+                ", ".join(names),
+            )
         if queries is not None:
             enqueue(server, settings, config, given, queries, kind=kind, update=False)
         job = SharedJob.load(server, name, lambda _: kind)
@@ -73,8 +85,11 @@ def prepare_worker(
         job.check_settings(config, settings, update=False)
         stops = int(run_script(server, "join", job.keys))
         keep(server, name)
-    except exceptions.RedisError as exc:
-        raise UsageProblems(f"{describe(settings)}: {quoted(exc, settings)}") from exc
+    except (exceptions.RedisError, OSError) as exc:
+        said = f"{describe(settings)}: {quoted(exc, settings)}"
+        if is_passing(exc):
+            raise StorageError(f"{said}. Run the same command again once it works.") from exc
+        raise UsageProblems(said) from exc
     finally:
         server.close()
     job = job.after(stops)

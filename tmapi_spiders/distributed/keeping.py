@@ -37,7 +37,7 @@ def keep(server: Redis, name: str) -> None:
         for key in keys:
             pipeline.persist(key)
         pipeline.execute()
-    run_script(server, "keep", (job_key(name), ""), JOBS, name)
+    run_script(server, "keep", (job_key(name),), JOBS, name)
 
 
 def expire(server: Redis, job: SharedJob, days: float) -> bool:
@@ -60,7 +60,7 @@ def begin_erasing(server: Redis, name: str) -> tuple[int, int]:
 
     :return: workers that are alive, and leases that they hold; both 0 if it is to be erased
     """
-    alive, held = run_script(server, "erase", (job_key(name), ""), "0", JOBS, name)
+    alive, held = run_script(server, "erase", (job_key(name),), "0", JOBS, name)
     return int(alive), int(held)
 
 
@@ -71,13 +71,13 @@ def erase(server: Redis, name: str) -> int:
         if others := [key for key in keys if key != last]:
             server.unlink(*others)
             count += len(others)
-    run_script(server, "erase", (job_key(name), ""), "1", JOBS, name)
+    run_script(server, "erase", (job_key(name),), "1", JOBS, name)
     return count
 
 
 def forget(server: Redis, name: str) -> bool:
     """Take a job that has expired from the list of jobs; return whether it had."""
-    return bool(run_script(server, "forget", (job_key(name), ""), JOBS, name))
+    return bool(run_script(server, "forget", (job_key(name),), JOBS, name))
 
 
 def _keys(server: Redis, name: str) -> Iterator[tuple[bytes, ...]]:

@@ -160,6 +160,7 @@ class SharedJob:
             "state": "open",
             "fed": "0",
             "stops": 0,
+            "sightings": 0,
             "created_at": utc_now(),
             **{setting: getattr(config, setting) for setting in _SETTINGS},
         }

@@ -50,7 +50,9 @@ for _ = 1, products do
   end
 end
 all('RPUSH', P .. ':items', lines)
-all('RPUSH', P .. ':sightings', next_list())
+local seen = next_list()
+all('RPUSH', P .. ':sightings', seen)
+if call('HEXISTS', JOB, 'sightings') == 1 then count('sightings', #seen) end  -- not of a job of an older version
 local kept = next_argument()
 if rest.refused then call('SADD', rest.refused[1], rest.refused[2]) end
 if rest.keep then call('SET', rest.keep, kept, 'PX', rest.keep_ms) end

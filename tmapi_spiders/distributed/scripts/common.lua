@@ -1,6 +1,6 @@
 -- What all scripts share. KEYS: 1 the job's prefix (P), 2 the account's (A); see keys.py.
 -- A script is one step: nobody sees half of it, and it happens whole or not at all.
-local P, A = KEYS[1], KEYS[2]
+local P, A = KEYS[1], KEYS[2] or KEYS[1]  -- the second where the account is concerned
 local call = redis.call
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
