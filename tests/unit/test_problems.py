@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from scrapy.settings import Settings
 
 from tests.support import TOKEN
+from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.prepare import prepare_run
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = {"seeds": "/search/a/teapot.jpg"}
 
 
-def refused(folder: Path, settings: Any = None, **arguments: str) -> str:
+def refused(folder: Path, settings: Any = None, **arguments: Any) -> str:
     """Return the problems of a run that can't be; nothing is made for it."""
     output = folder / "output"
     ours = {"TMAPI_TOKEN": TOKEN, "TMAPI_OUTPUT_DIR": str(output)}
@@ -54,6 +53,46 @@ def refused(folder: Path, settings: Any = None, **arguments: str) -> str:
 )
 def test_arguments(arguments: dict[str, str], message: str, tmp_path: Path) -> None:
     assert message in refused(tmp_path, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seeds": None}, "seeds: missing"),
+        ({"seeds": []}, "an empty list"),
+        ({"seeds": ["seeds.txt"]}, "image 1 is 'seeds.txt'; accepted in a list: images"),
+        ({"seeds": ["/search/a.jpg", 7]}, "image 2 is 7; accepted in a list: images"),
+        ({"seeds": ["//a.alicdn.com/1,/search/2.jpg"]}, "looks like two images"),
+        ({"seeds": [f"/search/{'a' * 4_000_000}"]}, "4,000,000 characters in all"),
+        ({"seeds": {"/search/a.jpg"}}, "accepted: a file (text or Path), or images"),
+        ({"seeds": Path("/search/a.jpg")}, "/search/a.jpg: no such file"),
+        (GOOD | {"max_pages": True}, "whole number from 0 up"),
+        (GOOD | {"max_pages": 1.5}, "whole number from 0 up"),
+        (GOOD | {"sort": ["sales", "slaes"]}, 'Did you mean "sales"?'),
+        (GOOD | {"own": {1}}, "own={1}: job.json can't hold a set"),
+    ],
+)
+def test_python_values(arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
+    assert message in refused(tmp_path, **arguments)
+
+
+def test_python_values_are_what_the_command_line_takes(tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds.txt"
+    seeds.write_text("/search/a.jpg\n")
+    for values, text in (
+        (
+            {"seeds": ["//a.alicdn.com/1,2.jpg", "/search/3.jpg"]},
+            "//a.alicdn.com/1,2.jpg,/search/3.jpg",
+        ),
+        ({"seeds": seeds}, str(seeds)),
+    ):
+        more = {"sort": ("sales", "default"), "price": ["0-10", "10-"], "page_size": "20"}
+        nothing = {"job": None, "filters": None, "_job": "26d1b1a6"}
+        given, queries = Arguments.parse(values | more | nothing | {"max_pages": 3})
+        typed = {"sort": "sales,default", "price": "0-10,10-", "page_size": "20", "max_pages": "3"}
+        same, others = Arguments.parse({"seeds": text, **typed})
+        assert given == same
+        assert [query.query_id for query in queries] == [query.query_id for query in others]
 
 
 @pytest.mark.parametrize(
