@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from concurrent.futures import Future
 from functools import partial
 from io import SEEK_END, BytesIO
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
 
-__all__ = ["is_file", "read_rows"]
+__all__ = ["STDIN", "is_file", "read_rows"]
+
+_STDIN_PATH = "/dev/stdin"
 
 _REMEDY = (
     "Accepted: a text file with one image a line, a table (CSV, TSV, XLSX, JSON lines) with a "
@@ -50,6 +53,10 @@ _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
+#: What stands for standard input, as for other programs.
+STDIN = "-"
+
+
 def is_file(given: str) -> bool:
     """Say whether this names a file that can be read again and again."""
     try:
@@ -63,7 +70,12 @@ def read_rows(given: str) -> Iterator[SeedRow]:
 
     :raises UsageProblems: if it can't be read
     """
-    path, given = Path(given), shortened(given)
+    if given == STDIN and sys.stdin is not None and sys.stdin.isatty():
+        raise UsageProblems(
+            f"seeds={STDIN}: it is standard input, which is a terminal here. Have another program "
+            f"write the seeds into it (… | scrapy … -a seeds={STDIN}), or give a file. {_REMEDY}"
+        )
+    path, given = Path(_STDIN_PATH if given == STDIN else given), shortened(given)
     try:
         path = path.expanduser()
         if path.is_dir():
