@@ -98,6 +98,7 @@ def test_a_plain_spider(worker: Crawler, project: Path, site: str) -> None:
     assert urls(attrs.evolve(worker, project=project), "plain", site) == {"1", "2", "3"}
 
 
+@pytest.mark.long
 def test_a_spider_of_scrapy_redis(
     worker: Crawler, project: Path, site: str, redis_server: RedisServer
 ) -> None:

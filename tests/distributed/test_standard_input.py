@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.distributed.shared import Shared
 from tests.forkserver import SCRAPY
 
@@ -39,6 +41,7 @@ def test_enqueued_by_another_program(worker: Crawler, redis_server: RedisServer)
     assert "seeds=-: it holds no image" in empty.stderr
 
 
+@pytest.mark.long
 def test_crawled_alone_and_gone_on_with(crawl: Crawler) -> None:
     arguments = ("crawl", "image_search", "-a", "job=j", "-a", "seeds=-")
     done = run(crawl, *arguments, "-s", "TMAPI_BUDGET=1", input=SEEDS)
