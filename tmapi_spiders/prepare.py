@@ -18,6 +18,7 @@ from tmapi_spiders.job import Job
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name, series_of
 from tmapi_spiders.local_run import LocalRun
+from tmapi_spiders.seed_file import STDIN
 from tmapi_spiders.series_lock import hold_series
 from tmapi_spiders.spider_kind import SpiderKind
 
@@ -70,9 +71,10 @@ def prepare_run(
         raise
 
     def command(budget: int | None) -> str:
-        # Once job.json is written, it has the rest.
+        # Once job.json is written, it has the rest, but seeds that can't be read again.
         whole = {name: value for name, value in given.items() if name != "series"}
-        needed = {} if job.arguments_stored else whole
+        is_kept = job.arguments_stored and whole.get("seeds") != STDIN
+        needed = {} if is_kept else whole
         words = ("scrapy", "crawl", kind.name) if begun_by is None else begun_by
         return resume.command(words, settings, needed | {"job": job.name}, budget)
 

@@ -12,6 +12,7 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.monitoring.channels import ENABLED
+from tmapi_spiders.seed_file import STDIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[st
 
     :param given: the spider's arguments as ``-a`` gives them
     :param output_dir: the folder of all jobs
-    :raises UsageProblems: if there is no such job
+    :raises UsageProblems: if there is no such job, or its seeds can't be read again
     :raises StorageError: if job.json can't be read
     """
     name = given.get("job")
@@ -42,6 +43,11 @@ def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[st
         )
     stored = {key: value for key, value in stored.items() if key not in {"job", "series"}}
     seeds, directory = stored.get("seeds"), last.get("directory")
+    if seeds == STDIN:
+        raise UsageProblems(
+            f"job={name}: its seeds came through standard input, and are not kept. To go on with "
+            f"it, give them again, with its other arguments: -a seeds={STDIN}, or a file."
+        )
     if isinstance(seeds, str) and isinstance(directory, str):
         # A file is where it was, wherever the user is now.
         try:

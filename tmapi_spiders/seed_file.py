@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import sys
 from concurrent.futures import Future
 from functools import partial
 from io import SEEK_END, BytesIO
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.seed_columns import Columns
 
-__all__ = ["Origin", "SeedFile", "is_file"]
+__all__ = ["STDIN", "Origin", "SeedFile", "is_file"]
+
+#: What stands for standard input, as for other programs.
+STDIN = "-"
+
+_STDIN_PATH = "/dev/stdin"
 
 _REMEDY = (
     "Accepted: a text file with one image a line, a table (CSV, TSV, XLSX, JSON lines) with a "
@@ -74,7 +80,7 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 def is_file(given: str) -> bool:
     """Say whether this names a file that can be read again and again."""
     try:
-        return Path(given).is_file()
+        return given != STDIN and Path(given).is_file()
     except (OSError, ValueError):
         return False
 
@@ -102,7 +108,7 @@ class Origin:
         >>> Origin("a.xlsx", columns, 3, "Lamps").describe()
         'from a.xlsx, sheet “Lamps” (header in row 3; image: “Bild”)'
         """
-        words = f"from {printable(self.file)}"
+        words = f"from {'standard input' if self.file == STDIN else printable(self.file)}"
         if self.sheet:
             words += f", sheet “{printable(self.sheet)}”"
         if self.columns is not None:
@@ -130,6 +136,14 @@ class SeedFile:
         :raises UsageProblems: if it can't be read
         """
         path, given = Path(self._given), shortened(self._given)
+        if self._given == STDIN:
+            path = Path(_STDIN_PATH)
+            if sys.stdin is not None and sys.stdin.isatty():
+                raise UsageProblems(
+                    f"seeds={STDIN}: it is standard input, which is a terminal here. Have another "
+                    f"program write the seeds into it (… | scrapy … -a seeds={STDIN}), or give a "
+                    f"file. {_REMEDY}"
+                )
         try:
             path = path.expanduser()
             if path.is_dir():

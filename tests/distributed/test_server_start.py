@@ -73,6 +73,7 @@ def enqueued(start: Crawler) -> tuple[int, str]:
     return done.exit_status, done.log
 
 
+@pytest.mark.long
 def test_a_server_that_throws_jobs_away(tmp_path: Path, sandbox: SandboxThread) -> None:
     options = ("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
     with RedisServer(tmp_path / "redis", *options) as server:

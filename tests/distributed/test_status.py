@@ -211,6 +211,9 @@ def test_stop(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     facts = desk.facts()
     assert (facts["state"], facts["stop_reason"]) == ("stopped", "interrupted")
     assert facts["stop_detail"] == "scrapy tmapi stop"
+    # By which a program tells somebody's stop from an empty account.
+    told = _json(desk, capsys)
+    assert (told["stop_reason"], told["stop_detail"]) == ("interrupted", "scrapy tmapi stop")
     assert desk.lease(job) == []
     desk.commit(job, lease)
     assert desk.run("stop") == 0
