@@ -65,9 +65,15 @@ def advice(problem: Exception, *, over_tls: bool) -> str:
 def may_come(problem: Exception, *, over_tls: bool) -> bool:
     """Say whether a server may be there soon: nothing but time is needed.
 
+    One that takes a connection and hangs up may be a proxy whose server is not there yet.
+
+    >>> may_come(OSError("Connection closed by server."), over_tls=False)
+    True
     >>> may_come(OSError("Connection refused"), over_tls=False)
     True
     >>> may_come(OSError("certificate verify failed: certificate has expired"), over_tls=True)
     False
     """
-    return advice(problem, over_tls=over_tls).startswith((_START, _NO_MASTER))
+    what = advice(problem, over_tls=over_tls)
+    hung_up = any(mark in str(problem) for mark in _HUNG_UP)
+    return what.startswith((_START, _NO_MASTER)) or (hung_up and what != _PROTOCOL)
