@@ -34,6 +34,8 @@ class LocalExtension(RunExtension):
         super().__init__(crawler)
         self._local_run = local_run_of(crawler)
         self._ended = asyncio.Event()
+        self._closed: list[FeedSlot] = []
+        crawler.signals.connect(self.feed_slot_closed, signals.feed_slot_closed)
         crawler.signals.connect(self.feed_exporter_closed, signals.feed_exporter_closed)
 
     @override
@@ -66,6 +68,10 @@ class LocalExtension(RunExtension):
         if dedupe is not None:
             dedupe.forget(item)
 
+    def feed_slot_closed(self, slot: FeedSlot) -> None:
+        """Note a feed whose last bytes were written, so that it was stored or could not be."""
+        self._closed.append(slot)
+
     def feed_exporter_closed(self) -> None:
         """End the run: its products are in their place."""
         if failed := self._failed_feeds():
@@ -93,7 +99,11 @@ class LocalExtension(RunExtension):
             for slot in feeds.slots
             if slot.batch_id == 1  # a later batch may have had nothing to hold
             and not isinstance(slot.storage, JobFeedStorage)
-            and ((slot.file is None and slot.store_empty) or self._falls_short(slot))
+            and (
+                (slot.file is None and slot.store_empty)
+                or (slot.itemcount and slot not in self._closed)
+                or self._falls_short(slot)
+            )
         ]
         stored_badly = [
             name.removeprefix(_FAILED_FEEDS)

@@ -14,7 +14,15 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["create", "open_own", "part_path", "put_in_place", "told_of_folder", "told_of_link"]
+__all__ = [
+    "create",
+    "is_there",
+    "open_own",
+    "part_path",
+    "put_in_place",
+    "told_of_folder",
+    "told_of_link",
+]
 
 
 def part_path(path: Path) -> Path:
@@ -25,6 +33,19 @@ def part_path(path: Path) -> Path:
     'products.jsonl.part'
     """
     return path.with_name(f"{path.name}.part")
+
+
+def is_there(path: Path) -> bool:
+    """Say whether there is anything of a name; ``Path.exists`` hides, from Python 3.14 on, why not.
+
+    :raises OSError: if nothing can have that name, or the folder may not be looked into
+    :raises ValueError: if it has a NUL in it
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def create(path: Path, buffering: int = -1) -> IO[bytes]:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_json import read_job_json
-from tmapi_spiders.output_file import create, part_path, put_in_place
+from tmapi_spiders.output_file import create, is_there, part_path, put_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -28,7 +28,7 @@ def to_path(given: str, option: str = "-o") -> Path:
     """
     try:
         path = Path(given).expanduser().absolute()
-        path.exists()
+        is_there(path)
     except (OSError, RuntimeError, ValueError) as exc:  # too long, a closed folder, ~nobody, NUL
         raise UsageProblems(f"{option} {given!r}: it can't be the name of a file ({exc}).") from exc
     return path
