@@ -41,7 +41,7 @@ demo-distributed: $(READY)
 	$(BIN)/python -m tests.distributed.demo
 
 # The tests wait for processes half of the time: four at once on two cores. Most of these processes
-# are forks of one that has the libraries loaded (tests/forkserver.py); FRESH_PROCESSES=1: none is.
+# are forks of one that has all modules loaded (tests/forkserver.py); FRESH_PROCESSES=1: none is.
 WORKERS ?= 4
 
 test: $(READY)

@@ -1,10 +1,10 @@
-"""Starts Scrapy's commands as processes of their own in which the libraries are loaded already.
+"""Starts Scrapy's commands as processes of their own in which all modules are loaded already.
 
-Loading Scrapy, Twisted and pydantic is half of what a short crawl costs. So one process loads
-them, and each command is a fork of it: a real process, with its own pid, streams, folder and
-environment, that is signalled and killed as any other. The project's own modules are never
-loaded before. What a fork can't have (``PYTHON…`` variables of its own, a terminal, another
-system than Linux) is started as usual, and so is everything with ``FRESH_PROCESSES=1``.
+Loading Scrapy, Twisted, pydantic and this package is most of what a short crawl costs. So one
+process loads them, and each command is a fork of it: a real process, with its own pid, streams,
+folder and environment, that is signalled and killed as any other. Nothing of the package may look
+at these when it is loaded. What a fork can't have (``PYTHON…`` variables of its own, a terminal,
+another system than Linux) is started as usual, and so is everything with ``FRESH_PROCESSES=1``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -56,6 +57,25 @@ LIBRARIES = (
     "scrapy.squeues",
     "sqlite3",
     "twisted.internet.asyncioreactor",
+)
+
+#: What these load of the package.
+PACKAGE = (
+    "tmapi_spiders.addon",
+    "tmapi_spiders.commands.crawl",
+    "tmapi_spiders.commands.runspider",
+    "tmapi_spiders.commands.tmapi",
+    "tmapi_spiders.distributed.components",
+    "tmapi_spiders.distributed.joining",
+    "tmapi_spiders.distributed.scheduler",
+    "tmapi_spiders.download_handler",
+    "tmapi_spiders.local_extension",
+    "tmapi_spiders.prepare",
+    *(
+        f"tmapi_spiders.commands.{name}"
+        for name in ("compare", "delete", "enqueue", "estimate", "export", "gallery", "jobs")
+    ),
+    *(f"tmapi_spiders.commands.{name}" for name in ("prune", "replay", "status", "stop")),
 )
 
 #: Variables with these beginnings count where Python starts, and not again in a fork.
@@ -279,7 +299,9 @@ def _main() -> None:
     for path in components:
         load_object(path)
     list(walk_modules_iter("scrapy.commands"))
-    assert not [name for name in sys.modules if name.startswith("tmapi_spiders")]
+    for name in PACKAGE:
+        importlib.import_module(name)
+    gc.freeze()  # what is there already is never looked through by a fork
     assert "twisted.internet.reactor" not in sys.modules
     request = _serve(int(sys.argv[1]))
     if request is None:
