@@ -5,13 +5,13 @@ So a crawl is the same job whoever has begun it, and job.json holds what ``-a`` 
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.errors import shortened
+from tmapi_spiders.jsonl import is_json
 from tmapi_spiders.seeds import joined
 
 if TYPE_CHECKING:
@@ -77,11 +77,7 @@ def unkept(given: Mapping[str, Any], names: Container[str]) -> list[str]:
     """
     problems = []
     for name, value in given.items():
-        if name in names:
-            continue
-        try:
-            json.dumps(value, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
+        if name not in names and not is_json(value):
             problems.append(
                 f"{name}={shortened(value)}: job.json can't hold a {type(value).__name__}. "
                 "Accepted: text, numbers, lists and objects of them."

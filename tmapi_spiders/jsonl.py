@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from itemadapter import ItemAdapter
 
-__all__ = ["to_document", "to_json", "to_line"]
+__all__ = ["is_json", "to_document", "to_json", "to_line"]
 
 
 def to_line(item: Any) -> bytes:
@@ -55,6 +55,19 @@ def to_json(value: Any, **style: Any) -> str:
         return json.dumps(value, allow_nan=False, **style)
     except ValueError:
         return json.dumps(_finite(value), allow_nan=False, **style)
+
+
+def is_json(value: Any) -> bool:
+    """Say whether all of a value can be told in JSON.
+
+    >>> is_json({"a": [1, None]}), is_json({1}), is_json([float("nan")])
+    (True, False, False)
+    """
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _by_hand(content: dict[str, Any], **style: Any) -> bytes:
