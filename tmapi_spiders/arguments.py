@@ -137,11 +137,10 @@ class Arguments(BaseModel):
         if given.get("job") is not None and given.get("series") is not None:
             problems.append("job and series: a series names its jobs itself; give one of the two.")
         if isinstance(given.get("seeds"), str) and given["seeds"].strip():
+            reader = StreamedSeeds if streamed else Seeds
             try:
-                reader = StreamedSeeds if streamed else Seeds
-                seeds = reader.from_argument(given["seeds"], _layout(given, rates))
-            except ValueError:
-                pass  # what is wrong with the columns is told already
+                if (layout := _layout(given, rates)) is not None:
+                    seeds = reader.from_argument(given["seeds"], layout)
             except UsageProblems as exc:
                 problems += exc.problems
         if arguments is None or seeds is None or problems:
@@ -163,17 +162,17 @@ class Arguments(BaseModel):
         return self.job or name_in_series(self.series or UNNAMED, now())
 
 
-def _layout(given: Mapping[str, Any], rates: Mapping[str, Decimal] | None) -> Layout:
-    """Return what *given* says of a table of seeds.
-
-    :raises ValueError: if it can't be read
-    """
+def _layout(given: Mapping[str, Any], rates: Mapping[str, Decimal] | None) -> Layout | None:
+    """Return what *given* says of a table of seeds; None if that is wrong, which is told of it."""
     columns, sheet = given.get("columns"), given.get("sheet")
-    return Layout(
-        {} if columns is None else columns_of(columns),
-        "" if sheet is None else _sheet(sheet),
-        rates,
-    )
+    try:
+        return Layout(
+            {} if columns is None else columns_of(columns),
+            "" if sheet is None else _sheet(sheet),
+            rates,
+        )
+    except ValueError:
+        return None
 
 
 def _explain(error: Any, model: type[BaseModel]) -> str:

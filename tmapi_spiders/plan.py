@@ -25,13 +25,13 @@ def described(queries: Queries) -> str:
 
 
 def remarks(
-    queries: Queries, rates: Mapping[str, Decimal], dedupe: str, *, shared: str
+    queries: Queries, rates: Mapping[str, Decimal], dedupe: str, *, by_workers: bool = False
 ) -> list[str]:
     """Return what is to be known of the seeds: links to pages, targets, images that several have.
 
     :param rates: of target prices
     :param dedupe: within what a product is written once
-    :param shared: what an image that several seeds have costs, in words
+    :param by_workers: who each pay for an image that several seeds have
     """
     seeds, tally = queries.seeds, queries.seeds.tally
     origin = seeds.origin
@@ -47,11 +47,12 @@ def remarks(
             f"prices in {CNY}{converted}"
         )
     if tally.repeated_images:
-        lines.append(f"note: {sharing_images(tally.sharing, dedupe)}; {shared}")
+        paid = "each is paid for" if by_workers else "what both ask is paid for once"
+        lines.append(f"note: {sharing_images(tally.sharing, dedupe)}; {paid}")
     return [f"  {line}." for line in lines]
 
 
 def plan_of(queries: Queries, rates: Mapping[str, Decimal], dedupe: str) -> list[str]:
     """Return what is said of seeds that are put into a job on Redis, a line each."""
     put_in = f"  put in: {described(queries)}"
-    return [put_in, *remarks(queries, rates, dedupe, shared="each is paid for")]
+    return [put_in, *remarks(queries, rates, dedupe, by_workers=True)]

@@ -15,7 +15,15 @@ from tmapi_spiders.processors import is_there, to_decimal, to_plain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["PRICE_FIELDS", "PickPrice", "PriceSource", "pick_price", "price_source", "to_price"]
+__all__ = [
+    "PRICE_FIELDS",
+    "PickPrice",
+    "PriceSource",
+    "pick_price",
+    "price_source",
+    "to_price",
+    "without_thousands",
+]
 
 #: What the API gives for "no limit".
 _NO_LIMIT = "2147483647"
@@ -61,16 +69,20 @@ def _read(text: str) -> str | None:
         return None
     if found is None:
         return None
-    low, high = _plain(found["low"]), _plain(found["high"] or found["low"])
+    low, high = without_thousands(found["low"]), without_thousands(found["high"] or found["low"])
     return low if Decimal(low) <= Decimal(high) else None
 
 
-def _plain(number: str) -> str:
+def without_thousands(number: str) -> str:
     """Return a number without its thousands separators.
 
-    >>> _plain("1,234.50"), _plain("1.234,50"), _plain("1,234,567"), _plain("1.5")
-    ('1234.50', '1234.50', '1234567', '1.5')
+    >>> [without_thousands(number) for number in ("1,234.50", "1.234,50", "1,234,567", "1.5")]
+    ['1234.50', '1234.50', '1234567', '1.5']
+    >>> without_thousands("1.234.567")
+    '1234567'
     """
+    if number.count(".") > 1 and "," not in number:
+        return number.replace(".", "")
     if number.rfind(",") > number.rfind(".") >= 0:
         return number.replace(".", "").replace(",", ".")
     return number.replace(",", "")

@@ -12,6 +12,7 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.job_json import read_job_json
 from tmapi_spiders.job_names import is_job_name
 from tmapi_spiders.monitoring.channels import ENABLED
+from tmapi_spiders.seed import looks_like_image
 from tmapi_spiders.seed_file import STDIN
 
 if TYPE_CHECKING:
@@ -52,20 +53,11 @@ def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[st
         # A file is where it was, wherever the user is now.
         try:
             path = Path(directory) / Path(seeds).expanduser()
-            if path.is_file() or not _looks_like_images(seeds):
+            if path.is_file() or not looks_like_image(seeds):
                 stored = {**stored, "seeds": str(path)}
         except (OSError, ValueError, RuntimeError):  # no path at all; said when it is read
             pass
     return {**stored, **given}
-
-
-def _looks_like_images(seeds: str) -> bool:
-    """Say whether these are images, not a file.
-
-    >>> _looks_like_images("//a.alicdn.com/1.jpg"), _looks_like_images("seeds.txt")
-    (True, False)
-    """
-    return seeds.strip().startswith(("http:", "https:", "//", "/search/"))
 
 
 def command(

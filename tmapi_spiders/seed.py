@@ -16,7 +16,7 @@ from tmapi_spiders.overrides import NO_OVERRIDES, Overrides
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ALIBABA_HOSTS", "Seed", "stable_hash"]
+__all__ = ["ALIBABA_HOSTS", "Seed", "looks_like_image", "stable_hash"]
 
 #: Hosts (with their subdomains) whose images the search reads without conversion.
 #: Source: observed by users of the API, on its V1 endpoint.
@@ -24,6 +24,8 @@ ALIBABA_HOSTS = ("alicdn.com", "1688.com", "taobao.com", "tmall.com", "alibaba.c
 
 #: Paths that the API itself hands out for images.
 ALIBABA_PATH = "/search/"
+
+_BEGINNING = re.compile(rf"https?:|//|{ALIBABA_PATH}", re.IGNORECASE)
 
 _SEARCHABLE = re.compile(
     rf"{ALIBABA_PATH}|https?://(?:[^/?#@:]+\.)?(?:{'|'.join(map(re.escape, ALIBABA_HOSTS))})"
@@ -39,6 +41,15 @@ _TWO_IMAGES = re.compile(r"[,;|]https?://")
 _HOST = r"\w[\w.-]*|[0-9a-f:.]*:[0-9a-f:.]*"
 
 _ACCEPTED = "accepted: an http(s) URL, //host/path, or a path of Alibaba's beginning with /search/"
+
+
+def looks_like_image(text: str) -> bool:
+    """Say whether a text begins as an image does, and no file: it may still be a wrong one.
+
+    >>> looks_like_image(" //a.alicdn.com/1.jpg"), looks_like_image("seeds.txt")
+    (True, False)
+    """
+    return _BEGINNING.match(text.lstrip()) is not None
 
 
 def stable_hash(*parts: str) -> str:

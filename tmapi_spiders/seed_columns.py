@@ -23,17 +23,14 @@ __all__ = [
     "IMAGE",
     "IMAGE_COLUMNS",
     "MEANINGS",
-    "MOST_ABOVE",
     "SEARCH",
     "Columns",
     "Layout",
     "columns_of",
-    "fits",
-    "likely_header",
+    "folded",
     "listed",
-    "naming",
+    "on_one_line",
     "shows",
-    "suggestion",
 ]
 
 IMAGE: Final = "image"
@@ -46,9 +43,6 @@ IMAGE_COLUMNS: Final = ("image", "img_url", "url")
 #: What ``columns`` may say of a column.
 MEANINGS: Final = (IMAGE, ID, TARGET_COLUMN, *[SEARCH + name for name in OVERRIDDEN])
 
-#: Rows within which the header stands: above it are titles.
-MOST_ABOVE: Final = 20
-
 #: Excel's own: a table with more is none.
 _MOST_COLUMNS: Final = 16_384
 
@@ -58,10 +52,6 @@ _SHOWN_NAMES: Final = 30
 _HYPHENATED: Final = re.compile(r"(?<=-)\s*\n\s*")
 _ASSIGNMENT: Final = re.compile(r"\s*(\w+)\s*=(.*)", re.DOTALL)
 _BETWEEN: Final = re.compile(r",(?=\s*\w+\s*=)")
-_NAMED_LIKE_AN_IMAGE: Final = re.compile(
-    r"image|img|pict?ure|\bpic\b|photo|foto|bild|imagen|immagine|obraz|图|圖|画像|фото|картин",
-    re.IGNORECASE,
-)
 
 
 @attrs.frozen
@@ -100,7 +90,7 @@ def columns_of(given: Any) -> Mapping[str, str]:
             )
         if not name.strip():
             raise ValueError(f"{meaning}= names no column; {rule}")
-        if meaning in columns or _fold(name) in map(_fold, columns.values()):
+        if meaning in columns or folded(name) in map(folded, columns.values()):
             raise ValueError(f"{meaning}={shortened(name)}: one of them is there twice; {rule}")
         columns[meaning] = name.strip()
     return columns
@@ -161,7 +151,7 @@ class Columns:
             raise ValueError("\n".join(problems))
         if TARGET_COLUMN in layout.columns and TARGET_COLUMN in meanings:
             names[meanings.index(TARGET_COLUMN)] = TARGET_COLUMN
-        is_guess = IMAGE not in layout.columns and _fold(names_of[IMAGE]) == IMAGE_COLUMNS[-1]
+        is_guess = IMAGE not in layout.columns and folded(names_of[IMAGE]) == IMAGE_COLUMNS[-1]
         return cls(tuple(names), meanings, names_of, is_guess)
 
     def read(self, cells: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -182,7 +172,7 @@ class Columns:
 
     def title(self, meaning: str) -> str:
         """Return the name of a column with a meaning, as messages have it."""
-        return shortened(_fold_spaces(self.names_of[meaning]))
+        return shortened(on_one_line(self.names_of[meaning]))
 
     def place(self, meaning: str) -> int | None:
         """Return in which column something is, from 0."""
@@ -195,57 +185,10 @@ class Columns:
         'image: “Bild”, id: “Nr”'
         """
         return ", ".join(
-            f"{meaning}: “{printable(_fold_spaces(self.names_of[meaning]), 100)}”"
+            f"{meaning}: “{printable(on_one_line(self.names_of[meaning]), 100)}”"
             for meaning in MEANINGS
             if meaning in self.names_of
         )
-
-
-def fits(cells: Sequence[Any], layout: Layout) -> bool:
-    """Say whether a row has the column of the image, so that it is the header.
-
-    >>> fits(["SKU", " Image "], Layout()), fits(["Art", "Bild"], Layout({"image": "bild"}))
-    (True, True)
-    """
-    wanted = layout.columns.get(IMAGE)
-    names = IMAGE_COLUMNS if wanted is None else (_fold(wanted),)
-    return any(_fold(str(cell)) in names for cell in cells if cell is not None)
-
-
-def likely_header(rows: Sequence[Sequence[Any]], layout: Layout) -> int | None:
-    """Return which of the first rows of a table without an image looks most like its header.
-
-    That is one in which another column is named or known, else the first with two cells or more.
-
-    >>> likely_header([["Spring 2026", ""], [], ["Art", "Bild"], ["7", "x"]], Layout())
-    2
-    """
-    known = {_fold(name) for name in layout.columns.values()} | {*MEANINGS}
-    for number, cells in enumerate(rows):
-        if any(_fold(str(cell)) in known for cell in cells if shows(cell)):
-            return number
-    wide = (n for n, cells in enumerate(rows) if sum(map(shows, cells)) > 1)
-    any_at_all = (n for n, cells in enumerate(rows) if any(map(shows, cells)))
-    return next(wide, next(any_at_all, None))
-
-
-def suggestion(cells: Sequence[Any]) -> str:
-    """Return the argument that says which column of a header is the image.
-
-    >>> suggestion(["Art", "Bild-URL"]), suggestion(["a", "b"])
-    ('-a columns="image=Bild-URL"', '-a columns="image=NAME"')
-    """
-    likely = [str(cell).strip() for cell in cells if _NAMED_LIKE_AN_IMAGE.search(str(cell))]
-    return naming(likely[0] if len(likely) == 1 else "NAME")
-
-
-def naming(column: str) -> str:
-    """Return the argument that says that a column is the image.
-
-    >>> naming("Bild")
-    '-a columns="image=Bild"'
-    """
-    return f'-a columns="image={shortened(_fold_spaces(column))}"'
 
 
 def shows(cell: Any) -> bool:
@@ -259,24 +202,24 @@ def listed(names: Sequence[Any]) -> str:
     >>> listed(["Art", None, "Bild"])
     "'Art', 'Bild'"
     """
-    found = [repr(_fold_spaces(str(name))) for name in names if shows(name)]
+    found = [repr(on_one_line(str(name))) for name in names if shows(name)]
     more = f" and {len(found) - _SHOWN_NAMES:,} more" if len(found) > _SHOWN_NAMES else ""
     return shortened(", ".join(found[:_SHOWN_NAMES])) + more if found else "none"
 
 
-def _fold_spaces(name: str) -> str:
+def on_one_line(name: str) -> str:
     r"""Return the name of a column on one line.
 
-    >>> _fold_spaces("Bild-\nURL"), _fold_spaces(" target\n price")
+    >>> on_one_line("Bild-\nURL"), on_one_line(" target\n price")
     ('Bild-URL', 'target price')
     """
     return " ".join(_HYPHENATED.sub("", name).split())
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
     r"""Return the name of a column as it is compared: people break it into lines anywhere.
 
-    >>> _fold(" Bild-\n URL ")
+    >>> folded(" Bild-\n URL ")
     'bild-url'
     """
     return "".join(name.split()).casefold()
@@ -284,11 +227,11 @@ def _fold(name: str) -> str:
 
 def _meanings(names: Sequence[str], layout: Layout) -> tuple[str, ...]:
     """Return the meaning of each column: as ``columns`` says it, else by its name."""
-    folded = [_fold(name) for name in names]
-    named = {_fold(name): meaning for meaning, name in layout.columns.items()}
-    image = next((name for name in IMAGE_COLUMNS if name in folded), "")
+    found = [folded(name) for name in names]
+    named = {folded(name): meaning for meaning, name in layout.columns.items()}
+    image = next((name for name in IMAGE_COLUMNS if name in found), "")
     meanings = []
-    for name in folded:
+    for name in found:
         meaning = named.get(name, "")
         if not meaning and name not in named:
             if name == image and IMAGE not in layout.columns:

@@ -8,30 +8,25 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
-from tmapi_spiders.seed_columns import (
-    IMAGE,
-    IMAGE_COLUMNS,
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.seed import looks_like_image
+from tmapi_spiders.seed_columns import Columns
+from tmapi_spiders.seed_header import (
     MOST_ABOVE,
-    Columns,
-    Layout,
-    fits,
+    columns_of_header,
+    is_header,
     likely_header,
-    listed,
-    suggestion,
+    no_header,
 )
 from tmapi_spiders.seed_row import SeedRow, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["columns_of_header", "delimiter_of", "is_image", "json_rows", "no_header", "table_rows"]
+    from tmapi_spiders.seed_columns import Layout
 
-_TABLE = (
-    f"Accepted: a header with a column {', '.join(IMAGE_COLUMNS[:-1])} or {IMAGE_COLUMNS[-1]} that "
-    'has the image, or -a columns="image=NAME" for a column of another name; id, target_price and '
-    "search_… have a meaning too, all others are carried through."
-)
+__all__ = ["delimiter_of", "is_image", "json_rows", "table_rows"]
+
 #: Of objects and lists in each other, in a row: it is written again with each product, by
 #: libraries that give up at some hundred.
 _DEEPEST = 100
@@ -46,17 +41,16 @@ _ENDS = " \r\n"
 #: A first line that Excel reads, and understands: which delimiter follows.
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 
-_IMAGE = re.compile(r"\s*[\"']?(?:https?:|//|/search/)")
-
 
 def is_image(line: str) -> bool:
     """Say whether a line begins with an image, so that it is no header."""
-    return _IMAGE.match(line) is not None
+    return looks_like_image(line.lstrip("\"' "))
 
 
 def delimiter_of(header: str, layout: Layout) -> str | None:
     r"""Return what separates the columns of a table, given a line; None: it is no header.
 
+    >>> from tmapi_spiders.seed_columns import Layout
     >>> delimiter_of("SKU;Image;price", Layout()), delimiter_of("url\tid", Layout())
     (';', '\t')
     >>> delimiter_of("//a.b/c.jpg;image", Layout()), delimiter_of("a|b", Layout({"image": "b"}))
@@ -69,7 +63,7 @@ def delimiter_of(header: str, layout: Layout) -> str | None:
     best, most = None, 0
     for delimiter in _DELIMITERS:
         cells = _cells(header, delimiter)
-        if len(cells) > most and fits(cells, layout):
+        if len(cells) > most and is_header(cells, layout):
             best, most = delimiter, len(cells)
     return best
 
@@ -110,7 +104,7 @@ def table_rows(  # noqa: PLR0917 - all are needed
                 if _SEP.fullmatch(delimiter.join(cells).strip(_ENDS)):
                     continue
                 above.append((number, cells))
-                if fits(cells, layout):
+                if is_header(cells, layout):
                     columns = columns_of_header(cells, f"seeds={given}, line {number}", layout)
                     tell(columns, number)
                 elif len(above) == MOST_ABOVE:
@@ -138,40 +132,6 @@ def table_rows(  # noqa: PLR0917 - all are needed
         place = likely_header([cells for _, cells in above], layout) or 0
         number, cells = above[place]
         raise UsageProblems(no_header(cells, f"seeds={given}, line {number}", layout))
-
-
-def columns_of_header(cells: Sequence[Any], where: str, layout: Layout) -> Columns:
-    """Return the columns of a header.
-
-    :param where: it stands, for messages
-    :raises UsageProblems: with all that is wrong with them
-    """
-    try:
-        return Columns.of(cells, layout)
-    except ValueError as exc:
-        problems = str(exc).splitlines()
-        raise UsageProblems(*[f"{where}: {problem}. {_TABLE}" for problem in problems]) from None
-
-
-def no_header(cells: Sequence[Any], where: str, layout: Layout, remedy: str = "") -> str:
-    """Return what is said of a table in which no row names the image.
-
-    :param cells: of the row that looks most like a header
-    :param where: that stands
-    :param remedy: what to do, if it is not to name the column
-    """
-    if (name := layout.columns.get(IMAGE)) is not None:
-        names = [str(cell) for cell in cells if cell is not None]
-        return (
-            f"{where}: columns: no column is called {shortened(repr(name))} (there are "
-            f"{listed(cells)}), here or in another of its first {MOST_ABOVE} rows."
-            f"{did_you_mean(name, names)} {remedy}"
-        ).rstrip()
-    remedy = remedy or f"Say which one does: {suggestion(cells)}"
-    return (
-        f"{where}: no column has the image (it has {listed(cells)}), here or in another of its "
-        f"first {MOST_ABOVE} rows. {remedy}. {_TABLE}"
-    )
 
 
 def json_rows(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 import shlex
 import warnings
 import zipfile
@@ -12,26 +10,21 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.seed_columns import (
-    IMAGE,
+from tmapi_spiders.seed_columns import IMAGE, Columns, Layout, listed
+from tmapi_spiders.seed_header import (
     MOST_ABOVE,
-    Columns,
-    Layout,
-    fits,
+    columns_of_header,
+    is_header,
     likely_header,
-    listed,
-    shows,
-    suggestion,
+    no_header,
+    suggested_argument,
 )
-from tmapi_spiders.seed_row import address_of_formula, row_of
-from tmapi_spiders.seed_tables import columns_of_header, no_header
-from tmapi_spiders.target_price import CNY, TARGET_COLUMN, currency_of_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tmapi_spiders.seed_row import SeedRow
-    from tmapi_spiders.sheet_parts import SheetParts, Spans
+    from tmapi_spiders.sheet_parts import SheetParts
 
 __all__ = ["workbook_rows"]
 
@@ -56,8 +49,6 @@ _MOST_ROWS = 1_048_576
 
 #: Empty ones included, which the reader makes up to the last one of a row; of all sheets.
 _MOST_CELLS = 30_000_000
-
-_ADDRESS = re.compile(r"https?:|//|/search/", re.IGNORECASE)
 
 _SMALLER = "Leave out what is not needed, or save the sheet as “CSV UTF-8”."
 
@@ -191,7 +182,9 @@ class _Reading:
 
     def rows(self, tell: Callable[[Columns, int, str, str], None]) -> Iterator[SeedRow]:
         """Yield the rows of the sheet; see :func:`workbook_rows`."""
-        from tmapi_spiders.sheet_parts import parts_of  # noqa: PLC0415 - it needs openpyxl
+        # They need openpyxl, too.
+        from tmapi_spiders.sheet_parts import parts_of  # noqa: PLC0415
+        from tmapi_spiders.sheet_rows import SheetRows  # noqa: PLC0415
 
         sheet = self._sheet()
         rows = self._cells_of(sheet)
@@ -200,7 +193,7 @@ class _Reading:
         for number, cells in rows:
             values = [cell.value for cell in cells]
             above.append(values)
-            if fits(values, self._layout):
+            if is_header(values, self._layout):
                 columns = columns_of_header(values, self._where(sheet, number), self._layout)
                 break
             if number >= MOST_ABOVE:
@@ -213,7 +206,7 @@ class _Reading:
         formulas: Iterator[Sequence[Any]] | None = None
         if parts.has_formulas:
             formulas = self._formulas(sheet.title, number)
-        yield from _SheetRows(columns, parts, self._path, self._layout).read(number, rows, formulas)
+        yield from SheetRows(columns, parts, self._path, self._layout).read(number, rows, formulas)
 
     def _where(self, sheet: Any, number: int) -> str:
         return f"seeds={self._given}, sheet {sheet.title!r}, row {number}"
@@ -284,15 +277,15 @@ class _Reading:
             rows = islice(self._cells_of(sheet), MOST_ABOVE)
             above = [[cell.value for cell in cells] for _, cells in rows]
         title = repr(shortened(sheet.title))
-        header = next((n for n, cells in enumerate(above) if fits(cells, self._layout)), None)
-        fitting = header is not None
+        header = next((n for n, cells in enumerate(above) if is_header(cells, self._layout)), None)
+        is_fit = header is not None
         if header is None and (header := likely_header(above, self._layout)) is None:
             return f"{title} is empty"
         cells = above[header]
         asked = f" (-a sheet={shlex.quote(shortened(sheet.title))})"
-        if not fitting:
+        if not is_fit:
             is_named = IMAGE in self._layout.columns
-            asked = "" if is_named else f"{asked[:-1]} {suggestion(cells)})"
+            asked = "" if is_named else f"{asked[:-1]} {suggested_argument(cells)})"
         return f"{title}, row {header + 1}: {listed(cells)}{asked}"
 
 
@@ -304,155 +297,3 @@ def _remark(parts: SheetParts) -> str:
         f"{plural(parts.hidden_rows, 'row')} of the sheet {are} hidden, by a filter perhaps, and "
         "searched for like the others"
     )
-
-
-class _SheetRows:
-    """Makes the rows of a sheet, whose cells may link, be merged, or hold pictures and formulas."""
-
-    def __init__(self, columns: Columns, parts: SheetParts, path: str, layout: Layout) -> None:
-        from tmapi_spiders.sheet_parts import Spans  # noqa: PLC0415 - it needs openpyxl
-
-        self._columns = columns
-        self._path = path
-        self._rates = layout.rates
-        place = columns.place(IMAGE)
-        assert place is not None
-        self._image = place
-        self._links: Spans = parts.links_in(place + 1)
-        self._target = columns.place(TARGET_COLUMN)
-        self._currency = CNY
-        self._pictures: dict[int, set[int]] = {}
-        for row, column in parts.pictures:
-            self._pictures.setdefault(row, set()).add(column)
-        merged: dict[int, list[tuple[int, int, tuple[int, int]]]] = {}
-        for first, last, column in parts.merged:
-            merged.setdefault(column, []).append((first, last, (first, last)))
-        self._merged: dict[int, Spans] = {
-            column: Spans.of(spans) for column, spans in merged.items()
-        }
-        self._held: dict[int, tuple[int, Any]] = {}
-        """By column, the row that merged cells begin in, and what they show."""
-
-    def read(
-        self,
-        header: int,
-        rows: Iterable[tuple[int, Sequence[Any]]],
-        formulas: Iterator[Sequence[Any]] | None,
-    ) -> Iterator[SeedRow]:
-        """Yield the rows.
-
-        :param header: its number; where its cells are merged with those below, it goes on there
-        :param rows: those behind it, with their numbers
-        :param formulas: the same rows with their formulas, where there are any
-        """
-        image = self._merged.get(self._image + 1)
-        _, end = (image and image.at(header)) or (header, header)
-        number = header
-        for number, cells in rows:
-            written = () if formulas is None else next(formulas, ())
-            if number > end and (row := self._row(number, cells, written)) is not None:
-                yield row
-        for behind in sorted(self._pictures):  # on rows without any cell
-            if behind > max(number, end) and (row := self._row(behind, (), ())) is not None:
-                yield row
-
-    def _row(self, number: int, cells: Sequence[Any], written: Sequence[Any]) -> SeedRow | None:
-        width = len(self._columns.names)
-        values = [_plain(cell.value) for cell in cells]
-        values += [None] * (width - len(values))
-        problem = self._compute(values, written)
-        image = str(values[self._image] or "").strip()
-        if not _ADDRESS.match(image) and (address := self._links.at(number)) is not None:
-            values[self._image], problem = address, ""
-        if self._merged:
-            self._fill(number, values)
-        pictures = self._pictures.get(number, set())
-        has_picture = bool(pictures)
-        if not (problem or any(map(shows, values)) or self._image + 1 in pictures):
-            return None  # a picture elsewhere is a logo
-        if has_picture and not shows(values[self._image]):
-            problem = (
-                "it holds a picture, not its address: put the picture on a web server, and its "
-                "address into the cell"
-            )
-        if self._target is not None and self._target < len(cells):
-            try:
-                self._note_currency(cells[self._target])
-            except ValueError as exc:
-                problem = problem or f"{TARGET_COLUMN}: {exc}"
-        where = f"{self._path}, row {number}"
-        return row_of(
-            number,
-            where,
-            self._columns,
-            values,
-            self._rates,
-            currency=self._currency,
-            problem=problem,
-        )
-
-    def _note_currency(self, cell: Any) -> None:
-        """Note what a target that is a mere number is in; merged cells have it from their first.
-
-        :raises ValueError: if it may be several
-        """
-        if cell.value is not None:
-            self._currency = CNY
-        if isinstance(cell.value, int | float):
-            self._currency = currency_of_format(cell.number_format or "") or CNY
-
-    def _compute(self, values: list[Any], written: Sequence[Any]) -> str:
-        """Put in the address that a formula links to; return why a cell's value is not known.
-
-        A value is what the program that saved the file has computed.
-        """
-        problem = ""
-        for place, formula in enumerate(written[: len(self._columns.meanings)]):
-            meaning = self._columns.meanings[place]
-            if not meaning or not isinstance(formula, str) or not formula.startswith("="):
-                continue
-            shown = str(values[place] or "").strip()
-            name = self._columns.title(meaning)
-            if meaning == IMAGE and not _ADDRESS.match(shown):
-                address = address_of_formula(formula)
-                if address is None:
-                    problem = (
-                        f"its column {name} is a formula that shows no address "
-                        f"({shortened(formula[:80])}); put the address itself into the cell"
-                    )
-                    if "DISPIMG" in formula.upper():
-                        problem = (
-                            "it holds a picture, not its address: put the picture on a web server, "
-                            "and its address into the cell"
-                        )
-                values[place] = address
-            elif values[place] is None:
-                problem = (
-                    f"its column {name} is a formula whose result the file does not have; open it "
-                    "in Excel or LibreOffice, and save it there"
-                )
-        return problem
-
-    def _fill(self, number: int, values: list[Any]) -> None:
-        """Put into merged cells what they show, which the file has in the first of them alone."""
-        for column, spans in self._merged.items():
-            if column > len(values) or (span := spans.at(number)) is None:
-                continue
-            first, _ = span
-            if number == first:
-                self._held[column] = (first, values[column - 1])
-            elif values[column - 1] is None and self._held.get(column, (0,))[0] == first:
-                values[column - 1] = self._held[column][1]
-
-
-def _plain(cell: Any) -> Any:
-    """Return a cell's value as JSON has it: times as ISO 8601.
-
-    >>> _plain(dt.datetime(2026, 11, 25)), _plain(dt.datetime(2026, 11, 25, 8, 30)), _plain(7)
-    ('2026-11-25', '2026-11-25T08:30:00', 7)
-    """
-    if isinstance(cell, dt.datetime) and cell.time() == dt.time():
-        return cell.date().isoformat()
-    if isinstance(cell, dt.date | dt.time):
-        return cell.isoformat()
-    return cell if cell is None or isinstance(cell, str | int | float | bool) else str(cell)

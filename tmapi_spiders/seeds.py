@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from hashlib import blake2b
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import attrs
-
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.jsonl import to_json
-from tmapi_spiders.overrides import NO_OVERRIDES
 from tmapi_spiders.phrases import ranges
-from tmapi_spiders.seed import Seed
+from tmapi_spiders.seed import Seed, looks_like_image
 from tmapi_spiders.seed_columns import Layout
 from tmapi_spiders.seed_file import Origin, SeedFile, is_file
-from tmapi_spiders.seed_links import PageLinks
 from tmapi_spiders.seed_row import SeedRow
-from tmapi_spiders.target_price import has_target
+from tmapi_spiders.seed_tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tmapi_spiders.overrides import Overrides
 
-__all__ = ["Seeds", "StreamedSeeds", "Tally", "joined"]
+__all__ = ["Seeds", "StreamedSeeds", "joined"]
 
 _SHOWN_PROBLEMS = 20
 
@@ -36,69 +30,9 @@ _NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments; or a
 _HASH = re.compile(r"[0-9a-f]{20}")
 _PLAIN = Layout()
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
-_IMAGE = re.compile(r"https?:|//|/search/")
 
 #: Characters of a script's list: job.json holds them, and is not to be larger than it may be.
 _LONGEST_LIST = 4_000_000
-
-
-@attrs.define
-class Tally:
-    """What seeds add up to."""
-
-    seeds: int = 0
-    duplicates: int = 0
-    """Rows that say the same as one before; where that is not looked at, 0."""
-    convertible: int = 0
-    """How many could be converted."""
-    unconverted_images: int = 0
-    """Images on no host of Alibaba's, so that the search may not be able to read them."""
-    convertible_images: int = 0
-    repeated_images: int = 0
-    """Seeds whose image is that of one before, under another id."""
-    shared: set[str] = attrs.field(factory=set)
-    """The ids of the images of which that is so."""
-    own: Counter[Overrides] = attrs.field(factory=Counter)
-    """Of the seeds with arguments of their own, how many have the same."""
-    own_convertible: Counter[Overrides] = attrs.field(factory=Counter)
-    """Of those, how many could be converted."""
-    targets: int = 0
-    """Seeds that have a target price."""
-    page_links: PageLinks = attrs.field(factory=PageLinks)
-    """Seeds that are addresses of pages, not of pictures."""
-
-    @property
-    def sharing(self) -> int:
-        """How many seeds have an image that another seed has too."""
-        return self.repeated_images + len(self.shared)
-
-    def add(self, seed: Seed, number: int, *, repeats: bool) -> None:
-        """Count a seed.
-
-        :param number: its line or row
-        :param repeats: whether its image is that of one before
-        """
-        self.seeds += 1
-        self.targets += has_target(seed.data)
-        self.page_links.add(seed.img_url, number)
-        is_convertible = seed.can_be_converted
-        self.convertible += is_convertible
-        if repeats:
-            self.repeated_images += 1
-            self.shared.add(seed.image_id)
-        else:
-            self.unconverted_images += seed.needs_conversion
-            self.convertible_images += is_convertible
-        if seed.overrides is not NO_OVERRIDES:
-            self.own[seed.overrides] += 1
-            self.own_convertible[seed.overrides] += is_convertible
-
-    def shares(self) -> Iterator[tuple[Overrides, int, int]]:
-        """Yield overrides, how many seeds have these, and how many of those could be converted."""
-        if usual := self.seeds - self.own.total():
-            yield NO_OVERRIDES, usual, self.convertible - self.own_convertible.total()
-        for overrides, seeds in self.own.items():
-            yield overrides, seeds, self.own_convertible[overrides]
 
 
 class Seeds:
@@ -133,7 +67,7 @@ class Seeds:
         :raises UsageProblems: with all that is wrong
         """
         given = given.strip()
-        if _IMAGE.match(given) and not is_file(given):
+        if looks_like_image(given) and not is_file(given):
             if layout.columns or layout.sheet:
                 name = "columns" if layout.columns else "sheet"
                 raise UsageProblems(
@@ -170,7 +104,7 @@ def joined(images: Sequence[object]) -> str:
     texts = []
     for number, image in enumerate(images, 1):
         text = image.strip() if isinstance(image, str) else ""
-        if not _IMAGE.match(text):
+        if not looks_like_image(text):
             raise ValueError(
                 f"image {number} is {shortened(repr(image))}; accepted in a list: images, each a "
                 "URL, //host/path, or /search/…, as text. A file is given alone: seeds='seeds.txt'."

@@ -24,7 +24,7 @@ __all__ = ["SheetParts", "Spans", "parts_of"]
 _CHUNK: Final = 1 << 20
 
 #: Bytes of what stands around the cells: the column widths before, links and merged cells behind.
-_MOST_AROUND: Final = 64_000_000
+_MOST_AROUND: Final = 16_000_000
 
 _MOST_ROWS: Final = 1_048_576
 _MOST_COLUMNS: Final = 16_384

@@ -84,9 +84,7 @@ def _announcement(run: LocalRun) -> list[str]:
             f"  warning: page_size={arguments.page_size}: above 20 is not documented; the API may "
             "answer with fewer items or an error."
         )
-    lines += remarks(
-        queries, run.config.rates, run.config.dedupe, shared="what both ask is paid for once"
-    )
+    lines += remarks(queries, run.config.rates, run.config.dedupe)
     if (unconverted := queries.seeds.tally.unconverted_images) and arguments.convert == "never":
         lines.append(
             f"  warning: {plural(unconverted, 'seed')} on no Alibaba host, and "

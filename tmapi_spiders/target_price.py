@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from tmapi_spiders.prices import without_thousands
 from tmapi_spiders.processors import to_plain
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _PRICE: Final = re.compile(
     rf"(?P<before>{_WORD}) ?(?P<number>[0-9][0-9.,' ]*[0-9]|[0-9]) ?(?P<behind>{_WORD})"
 )
 
-#: Signs and words that mean one currency; ISO 4217's codes are read besides.
+#: Signs and words that mean one currency.
 _SIGNS: Final = {
     **dict.fromkeys(("¥", "CN¥", "RMB", "元", "圆", "人民币", "YUAN"), CNY),
     **dict.fromkeys(("$", "US$", "USD$"), "USD"),
@@ -68,7 +69,15 @@ _SIGNS: Final = {
     "A$": "AUD",
     "S$": "SGD",
 }
-_CODE: Final = re.compile(r"[A-Z]{3}")
+#: Of ISO 4217, those that buyers of 1688 have: any three letters may be "pcs", too.
+_CODES: Final = frozenset(
+    re.findall(
+        r"\w+",
+        "AED ARS AUD BDT BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY "
+        "KES KRW KZT MAD MXN MYR NGN NOK NZD PEN PHP PKR PLN RON RUB SAR SEK SGD THB TRY TWD UAH "
+        "USD VND ZAR",
+    )
+)
 
 #: In the format of a cell: "€", or what stands between [$ and ].
 _IN_FORMAT: Final = re.compile(r'\[\$(?P<sign>[^\]-]*)(?:-(?P<locale>[0-9A-Fa-f]+))?\]|"([^"]*)"')
@@ -219,12 +228,7 @@ def _number(text: str) -> str | None:
     found = _NUMBER.fullmatch(text)
     if found is None or _EITHER.fullmatch(text):
         return None
-    if not found["thousands"]:
-        return text.replace(",", ".")
-    last = max(text.rfind("."), text.rfind(","))
-    if len(text) - last == 4:  # thousands alone
-        return re.sub("[.,]", "", text)
-    return re.sub("[.,]", "", text[:last]) + "." + text[last + 1 :]
+    return without_thousands(text) if found["thousands"] else text.replace(",", ".")
 
 
 def _currency(before: str, behind: str, otherwise: str) -> str | None:
@@ -239,4 +243,4 @@ def _currency(before: str, behind: str, otherwise: str) -> str | None:
 
 def _known(word: str) -> str | None:
     word = word.upper()
-    return _SIGNS.get(word) or (word if _CODE.fullmatch(word) else None)
+    return _SIGNS.get(word) or (word if word in _CODES else None)

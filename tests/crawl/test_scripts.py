@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support import SandboxThread
+    from tests.ways import Way
 
 EXAMPLES = ROOT / "docs" / "examples"
 
+SCHEDULER = "tmapi_spiders.distributed.scheduler.LeaseScheduler"
 ADDON = '{"tmapi_spiders.addon.TmapiAddon": 500}'
 
 SCRIPT = """
@@ -96,6 +99,42 @@ def test_a_script_is_told_how_to_go_on(anywhere: Crawler) -> None:
     assert "    the same script, with the argument job='j' and the setting TMAPI_BUDGET=2\n" in (
         done.stderr
     )
+
+
+def test_python_values_are_those_of_the_command_line(
+    way: Way, sandbox: SandboxThread, tmp_path: Path
+) -> None:
+    """Odd ones too: what a script gives is what ``-a`` says, and what job.json has."""
+    table = tmp_path / "odd ,=name.csv"
+    table.write_text("Nr;Bild, groß\n7;/search/a/onepage.jpg\n", "utf-8")
+    (tmp_path / "here").mkdir()
+    crawl = way(sandbox.url, tmp_path / "here")
+    settings = f"{{'ADDONS': {ADDON}, 'LOG_LEVEL': 'ERROR'}}"
+    if way.server is not None:
+        settings = settings[:-1] + f", 'SCHEDULER': {SCHEDULER!r}}}"
+    given = (
+        f"seeds=__import__('pathlib').Path({str(table)!r}), job='j', max_pages=1, series=None, "
+        "columns={'image': 'Bild, groß', 'id': 'Nr'}, sort=['sales', 'default'], sheet=None"
+    )
+    done = python(crawl, script(settings, given))
+    assert done.returncode == 0, done.stderr
+    assert "image: “Bild, groß”, id: “Nr”" in done.stderr
+    if way.server is not None:
+        assert crawl.command("tmapi", "export", "j", "-s", f"ADDONS={ADDON}").exit_status == 0
+    folder = crawl.output / "j"
+    rows = [json.loads(line) for line in (folder / "outcomes.jsonl").read_text().splitlines()]
+    assert {(row["seed_id"], row["sort"], row["status"]) for row in rows} == {
+        ("7", "sales", "complete"),
+        ("7", "default", "complete"),
+    }
+    kept = json.loads((folder / "job.json").read_text())["arguments"]
+    assert (kept["sort"], kept["max_pages"]) == ("sales,default", "1")
+    calls = sandbox.stats["calls"]
+    if way.server is None:
+        assert kept["columns"] == "image=Bild, groß,id=Nr"
+        again = crawl("-s", f"ADDONS={ADDON}", job="j")
+        assert again.exit_status == 0, again.log
+        assert sandbox.stats["calls"] == calls
 
 
 def test_the_example_of_a_script(anywhere: Crawler, sandbox: SandboxThread) -> None:

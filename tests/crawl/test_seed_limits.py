@@ -127,8 +127,8 @@ def test_an_answer_of_a_row_as_deep_as_may_be(crawl: Crawler, tmp_path: Path) ->
     assert done.products[0]["seed_data"] == {"deep": deep}
 
 
-def with_sheet(path: Path, rows: str) -> Path:
-    """Write a workbook whose only sheet has these rows, in XML."""
+def with_sheet(path: Path, rows: str, behind: str = "") -> Path:
+    """Write a workbook whose only sheet has these rows, and that *behind* them, in XML."""
     whole = path.with_name("whole.xlsx")
     Workbook().save(whole)
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
@@ -136,7 +136,7 @@ def with_sheet(path: Path, rows: str) -> Path:
             content = old.read(part)
             if part.filename.endswith("sheet1.xml"):
                 begin, _, _ = content.partition(b"<sheetData")
-                content = begin + f"<sheetData>{rows}</sheetData></worksheet>".encode()
+                content = begin + f"<sheetData>{rows}</sheetData>{behind}</worksheet>".encode()
             new.writestr(part.filename, content)
     return path
 
@@ -162,6 +162,32 @@ def test_a_workbook_of_another_size(
     path = with_sheet(tmp_path / "seeds.xlsx", rows)
     assert path.stat().st_size < 200_000
     assert message in refused(offline, path)
+
+
+@pytest.mark.parametrize(
+    ("behind", "message"),
+    [
+        (
+            "".join(f'<mergeCell ref="B{n}:C{2 * n}"/>' for n in range(2, 500_000)),
+            "too much behind",
+        ),
+        ('<mergeCell ref="::::"/>', "it can't be read as XLSX (ValueError"),
+        ("&a;", "it can't be read as XLSX"),
+    ],
+    ids=["half a million", "no range", "an entity"],
+)
+def test_merged_cells_that_nobody_has(
+    behind: str, message: str, offline: Crawler, tmp_path: Path
+) -> None:
+    rows = row(1, "image") + row(2, LAMP)
+    path = with_sheet(tmp_path / "seeds.xlsx", rows, f"<mergeCells>{behind}</mergeCells>")
+    assert message in refused(offline, path)
+
+
+def test_a_sheet_that_is_one_merged_cell(offline: Crawler, tmp_path: Path) -> None:
+    rows = row(1, "image") + row(2, LAMP) + row(3, f"{LAMP}?a=1")
+    behind = '<mergeCells><mergeCell ref="A1:XFD1048576"/></mergeCells>'
+    assert "2 queries" in estimated(offline, with_sheet(tmp_path / "seeds.xlsx", rows, behind))
 
 
 def test_a_workbook_as_large_as_excel_makes_it(offline: Crawler, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -215,6 +216,8 @@ def test_one_refusal_stops_all_workers(
         assert f"STOPPED EARLY: {reason} (the API said: " in crawl.log
     shared = Shared(redis_server.client)
     assert shared.facts["state"] == "stopped"
+    told = start.command("tmapi", "status", "j", "--json").stdout
+    assert re.search(rf'"stop_reason":\s*"{reason}"', told), "machines can tell them apart"
     calls = slow.stats["calls"]
     assert len(shared.outcomes) < 13
     again = start(job="j")

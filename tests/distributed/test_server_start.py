@@ -97,6 +97,20 @@ def test_a_server_that_throws_jobs_away(tmp_path: Path, sandbox: SandboxThread) 
 
 
 @pytest.mark.long
+def test_a_user_who_may_not_ask_for_info(tmp_path: Path, sandbox: SandboxThread) -> None:
+    """As managed servers have it: what can't be asked is not looked at."""
+    with RedisServer(tmp_path / "redis", "--appendonly", "yes") as server:
+        server.client.execute_command(
+            *["ACL", "SETUSER", "some", "on", ">PASSWORD", "~*", "&*", "+@all", "-info", "-config"]
+        )
+        url = f"redis://some:PASSWORD@127.0.0.1:{server.port}/0"
+        start = server.crawler(tmp_path / "output", sandbox.url, REDIS_URL=url)
+        done = start(seeds="/search/a/onepage.jpg", job="j")
+        assert done.exit_status == 0, done.log
+        assert start.command("tmapi", "export", "j").exit_status == 0
+
+
+@pytest.mark.long
 def test_a_user_with_the_documented_rights(tmp_path: Path, sandbox: SandboxThread) -> None:
     docs = (ROOT / "docs" / "distributed.md").read_text("utf-8")
     command = re.findall(r"^    redis-cli (ACL SETUSER (?:.*\\\n)+.*)$", docs, re.MULTILINE)[0]

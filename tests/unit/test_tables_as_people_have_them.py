@@ -305,6 +305,15 @@ def test_formulas_that_cant_be_read(sheet: Worksheet, tmp_path: Path) -> None:
     assert len(said.splitlines()) == 2
 
 
+def test_a_link_mends_the_image_alone(sheet: Worksheet, tmp_path: Path) -> None:
+    """What else the row has no result of is told, too."""
+    sheet.append(["image", "id"])
+    sheet.append(['=B2&"!"', "=A1"])
+    sheet["A2"].hyperlink = LAMP
+    said = problems(save(sheet, tmp_path))
+    assert "row 2: its column id is a formula whose result the file does not have" in said
+
+
 def test_pictures_in_the_place_of_addresses(sheet: Worksheet, tmp_path: Path) -> None:
     Picture.new("RGB", (4, 4)).save(tmp_path / "p.png")
     sheet.append(["Nr", "image"])
@@ -421,7 +430,7 @@ def test_other_files(tmp_path: Path) -> None:
         write(folder, name, "x")
     assert "it is a folder, with 2 pictures in it. The API wants URLs" in problems(str(folder))
     pattern = problems(str(folder / "*.jpg"))
-    assert "it is a pattern, which 1 file fits, and one file is wanted" in pattern
+    assert "no such file; it looks like a pattern, and one file is wanted" in pattern
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a"])
@@ -524,6 +533,8 @@ def test_targets_in_other_currencies(given: object, cny: str | None) -> None:
         ("1,234", "may be 1234 or 1.234; write it without thousands separators"),
         ("1.234 €", "may be 1234 or 1.234"),
         ("12 kr", "is no price"),
+        ("12 pcs", "is no price"),
+        ("12 CHF", "is in CHF, and prices here are in CNY"),
         ("$12 €", "is no price"),
         ("12-14", "is no price"),
         ("-3", "is no price"),
@@ -537,7 +548,7 @@ def test_targets_that_cant_be_read(given: object, message: str) -> None:
     with pytest.raises(ValueError, match="target_price") as caught:
         foreign_target({"target_price": given}, RATES)
     assert message in str(caught.value)
-    if "GBP" not in message:
+    if "prices here are" not in message:
         with pytest.raises(ValueError, match="target_price"):
             target_of({"target_price": given})
 
@@ -569,6 +580,7 @@ def test_a_target_by_the_format_of_its_cell(sheet: Worksheet, tmp_path: Path) ->
         "10",
         "10",
     ]
+    sheet["C7"].number_format = '0.00 "pcs"'
     sheet["C4"].number_format = '0.00 "EUR"'
     sheet["C5"], sheet["C6"] = None, None
     sheet.merge_cells("C4:C6")

@@ -78,7 +78,7 @@ def _enqueue(
             f"  warning: {plural(fed.differing, 'seed')} {are} in the job already, with another "
             "row; what the job has stays as it was"
         )
-    lines += remarks(queries, config.rates, job.dedupe, shared="each is paid for")
+    lines += remarks(queries, config.rates, job.dedupe, by_workers=True)
     return "\n".join(lines)
 
 

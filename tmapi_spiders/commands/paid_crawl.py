@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import BaseRunSpiderCommand
 
+from tmapi_spiders.compatibility import check_compatibility
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.foundations import check_foundations
 from tmapi_spiders.interrupts import ENDING, heed_hang_ups
 from tmapi_spiders.project import check_profile
 from tmapi_spiders.refusal import tell_refusal
@@ -96,7 +96,7 @@ class PaidCrawl(BaseRunSpiderCommand):
         problems: tuple[str, ...]
         try:
             check_profile()
-            check_foundations()
+            check_compatibility()
             check_addon(settings)
             check_spider(spider, ImageSearchSpider, _called(spider.name))
             begun_by = self.begun_by(spider.name, self._args)

@@ -14,9 +14,9 @@ from typing_extensions import override
 from tmapi_spiders.answers import Converted, Kind, NoPage, Page
 from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
+from tmapi_spiders.compatibility import check_compatibility
 from tmapi_spiders.downloader_middleware import TriesAgain
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.foundations import check_foundations
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.order import SOONEST
 from tmapi_spiders.pages import PageReader, fetched_at
@@ -83,7 +83,7 @@ class ImageSearchSpider(Spider):
     def _prepare(cls, crawler: Crawler, given: dict[str, Any]) -> Run:
         """Make the run of a crawl that no command of this package's has begun: a script's."""
         try:
-            check_foundations()
+            check_compatibility()
             check_addon(crawler.settings)
             check_spider(cls, ImageSearchSpider)
             return prepare(crawler.settings, given, SpiderKind.of(cls), begun_by=())

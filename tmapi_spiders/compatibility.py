@@ -1,4 +1,4 @@
-"""Foundations: what of Scrapy and others is used beyond what they document, and must be there.
+"""Compatibility: what of Scrapy and others is used beyond what they document, and must be there.
 
 Versions are bounded below only. What a newer one has dropped is said before anything is paid, not
 found out in the middle of a crawl.
@@ -13,7 +13,7 @@ from scrapy.utils.misc import load_object
 
 from tmapi_spiders.errors import UsageProblems
 
-__all__ = ["check_foundations"]
+__all__ = ["check_compatibility"]
 
 #: By library and class: methods, and attributes that its instances have from the beginning.
 _USED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
@@ -42,7 +42,7 @@ _USED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 }
 
 
-def check_foundations() -> None:
+def check_compatibility() -> None:
     """Make sure that the libraries have what this package uses of them while it crawls.
 
     :raises UsageProblems: naming library, version and what is missing
