@@ -28,6 +28,7 @@ from tmapi_spiders.config import Config
 from tmapi_spiders.evidence import EVIDENCE, HIGHEST_COUNT
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
+from tmapi_spiders.plan import described
 from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
@@ -100,6 +101,14 @@ def test_the_readmes_example_is_the_expected_output() -> None:
     first = (ROOT / "fixtures" / "expected.jsonl").read_text("utf-8").splitlines()[0]
     for name in ("query_id", "seed_id"):
         assert re.search(rf'"{name}":"(\w+)"', first)[1] in README  # type: ignore[index]
+
+
+def test_the_readmes_first_line_of_the_demo_is_what_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    _, queries = Arguments.parse({"seeds": "fixtures/articles.csv", "sort": "default,sales"})
+    assert f"demo: {described(queries)}, at least 13 calls" in README
 
 
 COSTS = (ROOT / "docs" / "costs.md").read_text("utf-8")
