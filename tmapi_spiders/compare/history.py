@@ -58,7 +58,7 @@ ON CONFLICT (language, item, query) DO UPDATE SET
 
 _CARRY_PRODUCT: Final = """
 INSERT OR IGNORE INTO product SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-WHERE EXISTS (SELECT 1 FROM seen WHERE language = ?2 AND item = ?3 AND carried{side} = ?12)
+WHERE EXISTS (SELECT 1 FROM seen WHERE language = ? AND item = ? AND carried{side} = ?)
 """
 
 
@@ -191,7 +191,10 @@ class History:
                 )
                 self._connection.executemany(
                     _CARRY_PRODUCT.format(side=side),
-                    ((side, *columns_of(row), number) for row in job.rows(PRODUCTS)),
+                    (
+                        (side, *columns, *columns[:2], number)  # language and item_id
+                        for columns in map(columns_of, job.rows(PRODUCTS))
+                    ),
                 )
 
     def _sightings(
