@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 #: Seconds between two looks.
 _EVERY = 2.0
 
-_ELSEWHERE = "there is no such job in the output folder (scrapy tmapi jobs), nor was Redis reached"
+_ELSEWHERE = (
+    "jobs of workers are on Redis; those of crawls without, in the output folder: scrapy tmapi jobs"
+)
 
 _CLEAR = "\x1b[H\x1b[2J"
 
