@@ -30,7 +30,7 @@ from tmapi_spiders.stops import STOPS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scrapy import Request
+    from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
@@ -105,10 +105,10 @@ class LocalRun(Run):
         self,
         stats_collector: StatsCollector,
         close_spider: Callable[[str], None],
-        crawl: Callable[[Request], None],
+        engine: ExecutionEngine,
     ) -> None:
-        super().start(stats_collector, close_spider, crawl)
-        self.retries.crawl = crawl
+        super().start(stats_collector, close_spider, engine)
+        self.retries.crawl = engine.crawl
         self._begin_files()
         try:
             self.job.start(budget=self.config.budget)

@@ -15,7 +15,7 @@ from typing_extensions import override
 from tmapi_spiders.backoff import backoff
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.letter import rank_of
-from tmapi_spiders.downloader_middleware import QueryEnded
+from tmapi_spiders.downloader_middleware import QueryEnded, nobody_waits
 from tmapi_spiders.parts import Gate, GateClosed, Ledger, Permit, Retries
 from tmapi_spiders.retries import wait_of
 
@@ -78,10 +78,7 @@ class LeaseGate(Gate):
         loop = asyncio.get_running_loop()
         lease = self._holding.of(call)
         if lease is None and self._open:
-            raise QueryEnded(
-                f"page {call.page} of the query {call.query_id} is done: nothing is asked for it. "
-                "A request of the project's own needs a meta of its own."
-            )
+            raise QueryEnded(nobody_waits(call))
         if lease is not None and lease.sent:
             return await self._admit_other(lease)
         while lease is not None and not lease.is_lost and self._open:
