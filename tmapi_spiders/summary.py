@@ -13,7 +13,7 @@ from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.output_file import told_of_folder
-from tmapi_spiders.phrases import calls, days, plural, refused_images, sharing_images
+from tmapi_spiders.phrases import calls, days, endings, plural, refused_images, sharing_images
 from tmapi_spiders.plan import described, remarks
 from tmapi_spiders.repeat import first_line
 from tmapi_spiders.results.series import jobs_of
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["announce", "report"]
 
 logger = logging.getLogger(__name__)
-
-_STATUSES = ("complete", "empty", "partial", "failed", "not_started")
 
 MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real API."
 
@@ -104,12 +102,8 @@ def _report(run: LocalRun) -> list[str]:
             ),
             *_next_steps(run),
         ]
-    by_status = run.ledger.by_status
-    ended = ", ".join(
-        f"{by_status[status]:,} {status}" for status in _STATUSES if by_status[status]
-    )
     lines = [
-        f"{run.job.name}: {plural(len(run.queries), 'query', 'queries')}: {ended or 'none ended'}",
+        f"{run.job.name}: {endings(len(run.queries), run.ledger.by_status)}",
         f"  {_paid(run)}",
         (
             f"  {plural(run.counted(stats.PAGE_READ), 'page')}, "

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tmapi_spiders.backoff import backoff
 from tmapi_spiders.clock import utc_now
+from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK
 from tmapi_spiders.parts import Gate, GateClosed, Ledger, Permit, Retries
 from tmapi_spiders.retries import wait_of
 
@@ -93,13 +94,16 @@ class LeaseGate(Gate):
 
     @override
     def refused(self, permit: Permit) -> None:
-        self._back(permit, counts=False)  # its lease is given back as refused
+        if (lease := self._back(permit, counts=False)) is not None:  # it is given back as refused
+            lease.count[OVER_LIMIT] = 1
 
     def _back(self, permit: Permit, *, counts: bool) -> Lease | None:
         self.struck += not counts
         lease = self._lease_of(permit)
         if lease is not None:
             lease.counts = counts
+            if not counts:
+                lease.count[STRUCK] = 1
         return lease
 
     def _lease_of(self, permit: Permit) -> Lease | None:
