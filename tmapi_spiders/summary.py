@@ -23,13 +23,14 @@ from tmapi_spiders.unreadable import told
 if TYPE_CHECKING:
     from tmapi_spiders.local_run import LocalRun
 
-__all__ = ["announce", "report"]
+__all__ = ["MADE_UP", "SHOWN_ERRORS", "announce", "report"]
 
 logger = logging.getLogger(__name__)
 
 MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real API."
 
-_SHOWN_ERRORS = 3
+SHOWN_ERRORS = 3
+"""Of what queries failed by, the most frequent."""
 
 _UNDOCUMENTED_PAGE_SIZE = 20
 
@@ -177,7 +178,7 @@ def _next_steps(run: LocalRun) -> list[str]:
         return []
     errors = [
         f"  {plural(count, 'query', 'queries')}: {error}"
-        for error, count in run.ledger.errors.most_common(_SHOWN_ERRORS)
+        for error, count in run.ledger.errors.most_common(SHOWN_ERRORS)
     ]
     twice = ", with twice as many calls in all" if budget else ""
     return [
