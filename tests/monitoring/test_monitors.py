@@ -270,6 +270,7 @@ from spidermon import Action, Monitor
 from spidermon.contrib.actions.reports.files import CreateFileReport
 from tmapi_spiders.monitoring.judged_job import judged_of
 from tmapi_spiders.monitoring.message import message
+from tmapi_spiders.monitoring.monitors import JobMonitor
 from tmapi_spiders.monitoring.suite import JobMonitors
 
 class Keep(Action):
@@ -290,8 +291,12 @@ class Mine(Monitor):
     def test_mine(self):
         self.assertEqual(self.data.stats["finish_reason"], "finished")
 
+class Stock(JobMonitor):
+    def test_stock(self):
+        self.assertTrue(any(row["moq"] for row in self.job.products()))
+
 class Suite(JobMonitors):
-    monitors = [*JobMonitors.monitors, Mine]
+    monitors = [*JobMonitors.monitors, Mine, Stock]
     monitors_finished_actions = [Keep, Report]
 """
 
@@ -312,7 +317,7 @@ def test_a_suite_of_the_projects_own_sees_the_last_figures(
     assert done.exit_status == 0
     assert done.log.count("Mine/test_mine... OK") == 1, "judged twice, by both extensions"
     kept = json.loads((project / "kept.json").read_text())
-    assert kept["message"].startswith("j: monitors: 8 passed, 4 had nothing to judge\nNothing is")
+    assert kept["message"].startswith("j: monitors: 9 passed, 4 had nothing to judge\nNothing is")
     assert kept["job"] == done.job
     assert kept["job"]["running"] is False
     assert kept["products"] == len(done.products) > 0
