@@ -215,12 +215,17 @@ class LocalRun(Run):
     def facts(self) -> dict[str, Any]:
         """Return what the run came to, for job.json."""
         facts: dict[str, Any] = {
-            "queries": {"all": len(self.queries), **dict(sorted(self.ledger.by_status.items()))},
-            "evidence": {"all": 0, **dict(sorted(self.ledger.evidence.items()))},
+            **self.ledger.facts(len(self.queries)),
+            "products": {
+                "new": self.counted(stats.PRODUCT_NEW),
+                "duplicates": self.counted(stats.PRODUCT_DUPLICATE),
+                "rejected": self.ledger.rejected,
+            },
             "dead_letters": self.ledger.dead_letters,
             "budget": self.config.budget,
             "calls": self.archive.journal.calls,
             "calls_of_last_run": self.calls,
+            "refusals": {"sent": self.gate.sent, "refused": self.counted(stats.CALL_OVER_LIMIT)},
             "stop_reason": self.stop_reason,
         }
         if self.unreadable.items:

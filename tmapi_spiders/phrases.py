@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "about",
     "calls",
     "days",
     "dead_letters",
+    "endings",
     "plural",
     "ranges",
     "refused_images",
     "sharing_images",
 ]
+
+_STATUSES = ("complete", "empty", "partial", "failed", "not_started")
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -26,6 +29,16 @@ def plural(count: int, noun: str, many: str = "") -> str:
     ('1 query', '2,000 pages')
     """
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def endings(queries: int, by_status: Mapping[str, int]) -> str:
+    """Return how many queries there are, and how they ended.
+
+    >>> endings(3, {"failed": 1, "complete": 2}), endings(1, {})
+    ('3 queries: 2 complete, 1 failed', '1 query: none ended')
+    """
+    ended = [f"{by_status[status]:,} {status}" for status in _STATUSES if by_status.get(status)]
+    return f"{plural(queries, 'query', 'queries')}: {', '.join(ended) or 'none ended'}"
 
 
 def calls(count: int, price: float) -> str:

@@ -205,7 +205,7 @@ def test_outside_of_a_project(sandbox: SandboxThread, tmp_path: Path) -> None:
 def test_a_mistyped_subcommand(offline: Crawler) -> None:
     done = offline.command("tmapi", "jbos")
     assert done.exit_status == 2
-    assert 'jbos: no such subcommand. Did you mean "jobs"? Accepted: compare, ' in done.log
+    assert 'jbos: no such subcommand. Did you mean "jobs"? Accepted: check, ' in done.log
 
 
 REFUSED = """
