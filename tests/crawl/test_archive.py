@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
 from tests.crawl.test_storage import crawl_on_full_disk
-from tests.support import TOKEN, Crawl, Crawler
+from tests.support import TOKEN, Crawl, Crawler, in_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
 from tests.crawl.test_stopping import wait_for
-from tests.support import CannedApi, Crawler
+from tests.support import CannedApi, Crawler, in_project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crawl.test_hostile import in_project
-from tests.support import ROOT
+from tests.support import ROOT, in_project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
-from tests.support import TOKEN, CannedApi, Crawler, page_of
+from tests.support import TOKEN, CannedApi, Crawler, in_project, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,8 +6,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
-from tests.crawl.test_hostile import SEED, in_project
-from tests.support import TOKEN, CannedApi, Crawler
+from tests.crawl.test_hostile import SEED
+from tests.support import TOKEN, CannedApi, Crawler, in_project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crawl.test_hostile import in_project
 from tests.distributed.shared import Shared
+from tests.support import in_project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
-from tests.support import Crawler
+from tests.support import Crawler, in_project
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.crawl.test_hostile import in_project
 from tests.crawl.values import ODD, PAGE, PRICES, PROJECT, TITLES, UNREADABLE
-from tests.support import TOKEN, CannedApi, Crawler
+from tests.support import TOKEN, CannedApi, Crawler, in_project
 from tmapi_spiders.items import versions
 
 if TYPE_CHECKING:
