@@ -46,8 +46,6 @@ class Progress:
     """Item ids that this query has brought."""
     unsettled: int = 0
     """Products on their way through the pipelines."""
-    named_reject: bool = False
-    """Whether the log has named an element of it that is no item."""
     empty_page: tuple[Page, str] | None = None
     """An empty first page that may not be believed yet, and when it was paid for."""
     ending: Ending | None = None

@@ -10,12 +10,13 @@ import attrs
 import pytest
 
 from tests.crawl.test_stopping import wait_for
-from tests.support import CannedApi, Crawler, in_project
+from tests.support import CannedApi
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support import SandboxThread
+    from tests.support import Crawler, SandboxThread
+    from tests.ways import Way
 
 FOREIGN = "https://shop.example/onepage-lamp.jpg"
 ALIBABA = "https://cbu01.alicdn.com/onepage-lamp.jpg"
@@ -81,11 +82,11 @@ def test_once_per_image_however_many_queries(crawl: Crawler, sandbox: SandboxThr
     assert {body["url"] for body in bodies} == {FOREIGN, "https://shop.example/onepage-b.jpg"}
 
 
-def test_what_a_conversion_gives_is_sent_unchanged(tmp_path: Path) -> None:
+def test_what_a_conversion_gives_is_sent_unchanged(way: Way) -> None:
     path = "/search/img extra/å%20b+c&d.jpg"
     body = json.dumps({"code": 200, "data": {"image_url": path}}).encode()
     with CannedApi(body) as api:
-        Crawler(tmp_path, api.url)("-s", "TMAPI_RETRY_TIMES=0", seeds=FOREIGN)
+        way(api.url)("-s", "TMAPI_RETRY_TIMES=0", seeds=FOREIGN)
     assert api.seen[0].startswith("/1688/tools/image/convert_url?apiToken=")
     assert "img_url=%2Fsearch%2Fimg+extra%2F%C3%A5%2520b%2Bc%26d.jpg" in api.seen[1]
 
@@ -276,7 +277,7 @@ class TestAnEmptyFirstPage:
         ]
 
     def test_is_believed_beside_items_that_a_loader_fails_on(
-        self, sandbox: SandboxThread, tmp_path: Path
+        self, way: Way, sandbox: SandboxThread, tmp_path: Path
     ) -> None:
         module = (
             'SPIDER_MODULES = ["own"]\n'
@@ -291,15 +292,12 @@ class TestAnEmptyFirstPage:
             '    name = "own"\n'
             "    loader = Loader\n"
         )
-        crawl = in_project(tmp_path / "p", sandbox.url, module)
-        process = crawl.start(
+        done = way.in_project(tmp_path / "p", sandbox.url, module)(
             *("-s", "TMAPI_MAX_CONCURRENCY=1"),
             spider="own",
             seeds="https://cbu01.alicdn.com/onepage.jpg",
             price="0-0.001,none",
-            job="j",
         )
-        done = crawl.finish(process)
         assert sorted(row["status"] for row in done.outcomes) == ["empty", "failed"]
 
     def test_later_on_is_the_end(self, crawl: Crawler, sandbox: SandboxThread) -> None:
@@ -398,10 +396,10 @@ class TestKept:
 
 
 def test_a_kill_in_the_middle_pays_for_no_conversion_twice(
-    crawl: Crawler, sandbox: SandboxThread
+    alone: Crawler, sandbox: SandboxThread
 ) -> None:
     seeds = ",".join(f"https://shop.example/onepage-slow-1-{n}.jpg" for n in range(4))
-    killer = attrs.evolve(crawl, covered=False)
+    killer = attrs.evolve(alone, covered=False)
     process = killer.start(seeds=seeds, job="j")
     wait_for(lambda: sandbox.stats["conversions"] == 4 and sandbox.stats["ok"] >= 4, process)
     process.kill()
@@ -409,6 +407,6 @@ def test_a_kill_in_the_middle_pays_for_no_conversion_twice(
     connection = sqlite3.connect(killed.folder / "archive.sqlite")
     (stored,) = connection.execute("SELECT count(*) FROM answers WHERE page = 0").fetchone()
     connection.close()
-    done = crawl(job="j")
+    done = alone(job="j")
     assert done.exit_status == 0
     assert sandbox.stats["conversions"] == 4 + (4 - stored)

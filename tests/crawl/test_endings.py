@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tests.support import Crawler, SandboxThread
 
 
+@pytest.mark.both_ways
 @pytest.mark.parametrize(
     ("image", "status", "reason"),
     [
@@ -56,6 +57,7 @@ def test_a_path_that_can_not_be_converted_is_believed(
     assert sandbox.stats["calls"] == 1
 
 
+@pytest.mark.both_ways
 def test_nothing_is_found_once_a_converted_image_finds_nothing_either(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
@@ -71,6 +73,7 @@ def test_max_pages(crawl: Crawler) -> None:
     assert (outcome["reason"], outcome["pages"], outcome["items"]) == ("max_pages", 2, 10)
 
 
+@pytest.mark.both_ways
 def test_max_items_cuts_the_page_it_ends_in(crawl: Crawler) -> None:
     done = crawl(seeds="/search/a/teapot.jpg", page_size=5, max_items=7)
     outcome = done.outcome
@@ -83,6 +86,7 @@ def test_max_items_at_the_end_of_a_page_asks_for_no_other(crawl: Crawler) -> Non
     assert (outcome["reason"], outcome["pages"], outcome["items"]) == ("max_items", 2, 10)
 
 
+@pytest.mark.both_ways
 def test_elements_that_are_no_items_are_counted_and_named_once(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
@@ -102,6 +106,7 @@ def test_convert_never_believes_an_empty_answer(crawl: Crawler) -> None:
     assert (done.outcome["status"], done.outcome["calls"], done.exit_status) == ("empty", 1, 0)
 
 
+@pytest.mark.both_ways
 def test_an_error_after_the_first_page_is_partial(crawl: Crawler) -> None:
     done = crawl(seeds="/search/a/fail-status-502-p3.jpg", page_size=5)
     outcome = done.outcome

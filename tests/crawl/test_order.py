@@ -6,26 +6,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import Crawler, SandboxThread
+from tests.support import SandboxThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from tests.support import Crawler
+    from tests.ways import Way
 
 
 @pytest.fixture
-def slow(tmp_path: Path) -> Iterator[tuple[Crawler, SandboxThread]]:
+def slow(way: Way) -> Iterator[tuple[Crawler, SandboxThread]]:
     """Answers take longer than what is made of them, on a busy machine too."""
     sandbox = SandboxThread(latency=0.25)
-    yield Crawler(tmp_path, sandbox.url), sandbox
+    yield way(sandbox.url), sandbox
     sandbox.stop()
 
 
 @pytest.fixture
-def quick(tmp_path: Path) -> Iterator[tuple[Crawler, SandboxThread]]:
+def quick(way: Way) -> Iterator[tuple[Crawler, SandboxThread]]:
     """Several calls are in flight at once."""
     sandbox = SandboxThread(latency=0.05)
-    yield Crawler(tmp_path, sandbox.url), sandbox
+    yield way(sandbox.url), sandbox
     sandbox.stop()
 
 

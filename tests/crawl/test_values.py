@@ -6,19 +6,21 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.crawl.values import ODD, PAGE, PRICES, PROJECT, TITLES, UNREADABLE
-from tests.support import TOKEN, CannedApi, Crawler, in_project
+from tests.support import TOKEN, CannedApi
 from tmapi_spiders.items import versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support import Crawler
+    from tests.ways import Way
 
-def test_what_cannot_be_read_is_counted_and_told_once(tmp_path: Path) -> None:
+
+def test_what_cannot_be_read_is_counted_and_told_once(way: Way, tmp_path: Path) -> None:
     with CannedApi(PAGE) as api:
-        crawl = in_project(tmp_path / "p", api.url, PROJECT)
+        crawl = way.in_project(tmp_path / "p", api.url, PROJECT)
         enabled = ("-s", "SPIDERMON_ENABLED=1", "-s", "TMAPI_MONITOR_UNREADABLE=0.2")
-        process = crawl.start(*enabled, spider="own", seeds="/search/a.jpg", job="j")
-        done = crawl.finish(process)
+        done = crawl(*enabled, spider="own", seeds="/search/a.jpg")
     assert done.exit_status == 0, done.log
     assert (done.outcome["status"], done.outcome["items"]) == ("complete", 5)
     assert done.outcome["rejected_items"] == 1
@@ -51,14 +53,14 @@ def test_what_cannot_be_read_is_counted_and_told_once(tmp_path: Path) -> None:
         "at most 20 % (TMAPI_MONITOR_UNREADABLE)\n"
     ) in done.log
     # What it has come to is that of all pages, also when they are replayed.
-    replayed = crawl.finish(crawl.start(spider="own", job="j"))
+    replayed = crawl(spider="own", job="j")
     assert replayed.job["unreadable"] == UNREADABLE
     assert len(api.seen) == 1
 
 
-def test_what_max_items_leaves_out_is_not_counted(tmp_path: Path) -> None:
+def test_what_max_items_leaves_out_is_not_counted(way: Way) -> None:
     with CannedApi(PAGE) as api:
-        done = Crawler(tmp_path / "output", api.url)(seeds="/search/a.jpg", max_items=3)
+        done = way(api.url)(seeds="/search/a.jpg", max_items=3)
     assert done.exit_status == 0
     assert set(done.job["unreadable"]) == {"price", "moq"}
     assert len(done.products) == 3 < len(ODD)

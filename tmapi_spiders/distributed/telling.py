@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
-from tmapi_spiders.phrases import calls, plural, refused_images
+from tmapi_spiders.phrases import calls, came_of, plural, refused_images
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.stops import STOPS
 from tmapi_spiders.unreadable import told
@@ -35,11 +35,13 @@ def report(worker: Worker) -> None:
     worker.reported = True
     job = worker.job.name
     price = worker.config.call_price
+    made = ", ".join([calls(worker.calls, price), *came_of(worker.counted)])
     _say(
-        f"{job}: this worker made {calls(worker.calls, price)}, and committed "
+        f"{job}: this worker made {made}, and committed "
         f"{plural(worker.counted(stats.PAGE_READ), 'page')} with "
         f"{plural(worker.counted(stats.PRODUCT_NEW), 'new product')} "
-        f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')})",
+        f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')}, "
+        f"{worker.counted(stats.PRODUCT_REJECTED):,} rejected)",
         *(f"  {line}" for line in told(worker.unreadable.facts)),
     )
     refused = worker.counted(stats.IMAGE_REFUSED)
