@@ -22,10 +22,14 @@ FOREIGN = "https://shop.example/onepage-lamp.jpg"
 ALIBABA = "https://cbu01.alicdn.com/onepage-lamp.jpg"
 
 
-def make_stale(kept: Path) -> None:
+def make_stale(way: Way, crawl: Crawler) -> None:
     """Have all conversions that jobs share lead to an image that is no longer there."""
-    connection = sqlite3.connect(kept)
     stale = json.dumps({"code": 200, "data": {"image_url": "/search/x/nothing.jpg"}})
+    if way.server is not None:
+        for key in way.server.client.keys("image_search:@conversion:*"):
+            way.server.client.set(key, stale)
+        return
+    connection = sqlite3.connect(crawl.output / "conversions.sqlite")
     connection.execute("UPDATE conversions SET body = ?", (stale.encode(),))
     connection.commit()
     connection.close()
@@ -44,7 +48,9 @@ def endpoints(sandbox: SandboxThread) -> list[str]:
         ("always", FOREIGN, 1),
         ("always", ALIBABA, 1),
         ("always", "/search/a/onepage.jpg", 0),
-        ("never", FOREIGN, 0),
+        pytest.param(
+            *("never", FOREIGN, 0), marks=pytest.mark.worker_differs("its plan does not warn")
+        ),
         ("never", ALIBABA, 0),
     ],
 )
@@ -67,6 +73,7 @@ def test_which_images_are_converted(
         assert {row["seed"] for row in done.products} == {seed}
 
 
+@pytest.mark.both_ways
 def test_once_per_image_however_many_queries(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         seeds=f"{FOREIGN},https://shop.example/onepage-b.jpg",
@@ -91,6 +98,7 @@ def test_what_a_conversion_gives_is_sent_unchanged(way: Way) -> None:
     assert "img_url=%2Fsearch%2Fimg+extra%2F%C3%A5%2520b%2Bc%26d.jpg" in api.seen[1]
 
 
+@pytest.mark.both_ways
 def test_it_is_tried_again_by_the_same_rules(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         seeds="https://shop.example/onepage-convert-html-x2.jpg,"
@@ -134,6 +142,7 @@ def test_a_refused_token_stops_a_conversion_too(crawl: Crawler, sandbox: Sandbox
 class TestAnEmptyFirstPage:
     """It is believed once the path it was asked with has shown items, or after a conversion."""
 
+    @pytest.mark.both_ways
     def test_of_an_image_the_search_could_not_read(
         self, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
@@ -142,6 +151,7 @@ class TestAnEmptyFirstPage:
         assert (done.outcome["status"], done.outcome["calls"]) == ("complete", 3)
         assert done.outcome["seed_img_url"].startswith("/search/")
 
+    @pytest.mark.both_ways
     def test_of_a_conversion_gone_stale(self, crawl: Crawler, sandbox: SandboxThread) -> None:
         done = crawl(seeds="https://shop.example/onepage-fail-empty-x1.jpg")
         assert endpoints(sandbox) == ["convert_url", "search", "convert_url", "search"]
@@ -230,14 +240,14 @@ class TestAnEmptyFirstPage:
         assert ends[0] == ends[1] == ends[2]
 
     def test_is_replayed_to_its_end_when_a_query_beside_it_is_not_called_any_more(
-        self, crawl: Crawler, sandbox: SandboxThread
+        self, alone: Crawler, sandbox: SandboxThread
     ) -> None:
         """A stop ends calls, not replays, also of pages that wait for those of other queries."""
         seed = "https://cbu01.alicdn.com/onepage-unreadable.jpg"
-        first = crawl(seeds=seed)
+        first = alone(seeds=seed)
         assert (first.job["calls"], len(first.products)) == (3, 7)
         for sort in ("default,sales", "sales,default"):
-            stopped = crawl("-s", "TMAPI_BUDGET=3", seeds=seed, sort=sort)
+            stopped = alone("-s", "TMAPI_BUDGET=3", seeds=seed, sort=sort)
             assert stopped.exit_status == 4
             assert len(stopped.products) == 7
             ends = {row["sort"]: (row["status"], row["reason"]) for row in stopped.outcomes}
@@ -245,6 +255,7 @@ class TestAnEmptyFirstPage:
             assert ends["sales"] == ("not_started", "budget")
         assert sandbox.stats["calls"] == 3
 
+    @pytest.mark.both_ways
     def test_in_doubt_when_the_job_stops_is_no_page_yet(
         self, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
@@ -256,7 +267,7 @@ class TestAnEmptyFirstPage:
         assert (in_doubt["calls"], in_doubt["pages"]) == (1, 0)
         assert in_doubt["total_count"] is in_doubt["finished_at"] is None
         assert not_begun["status"] == "not_started"
-        done = crawl(*one_at_a_time)
+        done = crawl(*one_at_a_time, "-s", "TMAPI_BUDGET=0")
         assert {(row["status"], row["pages"]) for row in done.outcomes} == {("empty", 1)}
         assert {row["total_count"] for row in done.outcomes} == {0}
 
@@ -276,6 +287,7 @@ class TestAnEmptyFirstPage:
             empty["finished_at"]
         ]
 
+    @pytest.mark.both_ways
     def test_is_believed_beside_items_that_a_loader_fails_on(
         self, way: Way, sandbox: SandboxThread, tmp_path: Path
     ) -> None:
@@ -305,6 +317,7 @@ class TestAnEmptyFirstPage:
         assert (done.outcome["status"], done.outcome["reason"]) == ("complete", "empty_page")
         assert endpoints(sandbox) == ["convert_url", "search", "search"]
 
+    @pytest.mark.both_ways
     def test_of_an_image_that_can_not_be_converted_is_not_believed(
         self, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
@@ -336,7 +349,10 @@ class TestAnEmptyFirstPage:
 class TestKept:
     """Conversions are kept across jobs."""
 
-    def test_the_next_job_pays_for_none(self, crawl: Crawler, sandbox: SandboxThread) -> None:
+    @pytest.mark.both_ways
+    def test_the_next_job_pays_for_none(
+        self, way: Way, crawl: Crawler, sandbox: SandboxThread
+    ) -> None:
         seeds = ",".join(f"https://shop.example/onepage-{number}.jpg" for number in range(5))
         crawl(seeds=seeds, job="monday")
         assert endpoints(sandbox).count("convert_url") == 5
@@ -344,34 +360,39 @@ class TestKept:
         assert endpoints(sandbox).count("convert_url") == 5
         assert tuesday.job["calls"] == 5
         assert {row["status"] for row in tuesday.outcomes} == {"complete"}
-        (crawl.output / "conversions.sqlite").unlink()
-        crawl(job="tuesday")
-        assert sandbox.stats["calls"] == 15, "a job keeps what it has used"
+        if way.alone:
+            (crawl.output / "conversions.sqlite").unlink()
+            crawl(job="tuesday")
+            assert sandbox.stats["calls"] == 15, "a job keeps what it has used"
 
     @pytest.mark.parametrize(("days", "conversions"), [("0", 2), ("0.000001", 2), ("1", 1)])
     def test_for_so_many_days(
-        self, crawl: Crawler, sandbox: SandboxThread, days: str, conversions: int
+        self, way: Way, crawl: Crawler, sandbox: SandboxThread, days: str, conversions: int
     ) -> None:
         for job in ("monday", "tuesday"):
             crawl("-s", f"TMAPI_CONVERSION_DAYS={days}", seeds=FOREIGN, job=job)
         assert endpoints(sandbox).count("convert_url") == conversions
-        assert (crawl.output / "conversions.sqlite").exists() == (days != "0")
+        kept = (crawl.output / "conversions.sqlite").exists()
+        if way.server is not None:
+            kept = bool(way.server.client.keys("image_search:@conversion:*"))
+        assert kept == (days != "0") or (not way.alone and days == "0.000001")
 
-    def test_but_no_stale_one(self, crawl: Crawler, sandbox: SandboxThread) -> None:
+    @pytest.mark.both_ways
+    def test_but_no_stale_one(self, way: Way, crawl: Crawler, sandbox: SandboxThread) -> None:
         crawl(seeds=FOREIGN, job="monday")
-        make_stale(crawl.output / "conversions.sqlite")
+        make_stale(way, crawl)
         tuesday = crawl(seeds=FOREIGN, job="tuesday")
         assert (tuesday.outcome["status"], tuesday.outcome["calls"]) == ("complete", 3)
         wednesday = crawl(seeds=FOREIGN, job="wednesday")
         assert wednesday.outcome["calls"] == 1, "the stale one was replaced"
 
     def test_a_stale_one_is_not_believed_of_an_alibaba_image_either(
-        self, crawl: Crawler, sandbox: SandboxThread
+        self, way: Way, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
         """It was converted by another job: this one has not made sure."""
         seed = "https://cbu01.alicdn.com/onepage-unreadable.jpg"
         crawl(seeds=seed, job="monday")
-        make_stale(crawl.output / "conversions.sqlite")
+        make_stale(way, crawl)
         for job, calls in (("tuesday", 4), ("wednesday", 2)):
             done = crawl(seeds=seed, job=job)
             assert (done.outcome["status"], done.outcome["calls"]) == ("complete", calls)
@@ -382,11 +403,11 @@ class TestKept:
         assert endpoints(sandbox).count("convert_url") == 1
 
     def test_a_damaged_file_stops_before_more_is_paid(
-        self, crawl: Crawler, sandbox: SandboxThread
+        self, alone: Crawler, sandbox: SandboxThread
     ) -> None:
-        crawl.output.mkdir()
-        (crawl.output / "conversions.sqlite").write_bytes(b"garbage" * 999)
-        done = crawl(seeds=FOREIGN)
+        alone.output.mkdir()
+        (alone.output / "conversions.sqlite").write_bytes(b"garbage" * 999)
+        done = alone(seeds=FOREIGN)
         assert done.exit_status == 4
         assert "conversions.sqlite: it is damaged (file is not a database)" in done.log
         assert "without it, everything in it is paid for again" in done.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,15 @@ from tmapi_spiders import stats
 from tmapi_spiders.phrases import calls, came_of, plural, refused_images
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.stops import STOPS
+from tmapi_spiders.summary import MADE_UP
 from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.worker import Worker
 
 __all__ = ["announce", "report"]
+
+logger = logging.getLogger(__name__)
 
 
 def announce(worker: Worker) -> None:
@@ -25,7 +29,10 @@ def announce(worker: Worker) -> None:
         f"{job.name}: worker {worker.name} joins; {budget}, at most {job.max_concurrency} calls in "
         f"flight for the account, of all workers",
         *worker.plan,
+        *([f"  {MADE_UP}"] if worker.config.sandbox else []),
     )
+    if worker.config.sandbox:
+        logger.info(MADE_UP)  # a log file must say it too
 
 
 def report(worker: Worker) -> None:
