@@ -12,12 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.doubtful import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
-from tests.support import CannedApi, Crawler, page_of
+from tests.support import CannedApi, page_of
 from tmapi_spiders.evidence import EVIDENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support import Crawler
     from tests.ways import Way
 
 
@@ -108,7 +109,7 @@ def test_an_empty_last_page_does_not_take_back_the_count(way: Way, last: int | N
 
 
 @pytest.mark.long
-def test_a_collapse_is_told_a_day_late(tmp_path: Path) -> None:
+def test_a_collapse_is_told_a_day_late(way: Way, tmp_path: Path) -> None:
     """Crawls of four days: all; cut short, with a next page that is empty; the same again; all."""
     all_of_it = (page(688, *range(1, 9), has_next_page=False),)
     cut = (page(688, 1, 2, 3, has_next_page=True), page(0, has_next_page=True))
@@ -116,7 +117,7 @@ def test_a_collapse_is_told_a_day_late(tmp_path: Path) -> None:
     for day, pages in enumerate((all_of_it, cut, cut, all_of_it), 1):
         job = f"watch-2026110{day}T180000Z"
         with PagesApi(*pages) as api:
-            crawl = Crawler(tmp_path / "output", api.url, variables={"TMAPI_BASE_URL": api.url})
+            crawl = way(api.url)
             done = crawl(job=job, seeds="/search/a/lamp.jpg")
         assert done.exit_status == 0, done.log
         path = done.folder / "job.json"  # each day's server has a port of its own
