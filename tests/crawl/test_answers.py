@@ -117,7 +117,6 @@ def test_what_stops_the_job(crawl: Crawler, sandbox: SandboxThread, kind: str) -
     assert len(done.products) == 7
 
 
-@pytest.mark.both_ways
 def test_a_job_that_was_stopped_goes_on(crawl: Crawler, sandbox: SandboxThread) -> None:
     options = ("-s", "TMAPI_MAX_CONCURRENCY=1")
     bad = "/search/a/onepage-fail-code-4011-x2.jpg"
@@ -127,7 +126,6 @@ def test_a_job_that_was_stopped_goes_on(crawl: Crawler, sandbox: SandboxThread) 
     assert {row["calls"] for row in done.outcomes} == {1}
 
 
-@pytest.mark.both_ways
 def test_odd_forms_of_good_answers_cost_nothing(crawl: Crawler, sandbox: SandboxThread) -> None:
     """A code as text, and a Content-Encoding that is not true: of pages and of conversions."""
     words = [f"textcode-labelled-{label}" for label in ("gzip", "deflate", "br", "zstd")]
@@ -140,8 +138,7 @@ def test_odd_forms_of_good_answers_cost_nothing(crawl: Crawler, sandbox: Sandbox
     assert sandbox.stats["calls"] == sandbox.stats["ok"] == 8
 
 
-@pytest.mark.both_ways
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, pytest.param(503, marks=pytest.mark.both_ways)])
 def test_who_says_when_to_come_again_is_not_asked_before(
     crawl: Crawler, sandbox: SandboxThread, status: int
 ) -> None:

@@ -60,7 +60,6 @@ def test_exactly_so_many_calls(slow: SandboxThread, way: Way, budget: int) -> No
         assert f" scrapy tmapi enqueue j -s TMAPI_BUDGET={2 * budget}\n" in done.log
 
 
-@pytest.mark.both_ways
 def test_over_several_runs_of_a_job(slow: SandboxThread, way: Way) -> None:
     crawl = way(slow.url)
     seeds = ",".join(MANY.split(",")[:30])

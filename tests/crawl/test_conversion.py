@@ -98,7 +98,6 @@ def test_what_a_conversion_gives_is_sent_unchanged(way: Way) -> None:
     assert "img_url=%2Fsearch%2Fimg+extra%2F%C3%A5%2520b%2Bc%26d.jpg" in api.seen[1]
 
 
-@pytest.mark.both_ways
 def test_it_is_tried_again_by_the_same_rules(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         seeds="https://shop.example/onepage-convert-html-x2.jpg,"
@@ -142,7 +141,6 @@ def test_a_refused_token_stops_a_conversion_too(crawl: Crawler, sandbox: Sandbox
 class TestAnEmptyFirstPage:
     """It is believed once the path it was asked with has shown items, or after a conversion."""
 
-    @pytest.mark.both_ways
     def test_of_an_image_the_search_could_not_read(
         self, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
@@ -287,7 +285,6 @@ class TestAnEmptyFirstPage:
             empty["finished_at"]
         ]
 
-    @pytest.mark.both_ways
     def test_is_believed_beside_items_that_a_loader_fails_on(
         self, way: Way, sandbox: SandboxThread, tmp_path: Path
     ) -> None:
@@ -317,7 +314,6 @@ class TestAnEmptyFirstPage:
         assert (done.outcome["status"], done.outcome["reason"]) == ("complete", "empty_page")
         assert endpoints(sandbox) == ["convert_url", "search", "search"]
 
-    @pytest.mark.both_ways
     def test_of_an_image_that_can_not_be_converted_is_not_believed(
         self, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
@@ -349,7 +345,6 @@ class TestAnEmptyFirstPage:
 class TestKept:
     """Conversions are kept across jobs."""
 
-    @pytest.mark.both_ways
     def test_the_next_job_pays_for_none(
         self, way: Way, crawl: Crawler, sandbox: SandboxThread
     ) -> None:

@@ -84,7 +84,6 @@ def test_whatever_the_api_accepts(
     assert api.refused == refused, "no more than one an image"
 
 
-@pytest.mark.both_ways
 def test_the_next_job_converts_first_what_was_refused(way: Way) -> None:
     """For ever, though conversions are kept for so many days, or not at all."""
     with ObservedApi(accepts="none", products=7) as api:

@@ -215,7 +215,6 @@ def test_options_that_break_a_promise_are_refused(
     assert sandbox.stats["calls"] == 0
 
 
-@pytest.mark.both_ways
 def test_values_that_json_does_not_know_are_written_as_text(
     way: Way, tmp_path: Path, sandbox: SandboxThread
 ) -> None:
@@ -376,7 +375,6 @@ def test_items_that_a_middleware_adds_or_drops_are_counted_right(
     assert [row["item_id"] for row in done.products].count("extra") == 1
 
 
-@pytest.mark.both_ways
 def test_a_request_that_a_middleware_swallows_fails_its_query(
     way: Way, tmp_path: Path, sandbox: SandboxThread
 ) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from tests.observed.server import ObservedApi
 
 if TYPE_CHECKING:
@@ -43,7 +41,6 @@ def read(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.both_ways
 def test_every_form_of_every_value(way: Way) -> None:
     with ObservedApi(accepts="none", total="text", ragged=True) as api:
         for seed in SEEDS:

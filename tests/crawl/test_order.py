@@ -94,7 +94,6 @@ def test_a_budget_that_does_not_suffice_buys_whole_queries(
     assert len(halves) <= 2, "those of which the budget's last calls are"
 
 
-@pytest.mark.both_ways
 def test_halves_of_an_earlier_run_are_finished_first(
     way: Way,
     quick: tuple[Crawler, SandboxThread],

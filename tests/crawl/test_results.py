@@ -52,7 +52,6 @@ def test_all_that_was_served_is_written_once(crawl: Crawler, sandbox: SandboxThr
         assert ranks == list(range(1, row["items"] + 1))
 
 
-@pytest.mark.both_ways
 def test_every_line_has_every_key_in_order(crawl: Crawler) -> None:
     done = crawl(seeds=SEEDS, price="0-50", filters="free_shipping+is_factory,none", max_pages=2)
     for name, keys in (

@@ -68,7 +68,6 @@ def articles(path: Path, *more: list[Any]) -> str:
     return str(path)
 
 
-@pytest.mark.both_ways
 def test_from_file_to_gallery(way: Way, sandbox: SandboxThread, tmp_path: Path) -> None:
     crawl = way(sandbox.url)
     given = {"seeds": articles(tmp_path / "articles.xlsx"), "max_pages": 1}

@@ -88,7 +88,6 @@ def test_a_mistyped_setting_in_the_environment_is_refused(
 
 
 @pytest.mark.worker_differs("its plan does not tell repeated seeds")
-@pytest.mark.both_ways
 def test_seeds_files(crawl: Crawler, sandbox: SandboxThread, tmp_path: Path) -> None:
     path = tmp_path / "seeds.txt"
     path.write_bytes(
@@ -240,7 +239,6 @@ class Nameless(ImageSearchSpider):
 """
 
 
-@pytest.mark.both_ways
 def test_a_spider_that_cannot_work_is_refused(
     way: Way, tmp_path: Path, sandbox: SandboxThread
 ) -> None:

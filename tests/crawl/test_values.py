@@ -74,7 +74,6 @@ def test_what_max_items_leaves_out_is_not_counted(way: Way) -> None:
     assert len(done.products) == 3 < len(ODD)
 
 
-@pytest.mark.both_ways
 def test_a_clean_crawl_says_nothing_of_it(crawl: Crawler) -> None:
     done = crawl(seeds="/search/a/teapot.jpg,/search/a/lamp.jpg")
     assert done.exit_status == 0
