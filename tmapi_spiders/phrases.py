@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tmapi_spiders import stats
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "about",
     "calls",
+    "came_of",
     "days",
     "dead_letters",
     "endings",
@@ -20,6 +23,14 @@ __all__ = [
 ]
 
 _STATUSES = ("complete", "empty", "partial", "failed", "not_started")
+
+#: Stats of calls that a summary tells, where they are not 0.
+_OF_CALLS = {
+    stats.CONVERSION_MADE: "of them conversions",
+    stats.CONVERSION_WANTED: "refused until the image was converted",
+    stats.CALL_RETRIED: "tried again",
+    stats.CALL_OVER_LIMIT: "refused over the account's limit (not counted)",
+}
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -48,6 +59,17 @@ def calls(count: int, price: float) -> str:
     ('12 calls (cost 0.12)', '1 call')
     """
     return plural(count, "call") + (f" (cost {count * price:,.2f})" if price else "")
+
+
+def came_of(counted: Callable[[str], int]) -> list[str]:
+    """Return what came of a run's calls, besides answers.
+
+    :param counted: returns the count of a stat
+
+    >>> came_of({stats.CALL_RETRIED: 1200}.get)
+    ['1,200 tried again']
+    """
+    return [f"{count:,} {words}" for stat, words in _OF_CALLS.items() if (count := counted(stat))]
 
 
 def days(*times: str) -> str:

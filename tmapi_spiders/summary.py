@@ -15,6 +15,7 @@ from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.output_file import told_of_folder
 from tmapi_spiders.phrases import (
     calls,
+    came_of,
     days,
     dead_letters,
     endings,
@@ -155,14 +156,7 @@ def _paid(run: LocalRun) -> str:
     if not run.gate.sent and replayed:
         return f"no call: replayed {plural(replayed, 'page')}, paid on {when}"
     parts = [calls(run.calls, price), f"{run.counted(stats.CALL_ANSWERED):,} answered"]
-    for stat, words in (
-        (stats.CONVERSION_MADE, "of them conversions"),
-        (stats.CONVERSION_WANTED, "refused until the image was converted"),
-        (stats.CALL_RETRIED, "tried again"),
-        (stats.CALL_OVER_LIMIT, "refused over the account's limit (not counted)"),
-    ):
-        if count := run.counted(stat):
-            parts.append(f"{count:,} {words}")
+    parts += came_of(run.counted)
     if new := run.counted(stats.PRODUCT_NEW):
         parts.append(f"{run.archive.journal.calls / new:.3f} a new product")
     if run.archive.journal.calls != run.calls:

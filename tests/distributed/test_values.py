@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tests.crawl.test_hostile import in_project
 from tests.crawl.values import PAGE, PRICES, PROJECT, TITLES, TOO_MANY, UNREADABLE
-from tests.support import TOKEN, CannedApi
+from tests.support import TOKEN, CannedApi, in_project
 from tmapi_spiders.items import versions
 
 if TYPE_CHECKING:
