@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+    from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.queries import Queries
 
-__all__ = ["described", "plan_of", "remarks"]
+__all__ = ["described", "put_in", "remarks"]
+
+#: Source: the vendor's page of the endpoint.
+_DOCUMENTED_PAGE_SIZE = 20
 
 
 def described(queries: Queries) -> str:
@@ -24,10 +28,29 @@ def described(queries: Queries) -> str:
     return f"{plural(len(queries), 'query', 'queries')} ({queries.describe()}{repeated}){origin}"
 
 
+def put_in(queries: Queries, new_queries: int, new_seeds: int) -> str:
+    """Return what was put into a job on Redis, and where it came from.
+
+    :param new_queries: how many of the queries were not there yet
+    :param new_seeds: likewise
+    """
+    seeds = queries.seeds
+    origin = f" {seeds.origin.describe()}" if seeds.origin is not None else ""
+    return (
+        f"{plural(new_queries, 'query', 'queries')} put in "
+        f"({plural(new_seeds, 'new seed')} of {len(seeds):,}){origin}"
+    )
+
+
 def remarks(
-    queries: Queries, rates: Mapping[str, Decimal], dedupe: str, *, by_workers: bool = False
+    queries: Queries,
+    arguments: Arguments,
+    rates: Mapping[str, Decimal],
+    dedupe: str,
+    *,
+    by_workers: bool = False,
 ) -> list[str]:
-    """Return what is to be known of the seeds: links to pages, targets, images that several have.
+    """Return what is to be known before: links to pages, targets, images that several seeds have.
 
     :param rates: of target prices
     :param dedupe: within what a product is written once
@@ -35,7 +58,14 @@ def remarks(
     """
     seeds, tally = queries.seeds, queries.seeds.tally
     origin = seeds.origin
-    lines = [f"note: {origin.remark}"] if origin is not None and origin.remark else []
+    lines = []
+    if arguments.page_size > _DOCUMENTED_PAGE_SIZE:
+        lines.append(
+            f"warning: page_size={arguments.page_size}: above {_DOCUMENTED_PAGE_SIZE} is not "
+            "documented; the API may answer with fewer items or an error"
+        )
+    if origin is not None and origin.remark:
+        lines.append(f"note: {origin.remark}")
     noun = "image" if origin is None else "row" if origin.sheet else "line"
     lines += [f"warning: {line}" for line in tally.page_links.lines(noun)]
     if tally.targets:
@@ -49,10 +79,10 @@ def remarks(
     if tally.repeated_images:
         paid = "each is paid for" if by_workers else "what both ask is paid for once"
         lines.append(f"note: {sharing_images(tally.sharing, dedupe)}; {paid}")
+    if tally.unconverted_images and arguments.convert == "never":
+        lines.append(
+            f"warning: {plural(tally.unconverted_images, 'seed')} on no Alibaba host, and "
+            "convert=never: the search may not be able to read the image, and refuse it or find "
+            "nothing"
+        )
     return [f"  {line}." for line in lines]
-
-
-def plan_of(queries: Queries, rates: Mapping[str, Decimal], dedupe: str) -> list[str]:
-    """Return what is said of seeds that are put into a job on Redis, a line each."""
-    put_in = f"  put in: {described(queries)}"
-    return [put_in, *remarks(queries, rates, dedupe, by_workers=True)]

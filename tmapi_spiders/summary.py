@@ -41,8 +41,6 @@ MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real AP
 SHOWN_ERRORS = 3
 """Of what queries failed by, the most frequent."""
 
-_UNDOCUMENTED_PAGE_SIZE = 20
-
 
 def announce(run: LocalRun) -> None:
     """Say what will run."""
@@ -87,18 +85,7 @@ def _announcement(run: LocalRun) -> list[str]:
             f"  warning: the job's last run had TMAPI_BUDGET={run.job.last_budget}; this one has "
             "none."
         )
-    if arguments.page_size > _UNDOCUMENTED_PAGE_SIZE:
-        lines.append(
-            f"  warning: page_size={arguments.page_size}: above 20 is not documented; the API may "
-            "answer with fewer items or an error."
-        )
-    lines += remarks(queries, run.config.rates, run.config.dedupe)
-    if (unconverted := queries.seeds.tally.unconverted_images) and arguments.convert == "never":
-        lines.append(
-            f"  warning: {plural(unconverted, 'seed')} on no Alibaba host, and "
-            "convert=never: the search may not be able to read the image, and refuse it or find "
-            "nothing."
-        )
+    lines += remarks(queries, arguments, run.config.rates, run.config.dedupe)
     return lines
 
 

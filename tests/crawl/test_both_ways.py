@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+pytestmark = pytest.mark.both_ways
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support import Crawler, SandboxThread
     from tests.ways import Way
-
-ADDON = 'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\n'
 
 TWENTY = {"seeds": "/search/a/teapot.jpg", "page_size": 10, "max_pages": 2}
 SEVEN = {"seeds": "/search/a/onepage.jpg"}
@@ -20,19 +20,12 @@ SEVEN = {"seeds": "/search/a/onepage.jpg"}
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose settings, and all else, are in ``own.py``; workers have a profile too."""
-    (tmp_path / "scrapy.cfg").write_text("[settings]\ndefault = own\ndistributed = own_shared\n")
-    (tmp_path / "own_shared.py").write_text(
-        "import os\nfrom own import *\n"
-        'SCHEDULER = "tmapi_spiders.distributed.scheduler.LeaseScheduler"\n'
-        'REDIS_URL = os.environ["REDIS_URL"]\n'
-    )
-    return tmp_path
+    """Where the project of a test lies: its settings, and all else, are in ``own.py``."""
+    return tmp_path / "p"
 
 
 def crawler_of(way: Way, sandbox: SandboxThread, project: Path, text: str) -> Crawler:
-    (project / "own.py").write_text(ADDON + text)
-    return way(sandbox.url, project)
+    return way.in_project(project, sandbox.url, text)
 
 
 def pipeline(body: str, place: int = 300) -> str:
@@ -117,6 +110,7 @@ def test_an_arguments_model_of_its_own(way: Way, sandbox: SandboxThread, project
         "    def process_item(self, item):\n"
         "        return {'item_id': item.item_id, 'shop': self.arguments.shop}\n"
     )
+    crawl = crawler_of(way, sandbox, project, text)
     (project / "own_spiders.py").write_text(
         "from pydantic import Field\n"
         "from tmapi_spiders.arguments import Arguments\n"
@@ -127,7 +121,6 @@ def test_an_arguments_model_of_its_own(way: Way, sandbox: SandboxThread, project
         '    name = "shop_search"\n'
         "    arguments_model = ShopArguments\n"
     )
-    crawl = crawler_of(way, sandbox, project, text)
     done = crawl(**SEVEN, spider="shop_search", shop="Uhren, Müller")
     assert done.exit_status == 0, done.log
     assert {row["shop"] for row in done.products} == {"Uhren, Müller"}
@@ -192,8 +185,8 @@ BOTH = MIDDLEWARE + ITEMS
 def test_what_could_not_be_turned_into_rows_is_read_again_without_a_call(
     way: Way, sandbox: SandboxThread, project: Path, text: str, rows: int
 ) -> None:
-    (project / "broken").touch()
     crawl = crawler_of(way, sandbox, project, "import os\n" + text)
+    (project / "broken").touch()
     done = crawl(**TWENTY)
     is_whole, told = text is ITEMS, "1 answer" if text is MIDDLEWARE else "2 answers"
     assert done.exit_status == (0 if is_whole else 3), done.log

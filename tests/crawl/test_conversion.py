@@ -48,9 +48,7 @@ def endpoints(sandbox: SandboxThread) -> list[str]:
         ("always", FOREIGN, 1),
         ("always", ALIBABA, 1),
         ("always", "/search/a/onepage.jpg", 0),
-        pytest.param(
-            *("never", FOREIGN, 0), marks=pytest.mark.worker_differs("its plan does not warn")
-        ),
+        ("never", FOREIGN, 0),
         ("never", ALIBABA, 0),
     ],
 )

@@ -58,7 +58,6 @@ def test_a_page_of_elements_without_an_id_found_nothing_and_says_so(way: Way) ->
     assert outcome["evidence"] == ["unreadable_ids"]
 
 
-@pytest.mark.worker_differs("rejected_items is 0 where a pipeline rejects")
 @pytest.mark.both_ways
 def test_what_a_pipeline_rejects_is_no_evidence(way: Way, tmp_path: Path) -> None:
     module = (

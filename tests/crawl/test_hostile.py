@@ -163,13 +163,12 @@ def test_a_projects_settings_change_nothing(
             "the crawl needs Scrapy's default",
         ),
         ("TMAPI_SANDBOX_OPTIONS = 5\n", "accepted: an object"),
-        pytest.param(
+        (
             (
                 "DOWNLOADER_MIDDLEWARES = "
                 "{'scrapy.downloadermiddlewares.httpcache.HttpCacheMiddleware': None}\n"
             ),
             "HttpCacheMiddleware is off",
-            marks=pytest.mark.worker_differs("it never ends", run=False),
         ),
         ("TMAPI_OUTPUT_DIR = '~nobody-here/x'\n", "accepted: a folder"),
         ("TMAPI_OUTPUT_DIR = 'x' * 5000\n", "accepted: a folder"),
@@ -251,7 +250,6 @@ def test_what_is_no_item_is_kept_as_a_dead_letter(
     assert "the pipelines have returned 42, which is no item" in done.log
 
 
-@pytest.mark.worker_differs("rejected_items is 0 where a pipeline failed")
 @pytest.mark.both_ways
 def test_a_product_that_a_pipeline_failed_on_gets_its_next_chance(
     way: Way, tmp_path: Path, sandbox: SandboxThread
@@ -318,7 +316,6 @@ def test_a_query_whose_products_were_cut_off_is_not_complete(
     assert 0 < len(done.products) == done.outcome["new_items"] < done.outcome["items"]
 
 
-@pytest.mark.worker_differs("exit status 4: it does not wait for its end")
 def test_a_signal_while_a_pipeline_closes_cuts_nothing_off(
     way: Way, tmp_path: Path, sandbox: SandboxThread
 ) -> None:
@@ -346,7 +343,6 @@ def test_a_signal_while_a_pipeline_closes_cuts_nothing_off(
         assert len(json.loads((crawl.project / "own.json").read_text())) == 7
 
 
-@pytest.mark.worker_differs("dicts that a middleware adds are not committed")
 @pytest.mark.both_ways
 def test_items_that_a_middleware_adds_or_drops_are_counted_right(
     way: Way, tmp_path: Path, sandbox: SandboxThread

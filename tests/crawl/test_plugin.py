@@ -81,7 +81,6 @@ def test_a_new_project_crawls_at_full_speed_beside_its_own_feed(
         assert [int(row["item_id"]) for row in mine] == [row["item_id"] for row in done.products]
 
 
-@pytest.mark.worker_differs("the dicts that a pipeline returns are not committed")
 def test_a_projects_own_pipeline_and_feeds_still_work(
     way: Way, project: Path, sandbox: SandboxThread
 ) -> None:
@@ -105,7 +104,6 @@ def test_a_projects_own_pipeline_and_feeds_still_work(
         assert len((project / "own-image_search.jsonl").read_text().splitlines()) == 10
 
 
-@pytest.mark.worker_differs("rejected_items is 0 where a pipeline failed")
 def test_a_pipeline_that_fails_loses_no_outcome(
     way: Way, project: Path, sandbox: SandboxThread
 ) -> None:

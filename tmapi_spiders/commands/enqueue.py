@@ -11,7 +11,7 @@ from tmapi_spiders.distributed.joining import enqueue
 from tmapi_spiders.distributed.shared_job import SharedJob, facts_of
 from tmapi_spiders.interrupts import interruptible
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.plan import remarks
+from tmapi_spiders.plan import put_in, remarks
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.spider_kind import kind_for
 
@@ -64,21 +64,15 @@ def _enqueue(
         return f"{name}: its settings are changed; start workers: {_worker(kind.name, name)}"
     _, queries = kind.arguments_model.parse(given, streamed=True, rates=config.rates)
     job, fed = enqueue(server, settings, config, given, queries, kind=kind, update=True)
-    origin = f" {queries.seeds.origin.describe()}" if queries.seeds.origin is not None else ""
-    lines = [
-        (
-            f"{name}: {plural(fed.queries, 'query', 'queries')} put in "
-            f"({plural(fed.seeds, 'new seed')} of {len(queries.seeds):,}){origin}; start workers: "
-            f"{_worker(kind.name, name)}"
-        )
-    ]
+    lines = [f"{name}: {put_in(queries, fed.queries, fed.seeds)}"]
+    lines[0] += f"; start workers: {_worker(kind.name, name)}"
     if fed.differing:
         are = "is" if fed.differing == 1 else "are"
         lines.append(
             f"  warning: {plural(fed.differing, 'seed')} {are} in the job already, with another "
             "row; what the job has stays as it was"
         )
-    lines += remarks(queries, config.rates, job.dedupe, by_workers=True)
+    lines += remarks(queries, job.arguments, config.rates, job.dedupe, by_workers=True)
     return "\n".join(lines)
 
 

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     name = arguments.job or "a new job"
     print(f"{name}: {described(queries)}")
     print("\n".join(estimate.lines()))
-    for line in remarks(queries, config.rates, config.dedupe):
+    for line in remarks(queries, arguments, config.rates, config.dedupe):
         print(line)
     return EXIT_OK
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -63,6 +64,7 @@ class WorkerExtension(RunExtension):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._worker = worker_of(crawler)
+        self._left = asyncio.Event()
 
     @override
     def announce(self) -> None:
@@ -78,9 +80,14 @@ class WorkerExtension(RunExtension):
 
     @override
     async def spider_closed(self) -> None:
-        await self._worker.leave()
+        try:
+            await self._worker.leave()
+        finally:
+            self._left.set()
         await super().spider_closed()
 
     @override
     async def report(self) -> None:
+        # A Ctrl-C while the spider is closing stops the engine before it is closed.
+        await self._left.wait()
         telling.report(self._worker)

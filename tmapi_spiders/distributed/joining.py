@@ -26,7 +26,7 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.file_limit import check_file_limit
 from tmapi_spiders.given import as_text
 from tmapi_spiders.job_names import is_job_name
-from tmapi_spiders.plan import plan_of
+from tmapi_spiders.plan import put_in, remarks
 from tmapi_spiders.redis_settings import without_meaning
 from tmapi_spiders.spider_kind import SpiderKind
 
@@ -68,6 +68,7 @@ def prepare_worker(
     name = arguments.job
     assert name is not None
     wait = _WAIT if config.redis_wait is None else config.redis_wait
+    plan: list[str] = []
     try:
         for warning in check_server(server, settings, wait, logger.warning, adds=True):
             logger.warning("%s", warning)
@@ -78,7 +79,9 @@ def prepare_worker(
                 ", ".join(names),
             )
         if queries is not None:
-            enqueue(server, settings, config, given, queries, kind=kind, update=False)
+            job, fed = enqueue(server, settings, config, given, queries, kind=kind, update=False)
+            plan = [f"  {put_in(queries, fed.queries, fed.seeds)}"]
+            plan += remarks(queries, job.arguments, config.rates, job.dedupe, by_workers=True)
         job = SharedJob.load(server, name, lambda _: kind)
         job.check_arguments(given)
         job.check_readers()
@@ -94,7 +97,6 @@ def prepare_worker(
         server.close()
     job = job.after(stops)
     store = Store(connect_async(settings), job.keys, config.lease_seconds / 6)
-    plan = () if queries is None else plan_of(queries, config.rates, job.dedupe)
     return Worker(config, job, store, plan=plan, keep_alive=bool(arguments.keep_alive))
 
 

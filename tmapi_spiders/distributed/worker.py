@@ -162,6 +162,11 @@ class Worker(Run):
         self._outbox.wake()
 
     @property
+    @override
+    def replays_on(self) -> bool:
+        return self.stop_reason != "settings"  # by which it has not begun
+
+    @property
     def is_busy(self) -> bool:
         """Whether there is, or may come, something to do, so that the spider stays open."""
         may_come = self.gate.is_open and self.exchange.is_running and not self._has_nothing_to_come
