@@ -242,8 +242,9 @@ local function limit()
 end
 
 local function keep(known)
-  call('HSET', LIMIT, 'allowed', tostring(known.allowed), 'refused', known.refused and '1' or '0',
-    'probed_from', tostring(known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
+  -- With all digits: what is raised by parts of one is to be whole at the same answer as in permits.py.
+  call('HSET', LIMIT, 'allowed', string.format('%.17g', known.allowed), 'refused', known.refused and '1' or '0',
+    'probed_from', string.format('%.17g', known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
     'pause', known.pause, 'paused_until', known.paused_until)
   call('EXPIRE', LIMIT, REMEMBERED_SECONDS)
 end
