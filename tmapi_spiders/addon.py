@@ -63,9 +63,13 @@ _PREFERRED: dict[str, Any] = {
 
 _PIPELINES = {
     "tmapi_spiders.pipelines.ValidationPipeline": 100,
-    "tmapi_spiders.pipelines.DedupePipeline": 200,
     "tmapi_spiders.pipelines.OutcomePipeline": 900,
 }
+
+#: Behind all pipelines of the project, wherever these stand.
+_DEDUPE = "tmapi_spiders.pipelines.DedupePipeline"
+_ROWS = "tmapi_spiders.pipelines.RowPipeline"
+_LAST_PIPELINE = 1000
 
 #: Before Scrapy's own, which are at 0: the job's files are begun before the feeds are opened.
 _EXTENSIONS = {"tmapi_spiders.local_extension.LocalExtension": -100}
@@ -134,6 +138,7 @@ class TmapiAddon(CrawlAddon):
 def _configure_local(settings: Settings, run: LocalRun) -> None:
     """Configure a crawl in a process of its own: what it brings goes into the job's folder."""
     _merge(settings, "ITEM_PIPELINES", _PIPELINES)
+    _add_last_pipeline(settings, _DEDUPE)
     _merge(settings, "EXTENSIONS", _EXTENSIONS)
     _merge(settings, "SPIDER_MIDDLEWARES", _SPIDER_MIDDLEWARES)
     _merge(settings, "FEED_STORAGES", FEED_STORAGES)
@@ -149,6 +154,7 @@ def _configure_worker(settings: Settings) -> None:
     settings.set("FEEDS", {}, "spider")
     validation = "tmapi_spiders.pipelines.ValidationPipeline"
     _merge(settings, "ITEM_PIPELINES", {validation: _PIPELINES[validation]})
+    _add_last_pipeline(settings, _ROWS)
     for name, component in (
         ("EXTENSIONS", "tmapi_spiders.distributed.components.WorkerExtension"),
         ("SPIDER_MIDDLEWARES", "tmapi_spiders.distributed.components.LeaseSpiderMiddleware"),
@@ -177,6 +183,12 @@ def _configure_monitors(settings: Settings, run: Run) -> None:
         if name == _STOCK_SPIDERMON or getattr(name, "__module__", "") == _STOCK_MODULE:
             ours[name] = None
     _merge(settings, "EXTENSIONS", ours)
+
+
+def _add_last_pipeline(settings: Settings, pipeline: str) -> None:
+    """Add a pipeline behind all others."""
+    places = [place for place in settings.getdict("ITEM_PIPELINES").values() if place is not None]
+    _merge(settings, "ITEM_PIPELINES", {pipeline: max(_LAST_PIPELINE, *places) + 1})
 
 
 def _merge(settings: Settings, name: str, ours: dict[str, Any]) -> None:

@@ -73,6 +73,9 @@ class Call:
 
 
 def call_of(message: Request | Response | None) -> Call | None:
-    """Return what is known of a request or response; None if it is not one of ours."""
-    call: Call | None = message.meta.get(CALL) if message is not None else None
+    """Return what is known of a request or response; None if it is not one of ours.
+
+    Nor is the failure that stands for a response where an errback has brought an item.
+    """
+    call: Call | None = getattr(message, "meta", {}).get(CALL)
     return call

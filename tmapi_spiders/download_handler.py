@@ -124,10 +124,9 @@ class SigningDownloadHandler(BaseDownloadHandler):
         run, call = self._run, call_of(request)
         if not self.crawler.crawling:  # Ctrl-C while the engine was still starting
             run.stop("interrupted")
-        query_id, attempt = (call.query_id, call.attempt) if call else ("", 1)
         try:
-            permit = await run.gate.admit(query_id, attempt, priority=request.priority)
-        except GateClosed:
+            permit = await run.gate.admit(call, priority=request.priority)
+        except (GateClosed, QueryEnded):
             run.count(stats.CALL_REFUSED)
             raise
         try:

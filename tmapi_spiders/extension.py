@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
     from twisted.python.failure import Failure
 
+    from tmapi_spiders.calls import Call
     from tmapi_spiders.display import Display
     from tmapi_spiders.sandbox.server import Sandbox
 
@@ -111,30 +112,35 @@ class RunExtension(ABC):
         """Say what will run."""
 
     def item_scraped(self, item: Any, response: Response | None) -> None:
-        """Note that a product came out of the pipelines."""
-        if (call := call_of(response)) is not None:
-            self.scraped(item, call.query_id)
-            self._run.ledger.settle(call.query_id, new=True)
+        """Note that an item came out of the pipelines."""
+        call = call_of(response)
+        self.scraped(item, call)
+        if call is not None:
+            self._run.ledger.settle(call, new=True)
 
     @abstractmethod
-    def scraped(self, item: Any, query_id: str) -> None:
-        """Take up a product that came out of the pipelines."""
+    def scraped(self, item: Any, call: Call | None) -> None:
+        """Take up an item that came out of the pipelines.
+
+        :param call: the call whose answer brought it; None of a project's own requests
+        """
 
     def item_dropped(
         self,
-        item: Any,  # noqa: ARG002 - for those that know more of it
+        item: Any,  # noqa: ARG002 - Scrapy's signature
         response: Response | None,
         exception: Exception,
     ) -> None:
         """Note that a product was a duplicate, was rejected, or is unwanted by the project."""
         if (call := call_of(response)) is not None:
-            self._run.ledger.settle(call.query_id, rejected=isinstance(exception, Rejected))
+            self._run.ledger.settle(call, rejected=isinstance(exception, Rejected))
 
-    def item_error(self, item: Any, response: Response | None) -> None:  # noqa: ARG002
-        """Note that a pipeline failed on a product, so that it is not written."""
+    def item_error(self, item: Any, response: Response | None, failure: Failure) -> None:
+        """Note that a pipeline failed on an item, so that it is not written."""
+        self._run.count(stats.PRODUCT_REJECTED)
         if (call := call_of(response)) is not None:
-            self._run.count(stats.PRODUCT_REJECTED)
-            self._run.ledger.settle(call.query_id, rejected=True)
+            self._run.ledger.spoil(call, item, self._told(failure))
+            self._run.ledger.settle(call, rejected=True)
 
     def spider_error(self, failure: Failure, response: Response | Failure | None) -> None:
         """Fail the query whose answer the spider could not take."""
@@ -143,9 +149,12 @@ class RunExtension(ABC):
             self._run.stop("storage", out_of_files())
             return
         if (call := call_of(request)) is not None:
-            kind = type(failure.value).__name__
-            message = self._run.config.token.strike_out(f"{kind}: {failure.value}")
-            self._run.ledger.fail(call.query_id, None, message)
+            self._run.ledger.bury(call, self._told(failure))
+
+    def _told(self, failure: Failure) -> str:
+        """Return what failed, in words that may be kept."""
+        kind = type(failure.value).__name__
+        return self._run.config.token.strike_out(f"{kind}: {failure.value}")
 
     async def spider_closed(self) -> None:
         """Take down the sandbox."""

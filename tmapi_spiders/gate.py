@@ -22,6 +22,7 @@ from tmapi_spiders.parts import Gate, GateClosed, Permit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tmapi_spiders.calls import Call
     from tmapi_spiders.journal import Journal
     from tmapi_spiders.outage import Sign
     from tmapi_spiders.permits import Permits
@@ -105,12 +106,13 @@ class LocalGate(Gate):
                 future.set_exception(GateClosed("the job is stopping"))
 
     @override
-    async def admit(self, query_id: str = "", attempt: int = 1, *, priority: int = 0) -> Permit:
+    async def admit(self, call: Call | None = None, *, priority: int = 0) -> Permit:
         if not self._open:
             raise GateClosed("the job is stopping")
         future: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         place = -priority, next(self._arrivals)
-        heappush(self._waiting, (place, query_id, attempt, future))
+        whose = ("", 1) if call is None else (call.query_id, call.attempt)
+        heappush(self._waiting, (place, *whose, future))
         self._let_out()
         try:
             return await future

@@ -79,7 +79,7 @@ _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
         + ("finished_at", "stop_reason"),
         _is_text,
     ),
-    **dict.fromkeys(("schema", "exit_status", "budget", "calls"), _is_whole),
+    **dict.fromkeys(("schema", "exit_status", "budget", "calls", "dead_letters"), _is_whole),
     **dict.fromkeys(("running", "made_up"), _is_flag),
     **dict.fromkeys(("arguments", "process", "readers", "shared"), _is_object),
     **dict.fromkeys(("queries", "evidence"), _is_counts),

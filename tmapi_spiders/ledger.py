@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -17,6 +17,7 @@ from tmapi_spiders.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tmapi_spiders.calls import Call
     from tmapi_spiders.queries import Query
 
 __all__ = ["LocalLedger"]
@@ -56,6 +57,8 @@ class LocalLedger(Ledger):
         """The last errors of queries, as code and message: at most so many different ones."""
         self.failures = 0
         """Queries that failed, or ended partial by an error."""
+        self.dead_letters = 0
+        """Answers that could not be turned into rows, or not all of them."""
 
     def open(self, query: Query) -> Progress:
         """Begin to follow *query*."""
@@ -101,13 +104,14 @@ class LocalLedger(Ledger):
             progress.finished_at = utc_now()
 
     @override
-    def expect(self, query_id: str) -> None:
-        if (progress := self._open.get(query_id)) is not None:
+    def expect(self, call: Call, item: Any) -> bool:
+        if (progress := self._open.get(call.query_id)) is not None:
             progress.unsettled += 1
+        return True
 
     @override
-    def settle(self, query_id: str, *, new: bool = False, rejected: bool = False) -> None:
-        progress = self._open.get(query_id)
+    def settle(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
+        progress = self._open.get(call.query_id)
         if progress is None:  # its outcome was written when the crawl was cut short
             return
         progress.unsettled -= 1
@@ -122,7 +126,19 @@ class LocalLedger(Ledger):
         self._close_if_done(progress)
 
     @override
+    def spoil(self, call: Call, item: Any, error: str) -> None:
+        progress = self._open.get(call.query_id)
+        if progress is not None and call.page not in progress.dead_letters:
+            progress.dead_letters.add(call.page)
+            self.dead_letters += 1
+
+    @override
+    def bury(self, call: Call, error: str) -> None:
+        self.spoil(call, None, error)
+        self.fail(call.query_id, None, error)
+
     def fail(self, query_id: str, code: int | None, message: str) -> None:
+        """Note that a query has ended by an error."""
         progress = self._open.get(query_id)
         if progress is None or progress.ending is not None:
             return

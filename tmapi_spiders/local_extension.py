@@ -13,12 +13,12 @@ from tmapi_spiders import stats, summary
 from tmapi_spiders.extension import RunExtension
 from tmapi_spiders.feeds import JobFeedStorage
 from tmapi_spiders.local_run import local_run_of
-from tmapi_spiders.pipelines import DedupePipeline, Duplicate
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.extensions.feedexport import FeedSlot
-    from scrapy.http import Response
+
+    from tmapi_spiders.calls import Call
 
 __all__ = ["LocalExtension"]
 
@@ -49,24 +49,8 @@ class LocalExtension(RunExtension):
         summary.announce(self._local_run)
 
     @override
-    def scraped(self, item: Any, query_id: str) -> None:
+    def scraped(self, item: Any, call: Call | None) -> None:
         self._run.count(stats.PRODUCT_NEW)
-
-    @override
-    def item_dropped(self, item: Any, response: Response | None, exception: Exception) -> None:
-        if not isinstance(exception, Duplicate):
-            self._forget(item)
-        super().item_dropped(item, response, exception)
-
-    @override
-    def item_error(self, item: Any, response: Response | None) -> None:
-        self._forget(item)
-        super().item_error(item, response)
-
-    def _forget(self, item: Any) -> None:
-        dedupe = self.crawler.get_item_pipeline(DedupePipeline)
-        if dedupe is not None:
-            dedupe.forget(item)
 
     def feed_slot_closed(self, slot: FeedSlot) -> None:
         """Note a feed whose last bytes were written, so that it was stored or could not be."""

@@ -203,6 +203,8 @@ class LocalRun(Run):
             stats.PERMIT_NOW: self.gate.permits.allowed,
             stats.CALL_ALL_RUNS: self.archive.journal.calls,
         }
+        if self.ledger.dead_letters:
+            values[stats.ANSWER_DEAD] = self.ledger.dead_letters
         if self.config.call_price:
             values[stats.CALL_COST] = round(self.calls * self.config.call_price, 6)
         if new := self.counted(stats.PRODUCT_NEW):
@@ -215,6 +217,7 @@ class LocalRun(Run):
         facts: dict[str, Any] = {
             "queries": {"all": len(self.queries), **dict(sorted(self.ledger.by_status.items()))},
             "evidence": {"all": 0, **dict(sorted(self.ledger.evidence.items()))},
+            "dead_letters": self.ledger.dead_letters,
             "budget": self.config.budget,
             "calls": self.archive.journal.calls,
             "calls_of_last_run": self.calls,

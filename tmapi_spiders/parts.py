@@ -7,7 +7,7 @@ In a process of its own: ``gate``, ``retries``, ``ledger`` and ``course``. As on
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 from scrapy.exceptions import IgnoreRequest
@@ -61,11 +61,13 @@ class Gate(ABC):
         """Calls that may be in flight now, as far as is known."""
 
     @abstractmethod
-    async def admit(self, query_id: str = "", attempt: int = 1, *, priority: int = 0) -> Permit:
+    async def admit(self, call: Call | None = None, *, priority: int = 0) -> Permit:
         """Wait for leave to send one call.
 
+        :param call: None of a request of the project's own
         :param priority: of those that wait here, the highest goes first
         :raises GateClosed: if the job is stopping, or stops during the wait
+        :raises QueryEnded: if nobody waits for what it would bring
         """
 
     @abstractmethod
@@ -145,16 +147,26 @@ class Ledger(ABC):
         """Note an error that may not be the end of this query."""
 
     @abstractmethod
-    def expect(self, query_id: str) -> None:
-        """Note that a product goes into the pipelines."""
+    def expect(self, call: Call, item: Any) -> bool:
+        """Note that an item goes into the pipelines; say whether it is to.
+
+        It is not where its answer is read again, and the item came out of them the first time.
+        """
 
     @abstractmethod
-    def settle(self, query_id: str, *, new: bool = False, rejected: bool = False) -> None:
+    def settle(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
         """Note that a product has come out of the pipelines: written, dropped or rejected."""
 
     @abstractmethod
-    def fail(self, query_id: str, code: int | None, message: str) -> None:
-        """Note that the spider could not take an answer, so that the query can't go on."""
+    def spoil(self, call: Call, item: Any, error: str) -> None:
+        """Note that a pipeline failed on an item, so that its answer is kept as a dead letter.
+
+        It has come out of the pipelines, too: see :meth:`settle`.
+        """
+
+    @abstractmethod
+    def bury(self, call: Call, error: str) -> None:
+        """Note that the spider could not take an answer: it is kept, and its query can't go on."""
 
 
 class Requests(Protocol):

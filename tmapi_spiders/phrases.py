@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["about", "calls", "days", "plural", "ranges", "refused_images", "sharing_images"]
+__all__ = [
+    "about",
+    "calls",
+    "days",
+    "dead_letters",
+    "plural",
+    "ranges",
+    "refused_images",
+    "sharing_images",
+]
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -82,6 +91,20 @@ def refused_images(count: int, price: float) -> str:
     return (
         f"{calls(count, price)} {one if count == 1 else many} converted. Later jobs convert such "
         "images first; for others on Alibaba's hosts, -a convert=always saves the refused call"
+    )
+
+
+def dead_letters(count: int) -> str:
+    """Return how many answers are kept since they could not be turned into rows; a command follows.
+
+    >>> dead_letters(1)[:59]
+    '1 answer could not be turned into rows, or not all of it; t'
+    """
+    it, they = ("it", "it is") if count == 1 else ("them", "they are")
+    return (
+        f"{plural(count, 'answer')} could not be turned into rows, or not all of {it}; the log "
+        f"says why. Nothing is lost: {they} kept (dead letters) and, once what failed is mended, "
+        "read again without a call:"
     )
 
 

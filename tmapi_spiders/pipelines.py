@@ -1,4 +1,4 @@
-"""Pipelines: validation, dedupe, and at the end the outcomes that are still owed.
+"""Pipelines: validation first, dedupe last, and at the end the outcomes that are still owed.
 
 A product that goes no further is a stat and a DEBUG line, never a warning: duplicates are most of
 what an image search brings.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
+from itemadapter import ItemAdapter
 from scrapy.exceptions import DropItem
+from typing_extensions import override
 
 from tmapi_spiders import stats
+from tmapi_spiders.dedupe import identity_of
+from tmapi_spiders.errors import shortened
 from tmapi_spiders.items import Product
 from tmapi_spiders.local_run import local_run_of
 from tmapi_spiders.run import run_of
@@ -23,11 +26,11 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
 __all__ = [
-    "SCOPES",
     "DedupePipeline",
     "Duplicate",
     "OutcomePipeline",
     "Rejected",
+    "RowPipeline",
     "ValidationPipeline",
 ]
 
@@ -84,50 +87,62 @@ def _problem(product: Product) -> str | None:
     return None
 
 
-#: Within what a product is written once, by ``TMAPI_DEDUPE``: the columns that have to be the same.
-SCOPES = {"job": ("language",), "seed": ("language", "seed_id"), "query": ("query_id",)}
+class RowPipeline(_RunPipeline):
+    """Keeps out what no feed could write: the last pipeline of a worker, which dedupes on Redis."""
+
+    def process_item(self, item: Any) -> Any:
+        """Let items through.
+
+        :raises TypeError: if a pipeline has returned something else, or has forgotten to
+        """
+        if not ItemAdapter.is_item(item):
+            raise TypeError(
+                f"the pipelines have returned {shortened(repr(item))}, which is no item: "
+                "process_item has to return the item, or raise DropItem"
+            )
+        return item
 
 
-class DedupePipeline(_RunPipeline):
+class DedupePipeline(RowPipeline):
     """Writes a product once per language and job, seed or query (``TMAPI_DEDUPE``).
 
-    A set of integers for each scope, and no Bloom filter: that would take products never seen for
-    written ones.
+    It is the last pipeline, so that a project's own see every valid product, and a product that
+    one of them drops or fails on gets its next chance. A set of ids for each scope, and no Bloom
+    filter: that would take products never seen for written ones.
     """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._scope = self.run.config.dedupe
-        self._seen: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
-        self._first: WeakValueDictionary[int, Product] = WeakValueDictionary()
-        """The products let through that are still on their way, by identity."""
+        self._dedupe = self.run.config.dedupe
+        self._seen: defaultdict[str, set[int | str]] = defaultdict(set)
 
+    @override
     def process_item(self, item: Any) -> Any:
         """Let a product through the first time.
 
         :raises Duplicate: from then on
+        :raises TypeError: if it is no item
         """
-        if not isinstance(item, Product):
+        identity = identity_of(super().process_item(item), self._dedupe)
+        if identity is None:
             return item
-        seen = self._seen[self._scope_of(item)]
-        if item.item_id in seen:
+        scope, item_id = identity
+        seen, key = self._seen[scope], _compact(item_id)
+        if key in seen:
             self.run.count(stats.PRODUCT_DUPLICATE)
-            raise Duplicate(f"item_id={item.item_id}: written already", log_level="DEBUG")
-        seen.add(item.item_id)
-        self._first[id(item)] = item
+            raise Duplicate(f"item_id={item_id}: written already", log_level="DEBUG")
+        seen.add(key)
         return item
 
-    def forget(self, item: Any) -> None:
-        """Forget a product that a later pipeline dropped or failed on: it was not written.
 
-        The extension tells of it, which hears of each dropped item anyway: a receiver of a signal
-        takes more than all that is done here.
-        """
-        if self._first.pop(id(item), None) is item and item is not None:
-            self._seen[self._scope_of(item)].discard(item.item_id)
+def _compact(item_id: str) -> int | str:
+    """Return an id as the API's are, a number, which takes half of the memory.
 
-    def _scope_of(self, product: Product) -> tuple[str, ...]:
-        return tuple(getattr(product, name) for name in SCOPES[self._scope])
+    >>> _compact("600000000001"), _compact("007"), _compact("٣")
+    (600000000001, '007', '٣')
+    """
+    is_number = item_id.isascii() and item_id.isdigit() and len(item_id) < 20
+    return int(item_id) if is_number and str(int(item_id)) == item_id else item_id
 
 
 class OutcomePipeline(_RunPipeline):

@@ -46,6 +46,8 @@ class Progress:
     """Item ids that this query has brought."""
     unsettled: int = 0
     """Products on their way through the pipelines."""
+    dead_letters: set[int] = attrs.field(factory=set)
+    """Pages that could not be turned into rows, or not all of it."""
     named_reject: bool = False
     """Whether the log has named an element of it that is no item."""
     empty_page: tuple[Page, str] | None = None

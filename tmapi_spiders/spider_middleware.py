@@ -23,7 +23,8 @@ class LedgerSpiderMiddleware(BaseSpiderMiddleware):
     """
 
     def get_processed_item(self, item: Any, response: Response | None) -> Any:
-        """Note the item and let it through."""
-        if (call := call_of(response)) is not None:
-            run_of(self.crawler).ledger.expect(call.query_id)
-        return item
+        """Note the item and let it through, unless it has been through the pipelines before."""
+        call = call_of(response)
+        if call is None or run_of(self.crawler).ledger.expect(call, item):
+            return item
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ANSWER_DEAD",
     "ANSWER_LOST",
     "CALL_ALL_RUNS",
     "CALL_ANSWERED",
@@ -36,6 +37,8 @@ __all__ = [
     "VALUE_UNREADABLE",
 ]
 
+ANSWER_DEAD = "tmapi/answer/dead"
+"""Paid for, and kept, since the spider or a pipeline failed on it: not all of it became rows."""
 ANSWER_LOST = "tmapi/answer/lost"
 """Paid for, and not kept, since the archive could not be written (a full disk)."""
 CALL_SENT = "tmapi/call/sent"

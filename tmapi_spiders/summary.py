@@ -13,7 +13,7 @@ from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.output_file import told_of_folder
-from tmapi_spiders.phrases import calls, days, plural, refused_images, sharing_images
+from tmapi_spiders.phrases import calls, days, dead_letters, plural, refused_images, sharing_images
 from tmapi_spiders.plan import described, remarks
 from tmapi_spiders.repeat import first_line
 from tmapi_spiders.results.series import jobs_of
@@ -133,6 +133,8 @@ def _report(run: LocalRun) -> list[str]:
         lines.append(f"  {evidence}; {OUTCOMES} says which")
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
+    if letters := run.ledger.dead_letters:
+        lines += [f"  {dead_letters(letters)}", f"    {run.command(None)}"]
     lines += [f"  {line}" for line in told(run.unreadable.facts)]
     if (refused := run.counted(stats.IMAGE_REFUSED)) and run.arguments.convert == "auto":
         lines.append(f"  note: {refused_images(refused, run.config.call_price)}.")

@@ -14,12 +14,12 @@ import pytest
 from scrapy.exceptions import DropItem
 
 from tests.distributed.filling import Desk
-from tests.unit.test_gate import journal_of
+from tests.unit.test_gate import a_call, journal_of
 from tmapi_spiders import outage, permits
+from tmapi_spiders.dedupe import identity_of
 from tmapi_spiders.distributed import store
 from tmapi_spiders.distributed.feeding import feed
 from tmapi_spiders.distributed.reading import read_lease
-from tmapi_spiders.distributed.staging import scope
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.gate import LocalGate
 from tmapi_spiders.items import Product
@@ -93,7 +93,7 @@ class LocalCalls:
     def out(self, wanted: int) -> list[Any]:
         async def let_out() -> list[Any]:
             waiting = [
-                asyncio.ensure_future(self._gate.admit(f"q{next(self._numbers)}"))
+                asyncio.ensure_future(self._gate.admit(a_call(f"q{next(self._numbers)}")))
                 for _ in range(wanted)
             ]
             await asyncio.sleep(0.01)
@@ -438,6 +438,16 @@ WRITTEN = {
 }
 
 
+def product_of(query: Query, item_id: int) -> Product:
+    """Return a product that a query has brought."""
+    return Product(
+        item_id=item_id,
+        language=query.language,
+        seed_id=query.seed.seed_id,
+        query_id=query.query_id,
+    )
+
+
 class TestDedupe:
     @staticmethod
     def local(dedupe: str) -> list[list[int]]:
@@ -450,14 +460,8 @@ class TestDedupe:
         for query, ids in PAGES:
             page = []
             for item_id in ids:
-                product = Product(
-                    item_id=item_id,
-                    language=query.language,
-                    seed_id=query.seed.seed_id,
-                    query_id=query.query_id,
-                )
                 try:
-                    pipeline.process_item(product)
+                    pipeline.process_item(product_of(query, item_id))
                 except DropItem:
                     continue
                 page.append(item_id)
@@ -476,8 +480,8 @@ class TestDedupe:
             leases = {lease.query.query_id: lease for lease in desk.lease(job, 100)}
             lease = leases.pop(query.query_id)
             lease.goes_on = True
-            lease.scope = scope(lease, job)
-            lease.products = [(item_id, b"%d" % item_id) for item_id in ids]
+            for item_id in ids:
+                lease.add_row(identity_of(product_of(query, item_id), dedupe), b"%d" % item_id)
             before = len(desk.rows("items"))
             step = lease.commit(lambda _: None)
             assert run_script(desk.client, "commit", job.keys, *step.values)[0] == b"done"

@@ -239,9 +239,7 @@ def test_values_that_json_does_not_know_are_written_as_text(
     assert {(row["price"], row["moq"]) for row in done.products} == {("1.50", 10**30)}
 
 
-def test_products_that_can_not_be_written_are_no_success(
-    tmp_path: Path, sandbox: SandboxThread
-) -> None:
+def test_what_is_no_item_is_kept_as_a_dead_letter(tmp_path: Path, sandbox: SandboxThread) -> None:
     crawl = in_project(
         tmp_path / "p",
         sandbox.url,
@@ -251,8 +249,8 @@ def test_products_that_can_not_be_written_are_no_success(
         "        return 42\n",
     )
     done = crawl(seeds="/search/a/onepage.jpg")
-    assert done.exit_status == 4
-    assert "7 products could not be written" in done.log
+    assert done.outcome["rejected_items"] == 7
+    assert "the pipelines have returned 42, which is no item" in done.log
 
 
 def test_a_product_that_a_pipeline_failed_on_gets_its_next_chance(

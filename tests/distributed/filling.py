@@ -132,12 +132,11 @@ class Desk:
         first = 1000 * int(lease.token)
         lease.sent = True
         lease.seen = list(range(first, first + rows))
-        lease.products = [
-            (n, json.dumps({"item_id": n, "title": f"灯 {n}", "pad": "x" * (n % 50)}).encode())
-            for n in lease.seen
+        lease.rows = [
+            ("en", str(n), json.dumps({"item_id": n, "title": f"灯 {n}", "pad": pad}).encode())
+            for n, pad in ((n, "x" * (n % 50)) for n in lease.seen)
         ]
         lease.sightings = [json.dumps({"item_id": n, "rank": n}).encode() for n in lease.seen]
-        lease.scope = "en"
         lease.count["pages"] = 1
         lease.set = {"pages": lease.page, "items": rows, "page": lease.page + 1, "total_count": 9}
         lease.goes_on = True
@@ -160,7 +159,7 @@ class Desk:
         lease.ends = ((status, "error"), (status, "error"))
         lease.change = _change(lease, items=items)
         if answer:
-            lease.letter, lease.answer = {"error": "boom"}, answer
+            lease.burial, lease.answer, lease.is_parsed = b'{"error": "boom"}', answer, False
         assert self.commit_as_it_is(job, lease) == b"done"
 
     def commit_as_it_is(self, job: SharedJob, lease: Lease) -> bytes:

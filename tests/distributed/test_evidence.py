@@ -55,7 +55,7 @@ def test_a_query_that_goes_on_is_counted_once(redis_server: RedisServer, tmp_pat
     assert desk.facts()["evidence:all"] == "0"
     (again,) = desk.lease(job, 1)
     again.ends = (("complete", "last_page", "unreadable_ids short_of_count"),) * 2
-    again.sent, again.scope = True, "en"
+    again.sent = True
     desk.commit_as_it_is(job, again)
     desk.fail(job, other)
     counts = {name: n for name, n in desk.facts().items() if name.startswith("evidence:")}

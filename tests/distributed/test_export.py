@@ -170,7 +170,7 @@ def test_killed_at_any_moment(desk: Desk, trim: bool) -> None:
     def work() -> None:
         while not stop.is_set() and (leases := desk.lease(job)):
             desk.commit(job, leases[0], 5)
-            produced.extend(line for _, line in leases[0].products)
+            produced.extend(line for *_, line in leases[0].rows)
             time.sleep(0.02)
         desk.leave(job)
 

@@ -306,7 +306,9 @@ def test_a_page_that_cant_be_parsed_goes_to_the_dead_letters(
     body = redis_server.client.hvals(JOB + "bodies")[0]
     assert json.loads(body)["code"] == 200
     partial = [row for row in shared.outcomes.values() if row["status"] == "partial"]
-    assert [(row["reason"], row["pages"]) for row in partial] == [("error", "1")]
+    assert [(row["reason"], row["pages"]) for row in partial] == [
+        ("error", "1" if when == "read" else "2")
+    ]
     replayed = start.command("tmapi", "replay", "j")
     assert replayed.exit_status == 0, replayed.log
     mended = start(job="j")

@@ -12,7 +12,7 @@ from tests.distributed.shared import Shared
 from tmapi_spiders.distributed import reopening
 from tmapi_spiders.distributed.joining import prepare_worker
 from tmapi_spiders.distributed.looking import look
-from tmapi_spiders.distributed.reopening import reopen
+from tmapi_spiders.distributed.reopening import Reopened, reopen
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 
@@ -60,7 +60,7 @@ def test_a_conversion_that_cant_be_parsed(
     (letter,) = seen["dead_letters"]
     assert letter["id"].endswith("/c")
     assert "KeyError" in letter["error"]
-    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == (2, 0)
+    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == Reopened(2, 0)
     done = worker(job="j")
     assert done.exit_status == 0, done.log
     shared.check()
@@ -81,7 +81,7 @@ def test_a_first_page_with_items_that_cant_be_parsed(
     assert sorted(row["status"] for row in shared.outcomes.values()) == ["empty", "failed"]
     (letter,) = shared.dead.values()
     assert letter["page"] == 1
-    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == (1, 0)
+    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == Reopened(1, 0)
     done = worker(job="j")
     assert done.exit_status == 0, done.log
     shared.check()
@@ -96,7 +96,7 @@ def test_what_needs_no_call_is_done_though_the_budget_is_spent(desk: Desk) -> No
     one, two, three = desk.lease(job, 3)
     desk.fail(job, one, ANSWER)
     desk.fail(job, two, ANSWER)
-    assert reopen(desk.client, job, failed=False) == (2, 0)
+    assert reopen(desk.client, job, failed=False) == Reopened(2, 0)
     desk.commit(job, three, ends=False)  # the next page of each comes before others
     replayed = []
     for _ in range(2):
@@ -152,7 +152,7 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
     job = desk.make(1)
     (lease,) = desk.lease(job)
     desk.fail(job, lease, ANSWER)
-    assert reopen(desk.client, job, failed=False) == (1, 0)
+    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
     for _ in range(10):
         (lease,) = desk.lease(job)
         assert lease.body == ANSWER
@@ -175,18 +175,18 @@ def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: De
     known = desk.client.hgetall(desk.key("images"))
     assert known
     for failed in (False, True):
-        assert reopen(desk.client, job, failed=failed) == (0, 0)
+        assert reopen(desk.client, job, failed=failed) == Reopened(0, 0)
     assert desk.client.hgetall(desk.key("images")) == known
     assert desk.lease(job) == []
     desk.commit(job, two)
     desk.fail(job, three)
-    assert reopen(desk.client, job, failed=False) == (1, 0)
-    assert reopen(desk.client, job, failed=False) == (0, 0)
+    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
+    assert reopen(desk.client, job, failed=False) == Reopened(0, 0)
     (again,) = desk.lease(job, 3)
     assert (again.task, again.sends) == (one.task, False)
     assert again.image.with_items == {0}
     desk.commit(job, again)
-    assert reopen(desk.client, job, failed=True) == (0, 1)
+    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
     (again,) = desk.lease(job, 3)
     assert (again.task, again.sends) == (three.task, True)
 
@@ -200,7 +200,7 @@ def test_a_later_page_goes_on_though_the_image_is_known(desk: Desk) -> None:
     desk.commit(job, two)
     known = desk.client.hgetall(desk.key("images"))
     assert known
-    assert reopen(desk.client, job, failed=False) == (1, 0)
+    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
     assert desk.client.hgetall(desk.key("images")) == known
     (again,) = desk.lease(job, 3)
     assert (again.task, again.page, again.body) == (one.task, 2, ANSWER)
@@ -212,7 +212,7 @@ def test_an_image_whose_other_queries_have_items_is_not_converted_for_nothing(de
     goes_on, fails = desk.lease(job, 2)
     desk.commit(job, goes_on, ends=False)
     desk.fail(job, fails)
-    assert reopen(desk.client, job, failed=True) == (0, 1)
+    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
     (again,) = (lease for lease in desk.lease(job, 2) if lease.page == 1)
     assert again.image.settle(again.task, items=False).believed == [again.task]
 
@@ -225,7 +225,7 @@ def test_a_query_that_failed_before_its_image_was_converted(desk: Desk) -> None:
     desk.commit(job, other, ends=False)
     query = desk.key(f"query:{other.task}")
     desk.client.hset(query, mapping={"img_url": "/search/1.jpg", "generation": "1"})
-    assert reopen(desk.client, job, failed=True) == (0, 1)
+    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
     (again,) = (lease for lease in desk.lease(job, 2) if lease.page == 1)
     assert (again.progress.img_url, again.progress.generation) == ("/search/1.jpg", 1)
 
@@ -247,7 +247,7 @@ def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("tmapi_spiders.distributed.reopening.run_script", late)
     both.append(reopen(desk.client, job, failed=False))
-    assert both == [(2, 0), (1, 0)]
+    assert both == [Reopened(2, 0), Reopened(1, 0)]
     (lease,) = desk.lease(job, 2)
     assert lease.image.expected == 1
 
@@ -290,7 +290,7 @@ def test_a_replay_that_is_killed_leaves_nothing_to_expire(
             reopen(desk.client, job, failed=True)
     assert desk.client.ttl(desk.key("job")) > 0
     if next_one == "replay":
-        assert reopen(desk.client, job, failed=True) == (0, 0)
+        assert reopen(desk.client, job, failed=True) == Reopened(0, 0)
     else:
         prepare_worker(desk.all_settings(), {"job": "j"})
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}

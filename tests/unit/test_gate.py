@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tmapi_spiders.calls import Call
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.gate import LocalGate
 from tmapi_spiders.journal import Journal
@@ -110,6 +111,11 @@ def test_a_budget_that_just_suffices_stops_nothing() -> None:
     assert not stops
 
 
+def a_call(query_id: str) -> Call:
+    """Return the call for the first page of a query."""
+    return Call(query_id, query_id, "an image", 1)
+
+
 def test_a_journal_that_cant_be_written_lets_nothing_out() -> None:
     failures: list[StorageError] = []
     gate = gate_of(4, journal_of(writable=False), storage_failed=failures.append)
@@ -122,7 +128,7 @@ def test_the_highest_priority_goes_first_and_its_like_in_turn() -> None:
         gate, order = gate_of(1), []
 
         async def call(name: str, priority: int) -> None:
-            permit = await gate.admit(name, priority=priority)
+            permit = await gate.admit(a_call(name), priority=priority)
             order.append(name)
             gate.answered(permit, counts=True)
 

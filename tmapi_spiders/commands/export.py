@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,15 +20,15 @@ from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.job_json import read_job_json
-from tmapi_spiders.job_names import is_job_name
+from tmapi_spiders.local_job import LocalJob
 from tmapi_spiders.output_file import told_of_link
-from tmapi_spiders.phrases import plural, sharing_images
+from tmapi_spiders.phrases import dead_letters, plural, sharing_images
 from tmapi_spiders.results.destination import keep_off_jobs
 from tmapi_spiders.results.exporting import export_tables
 from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.results.survey import TABLES
 from tmapi_spiders.results.target import SUFFIXES, Target
+from tmapi_spiders.resume import in_project
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spider_kind import kind_for
 from tmapi_spiders.unreadable import told
@@ -37,7 +36,6 @@ from tmapi_spiders.unreadable import told
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from pathlib import Path
 
     from redis import Redis
     from scrapy.settings import BaseSettings
@@ -139,23 +137,12 @@ def _interruptible(act: Callable[[], int], told: str) -> int:
         return EXIT_STOPPED
 
 
-def _crawled_here(job: str, settings: BaseSettings) -> Path | None:
-    """Return the folder of a job that one process has crawled; None if it is none."""
-    if not is_job_name(job):
-        return None
-    with suppress(UsageProblems, StorageError):  # told of by what comes next
-        folder = Config.from_settings(settings, needs_token=False).output_dir / job
-        facts = read_job_json(folder)
-        return folder if facts and not facts.get("shared") else None
-    return None
-
-
 def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Write the files of a job on Redis."""
-    if (folder := _crawled_here(options.job, settings)) is not None:
+    if (here := LocalJob.find(options.job, settings)) is not None:
         return _refuse(
-            f"{options.job}: it was crawled on this machine, not on Redis; its files are in "
-            f"{folder}. A table of them: scrapy tmapi export {options.job} -o {options.job}.xlsx"
+            f"{here.name}: it was crawled on this machine, not on Redis; its files are in "
+            f"{here.folder}. A table of them: scrapy tmapi export {here.name} -o {here.name}.xlsx"
         )
 
     def act(server: Redis, config: Config) -> int:
@@ -231,6 +218,13 @@ def _report(job: str, export: Export, *, final: bool) -> list[str]:
         f"{job}: {queries}: {ended or 'none'}.{why}",
         *([f"  {evidence}"] if evidence else []),
         f"  {_so_far(export)}",
+        *_letters(job, export.dead_letters),
         *(f"  {clean(line)}" for line in told(export.unreadable)),
         *([f"  note: {sharing_images(export.sharing, 'job')}."] if credits_one else []),
     ]
+
+
+def _letters(job: str, number: int) -> list[str]:
+    if not number:
+        return []
+    return [f"  {dead_letters(number)}", f"    {in_project(f'scrapy tmapi replay {job}')}"]

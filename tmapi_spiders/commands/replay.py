@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders.distributed.asking import ask
 from tmapi_spiders.distributed.reopening import reopen
+from tmapi_spiders.distributed.scheduler import is_shared
 from tmapi_spiders.distributed.shared_job import SharedJob
-from tmapi_spiders.phrases import plural
+from tmapi_spiders.local_job import LocalJob
+from tmapi_spiders.phrases import dead_letters, plural
 from tmapi_spiders.run import EXIT_OK
 from tmapi_spiders.spider_kind import kind_for
 
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from scrapy.settings import BaseSettings
 
     from tmapi_spiders.config import Config
+
+
+_NONE_HERE = (
+    "it has no dead letter. What failed is asked again, and all else read again without a call, by:"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,16 +41,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Put them into the queue; returns the exit status."""
     name: str = options.job
+    if not is_shared(settings) and (here := LocalJob.find(name, settings)) is not None:
+        kept = dead_letters(here.dead_letters) if here.dead_letters else _NONE_HERE
+        print(f"{name}: {kept}\n    {here.command}")
+        return EXIT_OK
 
     def act(server: Redis, config: Config) -> int:  # noqa: ARG001
         job = SharedJob.load(server, name, partial(kind_for, settings))
-        replayed, others = reopen(server, job, failed=options.failed)
-        print(
-            f"{name}: {plural(replayed, 'query', 'queries')} with a dead letter, which is read "
-            f"again at no cost, and {plural(others, 'other')} that ended by an error are in the "
-            "queue again"
+        found = reopen(server, job, failed=options.failed)
+        letters = (
+            f"{plural(found.queries, 'query', 'queries')} with a dead letter, which is read again "
+            "at no cost"
         )
-        if replayed or others:
+        if found.pages:
+            letters += f", {plural(found.pages, 'page')} for the items that a pipeline failed on"
+        print(
+            f"{name}: {letters}, and {plural(found.others, 'other')} that ended by an error are in "
+            "the queue again"
+        )
+        if found.queries or found.others or found.pages:
             print(
                 "  To have them worked on, start workers: "
                 f"scrapy crawl {job.kind.name} -a job={name}"

@@ -1,4 +1,4 @@
-"""Show how far a job on Redis is, or all of them."""
+"""Show how far a job is: one on Redis, all of them, or one in the output folder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import orjson
 from tmapi_spiders.distributed.asking import ask, job_names, no_such_job
 from tmapi_spiders.distributed.keeping import forget
 from tmapi_spiders.distributed.looking import look
+from tmapi_spiders.distributed.scheduler import is_shared
 from tmapi_spiders.distributed.showing import show, show_short
 from tmapi_spiders.interrupts import interruptible
+from tmapi_spiders.local_job import LocalJob
 from tmapi_spiders.run import EXIT_OK
 from tmapi_spiders.spider_kind import kind_for
 from tmapi_spiders.streams import problem_of_stdout
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
 _EVERY = 2.0
 
 _ELSEWHERE = (
-    "it is about jobs on Redis, of workers; those of crawls without, in the output folder: "
-    "scrapy tmapi jobs"
+    "jobs of workers are on Redis; those of crawls without, in the output folder: scrapy tmapi jobs"
 )
 
 _CLEAR = "\x1b[H\x1b[2J"
@@ -51,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Show it; returns the exit status."""
     reached = False
+    here = LocalJob.find(options.job or "", settings) if not is_shared(settings) else None
+    if here is not None:
+        told = orjson.dumps(here.facts).decode() if options.json else "\n".join(here.lines())
+        print(told, flush=True)
+        return EXIT_OK
 
     def act(server: Redis, config: Config) -> int:
         nonlocal reached

@@ -36,7 +36,7 @@ SUBCOMMANDS: Final = {
     "prune": "Delete old jobs of a series, after asking; the newest that were asked for are kept.",
     "replay": "Have a job's dead letters, and what failed besides, worked on once more.",
     "sandbox": "Serve a local, made-up TMAPI until it is interrupted.",
-    "status": "Show how far a job on Redis is, or all of them.",
+    "status": "Show how far a job is: one on Redis, all of them, or one in the output folder.",
     "stop": "Stop all workers of a job on Redis, wherever they run.",
 }
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from tmapi_spiders.calls import call_of
+from tmapi_spiders.dedupe import identity_of
 from tmapi_spiders.distributed import telling
 from tmapi_spiders.distributed.worker import worker_of
 from tmapi_spiders.extension import RunExtension
-from tmapi_spiders.items import Product
 from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.spider_middleware import LedgerSpiderMiddleware
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scrapy import Spider
     from scrapy.crawler import Crawler
     from scrapy.http import Response
+
+    from tmapi_spiders.calls import Call
 
 __all__ = ["LeaseSpiderMiddleware", "WorkerExtension"]
 
@@ -49,9 +51,8 @@ class LeaseSpiderMiddleware(LedgerSpiderMiddleware):
         self._ended(response)
 
     def _ended(self, response: Response | None) -> None:
-        call, holding = call_of(response), worker_of(self.crawler).holding
-        lease = holding.get(call.query_id) if call is not None else None
-        if lease is not None:
+        holding = worker_of(self.crawler).holding
+        if (lease := holding.of(call_of(response))) is not None:
             lease.callback_ended = True
             holding.commit_if_whole(lease)
 
@@ -68,10 +69,12 @@ class WorkerExtension(RunExtension):
         telling.announce(self._worker)
 
     @override
-    def scraped(self, item: Any, query_id: str) -> None:
-        lease = self._worker.holding.get(query_id)
-        if lease is not None and isinstance(item, Product):
-            lease.products.append((item.item_id, to_line(item)))
+    def scraped(self, item: Any, call: Call | None) -> None:
+        identity, line = identity_of(item, self._worker.job.dedupe), to_line(item)
+        if (lease := self._worker.holding.of(call)) is not None:
+            lease.add_row(identity, line)
+        else:
+            self._worker.write_row(identity, line)
 
     @override
     async def spider_closed(self) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.outbox import Outbox
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
+    from tmapi_spiders.outage import Sign
 
 __all__ = ["Exchange"]
 
@@ -37,6 +38,10 @@ logger = logging.getLogger(__name__)
 #: Seconds between two looks at the queue: while the account bears no more calls; while it is empty.
 _STARVED = 0.1
 _IDLE = 0.5
+
+#: Milliseconds for which a call without a lease may be in flight, besides those of a lease: twice
+#: the time-out.
+_LONGEST_CALL_MS = 120_000
 
 #: Seconds to say goodbye in; else the others notice in a while.
 _GOODBYE = 5.0
@@ -131,6 +136,37 @@ class Exchange:
         """Ask whether failures are laid to the API, those told before included."""
         return bool(self._outage[0]) and self.is_running and await self._outbox.is_spared()
 
+    async def ask_permit(self, number: int, task: str) -> int:
+        """Ask for leave to send a call that has no lease of its own.
+
+        :param number: the call's
+        :param task: the task that it is counted to, if it is to one
+        :return: 1: it may leave; 0: ask again; -1: never
+        """
+        if not self.is_running:
+            return -1
+        longest = self._lease_ms + _LONGEST_CALL_MS
+        return await self._outbox.ask("permit", [number, longest, task, self._outage[0]], -1)
+
+    def release(
+        self, number: int, task: str, how: str, *, counts: bool, sign: Sign | None = None
+    ) -> None:
+        """Take back the leave for a call that has no lease of its own.
+
+        :param how: answered, refused or failed; see the script
+        """
+        told = (
+            ["", ""] if sign is None else ["works", ""] if sign.works else [sign.reason, sign.said]
+        )
+        pause = self._outage[1]
+        values = [number, task, how, "1" if counts else "0", pause, *self._outage, *told]
+        self._outbox.add(Step("release", values))
+
+    def look(self) -> None:
+        """Look for leases with the next batch."""
+        self._outbox.look()
+        self._outbox.wake()
+
     def begin(self) -> None:
         """Begin to take leases."""
         self._task = asyncio.ensure_future(self._work())
@@ -162,7 +198,7 @@ class Exchange:
 
     def _give_up(self) -> None:
         self._holding.clear()
-        self._outbox.take_steps()
+        self._outbox.give_up()
         self._asking += self._outbox.take_permits()[1]
         self._answer(is_spared=False)
         self._task = None

@@ -72,6 +72,8 @@ class Export:
         """Queries by status, once the job is final."""
         self.evidence: dict[str, int] = {}
         """Queries with evidence against the ending: ``all``, and by code."""
+        self.dead_letters = 0
+        """Answers that could not be turned into rows, or not all of them; likewise."""
         self.sharing = 0
         """Seeds that have an image that another seed has too, once the job is final."""
         self.stop_reason: str | None = None
@@ -144,6 +146,7 @@ class Export:
         outcomes.publish(complete=True)
         self.by_status = dict(sorted(ledger.by_status.items()))
         self.evidence = {"all": 0, **dict(sorted(ledger.evidence.items()))}
+        self.dead_letters = int(self._server.hlen(f"{self._key}:dead"))
         self._job.files |= {name: self._rows[rows] for rows, name in _LISTS.items()}  # type: ignore[misc]
         self._end(facts, ledger.failures)
         values = (self._shared.id, final, utc_now())
@@ -199,6 +202,7 @@ class Export:
             "readers": self._shared.readers,
             "queries": {"all": queries, **self.by_status},
             "evidence": self.evidence,
+            "dead_letters": self.dead_letters,
             "budget": self._shared.budget,
             "calls": calls,
             "stop_reason": self.stop_reason,

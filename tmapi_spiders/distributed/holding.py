@@ -13,6 +13,7 @@ from tmapi_spiders.distributed.staging import stage_burial, stage_failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tmapi_spiders.calls import Call
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.outbox import Outbox
     from tmapi_spiders.distributed.shared_job import SharedJob
@@ -52,6 +53,14 @@ class Holding:
     def get(self, query_id: str) -> Lease | None:
         """Return the lease of a query, if it is held."""
         return self._held.get(query_id)
+
+    def of(self, call: Call | None) -> Lease | None:
+        """Return the lease that a call is made for, if it is held.
+
+        A request of the project's own may have another's call in its ``meta``, and come late.
+        """
+        lease = self._held.get(call.query_id) if call is not None else None
+        return lease if lease is not None and lease.call is call else None
 
     def take(self, lease: Lease) -> None:
         """Hold a lease from now on."""
@@ -104,10 +113,10 @@ class Holding:
             return
         if not lease.is_staged:
             lease.error = lease.error or "its answer was not taken: a middleware kept it back"
+            lease.is_parsed = False
         if lease.error is not None:
-            self._bury(lease, lease.error)
-        else:
-            self.commit(lease)
+            self._keep_answer(lease, lease.error)
+        self.commit(lease)
 
     def give_back(self, lease: Lease, how: str, **options: float) -> None:
         """Give a lease back; see :meth:`Lease.give_back`."""
@@ -115,27 +124,32 @@ class Holding:
 
     def fail(self, lease: Lease, code: int | None, message: str) -> None:
         """Have a query, or those that wait for a conversion, end by an error."""
+        if lease.is_mend:
+            lease.error, lease.callback_ended, lease.goes_on = message, True, True
+            self.commit_if_whole(lease)
+            return
         self.note(lease, code, message)
         stage_failure(lease)
         self.commit(lease)
 
-    def _bury(self, lease: Lease, error: str) -> None:
-        """Put a page that can't be parsed to the dead letters; it is not paid for again."""
-        letter = {
-            "query_id": lease.query.query_id,
-            "seed": lease.query.seed.text,
-            "page": lease.page,
-            "error": error,
-            "at": utc_now(),
-            "worker": self._worker,
-        }
+    def _keep_answer(self, lease: Lease, error: str) -> None:
+        """Have an answer kept as a dead letter; it is not paid for again."""
+        what = "a pipeline failed on its items" if lease.is_parsed else "it can't be parsed"
         logger.error(
-            "Query %s, page %d: its answer can't be parsed (%s); it is kept as a dead letter",
-            *(lease.query.query_id, lease.page, error),
+            "Query %s, page %d: of its answer, %s (%s); it is kept as a dead letter",
+            *(lease.query.query_id, lease.page, what, error),
         )
-        self.note(lease, None, error)
-        stage_burial(lease, letter)
-        self.commit(lease)
+        self._count(stats.ANSWER_DEAD)
+        if not lease.is_parsed and not lease.is_mend:
+            self.note(lease, None, error)
+            stage_burial(lease)
+        lease.burial = lease.new_letter().to_json(
+            query_id=lease.query.query_id,
+            seed=lease.query.seed.text,
+            error=error,
+            at=utc_now(),
+            worker=self._worker,
+        )
 
     def _end(self, lease: Lease, step: Step) -> None:
         """Have the step run that commits a lease or gives it back; only the first one counts."""
@@ -156,7 +170,7 @@ class Holding:
         if reply[0] == b"done":
             new = int(reply[1])
             self._count(stats.PRODUCT_NEW, new)
-            self._count(stats.PRODUCT_DUPLICATE, len(lease.products) - new)
+            self._count(stats.PRODUCT_DUPLICATE, len(lease.rows) - new)
             self._count(stats.LEASE_COMMITTED)
             self._count(stats.PAGE_READ, lease.believed)
         else:

@@ -3,7 +3,8 @@
 ``P`` is ``image_search:<job>`` and ``A`` is ``image_search:@account:<digest>``; as in scrapy-redis,
 names begin with the spider's. What jobs share has an ``@``, which no job's name has. A **task** is
 ``<seed key>/<n>``, the query of a seed under its n-th combination of the other arguments, or
-``<seed key>/c``, the conversion of its image; the key is a hash, whatever the seed's id is.
+``<seed key>/c``, the conversion of its image; the key is a hash, whatever the seed's id is. A
+**mend**, ``<seed key>/<n>/p<page>``, reads a page again for the items that a pipeline failed on.
 
 ================================ ====== =====================================================
 key                              type   content
@@ -24,7 +25,8 @@ key                              type   content
 ``P:items``                      list   lines of products.jsonl
 ``P:sightings``                  list   lines of sightings.jsonl
 ``P:dupefilter:<scope>``         set    item ids that were written
-``P:dead``                       hash   id → JSON: dead letters
+``P:rows``                       set    names of writes of rows that came of no page, each done once
+``P:dead``                       hash   id → JSON: dead letters; see ``letter.py``
 ``P:bodies``                     hash   id → the answer of a dead letter, as it came
 ``P:workers``                    hash   worker → JSON: host, process, start
 ``P:alive``                      zset   workers, by the time until which they count as alive (ms)
@@ -35,7 +37,8 @@ key                              type   content
                                         ``failing``: all of it in words
 ``P:pace``                       hash   minute → pages committed in it
 ``P:foreign``                    any    what somebody had put in the place of the queue
-``A:permits``                    zset   ``P task token`` of calls in flight, by their lease's end
+``A:permits``                    zset   ``P task token`` of calls in flight, by their lease's end;
+                                        of one without a lease ``P 0/x number``
 ``A:limit``                      hash   how many calls the account bears, as far as is known
 ``image_search:@conversion:<…>`` string the API's answer to a conversion, for some days
 ``image_search:@refused:<…>``    set    ids of images that the API wants converted first, by source

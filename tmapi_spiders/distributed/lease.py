@@ -8,12 +8,21 @@ import attrs
 import orjson
 
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
+from tmapi_spiders.distributed.letter import (
+    Letter,
+    before,
+    is_mend,
+    mend_of,
+    query_task,
+    rank_of,
+)
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tmapi_spiders.calls import Call
     from tmapi_spiders.progress import Progress
     from tmapi_spiders.queries import Query
 
@@ -43,10 +52,14 @@ class Lease:
     image_version: int
     body: bytes
     """An answer that is there already: another job's conversion, or a dead letter's."""
+    letter: Letter | None
+    """That dead letter, if it is one's."""
     fetched_at: str | None
     """When that was paid for."""
     valid_until: float
     """By the event loop's clock."""
+    call: Call | None = None
+    """Its call, once the request is made."""
     answered: bool = False
     """Whether its permit has been given back."""
     counts: bool = True
@@ -58,15 +71,27 @@ class Lease:
     """Whether the step that ends it is on its way."""
     callback_ended: bool = False
     unsettled: int = 0
-    """Products on their way through the pipelines."""
+    """Items on their way through the pipelines."""
+    before: dict[str, Any] = attrs.field(init=False)
+    """How far the query was before this page."""
+    handed: list[int | None] = attrs.field(factory=list)
+    """Ranks of the items that went into the pipelines."""
+    failed: list[int | None] = attrs.field(factory=list)
+    """Those of them that a pipeline failed on."""
+    rejected: int = 0
+    """Items that came out of the pipelines as no rows of a product, by an error or not."""
     has_items: bool | None = None
     """Of a first page, whether it has elements, once that is known."""
     error: str | None = None
-    """What the parsing of its answer raised."""
+    """What the parsing of its answer raised, or else the first pipeline that failed."""
+    is_parsed: bool = True
+    """Whether the spider could take the answer."""
     answer: bytes = b""
     """The body of its answer, in case that it can't be parsed."""
     seen: list[int] = attrs.field(factory=list)
-    products: list[tuple[int, bytes]] = attrs.field(factory=list)
+    rows: list[tuple[str, str, bytes]] = attrs.field(factory=list)
+    """What came out of the pipelines: scope and id (:mod:`tmapi_spiders.dedupe`; "" for none) and
+    line."""
     sightings: list[bytes] = attrs.field(factory=list)
     set: dict[str, Any] = attrs.field(factory=dict)
     """Fields of the query's hash; None removes one."""
@@ -81,8 +106,6 @@ class Lease:
     goes_on: bool = False
     left: int | None = None
     """Pages that its query has left, as far as can be seen; None where nothing can."""
-    scope: str = ""
-    """Within what a product is written once."""
     change: Callable[[Image], list[dict[str, Any]]] | None = None
     """Given what is known of the image, changes that, and returns what becomes of other tasks.
 
@@ -90,17 +113,35 @@ class Lease:
     """
     believed: int = 0
     """Empty first pages that its commit has believed."""
-    letter: dict[str, Any] | None = None
-    """What is told of an answer that can't be parsed."""
+    burial: bytes = b""
+    """The dead letter that the answer becomes."""
     keep: tuple[str, int, bytes] | None = None
     """A key, milliseconds, and the answer to keep there for other jobs."""
     refused: tuple[str, str] | None = None
     """A key, and the id of an image whose own URL the API refuses, to keep there."""
 
+    def __attrs_post_init__(self) -> None:
+        self.before = before(self.progress)
+
+    @property
+    def is_mend(self) -> bool:
+        """Whether it reads a page again whose query has gone on."""
+        return is_mend(self.task)
+
     @property
     def is_conversion(self) -> bool:
         """Whether it converts an image instead of searching."""
         return self.task.endswith(f"/{CONVERSION_TASK}")
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its page was read, so that how far its query is then is committed, too."""
+        return bool(self.progress.pages > self.before["pages"])
+
+    @property
+    def was_read(self) -> bool:
+        """Whether an earlier reading of its answer has been committed."""
+        return self.letter is not None and self.letter.is_read
 
     @property
     def is_staged(self) -> bool:
@@ -122,6 +163,37 @@ class Lease:
         """Whether nothing more will come of its answer."""
         return self.callback_ended and not self.unsettled
 
+    def expects(self, item: Any) -> bool:
+        """Note an item that goes into the pipelines; return False for one that has been there."""
+        if self.letter is not None and not self.letter.wants(item, whole=not self.is_mend):
+            return False
+        self.handed.append(rank_of(item))
+        self.unsettled += 1
+        return True
+
+    def add_row(self, identity: tuple[str, str] | None, line: bytes) -> None:
+        """Have a row committed.
+
+        :param identity: see :func:`tmapi_spiders.dedupe.identity_of`
+        """
+        scope, item_id = identity or ("", "")
+        if scope == self.query.query_id:
+            scope = query_task(self.task)  # which the query's end removes
+        self.rows.append((scope, item_id, line))
+
+    def new_letter(self) -> Letter:
+        """Return the dead letter that its answer becomes, as things are."""
+        earlier = self.letter or Letter()
+        left = [one for one in earlier.failed if one not in self.handed]
+        return Letter(
+            page=self.page,
+            is_read=self.is_read or self.was_read,
+            before=self.before,
+            handed=tuple(dict.fromkeys((*earlier.handed, *self.handed))),
+            failed=tuple(dict.fromkeys((*left, *self.failed))),
+            fetched_at=self.fetched_at,
+        )
+
     def note_unread(self, field: str, example: str) -> None:
         """Have a value counted that could not be read."""
         self.unreadable[field] = self.unreadable.get(field, 0) + 1
@@ -130,8 +202,13 @@ class Lease:
     def commit(self, done: Callable[[Any], None]) -> Step:
         """Return the step that commits it."""
         rest: dict[str, Any] = {}
-        if self.letter is not None:
-            rest["letter"] = orjson.dumps(self.letter).decode()
+        if self.burial:
+            rest["letter"] = self.burial.decode()
+            rest["letter_of"] = self.letter_id
+        if self.is_mend:
+            assert self.letter is not None
+            rest["mends"] = query_task(self.task)
+            rest["rejected"] = self.rejected - sum(one in self.handed for one in self.letter.failed)
         if self.change is not None:
             image = Image.from_json(self.image.to_json())
             rest["others"] = [
@@ -146,27 +223,39 @@ class Lease:
             rest["refused"] = self.refused
         rest |= {
             "counts": self.is_counted,
-            "set": _texts(self.set),
+            "set": _texts((self.progressed() if self.is_read else {}) | self.set),
             "count": self.count | {UNREADABLE + name: by for name, by in self.unreadable.items()},
             "first": {EXAMPLE + name: one for name, one in self.examples.items()},
-            "scope": self.scope,
             "next": self.goes_on,
             "left": self.left or False,
             "ends_fresh": fresh or False,
             "ends_stale": stale or False,
         }
         values: list[Any] = [self.task, self.token, b""]
-        values += [len(self.seen), *self.seen, len(self.products)]
-        for item_id, line in self.products:
-            values += (item_id, line.rstrip(b"\n"))
+        values += [len(self.seen), *self.seen, len(self.rows)]
+        for scope, item_id, line in self.rows:
+            values += (scope, item_id, line.rstrip(b"\n"))
         values += [len(self.sightings), *(line.rstrip(b"\n") for line in self.sightings)]
         if self.keep is not None:
             rest["keep"], rest["keep_ms"], body = self.keep
             values.append(body)
-        elif self.letter is not None:
+        elif self.burial:
             values.append(self.answer)
         values[2] = orjson.dumps(rest)
         return Step("commit", values, done)
+
+    @property
+    def letter_id(self) -> str:
+        """The name of the dead letter that its answer becomes."""
+        is_whole = self.is_mend or not self.is_parsed
+        return self.task if is_whole else mend_of(self.task, self.page)
+
+    def progressed(self) -> dict[str, Any]:
+        """Return how far the query is, once all of the page's items are out of the pipelines."""
+        names = ("pages", "items", "rejected_items", "unreadable", "total_count", "finished_at")
+        fields = {name: getattr(self.progress, name) for name in (*names, "img_url", "generation")}
+        evidence = " ".join(self.progress.evidence)  # should it be cut short
+        return fields | {"evidence": evidence, "code": None, "message": None}
 
     def give_back(
         self,

@@ -40,7 +40,7 @@ class LeaseStorage:
     def retrieve_response(self, spider: ImageSearchSpider, request: Request) -> Response | None:
         """Return the answer that came with the lease, if one did."""
         worker, call = worker_of(spider.crawler), call_of(request)
-        lease = worker.holding.get(call.query_id) if call is not None else None
+        lease = worker.holding.of(call)
         if call is None or lease is None or not lease.body:
             return None
         call.answer = read_answer(200, lease.body, conversion=call.is_conversion)
@@ -54,6 +54,6 @@ class LeaseStorage:
     ) -> None:
         """Keep an answer that was paid for at hand."""
         worker, call = worker_of(spider.crawler), call_of(request)
-        lease = worker.holding.get(call.query_id) if call is not None else None
+        lease = worker.holding.of(call)
         if call is not None and lease is not None:
             lease.answer, lease.fetched_at = response.body, call.fetched_at

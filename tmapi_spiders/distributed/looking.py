@@ -12,6 +12,7 @@ import orjson
 from tmapi_spiders import permits
 from tmapi_spiders.distributed.damage import seek
 from tmapi_spiders.distributed.keys import job_key
+from tmapi_spiders.distributed.letter import page_of_mend
 from tmapi_spiders.distributed.replies import Reply, iso, number, to_text
 from tmapi_spiders.distributed.shared_job import SharedJob, unreadable_of
 from tmapi_spiders.errors import TmapiError
@@ -203,7 +204,7 @@ def _leases(
     tasks = list(held)
     if not tasks:
         return []
-    seed_ids = [task.rpartition("/")[0] for task in tasks]
+    seed_ids = [task.partition("/")[0] for task in tasks]
     more = Reply(
         server,
         seeds=("HMGET", f"{key}:seeds", *seed_ids),
@@ -227,7 +228,7 @@ def _leases(
                 "query_id": _query_id(job, task, seed),
                 "seed": _text_of(seed) if seed is not None else None,
                 "is_conversion": task.endswith("/c"),
-                "page": None if task.endswith("/c") else number(page, 1),
+                "page": None if task.endswith("/c") else page_of_mend(task) or number(page, 1),
                 "attempt": number(attempt, 1),
                 "worker": worker,
                 "seconds": round(max(now - number(since, now), 0) / 1000, 1),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.distributed.store import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tmapi_spiders.distributed.lease import Lease
-    from tmapi_spiders.distributed.store import Step
     from tmapi_spiders.outage import Sign
 
     #: Task, token, and what its end tells; see the script.
@@ -24,6 +27,7 @@ class Outbox:
         self._steps: list[Step] = []
         self._over: list[Over] = []
         self._asking: list[asyncio.Future[bool]] = []
+        self._waiting: dict[asyncio.Future[int], int] = {}
         self._wake = asyncio.Event()
         self.look_at = 0.0
         """When to look for leases, by the event loop's clock."""
@@ -42,6 +46,29 @@ class Outbox:
         """Have a step run with the next batch."""
         self._steps.append(step)
         self._wake.set()
+
+    def ask(self, name: str, values: Sequence[Any], nobody: int) -> asyncio.Future[int]:
+        """Have a step run with the next batch; return what it replies.
+
+        :param nobody: what is replied if there will be no batch
+        """
+        reply: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[reply] = nobody
+
+        def done(number: int) -> None:
+            if self._waiting.pop(reply, None) is not None and not reply.done():
+                reply.set_result(number)
+
+        self.add(Step(name, values, done))
+        return reply
+
+    def give_up(self) -> None:
+        """Forget the steps that wait, and answer those who ask: there will be no batch."""
+        self._steps = []
+        while self._waiting:
+            reply, nobody = self._waiting.popitem()
+            if not reply.done():
+                reply.set_result(nobody)
 
     def answered(self, lease: Lease, sign: Sign | None) -> None:
         """Have the permit of a call that was answered come back with the next batch.

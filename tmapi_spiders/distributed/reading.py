@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tmapi_spiders.distributed.lease import Lease
+from tmapi_spiders.distributed.letter import Letter, is_mend
 from tmapi_spiders.image import Image
 from tmapi_spiders.progress import Progress
 
@@ -27,7 +28,7 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
 
     :raises ValueError: and the like, if it is not what this package has written
     """
-    task, token, sends, seed, flat, image, body = row
+    task, token, sends, seed, flat, image, body, kept = row
     fields = {
         flat[n].decode(): flat[n + 1].decode("utf-8", "replace") for n in range(0, len(flat), 2)
     }
@@ -35,6 +36,11 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
     query = job.query_of(name, seed.decode())
     if query.seed.key != name.partition("/")[0]:
         raise ValueError("its seed has another id")
+    letter = Letter.from_json(kept) if kept and body else None
+    if letter is not None and is_mend(name):
+        # It goes by how far its query was then, not by what has become of it since.
+        fields |= {field: str(value) for field, value in letter.before.items()}
+        fields["page"] = str(letter.page)
     progress = read_progress(query, fields)
     page = int(fields.get("page", "1"))
     known, version = read_image(image, query, job, progress if page > 1 else None)
@@ -58,7 +64,8 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
         image=known,
         image_version=version,
         body=body,
-        fetched_at=fields.get("fetched_at"),
+        letter=letter,
+        fetched_at=letter.fetched_at if letter is not None else None,
         valid_until=valid_until,
     )
 

@@ -1,7 +1,8 @@
-"""Reopening: queries that ended by an error go on where they ended.
+"""Reopening: queries that ended by an error go on, and dead letters are read again.
 
-Those with a dead letter, or whose image's conversion is one, go on from the answer that is there,
-at no cost. Others are asked for again.
+Queries with a dead letter, or whose image's conversion is one, go on from the answer that is there,
+at no cost. Others are asked for again. Where a pipeline had failed on items of a page, that page is
+read again for these alone.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from collections import defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import orjson
 
 from tmapi_spiders.distributed.keeping import keep
 from tmapi_spiders.distributed.keys import CONVERSION_TASK
+from tmapi_spiders.distributed.letter import is_mend, query_task
 from tmapi_spiders.distributed.reading import read_image
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.distributed.shared_job import SharedJob
 
-__all__ = ["reopen"]
+__all__ = ["Reopened", "reopen"]
 
 _BATCH = 1000
 
@@ -33,8 +36,20 @@ _BATCH = 1000
 _Fields = dict[str, Any]
 
 
-def reopen(server: Any, job: SharedJob, *, failed: bool) -> tuple[int, int]:
-    """Reopen the queries with a dead letter; return how many those are, and how many others.
+@attrs.define
+class Reopened:
+    """What is in the queue again."""
+
+    queries: int = 0
+    """Those with a dead letter."""
+    others: int = 0
+    """Queries that ended by another error."""
+    pages: int = 0
+    """Those that a pipeline had failed on items of."""
+
+
+def reopen(server: Any, job: SharedJob, *, failed: bool) -> Reopened:
+    """Have dead letters read again; return what there was.
 
     A conversion's dead letter is that of all queries that have waited for it.
 
@@ -47,7 +62,9 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> tuple[int, int]:
     for task, outcome in _failed_outcomes(server, prefix):
         if failed or _has_letter(task, outcome, letters):
             by_seed[_key_of(task)].add(task)
-    replayed = others = 0
+    found = Reopened()
+    for mends in _mends(letters):
+        found.pages += int(run_script(server, "mend", job.keys, *mends))
     for key, tasks in by_seed.items():
         try:
             opened = _reopen_seed(server, job, key, tasks, letters)
@@ -57,10 +74,20 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> tuple[int, int]:
                 f"({type(exc).__name__}: {exc}); its queries stay as they are."
             ) from exc
         free = sum(_has_letter(task, outcome, letters) for task, outcome in opened.items())
-        replayed += free
-        others += len(opened) - free
+        found.queries += free
+        found.others += len(opened) - free
     keep(server, job.name)
-    return replayed, others
+    return found
+
+
+def _mends(letters: set[str]) -> Iterator[list[str]]:
+    """Yield the mends among the letters, each query's in the order of its pages."""
+    by_query: defaultdict[str, list[str]] = defaultdict(list)
+    for task in letters:
+        if is_mend(task):
+            by_query[query_task(task)].append(task)
+    for mends in by_query.values():
+        yield sorted(mends, key=lambda mend: (len(mend), mend))
 
 
 def _key_of(task: str) -> str:

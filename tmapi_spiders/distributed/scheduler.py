@@ -12,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from scrapy.core import scheduler
+from scrapy.dupefilters import RFPDupeFilter
 from scrapy.utils.misc import load_object
 from scrapy_redis.scheduler import Scheduler
 
@@ -60,6 +61,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
         super().__init__(server=None, persist=True)
         self._crawler = crawler
         self._requests: deque[Request] = deque()
+        # Scrapy's own: scrapy-redis's would remember what a project asks for longer than the job.
+        self._duplicates = RFPDupeFilter.from_crawler(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self | scheduler.Scheduler:
@@ -76,16 +79,21 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
     def open(self, spider: Spider) -> None:
         """Begin."""
         self.spider = spider
+        self._duplicates.open()
 
     def close(self, reason: str) -> None:
         """End; what was not begun was given back."""
+        self._duplicates.close(reason)
 
     def __len__(self) -> int:
         """Return how many requests of leased tasks wait for the engine."""
         return len(self._requests)
 
     def enqueue_request(self, request: Request) -> bool:
-        """Take a request: a leased task's, or one that a middleware of the project makes."""
+        """Take a request: a leased task's, or one that the project makes, and not twice."""
+        if not request.dont_filter and self._duplicates.request_seen(request):
+            self._duplicates.log(request, self.spider)
+            return False
         self._requests.append(request)
         return True
 

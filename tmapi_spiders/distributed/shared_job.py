@@ -13,6 +13,7 @@ from tmapi_spiders.clock import utc_now
 from tmapi_spiders.config import PREFIX, given_value
 from tmapi_spiders.distributed.damage import check_facts
 from tmapi_spiders.distributed.keys import EXAMPLE, JOBS, UNREADABLE, account_key, job_key
+from tmapi_spiders.distributed.letter import query_task
 from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "SharedJob", "facts_of", "unreadable_of"]
 
 #: Of all that is under a job's keys; rises when an older worker can't take part any more.
-SCHEMA = 3
+SCHEMA = 4
 
 #: Settings that are the job's: a worker whose own differ is refused.
 _SETTINGS = ("budget", "max_concurrency", "dedupe")
@@ -123,13 +124,13 @@ class SharedJob:
         return [Query(seed, *combination) for combination in combinations]
 
     def query_of(self, task: str, record: str) -> Query:
-        """Return the query that a task is; of a conversion, the first one of its seed.
+        """Return the query that a task is of; of a conversion, the first one of its seed.
 
         :param record: the seed's
         :raises ValueError: if this is no seed
         :raises IndexError: if it has no such query
         """
-        which = task.rpartition("/")[2]
+        which = query_task(task).rpartition("/")[2]
         return self.queries_of(Seed.from_record(record))[int(which) if which.isdigit() else 0]
 
     @classmethod

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, conversion_prefix, refused_key
 from tmapi_spiders.order import SOONEST, pages_left
 from tmapi_spiders.paging import ending, nothing_found
-from tmapi_spiders.pipelines import SCOPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from tmapi_spiders.paging import Reading
 
 __all__ = [
-    "scope",
     "stage_burial",
     "stage_conversion",
     "stage_empty_page",
@@ -67,11 +65,13 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: R
         end and (end.status, end.reason, " ".join(end.evidence)) for end in ends
     )
     lease.goes_on = True
+    if lease.is_mend:
+        return
     left = pages_left(progress, max_pages=max_pages, max_items=asked.max_items)
     lease.left = left if left < SOONEST else None
-    lease.set |= _fields(lease) | {"page": page + 1}
-    lease.count["pages"] = 1
-    lease.scope = scope(lease, job)
+    lease.set |= {"page": page + 1}
+    if not lease.was_read:
+        lease.count["pages"] = 1
     if page == 1:
         lease.change = _settling(lease, items=True)
     elif not lease.image.is_read:
@@ -100,7 +100,7 @@ def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) 
 def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
     """Have an empty first page committed: as the query's end, or as one in doubt."""
     # What was found is the outcome's once the page is believed; see the scripts.
-    lease.set |= _fields(lease)
+    lease.set |= lease.progressed()
     lease.set |= {
         "empty_at": fetched_at,
         "empty_total_count": answer.total_count,
@@ -140,7 +140,7 @@ def stage_failure(lease: Lease) -> None:
         lease.change = _failing(lease)
     else:
         progress = lease.progress
-        status = "partial" if lease.pages_before else "failed"
+        status = "partial" if progress.pages else "failed"
         lease.ends = ((status, "error"), (status, "error"))
         lease.set |= {
             "code": progress.code,
@@ -157,30 +157,15 @@ def stage_failure(lease: Lease) -> None:
     lease.callback_ended = True
 
 
-def stage_burial(lease: Lease, letter: dict[str, Any]) -> None:
-    """Have an answer committed that can't be parsed: it goes to the dead letters."""
-    lease.products, lease.sightings, lease.seen = [], [], []
-    lease.unreadable, lease.examples = {}, {}
-    lease.letter, lease.goes_on = letter, False
-    lease.count = {}
-    lease.set = {"fetched_at": lease.fetched_at}  # nothing of what was staged before the error
+def stage_burial(lease: Lease) -> None:
+    """Have a query end by an answer that the spider could not take.
+
+    What had come of it before is committed; its items are new once more when it is read again.
+    """
+    lease.seen, lease.goes_on = [], False
+    lease.ends, lease.set, lease.change = (None, None), {}, None  # as staged before the error
+    lease.count = {"pages": 1} if lease.is_read and not lease.was_read else {}
     stage_failure(lease)
-
-
-def scope(lease: Lease, job: SharedJob) -> str:
-    """Return within what a page's products are written once: a part of a key."""
-    if job.dedupe == "query":
-        return lease.task  # which the query's end removes
-    identity = lease.query.identity()
-    return ":".join(str(identity[name]) for name in SCOPES[job.dedupe])
-
-
-def _fields(lease: Lease) -> dict[str, Any]:
-    progress = lease.progress
-    names = ("pages", "items", "rejected_items", "unreadable", "total_count", "finished_at")
-    fields = {name: getattr(progress, name) for name in (*names, "img_url", "generation")}
-    evidence = " ".join(progress.evidence)  # should it be cut short
-    return fields | {"evidence": evidence, "code": None, "message": None, "fetched_at": None}
 
 
 def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
@@ -189,8 +174,7 @@ def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes
     def change(image: Image) -> _Changes:
         decision = image.settle(lease.task, items=items, generation=lease.progress.generation)
         lease.believed = len(decision.believed)
-        read = items is True and lease.letter is None
-        lease.count["pages"] = read + lease.believed
+        lease.count["pages"] = lease.count.get("pages", 0) + lease.believed
         return _others(lease, image, decision)
 
     return change

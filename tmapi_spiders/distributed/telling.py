@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
-from tmapi_spiders.phrases import calls, plural, refused_images
+from tmapi_spiders.phrases import calls, dead_letters, plural, refused_images
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.stops import STOPS
 from tmapi_spiders.unreadable import told
@@ -42,6 +42,8 @@ def report(worker: Worker) -> None:
         f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')})",
         *(f"  {line}" for line in told(worker.unreadable.facts)),
     )
+    if letters := worker.counted(stats.ANSWER_DEAD):
+        _say(f"  {dead_letters(letters)}", "    " + in_project(f"scrapy tmapi replay {job}"))
     refused = worker.counted(stats.IMAGE_REFUSED)
     if refused and worker.arguments.convert == "auto":
         _say(f"  note: {refused_images(refused, price)}.")

@@ -7,12 +7,15 @@ for them.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from tmapi_spiders.backoff import backoff
 from tmapi_spiders.clock import utc_now
+from tmapi_spiders.distributed.letter import rank_of
+from tmapi_spiders.downloader_middleware import QueryEnded
 from tmapi_spiders.parts import Gate, GateClosed, Ledger, Permit, Retries
 from tmapi_spiders.retries import wait_of
 
@@ -31,6 +34,9 @@ __all__ = ["LeaseGate", "LeaseLedger", "LeaseRetries"]
 #: Seconds between two looks at whether Redis is back.
 _POLL_SECONDS = 0.05
 
+#: Seconds between two tries to get leave for a call that has no lease.
+_STARVED = 0.1
+
 #: A call is not sent in the last part of a lease: somebody else might send it too.
 _LAST_PART = 0.2
 
@@ -46,6 +52,10 @@ class LeaseGate(Gate):
         self._exchange = exchange
         self._margin = _LAST_PART * lease_seconds
         self._open = True
+        self._others: dict[int, str] = {}
+        """Of calls in flight that have no lease of their own, by number: the task they count to."""
+        self.waiting = 0
+        """Those of them that wait for leave."""
 
     @property
     @override
@@ -62,28 +72,66 @@ class LeaseGate(Gate):
         return self._exchange.allowed
 
     @override
-    async def admit(self, query_id: str = "", attempt: int = 1, *, priority: int = 0) -> Permit:
+    async def admit(self, call: Call | None = None, *, priority: int = 0) -> Permit:
+        if call is None:
+            return await self._admit_other(None)
         loop = asyncio.get_running_loop()
-        lease = self._holding.get(query_id)
+        lease = self._holding.of(call)
+        if lease is None and self._open:
+            raise QueryEnded(
+                f"page {call.page} of the query {call.query_id} is done: nothing is asked for it. "
+                "A request of the project's own needs a meta of its own."
+            )
+        if lease is not None and lease.sent:
+            return await self._admit_other(lease)
         while lease is not None and not lease.is_lost and self._open:
             if not self._exchange.is_away and loop.time() < lease.valid_until - self._margin:
                 break
             await asyncio.sleep(_POLL_SECONDS)
-            lease = self._holding.get(query_id)
+            lease = self._holding.of(call)
         if lease is None or lease.is_lost or not self._open:
             raise GateClosed("the job is stopping")
         lease.sent = True
         self.sent += 1
-        return Permit(int(lease.token), utc_now(), query_id)
+        return Permit(int(lease.token), utc_now(), call.query_id)
+
+    async def _admit_other(self, lease: Lease | None) -> Permit:
+        """Wait for leave to send a call besides those that leases are for.
+
+        :param lease: whose request is sent once more; None of a request of the project's own
+        """
+        task = "" if lease is None else lease.task
+        number = uuid.uuid4().int % 10**15
+        self.waiting += 1
+        try:
+            while self._may_leave(lease):
+                answer = await self._exchange.ask_permit(number, task)
+                if answer and not self._may_leave(lease):
+                    self._exchange.release(number, task, "failed", counts=False)
+                elif answer > 0:
+                    self.sent += 1
+                    self._others[number] = task
+                    return Permit(number, utc_now(), "" if lease is None else lease.query.query_id)
+                elif answer < 0:
+                    break
+                await asyncio.sleep(_STARVED)
+        finally:
+            self.waiting -= 1
+            self._exchange.look()
+        raise GateClosed("the job is stopping")
+
+    def _may_leave(self, lease: Lease | None) -> bool:
+        return self._open and (lease is None or not lease.is_lost)
 
     @override
     def answered(self, permit: Permit, *, counts: bool, sign: Sign | None = None) -> None:
-        if (lease := self._back(permit, counts=counts)) is not None:
+        lease = self._back(permit, "answered", counts=counts, sign=sign)
+        if lease is not None:
             self._holding.answered(lease, sign)
 
     @override
     def failed(self, permit: Permit, *, sent: bool, sign: Sign | None = None) -> None:
-        lease = self._back(permit, counts=sent)
+        lease = self._back(permit, "failed", counts=sent, sign=sign)
         if lease is not None and sign is not None:
             self._holding.failed(lease, sign)  # else its permit comes back with it
 
@@ -93,10 +141,15 @@ class LeaseGate(Gate):
 
     @override
     def refused(self, permit: Permit) -> None:
-        self._back(permit, counts=False)  # its lease is given back as refused
+        self._back(permit, "refused", counts=False)  # its lease is given back as refused
 
-    def _back(self, permit: Permit, *, counts: bool) -> Lease | None:
+    def _back(
+        self, permit: Permit, how: str, *, counts: bool, sign: Sign | None = None
+    ) -> Lease | None:
         self.struck += not counts
+        if (task := self._others.pop(permit.number, None)) is not None:
+            self._exchange.release(permit.number, task, how, counts=counts, sign=sign)
+            return None
         lease = self._lease_of(permit)
         if lease is not None:
             lease.counts = counts
@@ -125,7 +178,7 @@ class LeaseRetries(Retries):
 
     @override
     def try_again(self, request: Request, call: Call) -> bool:
-        lease = self._holding.get(call.query_id)
+        lease = self._holding.of(call)
         if lease is None:
             return True  # it is somebody else's by now
         if call.tries > self._times:
@@ -140,7 +193,7 @@ class LeaseRetries(Retries):
 
     @override
     def wait_for_room(self, request: Request, call: Call) -> None:
-        if (lease := self._holding.get(call.query_id)) is not None:
+        if (lease := self._holding.of(call)) is not None:
             lease.set["refusals"] = lease.refusals + 1
             wait = backoff(self._delay, lease.refusals) if lease.refusals else 0.0
             pause = max(self._delay, _POLL_SECONDS)
@@ -174,20 +227,27 @@ class LeaseLedger(Ledger):
             self._holding.note(lease, code, message)
 
     @override
-    def expect(self, query_id: str) -> None:
-        if (lease := self._holding.get(query_id)) is not None:
-            lease.unsettled += 1
+    def expect(self, call: Call, item: Any) -> bool:
+        lease = self._holding.of(call)
+        return lease is None or lease.expects(item)
 
     @override
-    def settle(self, query_id: str, *, new: bool = False, rejected: bool = False) -> None:
-        if (lease := self._holding.get(query_id)) is not None:
+    def settle(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
+        if (lease := self._holding.of(call)) is not None:
             lease.unsettled -= 1
             lease.progress.rejected_items += rejected
+            lease.rejected += rejected
             self._holding.commit_if_whole(lease)
 
     @override
-    def fail(self, query_id: str, code: int | None, message: str) -> None:
-        if (lease := self._holding.get(query_id)) is not None:
-            lease.error = message
+    def spoil(self, call: Call, item: Any, error: str) -> None:
+        if (lease := self._holding.of(call)) is not None:
+            lease.failed.append(rank_of(item))
+            lease.error = lease.error or error
+
+    @override
+    def bury(self, call: Call, error: str) -> None:
+        if (lease := self._holding.of(call)) is not None:
+            lease.error, lease.is_parsed = error, False
             lease.callback_ended = True
             self._holding.commit_if_whole(lease)

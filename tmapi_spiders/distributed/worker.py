@@ -122,14 +122,30 @@ class Worker(Run):
 
     @override
     def write_sighting(self, sighting: Sighting) -> None:
-        if (lease := self.holding.get(sighting.query_id)) is not None:
+        lease = self.holding.get(sighting.query_id)
+        if lease is not None and not lease.is_mend:
             lease.seen.append(sighting.item_id)
-            lease.sightings.append(to_line(sighting))
+            if not lease.was_read:
+                lease.sightings.append(to_line(sighting))
+
+    def write_row(self, identity: tuple[str, str] | None, line: bytes) -> None:
+        """Have a row written that came of no call of ours, but of a project's own request.
+
+        :param identity: see :func:`tmapi_spiders.dedupe.identity_of`
+        """
+
+        def done(new: int) -> None:
+            self.count(stats.PRODUCT_NEW, new)
+            self.count(stats.PRODUCT_DUPLICATE, 1 - new)
+
+        values = [uuid.uuid4().hex, *(identity or ("", "")), line.rstrip(b"\n")]
+        self._outbox.add(Step("row", values, done))
 
     @override
     def note_unread(self, query_id: str, unread: Unread, item_id: int | None) -> str:
         example = super().note_unread(query_id, unread, item_id)
-        if (lease := self.holding.get(query_id)) is not None:
+        lease = self.holding.get(query_id)
+        if lease is not None and not lease.was_read:
             lease.note_unread(unread.field, example)
         return example
 
@@ -195,6 +211,8 @@ class Worker(Run):
         """Return how many more leases there is room for."""
         if not self.gate.is_open:
             return 0
+        if self.gate.waiting:
+            return 0  # else a lease would take each place that comes free
         calling = sum(not lease.answered for lease in self.holding)
         return max(self.job.max_concurrency - calling, 0)
 
@@ -263,7 +281,7 @@ class Worker(Run):
             request = self.requests.request_page(
                 query, lease.page, img_url=progress.img_url, generation=progress.generation
             )
-        call = call_of(request)
+        lease.call = call = call_of(request)
         assert call is not None
         call.attempt, call.spared, call.refusals = lease.attempt, lease.spared, lease.refusals
         call.rejections = lease.rejections

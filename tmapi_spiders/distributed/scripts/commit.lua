@@ -1,6 +1,6 @@
 -- Commits a page: its products and sightings, the query's progress, what comes next, and the lease.
 -- ARGV: task, token, JSON of the rest, then three lists, each after its length: ids of the page's
--- items, (id, line) of its products, lines of its sightings; then an answer to be kept for other jobs or as a dead letter.
+-- items, (scope, id, line) of its rows, lines of its sightings; then an answer to be kept for other jobs or as a dead letter.
 -- Returns: {'lost'} | {'conflict', the image now} | {'done', products that were new}
 local task, rest = ARGV[1], cjson.decode(ARGV[3])
 if lease_of(task) ~= ARGV[2] then return {'lost'} end
@@ -43,8 +43,8 @@ end
 local fresh, new = all('SADD', P .. ':seen:' .. task, next_list()), 0
 local products, lines = tonumber(next_argument()), {}
 for _ = 1, products do
-  local id, line = next_argument(), next_argument()
-  if call('SADD', P .. ':dupefilter:' .. rest.scope, id) == 1 then
+  local scope, id, line = next_argument(), next_argument(), next_argument()
+  if is_new(scope, id) then
     new = new + 1
     lines[new] = line
   end
@@ -58,8 +58,12 @@ if rest.refused then call('SADD', rest.refused[1], rest.refused[2]) end
 if rest.keep then call('SET', rest.keep, kept, 'PX', rest.keep_ms) end
 
 if rest.counts == false then refund(task) end
-set_fields(key, rest.set)
-if new > 0 then call('HINCRBY', key, 'new_items', new) end
+if rest.mends then
+  add_to_query(rest.mends, {new_items = new, rejected_items = rest.rejected})
+else
+  set_fields(key, rest.set)
+  if new > 0 then call('HINCRBY', key, 'new_items', new) end
+end
 count('products', new)
 count('duplicates', products - new)
 for name, by in pairs(rest.count or {}) do count(name, by) end
@@ -71,19 +75,21 @@ end
 
 let_go(task, ARGV[2])
 if rest.letter then
-  if kept ~= '' then call('HSET', BODIES, task, kept) end
-  call('HSET', DEAD, task, rest.letter)
-  count('dead', 1)
+  if kept ~= '' then call('HSET', BODIES, rest.letter_of, kept) end
+  count('dead', call('HSET', DEAD, rest.letter_of, rest.letter))
+  -- What it has written once is known for as long as its letters are there.
+  if rest.letter_of ~= task then call('HSET', key, 'spoiled', 1) end
 elseif worn then  -- nobody could read its answer, if it had one: that stays
   local message = rest.set.message or rest.others and rest.others[1] and rest.others[1].set.message
   call('HSET', DEAD, task, cjson.encode({error = message, at = now}))
   count('dead', 1)
-else
+end
+if rest.letter_of ~= task and not worn then
   call('HDEL', BODIES, task)
   call('HDEL', DEAD, task)
 end
 -- Those that failed by a conversion that is a dead letter go on when that is replayed.
-local waited = (rest.letter or worn) and is_conversion(task) and call('HGET', key, 'repeat')
+local waited = (rest.letter_of == task or worn) and is_conversion(task) and call('HGET', key, 'repeat')
 for _, other in ipairs(rest.others or {}) do
   set_fields(query_key(other.task), other.set)
   if waited then call('HSET', query_key(other.task), 'conversion', waited) end
@@ -94,7 +100,9 @@ for _, other in ipairs(rest.others or {}) do
   end
 end
 -- At last, so that its next page comes before what others ask.
-if is_conversion(task) then
+if rest.mends then
+  end_mend(task)
+elseif is_conversion(task) then
   call('DEL', key)
 else
   local ending = fresh > 0 and rest.ends_fresh or fresh == 0 and rest.ends_stale

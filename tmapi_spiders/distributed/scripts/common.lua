@@ -17,6 +17,7 @@ local function job(field) return call('HGET', JOB, field) end
 local function count(field, by) if by ~= 0 then call('HINCRBY', JOB, field, by) end end
 local function query_key(task) return P .. ':query:' .. task end
 local function is_conversion(task) return string.sub(task, -2) == '/c' end
+local OTHER_CALL = '0/x'  -- stands for the task of a call that has no lease
 local function permit(task, token) return P .. ' ' .. task .. ' ' .. token end
 
 -- The query that a task's calls are counted to: of a conversion, the one that asked for it.
@@ -84,6 +85,44 @@ end
 local function lease_of(task)
   local found = call('HGET', LEASED, task)
   if found then return string.match(found, '^(%d+) (%d) (%d+) (.*)$') end
+end
+
+-- Whether a row is the first of its id in its scope; one without an id always is.
+local function is_new(scope, id)
+  return id == '' or call('SADD', P .. ':dupefilter:' .. scope, id) == 1
+end
+
+-- Adds to numbers of a query, ended or not.
+local function add_to_query(task, numbers)
+  local ended = call('HGET', OUTCOMES, task)
+  local outcome = ended and cjson.decode(ended)
+  for field, by in pairs(numbers) do
+    if outcome then
+      outcome[field] = string.format('%d', (outcome[field] or '0') + by)
+    elseif by ~= 0 then
+      call('HINCRBY', query_key(task), field, by)
+    end
+  end
+  if outcome then call('HSET', OUTCOMES, task, cjson.encode(outcome)) end
+end
+
+-- The query of a mend, a page that is read again (letter.py); nil if it is none.
+local function mended_by(task) return string.match(task, '^(%x+/%d+)/p%d+$') end
+
+-- Queues the first of some mends of one query, and has the others follow it: one query's are read one after another.
+local function queue_mends(mends)
+  local first = table.remove(mends, 1)
+  if not first then return end
+  if #mends > 0 then call('HSET', query_key(first), 'next', table.concat(mends, ' ')) end
+  queue(first, true)
+end
+
+-- Ends a mend, and has the next one of its query begin.
+local function end_mend(task)
+  local mends = {}
+  for mend in string.gmatch(call('HGET', query_key(task), 'next') or '', '%S+') do mends[#mends + 1] = mend end
+  call('DEL', query_key(task))
+  queue_mends(mends)
 end
 
 local function let_go(task, token)
@@ -165,7 +204,10 @@ local function end_query(task, status, reason, evidence)
   for n = 1, #fields, 2 do outcome[fields[n]] = fields[n + 1] end
   call('HSET', OUTCOMES, task, cjson.encode(outcome))
   call('DEL', key)
-  if ended_well then call('DEL', P .. ':seen:' .. task, P .. ':dupefilter:' .. task) end
+  if ended_well then
+    call('DEL', P .. ':seen:' .. task)
+    if not outcome.spoiled then call('DEL', P .. ':dupefilter:' .. task) end
+  end
   count('status:' .. status, 1)
   count_evidence(outcome, 1)
   if status == 'failed' or (status == 'partial' and reason == 'error') then count('failures', 1) end
@@ -227,6 +269,10 @@ end
 local function stop(reason, detail)
   call('HINCRBY', JOB, 'stops', 1)
   call('HSET', JOB, 'state', 'stopped', 'stop_reason', reason, 'stop_detail', detail)
+end
+
+local function stop_at_budget(calls, budget)
+  stop('budget', calls .. ' calls made by all workers, and TMAPI_BUDGET allows ' .. budget)
 end
 
 -- How many calls the account bears: the same rules as in permits.py, for all workers together.

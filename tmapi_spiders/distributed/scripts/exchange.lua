@@ -4,7 +4,7 @@
 -- calls that are over, prefix of conversion keys ('' = none is used), the time (ISO 8601) for queries that begin, failures in a row that are
 -- taken for an outage, milliseconds of the pause by which it is probed. *sign*: 'works', or why the job stops if
 -- there is nothing else any more; none: it tells nothing of the API as a whole.
--- Returns: JSON of the job's state, then for each lease {task, token, sends, seed, query, image, body}.
+-- Returns: JSON of the job's state, then for each lease {task, token, sends, seed, query, image, body, dead letter}.
 local worker, wanted, lease_ms, known_stops = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local outage_calls, outage_pause = tonumber(ARGV[8] or '0'), tonumber(ARGV[9] or '0')
 
@@ -62,7 +62,8 @@ local function hand_out()
       end
     end
     if not task then break end
-    local seed_id, which = string.match(task, '^(%x+)/(%w+)$')
+    local mended = mended_by(task)
+    local seed_id, which = string.match(mended or task, '^(%x+)/(%w+)$')
     local seed = seed_id and call('HGET', SEEDS, seed_id)
     if which == 'c' then
       if not payer(task) then seed = nil end
@@ -76,6 +77,9 @@ local function hand_out()
       call('HSET', DEAD, id, cjson.encode({error = 'no task of this job was in the queue', at = now}))
     elseif call('HEXISTS', LEASED, task) == 1 or call('HEXISTS', OUTCOMES, task) == 1 then
       call(pop, from)  -- queued twice
+    elseif mended and call('HEXISTS', BODIES, task) == 0 then
+      call(pop, from)  -- it was read meanwhile
+      end_mend(task)
     else
       local key = query_key(task)
       local body = call('HGET', BODIES, task)
@@ -91,7 +95,7 @@ local function hand_out()
         if budget > 0 and calls >= budget then
           -- Else one of those in flight may turn out not to count.
           if call('ZCARD', LEASES) == 0 and #leases == 0 then
-            stop('budget', calls .. ' calls made by all workers, and TMAPI_BUDGET allows ' .. budget)
+            stop_at_budget(calls, budget)
           end
           break
         end
@@ -115,7 +119,8 @@ local function hand_out()
         call('HSETNX', paying, 'started_at', ARGV[7])
       end
       leases[#leases + 1] = {
-        task, token, sends, seed, call('HGETALL', key), call('HGET', IMAGES, seed_id) or '', body or ''
+        task, token, sends, seed, call('HGETALL', key), call('HGET', IMAGES, seed_id) or '', body or '',
+        call('HGET', DEAD, task) or ''
       }
     end
   end

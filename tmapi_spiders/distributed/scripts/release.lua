@@ -1,0 +1,17 @@
+-- Takes back leave that permit.lua gave. ARGV: its number, the task that it is counted to or '', how the call ended
+-- (answered, refused, failed), whether it counts ('1'), milliseconds of the pause after a refusal, failures in a row that are
+-- taken for an outage, milliseconds of the pause by which it is probed, then what it tells of the API as exchange.lua has it, or ''.
+local held = call('ZCARD', PERMITS)
+if call('ZREM', PERMITS, permit(OTHER_CALL, ARGV[1])) == 0 then return 0 end
+if ARGV[4] ~= '1' then
+  count('calls', -1)
+  if ARGV[2] ~= '' then call('HINCRBY', query_key(payer(ARGV[2]) or ARGV[2]), 'calls', -1) end
+end
+if ARGV[3] == 'answered' then learn_from_answer(held) end
+if ARGV[3] == 'refused' then learn_from_refusal(held - 1, tonumber(ARGV[5])) end
+if ARGV[8] == 'works' then
+  api_worked()
+elseif ARGV[8] ~= '' then
+  api_failed(OTHER_CALL, ARGV[1], ARGV[8], ARGV[9], tonumber(ARGV[6]), tonumber(ARGV[7]))
+end
+return 1
