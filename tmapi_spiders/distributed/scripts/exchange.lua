@@ -111,7 +111,8 @@ local function hand_out()
         calls, mine = calls + 1, mine + 1
         call('ZADD', PERMITS, now + lease_ms, permit(task, token))
         if outage_calls > 0 and outage().probe_at then call('HSET', OUTAGE, 'probe', task .. ' ' .. token) end
-        if not is_begun(task) then claim(payer(task), usual_pages()) end
+        local is_first = which ~= 'c' and (call('HGET', key, 'page') or '1') == '1'
+        if is_first or not is_begun(task) then claim(payer(task), most_pages() < MOST_PAGES and most_pages()) end
         count('calls', 1)
         local paying = query_key(payer(task))
         call('HINCRBY', paying, 'calls', 1)
