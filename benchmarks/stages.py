@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -83,7 +84,8 @@ class Stages:
         self.crawler = Crawler(ImageSearchSpider, settings)
         self.spider = ImageSearchSpider.from_crawler(self.crawler, run=self.run)
         self.crawler.spider = self.spider
-        self.run.start(MemoryStatsCollector(self.crawler), lambda _: None, lambda _: None)
+        engine = SimpleNamespace(crawl=lambda _: None)
+        self.run.start(MemoryStatsCollector(self.crawler), lambda _: None, engine)  # type: ignore[arg-type]
         (self.query,) = self.run.queries
         self.products = [product for page in self._load() for product in page]
         for rank, product in enumerate(self.products, 1):

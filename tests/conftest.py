@@ -58,15 +58,30 @@ def redis_server(shared_server: RedisServer) -> RedisServer:
     return shared_server
 
 
-@pytest.fixture(params=["alone", pytest.param("worker", marks=pytest.mark.long)])
+@pytest.fixture(params=["alone", "worker"])
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
     """One of the two ways to crawl; a test that takes this runs both ways.
 
-    That of a worker and an export costs twice as much, and is run by ``make long``.
+    That of a worker and an export is run by ``make long``, and by ``make test`` where the test is
+    marked ``both_ways``. Where a worker is known to differ, ``worker_differs`` says how.
     """
     name = request.param
     server = request.getfixturevalue("redis_server") if name == "worker" else None
     return Way(name, tmp_path / "output", server)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests' ways with a worker."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is None or callspec.params.get("way") != "worker":
+            continue
+        if item.get_closest_marker("both_ways") is None:
+            item.add_marker(pytest.mark.long)
+        if differs := item.get_closest_marker("worker_differs"):
+            mark = pytest.mark.xfail(strict=True, reason=differs.args[0], **differs.kwargs)
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,13 @@ class Crawl:
     log: str
     stdout: str
     folder: Path
+    exported: str = ""
+    """What the export of a worker's job said."""
+
+    @property
+    def told(self) -> str:
+        """All that a user is told of the crawl, also by the export."""
+        return self.log + self.exported
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / f"{name}.jsonl"
@@ -160,9 +167,13 @@ class Crawler:
         process = start_scrapy(
             [*words, *given], cwd=self.project, env=self.environment(**env or {})
         )
-        return self.finish(process)
+        return self._end_of(process, "j")
 
     def finish(self, process: Process, job: str = "j") -> Crawl:
+        """Wait for a crawl to end."""
+        return self._end_of(process, job)
+
+    def _end_of(self, process: Process, job: str) -> Crawl:
         try:
             stdout, log = process.communicate(timeout=240)
         except subprocess.TimeoutExpired:
@@ -172,7 +183,7 @@ class Crawler:
         return Crawl(process.wait(), log, stdout, self.output / job)
 
     def __call__(self, *options: str, **arguments: Any) -> Crawl:
-        """Run a crawl of the job "j" to its end."""
+        """Run a crawl of the job "j" to its end; *arguments* may be those of start, too."""
         if "series" not in arguments:
             arguments.setdefault("job", "j")
         return self.finish(self.start(*options, **arguments), arguments.get("job", "j"))
@@ -220,3 +231,13 @@ def page_of(*items: str, has_next_page: bool = False) -> bytes:
     """Return a page whose items are given as JSON."""
     text = f'{{"items": [{", ".join(items)}], "has_next_page": {str(has_next_page).lower()}}}'
     return f'{{"code": 200, "msg": "success", "data": {text}}}'.encode()
+
+
+def in_project(folder: Path, url: str, module: str, **variables: str) -> Crawler:
+    """Return crawls in a project whose settings and components are *module*."""
+    folder.mkdir()
+    (folder / "scrapy.cfg").write_text("[settings]\ndefault = own\n")
+    (folder / "own.py").write_text(
+        'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\nLOG_LEVEL = "INFO"\n' + module
+    )
+    return Crawler(folder / "output", url, folder, variables=variables)

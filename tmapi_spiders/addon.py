@@ -12,9 +12,10 @@ from scrapy.settings import SETTINGS_PRIORITIES
 
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
 from tmapi_spiders.local_run import LocalRun
-from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, from_environment
+from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, SUITE, from_environment
 from tmapi_spiders.redis_settings import share_redis_url
 from tmapi_spiders.requirements import CrawlAddon
+from tmapi_spiders.resume import in_project
 from tmapi_spiders.spiders.image_search import ImageSearchSpider, refuse_look
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ _SPIDER_MIDDLEWARES = {"tmapi_spiders.spider_middleware.LedgerSpiderMiddleware":
 _DOWNLOADER_MIDDLEWARES = {"tmapi_spiders.downloader_middleware.AnswerMiddleware": 550}
 
 _SPIDERMON = "tmapi_spiders.monitoring.extension.JobSpidermon"
-_SUITE = "tmapi_spiders.monitoring.suite.JobMonitors"
 _STOCK_MODULE = "spidermon.contrib.scrapy.extensions"
 _STOCK_SPIDERMON = f"{_STOCK_MODULE}.Spidermon"
 
@@ -172,11 +172,13 @@ def _configure_monitors(settings: Settings, run: Run) -> None:
     if not isinstance(run, LocalRun):
         logger.warning(
             "SPIDERMON_ENABLED: this package's monitors are not for workers, each of which sees a "
-            "part of the job only"
+            "part of the job only. When the job has ended, have it judged as a whole: %s, then %s",
+            in_project(f"scrapy tmapi export {run.job_name}"),
+            in_project(f"scrapy tmapi check {run.job_name}"),
         )
         return
     if settings.get(OWN_SUITES) is None:
-        settings.set(OWN_SUITES, [_SUITE], "addon")
+        settings.set(OWN_SUITES, [SUITE], "addon")
     ours: dict[Any, int | None] = {_SPIDERMON: _AFTER_ALL}
     for name in settings.getdict("EXTENSIONS"):
         # Both would judge, the stock one before the figures are final.

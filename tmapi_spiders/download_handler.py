@@ -8,6 +8,7 @@ exists on the wire only. Requests come in, and responses go out, unsigned.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ from tmapi_spiders.answers import Converted, Kind, NoPage, read_answer
 from tmapi_spiders.calls import call_of
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.connector import Connector
-from tmapi_spiders.downloader_middleware import NETWORK, QueryEnded
+from tmapi_spiders.downloader_middleware import NETWORK, QueryEnded, nobody_waits
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.file_limit import is_out_of_files, out_of_files
 from tmapi_spiders.outage import WORKS, Sign
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from tmapi_spiders.parts import Permit
 
 __all__ = ["SigningDownloadHandler", "UntrustedCertificate"]
+
+logger = logging.getLogger(__name__)
 
 #: Bytes of an answer, as it comes and decompressed: forty of the largest pages that were seen. Each
 #: call in flight may hold that many, and nothing else is done while they are read.
@@ -110,6 +113,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
         self._run = run_of(crawler)
         self._token = self._run.config.token
         self._session: aiohttp.ClientSession | None = None
+        self._has_told = False
 
     async def download_request(self, request: Request) -> Response:
         """Send one call.
@@ -126,17 +130,27 @@ class SigningDownloadHandler(BaseDownloadHandler):
             run.stop("interrupted")
         try:
             permit = await run.gate.admit(call, priority=request.priority)
-        except (GateClosed, QueryEnded):
+        except (GateClosed, QueryEnded) as exc:
             run.count(stats.CALL_REFUSED)
+            self._tell(exc)
             raise
         try:
             response, works = await self._make(request, call, permit)
+        except QueryEnded as exc:
+            self._tell(exc)
+            raise
         except NETWORK:
             await self._spare(call, permit)
             raise
         if works is False:
             await self._spare(call, permit)
         return response
+
+    def _tell(self, exc: Exception) -> None:
+        """Tell of the first request of the project's own that is refused."""
+        if isinstance(exc, QueryEnded) and not self._has_told:
+            self._has_told = True
+            logger.warning("%s (It is told once; all are in tmapi/call/refused.)", exc)
 
     async def _make(
         self, request: Request, call: Call | None, permit: Permit
@@ -181,7 +195,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
             self._run.ledger.called(call.query_id, permit.sent_at, again=again)
         except KeyError:
             self._run.count(stats.CALL_REFUSED)
-            raise QueryEnded(f"the query {call.query_id} has ended: nothing is asked") from None
+            raise QueryEnded(nobody_waits(call)) from None
         if again:
             self._run.count(stats.CALL_RETRIED)
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.calls import Call
 
-__all__ = ["NETWORK", "AnswerMiddleware", "QueryEnded", "TriesAgain"]
+__all__ = ["NETWORK", "AnswerMiddleware", "QueryEnded", "TriesAgain", "nobody_waits"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,14 @@ class QueryEnded(TriesAgain):
 
     A project's middleware has sent it once more.
     """
+
+
+def nobody_waits(call: Call) -> str:
+    """Return why a call was not sent whose page is done."""
+    return (
+        f"page {call.page} of the query {call.query_id} is done: nothing is asked for it. "
+        "A request of the project's own needs a meta of its own."
+    )
 
 
 class AnswerMiddleware:

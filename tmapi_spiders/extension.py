@@ -76,7 +76,7 @@ class RunExtension(ABC):
             run.base_url = await self._sandbox.start()
         if missing := self.missing():
             run.stop("settings", missing)
-        run.start(crawler.stats, closing.begin, crawler.engine.crawl)
+        run.start(crawler.stats, closing.begin, crawler.engine)
         self.announce()
         if run.stop_reason is not None:
             raise CloseSpider(run.stop_reason)

@@ -167,6 +167,8 @@ class Job:
         self._started_at = utc_now()
         self.last_run: dict[str, Any] = {}
         """What job.json said before this one; {} of a new job."""
+        self.facts: dict[str, Any] = {}
+        """What job.json says, or would if it could be written."""
 
     def open(self, *, new: bool) -> bool:
         """Make the folder and take its lock; return False if it has to be *new* and is not.
@@ -260,7 +262,7 @@ class Job:
         return read_job_json(self.folder)
 
     def _write_json(self, **facts: Any) -> None:
-        content = {
+        self.facts = {
             "schema": SCHEMA,
             "version": __version__,
             "readers": versions(),
@@ -275,7 +277,7 @@ class Job:
             "started_at": self._started_at,
             **facts,
         }
-        self._write(content)
+        self._write(self.facts)
 
     def _write(self, content: dict[str, Any]) -> None:
         path = self.folder / JOB_JSON

@@ -82,7 +82,7 @@ _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("schema", "exit_status", "budget", "calls", "dead_letters"), _is_whole),
     **dict.fromkeys(("running", "made_up"), _is_flag),
     **dict.fromkeys(("arguments", "process", "readers", "shared"), _is_object),
-    **dict.fromkeys(("queries", "evidence"), _is_counts),
+    **dict.fromkeys(("queries", "errors", "evidence", "products", "refusals"), _is_counts),
     "cost": _is_number,
     "files": _is_files,
     "unreadable": _is_unreadable,

@@ -25,6 +25,9 @@ __all__ = ["LocalLedger"]
 
 _KEPT_ERRORS = 100
 
+#: Of these, those that job.json has.
+_WRITTEN_ERRORS = 10
+
 
 class LocalLedger(Ledger):
     """Follows every query from its first request to its outcome; exactly one outcome each.
@@ -53,10 +56,12 @@ class LocalLedger(Ledger):
         """Queries ended, by status."""
         self.evidence: Counter[str] = Counter()
         """Queries ended with evidence against the ending: ``all``, and by code."""
-        self.errors: Counter[str] = Counter()
-        """The last errors of queries, as code and message: at most so many different ones."""
         self.failures = 0
         """Queries that failed, or ended partial by an error."""
+        self.errors: Counter[str] = Counter()
+        """The errors that queries ended by, as code and message: at most so many different ones."""
+        self.rejected = 0
+        """Items of all queries that were rejected."""
         self.dead_letters = 0
         """Answers that could not be turned into rows, or not all of them."""
 
@@ -143,9 +148,6 @@ class LocalLedger(Ledger):
         if progress is None or progress.ending is not None:
             return
         self.note(query_id, code, message)
-        error = f"{code}: {message}" if code is not None else message
-        if error in self.errors or len(self.errors) < _KEPT_ERRORS:
-            self.errors[error] += 1
         status = "partial" if progress.pages else "failed"
         self.end(query_id, Ending(status, "error", progress.evidence))
 
@@ -199,7 +201,10 @@ class LocalLedger(Ledger):
         self.by_status[status] += 1
         if evidence:
             self.evidence.update(("all", *evidence))
+        self.rejected += progress.rejected_items
         self.failures += status == "failed" or (status == "partial" and reason == "error")
+        if reason == "error":
+            self._count_error(progress)
         outcome = Outcome(
             job=self._job,
             **progress.identity(),  # type: ignore[arg-type]
@@ -219,6 +224,26 @@ class LocalLedger(Ledger):
             evidence=list(evidence),
         )
         self._write(outcome)
+
+    def _count_error(self, progress: Progress) -> None:
+        if not progress.message:
+            return
+        code, message = progress.code, progress.message
+        error = f"{code}: {message}" if code is not None else message
+        if error in self.errors or len(self.errors) < _KEPT_ERRORS:
+            self.errors[error] += 1
+
+    def facts(self, queries: int) -> dict[str, Any]:
+        """Return what is known of the queries once they have ended, as job.json has it.
+
+        :param queries: how many there are
+        """
+        by_count = sorted(self.errors.items(), key=lambda one: (-one[1], one[0]))
+        return {
+            "queries": {"all": queries, **dict(sorted(self.by_status.items()))},
+            "errors": dict(by_count[:_WRITTEN_ERRORS]),
+            "evidence": {"all": 0, **dict(sorted(self.evidence.items()))},
+        }
 
 
 def _cut_short(progress: Progress, reason: str | None) -> Ending:

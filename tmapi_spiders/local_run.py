@@ -30,7 +30,7 @@ from tmapi_spiders.stops import STOPS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scrapy import Request
+    from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
@@ -105,10 +105,10 @@ class LocalRun(Run):
         self,
         stats_collector: StatsCollector,
         close_spider: Callable[[str], None],
-        crawl: Callable[[Request], None],
+        engine: ExecutionEngine,
     ) -> None:
-        super().start(stats_collector, close_spider, crawl)
-        self.retries.crawl = crawl
+        super().start(stats_collector, close_spider, engine)
+        self.retries.crawl = engine.crawl
         self._begin_files()
         try:
             self.job.start(budget=self.config.budget)
@@ -215,12 +215,17 @@ class LocalRun(Run):
     def facts(self) -> dict[str, Any]:
         """Return what the run came to, for job.json."""
         facts: dict[str, Any] = {
-            "queries": {"all": len(self.queries), **dict(sorted(self.ledger.by_status.items()))},
-            "evidence": {"all": 0, **dict(sorted(self.ledger.evidence.items()))},
+            **self.ledger.facts(len(self.queries)),
+            "products": {
+                "new": self.counted(stats.PRODUCT_NEW),
+                "duplicates": self.counted(stats.PRODUCT_DUPLICATE),
+                "rejected": self.ledger.rejected,
+            },
             "dead_letters": self.ledger.dead_letters,
             "budget": self.config.budget,
             "calls": self.archive.journal.calls,
             "calls_of_last_run": self.calls,
+            "refusals": {"sent": self.gate.sent, "refused": self.counted(stats.CALL_OVER_LIMIT)},
             "stop_reason": self.stop_reason,
         }
         if self.unreadable.items:

@@ -136,8 +136,7 @@ class PageReader:
         rejected = len(answer.elements) - len(by_place)
         if rejected:
             self._run.count(stats.PRODUCT_REJECTED, rejected)
-            if not progress.named_reject:
-                progress.named_reject = True
+            if not progress.unreadable:
                 first = next(n for n in range(len(answer.elements)) if n not in by_place)
                 logger.warning(
                     "Query %s (%s), page %d: data.items[%d] is no object with a usable item_id; "

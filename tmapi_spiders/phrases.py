@@ -4,19 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tmapi_spiders import stats
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "about",
     "calls",
+    "came_of",
     "days",
     "dead_letters",
+    "endings",
     "plural",
     "ranges",
     "refused_images",
     "sharing_images",
 ]
+
+_STATUSES = ("complete", "empty", "partial", "failed", "not_started")
+
+#: Stats of calls that a summary tells, where they are not 0.
+_OF_CALLS = {
+    stats.CONVERSION_MADE: "of them conversions",
+    stats.CONVERSION_WANTED: "refused until the image was converted",
+    stats.CALL_RETRIED: "tried again",
+    stats.CALL_OVER_LIMIT: "refused over the account's limit (not counted)",
+}
 
 
 def plural(count: int, noun: str, many: str = "") -> str:
@@ -28,6 +42,16 @@ def plural(count: int, noun: str, many: str = "") -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
+def endings(queries: int, by_status: Mapping[str, int]) -> str:
+    """Return how many queries there are, and how they ended.
+
+    >>> endings(3, {"failed": 1, "complete": 2}), endings(1, {})
+    ('3 queries: 2 complete, 1 failed', '1 query: none ended')
+    """
+    ended = [f"{by_status[status]:,} {status}" for status in _STATUSES if by_status.get(status)]
+    return f"{plural(queries, 'query', 'queries')}: {', '.join(ended) or 'none ended'}"
+
+
 def calls(count: int, price: float) -> str:
     """Return a number of calls, with what they cost if a price is set.
 
@@ -35,6 +59,17 @@ def calls(count: int, price: float) -> str:
     ('12 calls (cost 0.12)', '1 call')
     """
     return plural(count, "call") + (f" (cost {count * price:,.2f})" if price else "")
+
+
+def came_of(counted: Callable[[str], int]) -> list[str]:
+    """Return what came of a run's calls, besides answers.
+
+    :param counted: returns the count of a stat
+
+    >>> came_of({stats.CALL_RETRIED: 1200}.get)
+    ['1,200 tried again']
+    """
+    return [f"{count:,} {words}" for stat, words in _OF_CALLS.items() if (count := counted(stat))]
 
 
 def days(*times: str) -> str:

@@ -48,8 +48,6 @@ class Progress:
     """Products on their way through the pipelines."""
     dead_letters: set[int] = attrs.field(factory=set)
     """Pages that could not be turned into rows, or not all of it."""
-    named_reject: bool = False
-    """Whether the log has named an element of it that is no item."""
     empty_page: tuple[Page, str] | None = None
     """An empty first page that may not be believed yet, and when it was paid for."""
     ending: Ending | None = None

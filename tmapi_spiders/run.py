@@ -12,7 +12,7 @@ from tmapi_spiders.unreadable import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scrapy import Request
+    from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
@@ -91,12 +91,11 @@ class Run(ABC):
         self,
         stats_collector: StatsCollector,
         close_spider: Callable[[str], None],
-        crawl: Callable[[Request], None],  # noqa: ARG002 - for those that have requests of their own
+        engine: ExecutionEngine,  # noqa: ARG002 - for those that have requests of their own
     ) -> None:
         """Begin.
 
         :param close_spider: closes the spider, given the run's reason to stop
-        :param crawl: hands a request to Scrapy's engine
         """
         self.stats = stats_collector
         self._close_spider = close_spider

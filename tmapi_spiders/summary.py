@@ -13,7 +13,16 @@ from tmapi_spiders.evidence import in_words
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.job_names import ahead_of_clock, series_of
 from tmapi_spiders.output_file import told_of_folder
-from tmapi_spiders.phrases import calls, days, dead_letters, plural, refused_images, sharing_images
+from tmapi_spiders.phrases import (
+    calls,
+    came_of,
+    days,
+    dead_letters,
+    endings,
+    plural,
+    refused_images,
+    sharing_images,
+)
 from tmapi_spiders.plan import described, remarks
 from tmapi_spiders.repeat import first_line
 from tmapi_spiders.results.series import jobs_of
@@ -23,15 +32,14 @@ from tmapi_spiders.unreadable import told
 if TYPE_CHECKING:
     from tmapi_spiders.local_run import LocalRun
 
-__all__ = ["announce", "report"]
+__all__ = ["MADE_UP", "SHOWN_ERRORS", "announce", "report"]
 
 logger = logging.getLogger(__name__)
 
-_STATUSES = ("complete", "empty", "partial", "failed", "not_started")
-
 MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real API."
 
-_SHOWN_ERRORS = 3
+SHOWN_ERRORS = 3
+"""Of what queries failed by, the most frequent."""
 
 _UNDOCUMENTED_PAGE_SIZE = 20
 
@@ -104,12 +112,8 @@ def _report(run: LocalRun) -> list[str]:
             ),
             *_next_steps(run),
         ]
-    by_status = run.ledger.by_status
-    ended = ", ".join(
-        f"{by_status[status]:,} {status}" for status in _STATUSES if by_status[status]
-    )
     lines = [
-        f"{run.job.name}: {plural(len(run.queries), 'query', 'queries')}: {ended or 'none ended'}",
+        f"{run.job.name}: {endings(len(run.queries), run.ledger.by_status)}",
         f"  {_paid(run)}",
         (
             f"  {plural(run.counted(stats.PAGE_READ), 'page')}, "
@@ -152,14 +156,7 @@ def _paid(run: LocalRun) -> str:
     if not run.gate.sent and replayed:
         return f"no call: replayed {plural(replayed, 'page')}, paid on {when}"
     parts = [calls(run.calls, price), f"{run.counted(stats.CALL_ANSWERED):,} answered"]
-    for stat, words in (
-        (stats.CONVERSION_MADE, "of them conversions"),
-        (stats.CONVERSION_WANTED, "refused until the image was converted"),
-        (stats.CALL_RETRIED, "tried again"),
-        (stats.CALL_OVER_LIMIT, "refused over the account's limit (not counted)"),
-    ):
-        if count := run.counted(stat):
-            parts.append(f"{count:,} {words}")
+    parts += came_of(run.counted)
     if new := run.counted(stats.PRODUCT_NEW):
         parts.append(f"{run.archive.journal.calls / new:.3f} a new product")
     if run.archive.journal.calls != run.calls:
@@ -185,7 +182,7 @@ def _next_steps(run: LocalRun) -> list[str]:
         return []
     errors = [
         f"  {plural(count, 'query', 'queries')}: {error}"
-        for error, count in run.ledger.errors.most_common(_SHOWN_ERRORS)
+        for error, count in run.ledger.errors.most_common(SHOWN_ERRORS)
     ]
     twice = ", with twice as many calls in all" if budget else ""
     return [

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
 from tests.crawl.test_storage import crawl_on_full_disk
-from tests.support import TOKEN, Crawl, Crawler
+from tests.support import TOKEN, Crawl, Crawler, in_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.support import SandboxThread
+    from tests.ways import Way
 
 SEEDS = ",".join(f"/search/a/{number}.jpg" for number in range(8))
 
@@ -44,11 +44,11 @@ def content(done: Crawl) -> tuple[Any, ...]:
     return ids, sorted(done.sightings, key=key), sorted(outcomes, key=key)
 
 
-def test_a_finished_job_run_again_makes_no_call(crawl: Crawler, sandbox: SandboxThread) -> None:
-    first = content(crawl(seeds=SEEDS, sort="default,sales", page_size=10))
+def test_a_finished_job_run_again_makes_no_call(alone: Crawler, sandbox: SandboxThread) -> None:
+    first = content(alone(seeds=SEEDS, sort="default,sales", page_size=10))
     calls = sandbox.stats["calls"]
     for arguments in ({"seeds": SEEDS, "sort": "default,sales", "page_size": 10}, {}):
-        again = crawl(**arguments)
+        again = alone(**arguments)
         assert again.exit_status == 0
         assert sandbox.stats["calls"] == calls
         assert content(again) == first, "when it was paid for included"
@@ -62,9 +62,9 @@ def test_a_finished_job_run_again_makes_no_call(crawl: Crawler, sandbox: Sandbox
 
 
 def test_the_archive_holds_each_page_once_and_never_the_token(
-    crawl: Crawler, sandbox: SandboxThread
+    alone: Crawler, sandbox: SandboxThread
 ) -> None:
-    done = crawl(seeds=f"{SEEDS},/search/a/echo.jpg", page_size=10)
+    done = alone(seeds=f"{SEEDS},/search/a/echo.jpg", page_size=10)
     rows = rows_of(done.folder)
     assert len(rows) == sum(row["pages"] for row in done.outcomes) == sandbox.stats["ok"]
     assert len({request for request, _, _ in rows}) == len(rows)
@@ -82,17 +82,17 @@ def test_a_sandboxs_new_port_is_the_same_job(offline: Crawler) -> None:
     assert content(again) == first
 
 
-def test_a_lost_job_json_does_not_mix_sources(crawl: Crawler, sandbox: SandboxThread) -> None:
-    made_up = crawl("-s", "TMAPI_SANDBOX=1", seeds=SEEDS)
+def test_a_lost_job_json_does_not_mix_sources(alone: Crawler, sandbox: SandboxThread) -> None:
+    made_up = alone("-s", "TMAPI_SANDBOX=1", seeds=SEEDS)
     (made_up.folder / "job.json").unlink()
-    mixed = crawl(seeds=SEEDS)
+    mixed = alone(seeds=SEEDS)
     assert mixed.exit_status == 2
     assert "its answers come from sandbox" in mixed.log
     assert sandbox.stats["calls"] == 0
 
 
 def test_a_middleware_that_bypasses_the_archive_pays_for_nothing(
-    sandbox: SandboxThread, tmp_path: Path
+    way: Way, sandbox: SandboxThread, tmp_path: Path
 ) -> None:
     module = (
         'DOWNLOADER_MIDDLEWARES = {"own.Fresh": 100}\n'
@@ -100,33 +100,33 @@ def test_a_middleware_that_bypasses_the_archive_pays_for_nothing(
         "    def process_request(self, request):\n"
         '        request.meta["dont_cache"] = True\n'
     )
-    done = in_project(tmp_path / "p", sandbox.url, module)(seeds=SEEDS)
+    done = way.in_project(tmp_path / "p", sandbox.url, module)(seeds=SEEDS)
     assert done.exit_status == 3
     assert "dont_cache would bypass the job's archive" in done.outcomes[0]["message"]
     assert sandbox.stats["calls"] == 0
 
 
 def test_the_command_to_go_on_has_the_arguments_until_job_json_has_them(
-    crawl: Crawler, sandbox: SandboxThread
+    alone: Crawler, sandbox: SandboxThread
 ) -> None:
-    crawl(seeds="/search/a/old.jpg", max_pages=1)
-    (crawl.output / "j" / "job.json.part").mkdir()
-    done = crawl(seeds="/search/a/new.jpg", max_pages=1)
+    alone(seeds="/search/a/old.jpg", max_pages=1)
+    (alone.output / "j" / "job.json.part").mkdir()
+    done = alone(seeds="/search/a/new.jpg", max_pages=1)
     assert done.exit_status == 4
     command = "    scrapy crawl image_search -a seeds=/search/a/new.jpg -a max_pages=1 -a job=j\n"
     assert command in done.log
 
 
-def test_changed_arguments_pay_for_what_is_new_only(crawl: Crawler, sandbox: SandboxThread) -> None:
-    crawl(seeds="/search/a/1.jpg,/search/a/2.jpg", max_pages=1)
+def test_changed_arguments_pay_for_what_is_new_only(alone: Crawler, sandbox: SandboxThread) -> None:
+    alone(seeds="/search/a/1.jpg,/search/a/2.jpg", max_pages=1)
     assert sandbox.stats["calls"] == 2
-    more = crawl(seeds="/search/a/2.jpg,/search/a/3.jpg", sort="default,sales", max_pages=1)
+    more = alone(seeds="/search/a/2.jpg,/search/a/3.jpg", sort="default,sales", max_pages=1)
     assert sandbox.stats["calls"] == 2 + 3
     assert len(more.outcomes) == 4
     assert sum(row["calls"] for row in more.outcomes) == 4
     assert more.job["calls"] == 5
     assert {row["seed"] for row in more.products} <= {"/search/a/2.jpg", "/search/a/3.jpg"}
-    deeper = crawl(job="j", max_pages=2)
+    deeper = alone(job="j", max_pages=2)
     assert sandbox.stats["calls"] == 5 + 4
     assert {row["pages"] for row in deeper.outcomes} == {2}
 
@@ -218,13 +218,13 @@ def newer(path: Path) -> None:
     ],
 )
 def test_a_damaged_archive_stops_before_more_is_paid(
-    crawl: Crawler, sandbox: SandboxThread, damage: Callable[[Path], None], message: str
+    alone: Crawler, sandbox: SandboxThread, damage: Callable[[Path], None], message: str
 ) -> None:
-    first = crawl(seeds=SEEDS)
+    first = alone(seeds=SEEDS)
     before = (first.folder / "products.jsonl").read_bytes()
     calls = sandbox.stats["calls"]
     damage(first.folder / "archive.sqlite")
-    again = crawl(seeds=f"/search/a/new.jpg,{SEEDS}")
+    again = alone(seeds=f"/search/a/new.jpg,{SEEDS}")
     assert again.exit_status == 4
     assert f"archive.sqlite: {message}" in again.log
     assert "nothing was sent" in again.log
@@ -234,9 +234,9 @@ def test_a_damaged_archive_stops_before_more_is_paid(
 
 
 @pytest.mark.parametrize("size", [30_000, pytest.param(150_000, marks=pytest.mark.long)])
-def test_a_full_disk_under_the_archive(crawl: Crawler, sandbox: SandboxThread, size: int) -> None:
+def test_a_full_disk_under_the_archive(alone: Crawler, sandbox: SandboxThread, size: int) -> None:
     seeds = ",".join(f"/search/a/{number}.jpg" for number in range(30))
-    full = crawl_on_full_disk(crawl, size, seeds)
+    full = crawl_on_full_disk(alone, size, seeds)
     assert full.exit_status == 4
     assert "archive.sqlite: it can't be used (" in full.log
     assert "Traceback" not in full.log
@@ -251,19 +251,19 @@ def test_a_full_disk_under_the_archive(crawl: Crawler, sandbox: SandboxThread, s
         told = f"  {lost} call{'s' * (lost > 1)} answered while the archive could not be written"
         assert told in full.log
         assert lost <= 16, "no more than may be in flight"
-    resumed = crawl(seeds=seeds)
+    resumed = alone(seeds=seeds)
     assert resumed.exit_status == 0
-    fresh = crawl(seeds=seeds, job="fresh")
+    fresh = alone(seeds=seeds, job="fresh")
     pages = sum(row["pages"] for row in fresh.outcomes)
     assert sandbox.stats["calls"] == calls + (pages - stored) + pages, "what is stored is replayed"
     assert content(resumed)[0] == content(fresh)[0]
 
 
-def test_a_replayed_answer_keeps_its_time(crawl: Crawler) -> None:
-    first = crawl(seeds="/search/a/teapot.jpg", page_size=10, max_pages=2)
+def test_a_replayed_answer_keeps_its_time(alone: Crawler) -> None:
+    first = alone(seeds="/search/a/teapot.jpg", page_size=10, max_pages=2)
     old = {row["item_id"]: row["fetched_at"] for row in first.products}
     outcome = first.outcome
-    more = crawl(seeds="/search/a/teapot.jpg", page_size=10, max_pages=3)
+    more = alone(seeds="/search/a/teapot.jpg", page_size=10, max_pages=3)
     assert {row["fetched_at"] for row in more.products if row["item_id"] in old} == set(
         old.values()
     )
@@ -277,14 +277,14 @@ def test_a_replayed_answer_keeps_its_time(crawl: Crawler) -> None:
 
 
 def test_two_processes_on_one_output_folder_share_conversions(
-    crawl: Crawler, sandbox: SandboxThread
+    alone: Crawler, sandbox: SandboxThread
 ) -> None:
     seeds = ",".join(f"https://shop.example/onepage-{number}.jpg" for number in range(20))
-    processes = [crawl.start(seeds=seeds, job=name) for name in ("a", "b")]
+    processes = [alone.start(seeds=seeds, job=name) for name in ("a", "b")]
     for process, name in zip(processes, ("a", "b"), strict=True):
-        done = crawl.finish(process, name)
+        done = alone.finish(process, name)
         assert done.exit_status == 0
         assert {row["status"] for row in done.outcomes} == {"complete"}
-    third = crawl(seeds=seeds, job="c")
+    third = alone(seeds=seeds, job="c")
     assert third.exit_status == 0
     assert third.job["calls"] == 20

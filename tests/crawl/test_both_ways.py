@@ -228,3 +228,66 @@ def test_what_could_not_be_turned_into_rows_is_read_again_without_a_call(
     assert (outcome["calls"], sandbox.stats["calls"], mended.job["dead_letters"]) == (2, 2, 0)
     assert "could not be turned into rows" not in mended.log
     assert "could not be turned into rows" not in crawl.command("tmapi", "status", "j").stdout
+
+
+def test_a_request_with_the_meta_of_a_page(way: Way, sandbox: SandboxThread, project: Path) -> None:
+    """Once its page is done nobody waits for what it would bring: it is refused, or is counted."""
+    text = (
+        'SPIDER_MIDDLEWARES = {"own.Asks": 500}\n'
+        "from scrapy import Request\n"
+        "class Asks:\n"
+        "    async def process_spider_output(self, response, result):\n"
+        "        async for found in result:\n"
+        "            yield found\n"
+        "        url = response.url + '&more=1'\n"
+        "        yield Request(url, self.more, meta=response.meta, dont_filter=True)\n"
+        "    def more(self, response):\n"
+        "        yield {'item_id': 'more'}\n"
+    )
+    done = crawler_of(way, sandbox, project, text)(**SEVEN)
+    assert done.exit_status == 0, done.log
+    calls, rows = sandbox.stats["calls"], len(done.products)
+    assert (calls, rows) in {(1, 7), (2, 8)}
+    assert (done.job["calls"], done.outcome["calls"]) == (calls, calls)
+    is_told = f"page 1 of the query {done.outcome['query_id']} is done: nothing" in done.log
+    assert is_told or calls == 2
+
+
+def test_a_page_that_a_middleware_asks_for_again(
+    way: Way, sandbox: SandboxThread, project: Path
+) -> None:
+    text = (
+        'DOWNLOADER_MIDDLEWARES = {"own.Again": 950}\n'
+        "class Again:\n"
+        "    def process_response(self, request, response):\n"
+        "        if request.meta.get('again'): return response\n"
+        "        return request.replace(meta={**request.meta, 'again': True}, dont_filter=True)\n"
+    )
+    done = crawler_of(way, sandbox, project, text)(**TWENTY)
+    assert done.exit_status == 0, done.log
+    assert len(done.products) == 20
+    assert (done.outcome["calls"], done.outcome["retries"], done.job["calls"]) == (4, 0, 4)
+    assert sandbox.stats["calls"] == 4
+
+
+def test_requests_of_a_middleware_count_in_the_budget(
+    way: Way, sandbox: SandboxThread, project: Path
+) -> None:
+    text = (
+        'SPIDER_MIDDLEWARES = {"own.Asks": 500}\n'
+        "from scrapy import Request\n"
+        "class Asks:\n"
+        "    async def process_spider_output(self, response, result):\n"
+        "        async for found in result:\n"
+        "            if getattr(found, 'rank', 0):\n"
+        "                yield Request(f'{response.url}&more={found.rank}', self.more)\n"
+        "            yield found\n"
+        "    def more(self, response):\n"
+        "        yield {'item_id': response.url, 'language': 'en'}\n"
+    )
+    crawl = crawler_of(way, sandbox, project, text)
+    done = crawl("-s", "TMAPI_BUDGET=5", **SEVEN)
+    assert done.exit_status == 4, done.log
+    assert (sandbox.stats["calls"], done.job["calls"]) == (5, 5)
+    assert done.job["stop_reason"] == "budget"
+    assert len(done.products) == 7 + 4

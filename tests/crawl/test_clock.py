@@ -28,13 +28,13 @@ def set_times(path: Path, table: str, time: str) -> None:
     connection.close()
 
 
-def test_no_outcome_ends_before_it_began(crawl: Crawler, sandbox: SandboxThread) -> None:
-    first = crawl(seeds="/search/a/onepage.jpg")
+def test_no_outcome_ends_before_it_began(alone: Crawler, sandbox: SandboxThread) -> None:
+    first = alone(seeds="/search/a/onepage.jpg")
     assert first.outcome["started_at"] <= first.outcome["finished_at"]
     # As if the clock had been set back while the answer was on its way.
     set_times(first.folder / "archive.sqlite", "answers", "2020-01-01T00:00:00.000Z")
     calls = sandbox.stats["calls"]
-    again = crawl(job="j")
+    again = alone(job="j")
     assert again.exit_status == 0, again.log
     assert sandbox.stats["calls"] == calls
     assert again.outcome["started_at"] == again.outcome["finished_at"]
@@ -42,19 +42,19 @@ def test_no_outcome_ends_before_it_began(crawl: Crawler, sandbox: SandboxThread)
     assert again.job["started_at"] <= again.job["finished_at"]
 
 
-def test_a_conversion_of_a_time_to_come_is_not_used(crawl: Crawler, sandbox: SandboxThread) -> None:
+def test_a_conversion_of_a_time_to_come_is_not_used(alone: Crawler, sandbox: SandboxThread) -> None:
     def conversions() -> int:
         return [call["endpoint"] for call in sandbox.calls].count("convert_url")
 
-    crawl(seeds=FOREIGN, job="monday")
-    set_times(crawl.output / "conversions.sqlite", "conversions", "2999-01-01T00:00:00.000Z")
-    crawl(seeds=FOREIGN, job="tuesday")
+    alone(seeds=FOREIGN, job="monday")
+    set_times(alone.output / "conversions.sqlite", "conversions", "2999-01-01T00:00:00.000Z")
+    alone(seeds=FOREIGN, job="tuesday")
     assert conversions() == 2
-    crawl(seeds=FOREIGN, job="wednesday")
+    alone(seeds=FOREIGN, job="wednesday")
     assert conversions() == 2, "the one of tuesday has replaced it"
 
 
-def test_a_series_whose_newest_name_is_to_come(offline: Crawler, crawl: Crawler) -> None:
+def test_a_series_whose_newest_name_is_to_come(offline: Crawler, alone: Crawler) -> None:
     series = Series(offline.output)
     for day in (1, 2):
         folder = series.day(day, finished_at="2026-11-02T00:00:00.000Z").search("A", item(1))
@@ -72,5 +72,5 @@ def test_a_series_whose_newest_name_is_to_come(offline: Crawler, crawl: Crawler)
         done = offline.command("tmapi", *words)
         assert done.exit_status == 0, done.log
         assert TOLD in done.log + done.stdout, words
-    done = crawl(seeds="/search/a/onepage.jpg", series="watch")
+    done = alone(seeds="/search/a/onepage.jpg", series="watch")
     assert f"warning: {TOLD}" in done.log

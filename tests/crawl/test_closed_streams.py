@@ -15,18 +15,18 @@ pytestmark = pytest.mark.long  # make long
 
 
 @pytest.mark.parametrize("line", [">&-", "2>&- >&-", "<&- >&- 2>&-", "2> /dev/full"])
-def test_the_files_and_the_exit_status_are_the_same(crawl: Crawler, line: str) -> None:
-    words = crawl.words(seeds="/search/a/teapot.jpg", job="j")
+def test_the_files_and_the_exit_status_are_the_same(alone: Crawler, line: str) -> None:
+    words = alone.words(seeds="/search/a/teapot.jpg", job="j")
     done = subprocess.run(
         ["bash", "-c", f'"$@" {line}', "-", *words],
-        cwd=crawl.project,
-        env=crawl.environment(),
+        cwd=alone.project,
+        env=alone.environment(),
         capture_output=True,
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    folder = crawl.output / "j"
+    folder = alone.output / "j"
     for name in ("products", "sightings", "outcomes"):
         lines = (folder / f"{name}.jsonl").read_text("utf-8").splitlines()
         assert lines

@@ -9,23 +9,27 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
 from tests.crawl.test_stopping import wait_for
-from tests.support import CannedApi, Crawler
+from tests.support import CannedApi
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support import SandboxThread
+    from tests.support import Crawler, SandboxThread
+    from tests.ways import Way
 
 FOREIGN = "https://shop.example/onepage-lamp.jpg"
 ALIBABA = "https://cbu01.alicdn.com/onepage-lamp.jpg"
 
 
-def make_stale(kept: Path) -> None:
+def make_stale(way: Way, crawl: Crawler) -> None:
     """Have all conversions that jobs share lead to an image that is no longer there."""
-    connection = sqlite3.connect(kept)
     stale = json.dumps({"code": 200, "data": {"image_url": "/search/x/nothing.jpg"}})
+    if way.server is not None:
+        for key in way.server.client.keys("image_search:@conversion:*"):
+            way.server.client.set(key, stale)
+        return
+    connection = sqlite3.connect(crawl.output / "conversions.sqlite")
     connection.execute("UPDATE conversions SET body = ?", (stale.encode(),))
     connection.commit()
     connection.close()
@@ -44,7 +48,9 @@ def endpoints(sandbox: SandboxThread) -> list[str]:
         ("always", FOREIGN, 1),
         ("always", ALIBABA, 1),
         ("always", "/search/a/onepage.jpg", 0),
-        ("never", FOREIGN, 0),
+        pytest.param(
+            *("never", FOREIGN, 0), marks=pytest.mark.worker_differs("its plan does not warn")
+        ),
         ("never", ALIBABA, 0),
     ],
 )
@@ -67,6 +73,7 @@ def test_which_images_are_converted(
         assert {row["seed"] for row in done.products} == {seed}
 
 
+@pytest.mark.both_ways
 def test_once_per_image_however_many_queries(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         seeds=f"{FOREIGN},https://shop.example/onepage-b.jpg",
@@ -82,11 +89,11 @@ def test_once_per_image_however_many_queries(crawl: Crawler, sandbox: SandboxThr
     assert {body["url"] for body in bodies} == {FOREIGN, "https://shop.example/onepage-b.jpg"}
 
 
-def test_what_a_conversion_gives_is_sent_unchanged(tmp_path: Path) -> None:
+def test_what_a_conversion_gives_is_sent_unchanged(way: Way) -> None:
     path = "/search/img extra/å%20b+c&d.jpg"
     body = json.dumps({"code": 200, "data": {"image_url": path}}).encode()
     with CannedApi(body) as api:
-        Crawler(tmp_path, api.url)("-s", "TMAPI_RETRY_TIMES=0", seeds=FOREIGN)
+        way(api.url)("-s", "TMAPI_RETRY_TIMES=0", seeds=FOREIGN)
     assert api.seen[0].startswith("/1688/tools/image/convert_url?apiToken=")
     assert "img_url=%2Fsearch%2Fimg+extra%2F%C3%A5%2520b%2Bc%26d.jpg" in api.seen[1]
 
@@ -142,6 +149,7 @@ class TestAnEmptyFirstPage:
         assert (done.outcome["status"], done.outcome["calls"]) == ("complete", 3)
         assert done.outcome["seed_img_url"].startswith("/search/")
 
+    @pytest.mark.both_ways
     def test_of_a_conversion_gone_stale(self, crawl: Crawler, sandbox: SandboxThread) -> None:
         done = crawl(seeds="https://shop.example/onepage-fail-empty-x1.jpg")
         assert endpoints(sandbox) == ["convert_url", "search", "convert_url", "search"]
@@ -230,14 +238,14 @@ class TestAnEmptyFirstPage:
         assert ends[0] == ends[1] == ends[2]
 
     def test_is_replayed_to_its_end_when_a_query_beside_it_is_not_called_any_more(
-        self, crawl: Crawler, sandbox: SandboxThread
+        self, alone: Crawler, sandbox: SandboxThread
     ) -> None:
         """A stop ends calls, not replays, also of pages that wait for those of other queries."""
         seed = "https://cbu01.alicdn.com/onepage-unreadable.jpg"
-        first = crawl(seeds=seed)
+        first = alone(seeds=seed)
         assert (first.job["calls"], len(first.products)) == (3, 7)
         for sort in ("default,sales", "sales,default"):
-            stopped = crawl("-s", "TMAPI_BUDGET=3", seeds=seed, sort=sort)
+            stopped = alone("-s", "TMAPI_BUDGET=3", seeds=seed, sort=sort)
             assert stopped.exit_status == 4
             assert len(stopped.products) == 7
             ends = {row["sort"]: (row["status"], row["reason"]) for row in stopped.outcomes}
@@ -245,6 +253,7 @@ class TestAnEmptyFirstPage:
             assert ends["sales"] == ("not_started", "budget")
         assert sandbox.stats["calls"] == 3
 
+    @pytest.mark.both_ways
     def test_in_doubt_when_the_job_stops_is_no_page_yet(
         self, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
@@ -256,7 +265,7 @@ class TestAnEmptyFirstPage:
         assert (in_doubt["calls"], in_doubt["pages"]) == (1, 0)
         assert in_doubt["total_count"] is in_doubt["finished_at"] is None
         assert not_begun["status"] == "not_started"
-        done = crawl(*one_at_a_time)
+        done = crawl(*one_at_a_time, "-s", "TMAPI_BUDGET=0")
         assert {(row["status"], row["pages"]) for row in done.outcomes} == {("empty", 1)}
         assert {row["total_count"] for row in done.outcomes} == {0}
 
@@ -277,7 +286,7 @@ class TestAnEmptyFirstPage:
         ]
 
     def test_is_believed_beside_items_that_a_loader_fails_on(
-        self, sandbox: SandboxThread, tmp_path: Path
+        self, way: Way, sandbox: SandboxThread, tmp_path: Path
     ) -> None:
         module = (
             'SPIDER_MODULES = ["own"]\n'
@@ -292,15 +301,12 @@ class TestAnEmptyFirstPage:
             '    name = "own"\n'
             "    loader = Loader\n"
         )
-        crawl = in_project(tmp_path / "p", sandbox.url, module)
-        process = crawl.start(
+        done = way.in_project(tmp_path / "p", sandbox.url, module)(
             *("-s", "TMAPI_MAX_CONCURRENCY=1"),
             spider="own",
             seeds="https://cbu01.alicdn.com/onepage.jpg",
             price="0-0.001,none",
-            job="j",
         )
-        done = crawl.finish(process)
         assert sorted(row["status"] for row in done.outcomes) == ["empty", "failed"]
 
     def test_later_on_is_the_end(self, crawl: Crawler, sandbox: SandboxThread) -> None:
@@ -339,7 +345,9 @@ class TestAnEmptyFirstPage:
 class TestKept:
     """Conversions are kept across jobs."""
 
-    def test_the_next_job_pays_for_none(self, crawl: Crawler, sandbox: SandboxThread) -> None:
+    def test_the_next_job_pays_for_none(
+        self, way: Way, crawl: Crawler, sandbox: SandboxThread
+    ) -> None:
         seeds = ",".join(f"https://shop.example/onepage-{number}.jpg" for number in range(5))
         crawl(seeds=seeds, job="monday")
         assert endpoints(sandbox).count("convert_url") == 5
@@ -347,34 +355,39 @@ class TestKept:
         assert endpoints(sandbox).count("convert_url") == 5
         assert tuesday.job["calls"] == 5
         assert {row["status"] for row in tuesday.outcomes} == {"complete"}
-        (crawl.output / "conversions.sqlite").unlink()
-        crawl(job="tuesday")
-        assert sandbox.stats["calls"] == 15, "a job keeps what it has used"
+        if way.alone:
+            (crawl.output / "conversions.sqlite").unlink()
+            crawl(job="tuesday")
+            assert sandbox.stats["calls"] == 15, "a job keeps what it has used"
 
     @pytest.mark.parametrize(("days", "conversions"), [("0", 2), ("0.000001", 2), ("1", 1)])
     def test_for_so_many_days(
-        self, crawl: Crawler, sandbox: SandboxThread, days: str, conversions: int
+        self, way: Way, crawl: Crawler, sandbox: SandboxThread, days: str, conversions: int
     ) -> None:
         for job in ("monday", "tuesday"):
             crawl("-s", f"TMAPI_CONVERSION_DAYS={days}", seeds=FOREIGN, job=job)
         assert endpoints(sandbox).count("convert_url") == conversions
-        assert (crawl.output / "conversions.sqlite").exists() == (days != "0")
+        kept = (crawl.output / "conversions.sqlite").exists()
+        if way.server is not None:
+            kept = bool(way.server.client.keys("image_search:@conversion:*"))
+        assert kept == (days != "0") or (not way.alone and days == "0.000001")
 
-    def test_but_no_stale_one(self, crawl: Crawler, sandbox: SandboxThread) -> None:
+    @pytest.mark.both_ways
+    def test_but_no_stale_one(self, way: Way, crawl: Crawler, sandbox: SandboxThread) -> None:
         crawl(seeds=FOREIGN, job="monday")
-        make_stale(crawl.output / "conversions.sqlite")
+        make_stale(way, crawl)
         tuesday = crawl(seeds=FOREIGN, job="tuesday")
         assert (tuesday.outcome["status"], tuesday.outcome["calls"]) == ("complete", 3)
         wednesday = crawl(seeds=FOREIGN, job="wednesday")
         assert wednesday.outcome["calls"] == 1, "the stale one was replaced"
 
     def test_a_stale_one_is_not_believed_of_an_alibaba_image_either(
-        self, crawl: Crawler, sandbox: SandboxThread
+        self, way: Way, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
         """It was converted by another job: this one has not made sure."""
         seed = "https://cbu01.alicdn.com/onepage-unreadable.jpg"
         crawl(seeds=seed, job="monday")
-        make_stale(crawl.output / "conversions.sqlite")
+        make_stale(way, crawl)
         for job, calls in (("tuesday", 4), ("wednesday", 2)):
             done = crawl(seeds=seed, job=job)
             assert (done.outcome["status"], done.outcome["calls"]) == ("complete", calls)
@@ -385,11 +398,11 @@ class TestKept:
         assert endpoints(sandbox).count("convert_url") == 1
 
     def test_a_damaged_file_stops_before_more_is_paid(
-        self, crawl: Crawler, sandbox: SandboxThread
+        self, alone: Crawler, sandbox: SandboxThread
     ) -> None:
-        crawl.output.mkdir()
-        (crawl.output / "conversions.sqlite").write_bytes(b"garbage" * 999)
-        done = crawl(seeds=FOREIGN)
+        alone.output.mkdir()
+        (alone.output / "conversions.sqlite").write_bytes(b"garbage" * 999)
+        done = alone(seeds=FOREIGN)
         assert done.exit_status == 4
         assert "conversions.sqlite: it is damaged (file is not a database)" in done.log
         assert "without it, everything in it is paid for again" in done.log
@@ -399,10 +412,10 @@ class TestKept:
 
 
 def test_a_kill_in_the_middle_pays_for_no_conversion_twice(
-    crawl: Crawler, sandbox: SandboxThread
+    alone: Crawler, sandbox: SandboxThread
 ) -> None:
     seeds = ",".join(f"https://shop.example/onepage-slow-1-{n}.jpg" for n in range(4))
-    killer = attrs.evolve(crawl, covered=False)
+    killer = attrs.evolve(alone, covered=False)
     process = killer.start(seeds=seeds, job="j")
     wait_for(lambda: sandbox.stats["conversions"] == 4 and sandbox.stats["ok"] >= 4, process)
     process.kill()
@@ -410,6 +423,6 @@ def test_a_kill_in_the_middle_pays_for_no_conversion_twice(
     connection = sqlite3.connect(killed.folder / "archive.sqlite")
     (stored,) = connection.execute("SELECT count(*) FROM answers WHERE page = 0").fetchone()
     connection.close()
-    done = crawl(job="j")
+    done = alone(job="j")
     assert done.exit_status == 0
     assert sandbox.stats["conversions"] == 4 + (4 - stored)

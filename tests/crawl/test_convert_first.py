@@ -170,7 +170,7 @@ def test_a_conversion_that_fails(
         ("alone", "foreign"),
         ("alone", "all"),
         ("alone", "none"),
-        pytest.param("worker", "all", marks=pytest.mark.long),
+        ("worker", "all"),
     ],
     indirect=["way"],
 )

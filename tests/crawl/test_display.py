@@ -89,30 +89,30 @@ def test_the_figures_are_below_all_else(tmp_path: Path, slow: SandboxThread) -> 
 
 
 @pytest.mark.parametrize("option", ["TMAPI_PROGRESS=0", "TERM=dumb"])
-def test_not_where_it_is_not_wanted(crawl: Crawler, option: str) -> None:
+def test_not_where_it_is_not_wanted(alone: Crawler, option: str) -> None:
     name, _, value = option.partition("=")
     with Terminal() as terminal:
-        process = crawl.start(
+        process = alone.start(
             seeds="/search/a/lamp.jpg", stderr=terminal.file, env={name: value}, job="j"
         )
-        assert crawl.finish(process).exit_status == 0
+        assert alone.finish(process).exit_status == 0
         terminal.hang_up()
         assert "j: 1 query" in "\n".join(terminal.rows)
         assert not is_shown(terminal)
 
 
-def test_not_in_a_pipe(crawl: Crawler) -> None:
-    done = crawl(seeds="/search/a/lamp.jpg")
+def test_not_in_a_pipe(alone: Crawler) -> None:
+    done = alone(seeds="/search/a/lamp.jpg")
     assert "\x1b" not in done.log
     assert " in flight of " not in done.log
 
 
-def test_not_among_rows_on_the_same_terminal(crawl: Crawler) -> None:
+def test_not_among_rows_on_the_same_terminal(alone: Crawler) -> None:
     with Terminal() as terminal:
         process = subprocess.Popen(
-            crawl.words("-o", "-:jsonl", seeds="/search/a/lamp.jpg"),
-            cwd=crawl.project,
-            env=crawl.environment(),
+            alone.words("-o", "-:jsonl", seeds="/search/a/lamp.jpg"),
+            cwd=alone.project,
+            env=alone.environment(),
             stdout=terminal.file,
             stderr=terminal.file,
         )

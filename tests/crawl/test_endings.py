@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         ("bigtotal", "complete", "last_page"),
         ("overlap", "complete", "last_page"),
         ("endless", "complete", "no_new_items"),
-        ("gap-p2", "complete", "empty_page"),
+        pytest.param("gap-p2", "complete", "empty_page", marks=pytest.mark.both_ways),
     ],
 )
 def test_worlds_of_pages(
@@ -56,6 +56,7 @@ def test_a_path_that_can_not_be_converted_is_believed(
     assert sandbox.stats["calls"] == 1
 
 
+@pytest.mark.both_ways
 def test_nothing_is_found_once_a_converted_image_finds_nothing_either(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
@@ -83,6 +84,7 @@ def test_max_items_at_the_end_of_a_page_asks_for_no_other(crawl: Crawler) -> Non
     assert (outcome["reason"], outcome["pages"], outcome["items"]) == ("max_items", 2, 10)
 
 
+@pytest.mark.both_ways
 def test_elements_that_are_no_items_are_counted_and_named_once(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
@@ -102,6 +104,7 @@ def test_convert_never_believes_an_empty_answer(crawl: Crawler) -> None:
     assert (done.outcome["status"], done.outcome["calls"], done.exit_status) == ("empty", 1, 0)
 
 
+@pytest.mark.both_ways
 def test_an_error_after_the_first_page_is_partial(crawl: Crawler) -> None:
     done = crawl(seeds="/search/a/fail-status-502-p3.jpg", page_size=5)
     outcome = done.outcome

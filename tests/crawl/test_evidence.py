@@ -12,21 +12,26 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.doubtful import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
-from tests.support import CannedApi, Crawler, page_of
+from tests.support import CannedApi, page_of
 from tmapi_spiders.evidence import EVIDENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support import Crawler
+    from tests.ways import Way
 
-def test_every_kind_of_evidence(crawl: Crawler, tmp_path: Path) -> None:
+
+def test_every_kind_of_evidence(way: Way, crawl: Crawler, tmp_path: Path) -> None:
     done = crawl("-s", "TMAPI_RETRY_TIMES=0", seeds=write_seeds(tmp_path), page_size=5)
     assert done.exit_status == 3
     assert endings_of(done.outcomes) == ENDINGS
     assert done.job["evidence"] == COUNTS
-    assert f"\n  {WORDS}; outcomes.jsonl says which\n" in done.log
-    for code, count in COUNTS.items():
-        assert (f"'tmapi/evidence/{code}': {count}" in done.log) == (code != "all")
+    assert f"\n  {WORDS}" in done.told
+    if way.alone:
+        assert f"{WORDS}; outcomes.jsonl says which\n" in done.log
+        for code, count in COUNTS.items():
+            assert (f"'tmapi/evidence/{code}': {count}" in done.log) == (code != "all")
     table = tmp_path / "outcomes.csv"
     told = crawl.command("tmapi", "export", "j", "-o", str(table), "--table", "outcomes")
     assert told.exit_status == 0, told.log
@@ -44,31 +49,27 @@ def test_every_kind_of_evidence(crawl: Crawler, tmp_path: Path) -> None:
     assert endings_of(again.outcomes) == ENDINGS
 
 
-def test_a_page_of_elements_without_an_id_found_nothing_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.both_ways
+def test_a_page_of_elements_without_an_id_found_nothing_and_says_so(way: Way) -> None:
     with CannedApi(page_of('{"item_id": ""}', "null", has_next_page=False)) as api:
-        done = Crawler(tmp_path / "output", api.url)(seeds="/search/a/lamp.jpg")
+        done = way(api.url)(seeds="/search/a/lamp.jpg")
     outcome = done.outcome
     assert (outcome["status"], outcome["items"], outcome["rejected_items"]) == ("complete", 0, 2)
     assert outcome["evidence"] == ["unreadable_ids"]
 
 
-def test_what_a_pipeline_rejects_is_no_evidence(tmp_path: Path) -> None:
-    project = tmp_path / "shop"
-    (project / "shop").mkdir(parents=True)
-    (project / "scrapy.cfg").write_text("[settings]\ndefault = shop.settings\n")
-    (project / "shop" / "__init__.py").touch()
-    (project / "shop" / "pipes.py").write_text(
+@pytest.mark.worker_differs("rejected_items is 0 where a pipeline rejects")
+@pytest.mark.both_ways
+def test_what_a_pipeline_rejects_is_no_evidence(way: Way, tmp_path: Path) -> None:
+    module = (
+        'ITEM_PIPELINES = {"own.Spoil": 1}\n'
         "class Spoil:\n"
         "    def process_item(self, item):\n"
         "        item.rank = -1\n"
         "        return item\n"
     )
-    (project / "shop" / "settings.py").write_text(
-        'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\n'
-        'ITEM_PIPELINES = {"shop.pipes.Spoil": 1}\n'
-    )
     with CannedApi(page_of('{"item_id": 612345678901}')) as api:
-        done = Crawler(tmp_path / "output", api.url, project)(seeds="/search/a/lamp.jpg")
+        done = way.in_project(tmp_path / "p", api.url, module)(seeds="/search/a/lamp.jpg")
     outcome = done.outcome
     assert (outcome["rejected_items"], outcome["evidence"]) == (1, []), done.log
 
@@ -99,16 +100,16 @@ def page(total: int | None, *ids: int, has_next_page: bool) -> bytes:
 
 
 @pytest.mark.parametrize("last", [0, None])
-def test_an_empty_last_page_does_not_take_back_the_count(tmp_path: Path, last: int | None) -> None:
+def test_an_empty_last_page_does_not_take_back_the_count(way: Way, last: int | None) -> None:
     first = page(688, *range(1, 8), has_next_page=True)
     with PagesApi(first, page(last, has_next_page=False)) as api:
-        outcome = Crawler(tmp_path / "output", api.url)(seeds="/search/a/lamp.jpg").outcome
+        outcome = way(api.url)(seeds="/search/a/lamp.jpg").outcome
     assert (outcome["reason"], outcome["pages"], outcome["total_count"]) == ("empty_page", 2, 688)
     assert outcome["evidence"] == ["short_of_count"]
 
 
 @pytest.mark.long
-def test_a_collapse_is_told_a_day_late(tmp_path: Path) -> None:
+def test_a_collapse_is_told_a_day_late(way: Way, tmp_path: Path) -> None:
     """Crawls of four days: all; cut short, with a next page that is empty; the same again; all."""
     all_of_it = (page(688, *range(1, 9), has_next_page=False),)
     cut = (page(688, 1, 2, 3, has_next_page=True), page(0, has_next_page=True))
@@ -116,7 +117,7 @@ def test_a_collapse_is_told_a_day_late(tmp_path: Path) -> None:
     for day, pages in enumerate((all_of_it, cut, cut, all_of_it), 1):
         job = f"watch-2026110{day}T180000Z"
         with PagesApi(*pages) as api:
-            crawl = Crawler(tmp_path / "output", api.url, variables={"TMAPI_BASE_URL": api.url})
+            crawl = way(api.url)
             done = crawl(job=job, seeds="/search/a/lamp.jpg")
         assert done.exit_status == 0, done.log
         path = done.folder / "job.json"  # each day's server has a port of its own

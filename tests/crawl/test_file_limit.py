@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crawl.test_hostile import in_project
-from tests.support import ROOT
+from tests.support import ROOT, in_project
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,24 +63,24 @@ def limited(start: Crawler, soft: int, hard: int, *words: str) -> tuple[int, str
     return done.returncode, done.stdout
 
 
-def test_a_limit_that_is_too_low(crawl: Crawler, sandbox: SandboxThread) -> None:
+def test_a_limit_that_is_too_low(alone: Crawler, sandbox: SandboxThread) -> None:
     given = ("-a", f"seeds={SEEDS}", "-a", "job=j")
-    status, said = limited(crawl, 20, 20, *given)
+    status, said = limited(alone, 20, 20, *given)
     assert status == 2, said
     assert "RLIMIT_NOFILE: this process may have 20 files open" in said
     assert "16 calls in flight need 64. Raise the limit (ulimit -n 64)" in said
     assert "Traceback" not in said
     assert sandbox.stats["calls"] == 0
-    status, said = limited(crawl, 60, 60, *given)
+    status, said = limited(alone, 60, 60, *given)
     assert status == 2, said
     assert "or set TMAPI_MAX_CONCURRENCY=12 or fewer" in said
-    status, said = limited(crawl, 60, 60, *given, "-s", "TMAPI_MAX_CONCURRENCY=12")
+    status, said = limited(alone, 60, 60, *given, "-s", "TMAPI_MAX_CONCURRENCY=12")
     assert status == 0, said
     assert "can't" not in said
 
 
-def test_one_that_may_be_raised_is(crawl: Crawler) -> None:
-    status, said = limited(crawl, 20, 200, "-a", f"seeds={SEEDS}", "-a", "job=j")
+def test_one_that_may_be_raised_is(alone: Crawler) -> None:
+    status, said = limited(alone, 20, 200, "-a", f"seeds={SEEDS}", "-a", "job=j")
     assert status == 0, said
 
 

@@ -13,11 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
 
-import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
-from tests.support import TOKEN, CannedApi, Crawler, page_of
+from tests.support import TOKEN, CannedApi, Crawler, in_project, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -310,7 +308,7 @@ http_cache.read_answer = too_much
     assert again.exit_status == 4, again.log
 
 
-def test_a_proxy_that_refuses_to_connect_costs_no_call(tmp_path: Path) -> None:
+def test_a_proxy_that_refuses_to_connect_costs_no_call(way: Way) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_CONNECT(self) -> None:
             self.send_error(407, "no\x1b[2J entry")
@@ -321,12 +319,9 @@ def test_a_proxy_that_refuses_to_connect_costs_no_call(tmp_path: Path) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    crawl = attrs.evolve(
-        Crawler(tmp_path, "https://api.tmapi.example"),
-        variables={"https_proxy": f"http://127.0.0.1:{server.server_port}"},
-    )
+    env = {"https_proxy": f"http://127.0.0.1:{server.server_port}"}
     try:
-        done = crawl(seeds=SEED)
+        done = way("https://api.tmapi.example")(seeds=SEED, env=env)
     finally:
         server.shutdown()
         server.server_close()

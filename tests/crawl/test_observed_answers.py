@@ -35,6 +35,7 @@ def ends(crawl: Crawl) -> dict[str, str]:
     return {row["seed"]: row["status"] for row in crawl.outcomes}
 
 
+@pytest.mark.both_ways
 def test_each_is_what_it_was_seen_to_be(way: Way) -> None:
     with ObservedApi(accepts="none", products=5) as api:
         answers = [*READ, *PASSING, *WRONG]
@@ -61,8 +62,8 @@ def test_each_is_what_it_was_seen_to_be(way: Way) -> None:
     [
         ("alone", "html 403", "refused"),
         ("alone", "status 500", "outage"),
-        pytest.param("worker", "html 403", "refused", marks=pytest.mark.long),
-        pytest.param("worker", "reset", "outage", marks=pytest.mark.long),
+        ("worker", "html 403", "refused"),
+        ("worker", "reset", "outage"),
     ],
     indirect=["way"],
 )

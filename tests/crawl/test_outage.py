@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 
-from tests.distributed.shared import Shared
 from tmapi_spiders.config import Config
 from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support import Crawl, Crawler, SandboxThread
+    from tests.ways import Way
 
 
 CALLS = attrs.fields(Config).outage_calls.metadata["default"]
@@ -29,42 +27,12 @@ def seeds_of(count: int, name: str = "onepage") -> str:
     )
 
 
-@attrs.frozen
-class Way:
-    """A way to crawl: in one process, or as two workers."""
-
-    start: Crawler
-    shared: Shared | None = None
-
-    def __call__(self, *options: str, **arguments: Any) -> Crawl:
-        """Crawl the job "j"; return what one of its processes left."""
-        if self.shared is None:
-            return self.start(*options, **arguments)
-        workers = [self.start.start(*options, job="j", **arguments) for _ in range(2)]
-        first, done = (self.start.finish(worker) for worker in workers)
-        assert first.exit_status == done.exit_status, first.log + done.log
-        return done
-
-    def endings(self, done: Crawl) -> Counter[tuple[str, ...]]:
-        """Count the queries that have ended, by status, reason and calls."""
-        rows = done.outcomes if self.shared is None else self.shared.outcomes.values()
-        return Counter(
-            tuple(str(row[name]) for name in ("status", "reason", "calls")) for row in rows
-        )
-
-    def calls(self, done: Crawl) -> int:
-        """Return how many calls the job has counted."""
-        return int(done.job["calls"] if self.shared is None else self.shared.facts["calls"])
+def endings(done: Crawl) -> Counter[tuple[str, str, int]]:
+    """Count the queries that have ended, by status, reason and calls."""
+    return Counter((row["status"], row["reason"], row["calls"]) for row in done.outcomes)
 
 
-@pytest.fixture(params=["alone", "workers"])
-def way(request: pytest.FixtureRequest, sandbox: SandboxThread, tmp_path: Path) -> Way:
-    if request.param == "alone":
-        return Way(request.getfixturevalue("crawl"))
-    server = request.getfixturevalue("redis_server")
-    return Way(server.crawler(tmp_path / "output", sandbox.url), Shared(server.client))
-
-
+@pytest.mark.both_ways
 @pytest.mark.parametrize(
     ("kind", "reason", "said"),
     [
@@ -75,15 +43,15 @@ def way(request: pytest.FixtureRequest, sandbox: SandboxThread, tmp_path: Path) 
     ],
 )
 def test_it_stops_the_job_and_costs_some_calls(
-    way: Way, sandbox: SandboxThread, kind: str, reason: str, said: str
+    crawl: Crawler, sandbox: SandboxThread, kind: str, reason: str, said: str
 ) -> None:
     """Whatever is asked: pages and conversions, of forty queries. Then the job goes on."""
     sandbox.fail_all(kind)
-    done = way(seeds=seeds_of(40))
+    done = crawl(seeds=seeds_of(40))
     assert done.exit_status == 4
     made = sandbox.stats["calls"]
     assert CALLS + MOST_PROBES <= made <= CALLS + MOST_PROBES + DIFFERENT
-    assert way.calls(done) == made
+    assert done.job["calls"] == made
     assert f"STOPPED EARLY: {reason} (the last {made} calls, of " in done.log
     assert f"brought nothing; the last one: {said}" in done.log
     assert "To go on" in done.log
@@ -91,52 +59,49 @@ def test_it_stops_the_job_and_costs_some_calls(
         "SCRAPY_PROJECT=distributed ", ""
     )
     assert "Traceback" not in done.log
-    if way.shared is None:
-        assert {row["reason"] for row in done.outcomes} == {reason}, "none has failed by itself"
-        assert {row["status"] for row in done.outcomes} == {"failed", "not_started"}
-    else:
-        assert not way.shared.outcomes, "none has failed"
+    assert {row["reason"] for row in done.outcomes} == {reason}, "none has failed by itself"
+    assert {row["status"] for row in done.outcomes} == {"failed", "not_started"}
     sandbox.fail_all("", -1)
-    again = way()
+    again = crawl()
     assert again.exit_status == 0, again.log
-    assert {ending[:2] for ending in way.endings(again)} == {("complete", "last_page")}
+    assert {ending[:2] for ending in endings(again)} == {("complete", "last_page")}
     assert sandbox.stats["ok"] == 60
-    assert way.calls(again) == made + 60
+    assert again.job["calls"] == made + 60
 
 
 def test_one_that_comes_back_while_it_is_probed_costs_no_query(
-    way: Way, sandbox: SandboxThread
+    crawl: Crawler, sandbox: SandboxThread
 ) -> None:
     """But those that had no try left before it could be known: fewer than it takes to tell."""
     sandbox.fail_all("status-502", CALLS + 2)
-    done = way("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
-    endings = way.endings(done)
-    early = sum(count for ending, count in endings.items() if ending[:2] == ("failed", "error"))
+    done = crawl("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
+    ended = endings(done)
+    early = sum(count for ending, count in ended.items() if ending[:2] == ("failed", "error"))
     assert early < DIFFERENT, "none, if workers told of that many at once"
-    assert {ending[:2] for ending in endings} <= {("failed", "error"), ("complete", "last_page")}
-    assert sum(endings.values()) == 40
+    assert {ending[:2] for ending in ended} <= {("failed", "error"), ("complete", "last_page")}
+    assert sum(ended.values()) == 40
     assert "The API fails everything: the last 20 calls, of " in done.log
     assert "The API works again" in done.log
     assert sandbox.stats["max_in_flight"] > 1
-    assert way.calls(done) == sandbox.stats["calls"]
+    assert done.job["calls"] == sandbox.stats["calls"]
 
 
-def test_few_bad_queries_are_not_taken_for_it(way: Way, sandbox: SandboxThread) -> None:
+def test_few_bad_queries_are_not_taken_for_it(crawl: Crawler, sandbox: SandboxThread) -> None:
     """Though nothing else is left, and they fail more often than it takes."""
     bad = seeds_of(DIFFERENT - 1, "fail-status-500-convert-html")
-    done = way(seeds=bad)
+    done = crawl(seeds=bad)
     assert done.exit_status == 3
-    assert way.endings(done) == {("failed", "error", "4"): DIFFERENT - 1}
+    assert endings(done) == {("failed", "error", 4): DIFFERENT - 1}
     assert sandbox.stats["calls"] == 4 * (DIFFERENT - 1) > CALLS
 
 
-def test_it_can_be_switched_off(crawl: Crawler, sandbox: SandboxThread) -> None:
+def test_it_can_be_switched_off(way: Way, crawl: Crawler, sandbox: SandboxThread) -> None:
     sandbox.fail_all("status-403")
     options = ("-s", "TMAPI_OUTAGE_CALLS=0", "-s", "TMAPI_RETRY_TIMES=1")
     done = crawl(*options, seeds=seeds_of(40))
     assert (done.exit_status, sandbox.stats["calls"]) == (3, 80)
     assert {row["reason"] for row in done.outcomes} == {"error"}
-    assert "20 queries: 403: the gateway refuses this machine or token" in done.log
+    assert not way.alone or "20 queries: 403: the gateway refuses this machine or token" in done.log
 
 
 def test_a_bad_query_among_good_ones_is_not_affected(

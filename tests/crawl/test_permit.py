@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crawl.test_hostile import in_project
-from tests.distributed.shared import Shared
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.distributed.servers import RedisServer
     from tests.support import SandboxThread
+    from tests.ways import Way
 
 
 #: A middleware that sends a request once more when its query has ended, and an answer that is too
@@ -55,25 +52,16 @@ SEEDS = [
 ]
 
 
-@pytest.mark.parametrize("way", ["alone", "worker"])
-def test_whatever_happens(
-    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, way: str
-) -> None:
-    shared = way == "worker"
-    module = MODULE
-    if shared:
-        module += 'SCHEDULER = "tmapi_spiders.distributed.scheduler.LeaseScheduler"\n'
-        module += f'REDIS_URL = "{redis_server.url}"\n'
-    crawl = in_project(tmp_path / "p", sandbox.url, module)
+@pytest.mark.both_ways
+def test_whatever_happens(way: Way, tmp_path: Path, sandbox: SandboxThread) -> None:
+    crawl = way.in_project(tmp_path / "p", sandbox.url, MODULE)
     done = crawl("-s", "TMAPI_MAX_CONCURRENCY=1", seeds=",".join(SEEDS))
     assert done.exit_status == 3, done.log
-    outcomes = list(Shared(redis_server.client).outcomes.values()) if shared else done.outcomes
-    statuses = sorted((row["status"], str(row["calls"])) for row in outcomes)
-    assert statuses == [("complete", "1")] * 4 + [("failed", "1")] * 2
+    statuses = sorted((row["status"], row["calls"]) for row in done.outcomes)
+    assert statuses == [("complete", 1)] * 4 + [("failed", 1)] * 2
     assert sandbox.stats["calls"] == 6, "what has ended is not asked again"
     assert sandbox.stats["max_in_flight"] == 1
-    if shared:
-        assert not redis_server.client.keys("*:permits")
-    else:
-        assert done.job["calls"] == 6
-        assert any(row["message"] == "MemoryError: " for row in outcomes)
+    assert done.job["calls"] == 6
+    assert any(row["message"] == "MemoryError: " for row in done.outcomes)
+    if way.server is not None:
+        assert not way.server.client.keys("*:permits")

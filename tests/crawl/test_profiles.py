@@ -8,12 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from tests.support import ROOT, Crawler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support import SandboxThread
+    from tests.ways import Way
 
 
 def test_the_sandbox_profile_needs_no_token_and_tells_that_it_is_made_up(tmp_path: Path) -> None:
@@ -79,18 +82,18 @@ class Api(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_another_server_and_the_vendors_example(tmp_path: Path) -> None:
+@pytest.mark.both_ways
+def test_another_server_and_the_vendors_example(way: Way) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    crawl = Crawler(tmp_path / "output", f"http://127.0.0.1:{server.server_port}")
+    crawl = way(f"http://127.0.0.1:{server.server_port}")
     try:
-        process = crawl.start(
+        done = crawl(
             seeds="/search/imgextra5/1589508648580602236.jpg",
             job="vendor",
             env={"TMAPI_TOKEN": "x"},
         )
-        done = crawl.finish(process, "vendor")
     finally:
         server.shutdown()
         server.server_close()

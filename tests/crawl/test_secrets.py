@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.crawl.test_hostile import SEED
-from tests.support import Crawler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from tests.support import Crawler
+    from tests.ways import Way
 
 SECRET = "hunter2"
 
@@ -81,8 +82,8 @@ def test_secrets_in_other_places(settings: dict[str, str], offline: Crawler) -> 
         SECRET,
     ],
 )
-def test_a_base_url(url: str, offline: Crawler) -> None:
-    done = offline("-s", f"TMAPI_BASE_URL={url}", seeds=SEED)
+def test_a_base_url(url: str, way: Way) -> None:
+    done = way()("-s", f"TMAPI_BASE_URL={url}", seeds=SEED)
     assert done.exit_status == 2
     assert "TMAPI_BASE_URL=" in done.log
     assert SECRET not in done.log
@@ -99,16 +100,15 @@ def test_a_token_that_was_pasted_elsewhere(name: str, crawl: Crawler) -> None:
 
 
 @pytest.mark.parametrize("odd", ["/", pytest.param("?", marks=LONG), pytest.param("#", marks=LONG)])
-def test_a_proxy_whose_parts_cannot_be_told_apart(odd: str, tmp_path: Path) -> None:
+def test_a_proxy_whose_parts_cannot_be_told_apart(odd: str, way: Way) -> None:
     proxy = f"http://me:{SECRET}{odd}{SECRET}@127.0.0.1:1"
-    crawl = Crawler(tmp_path, "https://api.tmapi.example", variables={"https_proxy": proxy})
-    done = crawl(seeds=SEED)
+    done = way("https://api.tmapi.example")(seeds=SEED, env={"https_proxy": proxy})
     assert done.exit_status == 2
     assert "https_proxy=http://…: its host can't be told from the rest" in done.log
     assert SECRET not in done.log
 
 
-def test_a_proxy_that_refuses_the_password(tmp_path: Path) -> None:
+def test_a_proxy_that_refuses_the_password(way: Way) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def proxy() -> None:
@@ -125,9 +125,7 @@ def test_a_proxy_that_refuses_the_password(tmp_path: Path) -> None:
         "TMAPI_RETRY_TIMES": "0",
         "https_proxy": f"http://me:{SECRET}@127.0.0.1:{listener.getsockname()[1]}",
     }
-    done = Crawler(tmp_path, "https://api.tmapi.example", variables=variables)(
-        "-L", "DEBUG", seeds=SEED
-    )
+    done = way("https://api.tmapi.example")("-L", "DEBUG", seeds=SEED, env=variables)
     thread.join()
     listener.close()
     assert done.outcome["status"] == "failed"

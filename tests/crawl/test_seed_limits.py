@@ -118,11 +118,11 @@ def test_a_file_of_another_size(
     assert message in refused(offline, path)
 
 
-def test_an_answer_of_a_row_as_deep_as_may_be(crawl: Crawler, tmp_path: Path) -> None:
+def test_an_answer_of_a_row_as_deep_as_may_be(alone: Crawler, tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     deep = json.loads("[" * 99 + "]" * 99)
     path.write_text(json.dumps({"image": LAMP, "deep": deep}))
-    done = crawl(seeds=path, max_pages=1)
+    done = alone(seeds=path, max_pages=1)
     assert done.exit_status == 0, done.log
     assert done.products[0]["seed_data"] == {"deep": deep}
 
@@ -226,7 +226,7 @@ def test_numbers_of_thousands_of_digits(words: tuple[str, ...], offline: Crawler
 
 @pytest.mark.parametrize("digits", [5000, pytest.param(4000, marks=pytest.mark.long)])
 def test_settings_and_arguments_of_thousands_of_digits(
-    digits: int, crawl: Crawler, sandbox: SandboxThread
+    digits: int, alone: Crawler, sandbox: SandboxThread
 ) -> None:
     settings = (
         *("TMAPI_BUDGET", "TMAPI_MAX_CONCURRENCY", "TMAPI_RETRY_TIMES", "TMAPI_RETRY_DELAY"),
@@ -234,7 +234,7 @@ def test_settings_and_arguments_of_thousands_of_digits(
     )
     arguments = ("page_size", "max_pages", "max_items", "sort", "price", "filters", "job")
     given = [word for name in settings for word in ("-s", f"{name}={DIGITS[:digits]}")]
-    done = crawl(*given, seeds=LAMP, **dict.fromkeys(arguments, DIGITS[:digits]))
+    done = alone(*given, seeds=LAMP, **dict.fromkeys(arguments, DIGITS[:digits]))
     assert done.exit_status == 2, done.log
     assert "Traceback" not in done.log
     for name in (*settings, *arguments):

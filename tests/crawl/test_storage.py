@@ -43,8 +43,8 @@ def crawl_on_full_disk(crawl: Crawler, size: int = 70_000, seeds: str = SEEDS) -
 
 
 @pytest.fixture
-def full_disk(crawl: Crawler) -> Crawl:
-    return crawl_on_full_disk(crawl)
+def full_disk(alone: Crawler) -> Crawl:
+    return crawl_on_full_disk(alone)
 
 
 def test_a_full_disk_is_a_clear_stop(full_disk: Crawl, sandbox: SandboxThread) -> None:
@@ -65,36 +65,36 @@ def test_what_was_written_before_the_disk_was_full_is_whole(full_disk: Crawl) ->
     assert 0 < len(lines) == full_disk.job["files"]["products.jsonl"]["lines"]
 
 
-def test_a_full_disk_does_not_cost_the_last_runs_file(crawl: Crawler) -> None:
-    first = crawl(seeds=SEEDS)
+def test_a_full_disk_does_not_cost_the_last_runs_file(alone: Crawler) -> None:
+    first = alone(seeds=SEEDS)
     before = (first.folder / "products.jsonl").read_bytes()
     assert len(before) > 70_000
-    assert crawl_on_full_disk(crawl).exit_status == 4
+    assert crawl_on_full_disk(alone).exit_status == 4
     assert (first.folder / "products.jsonl.last").read_bytes() == before
 
 
-def test_a_disk_that_is_full_at_the_very_end_does_not_cost_it_either(crawl: Crawler) -> None:
-    first = crawl(seeds="/search/a/teapot.jpg")
+def test_a_disk_that_is_full_at_the_very_end_does_not_cost_it_either(alone: Crawler) -> None:
+    first = alone(seeds="/search/a/teapot.jpg")
     before = (first.folder / "products.jsonl").read_bytes()
     assert 34_000 < len(before) < 64 * 1024, "more than the disk, less than a buffer"
-    again = crawl_on_full_disk(crawl, 34_000, "/search/a/teapot.jpg")
+    again = crawl_on_full_disk(alone, 34_000, "/search/a/teapot.jpg")
     assert again.exit_status == 4
     assert (first.folder / "products.jsonl.last").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["products.jsonl", "sightings.jsonl", "outcomes.jsonl"])
-def test_a_file_that_cant_be_begun(crawl: Crawler, sandbox: SandboxThread, name: str) -> None:
-    (crawl.output / "j" / f"{name}.part").mkdir(parents=True)
-    done = crawl(seeds="/search/a/teapot.jpg")
+def test_a_file_that_cant_be_begun(alone: Crawler, sandbox: SandboxThread, name: str) -> None:
+    (alone.output / "j" / f"{name}.part").mkdir(parents=True)
+    done = alone(seeds="/search/a/teapot.jpg")
     assert done.exit_status == 4
     assert f"{name}.part: it can't be written (Is a directory)" in done.log
     assert "Traceback" not in done.log
     assert sandbox.stats["calls"] == 0
 
 
-def test_a_users_own_feed_that_cant_be_written(crawl: Crawler, tmp_path: Path) -> None:
+def test_a_users_own_feed_that_cant_be_written(alone: Crawler, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = crawl("-O", f"{tmp_path}/file/mine.csv", seeds="/search/a/onepage.jpg")
+    done = alone("-O", f"{tmp_path}/file/mine.csv", seeds="/search/a/onepage.jpg")
     assert done.exit_status == 4
     assert "STOPPED EARLY: storage" in done.log
     assert "mine.csv was not written" in done.log
@@ -104,27 +104,27 @@ def test_a_users_own_feed_that_cant_be_written(crawl: Crawler, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("items", [1, 0], ids=["few", "all"])
-def test_a_users_own_feed_on_a_full_disk(crawl: Crawler, items: int) -> None:
+def test_a_users_own_feed_on_a_full_disk(alone: Crawler, items: int) -> None:
     """Few are written when the feed is closed, many before: how many, depends on Python."""
-    done = crawl("-O", "/dev/full:csv", seeds="/search/a/teapot.jpg", max_items=items)
+    done = alone("-O", "/dev/full:csv", seeds="/search/a/teapot.jpg", max_items=items)
     assert done.exit_status == 4
     assert "/dev/full" in done.log.rpartition("STOPPED EARLY")[2]
     assert len(done.products) == done.outcome["new_items"] == done.outcome["items"]
 
 
-def test_a_folder_that_cant_be_made(crawl: Crawler, sandbox: SandboxThread) -> None:
-    crawl.output.mkdir()
-    (crawl.output / "j").write_text("a file stands in the way")
-    done = crawl(seeds="/search/a/teapot.jpg")
+def test_a_folder_that_cant_be_made(alone: Crawler, sandbox: SandboxThread) -> None:
+    alone.output.mkdir()
+    (alone.output / "j").write_text("a file stands in the way")
+    done = alone(seeds="/search/a/teapot.jpg")
     assert done.exit_status == 4
     assert "it can't be used (File exists)" in done.log
     assert sandbox.stats["calls"] == 0
 
 
-def test_a_damaged_job_json(crawl: Crawler, sandbox: SandboxThread) -> None:
-    (crawl.output / "j").mkdir(parents=True)
-    (crawl.output / "j" / "job.json").write_text("{")
-    done = crawl(seeds="/search/a/teapot.jpg")
+def test_a_damaged_job_json(alone: Crawler, sandbox: SandboxThread) -> None:
+    (alone.output / "j").mkdir(parents=True)
+    (alone.output / "j" / "job.json").write_text("{")
+    done = alone(seeds="/search/a/teapot.jpg")
     assert done.exit_status == 4
     assert "job.json: it can't be read" in done.log
     assert sandbox.stats["calls"] == 0

@@ -115,7 +115,7 @@ def test_what_cant_be_used_is_told_before_anything_is_paid(
         ["B 4", "Decke", f"{CDN}-b.jpg", "1,234", None, None],
     )
     crawl = way(sandbox.url)
-    done = crawl.finish(crawl.start(seeds=path, columns=COLUMNS, job="j"))
+    done = crawl(seeds=path, columns=COLUMNS)
     assert done.exit_status == 2, done.log
     assert sandbox.stats["calls"] == 0
     for words in (
@@ -129,7 +129,7 @@ def test_what_cant_be_used_is_told_before_anything_is_paid(
         number, _, rest = words.partition(": ")
         (line,) = [one for one in done.log.splitlines() if f"articles.xlsx, {number}: " in one]
         assert rest in line
-    no_column = crawl.finish(crawl.start(seeds=path, job="j"))
+    no_column = crawl(seeds=path)
     assert no_column.exit_status == 2
     assert """two columns, 'URL', 'Bild-URL'. Say which one is the image""" in no_column.log
     assert "Traceback" not in done.log + no_column.log
@@ -145,9 +145,7 @@ def test_articles_of_one_picture(
     crawl = way(sandbox.url)
     done = crawl("-s", f"TMAPI_DEDUPE={dedupe}", seeds=path)
     assert done.exit_status == 0
-    summary = done.log.rpartition(": 3 queries: ")[2]
-    if way.server is not None:
-        summary = crawl.command("tmapi", "export", "j").stdout
+    summary = done.told.rpartition(": 3 queries: ")[2]
     credited = {row["seed_id"] for row in done.products}
     assert len({row["seed_id"] for row in done.sightings}) == 3
     note = "2 seeds have an image that another of them has too, under another id; products.jsonl"

@@ -7,16 +7,15 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 
-from tests.crawl.test_hostile import in_project
 from tests.support import Crawler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support import Crawl, SandboxThread
+    from tests.ways import Way
 
 SEED = "/search/a/teapot.jpg"
 GOOD = {"seeds": SEED}
@@ -31,6 +30,7 @@ def refused(done: Crawl, sandbox: SandboxThread) -> str:
     return done.log
 
 
+@pytest.mark.both_ways
 def test_all_problems_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         "-s",
@@ -61,29 +61,33 @@ def test_all_problems_at_once(crawl: Crawler, sandbox: SandboxThread) -> None:
     ("options", "arguments", "message"),
     [
         ((), {}, "job=j: it has not run before in "),
-        ((), {"seeds": "/etc"}, "it is a folder"),
         ((), GOOD | {"keep_alive": 1}, "keep_alive: it is for workers"),
     ],
 )
 def test_one_problem(
-    crawl: Crawler,
+    alone: Crawler,
     sandbox: SandboxThread,
     options: tuple[str, ...],
     arguments: dict[str, str],
     message: str,
 ) -> None:
-    assert message in refused(crawl(*options, **arguments), sandbox)
+    assert message in refused(alone(*options, **arguments), sandbox)
+
+
+def test_a_folder_is_no_seeds_file(crawl: Crawler, sandbox: SandboxThread) -> None:
+    assert "it is a folder" in refused(crawl(seeds="/etc"), sandbox)
 
 
 def test_a_mistyped_setting_in_the_environment_is_refused(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
-    process = crawl.start(**GOOD, job="j", env={"TMAPI_BUDGETS": "5", "TMAPI_HOME": "/x"})
-    log = refused(crawl.finish(process), sandbox)
+    done = crawl(**GOOD, env={"TMAPI_BUDGETS": "5", "TMAPI_HOME": "/x"})
+    log = refused(done, sandbox)
     assert 'TMAPI_BUDGETS in the environment: no such setting. Did you mean "TMAPI_BUDGET"?' in log
     assert "TMAPI_HOME" not in log, "the environment belongs to others too"
 
 
+@pytest.mark.worker_differs("its plan does not tell repeated seeds")
 def test_seeds_files(crawl: Crawler, sandbox: SandboxThread, tmp_path: Path) -> None:
     path = tmp_path / "seeds.txt"
     path.write_bytes(
@@ -119,32 +123,34 @@ def test_a_job_has_one_source(crawl: Crawler, sandbox: SandboxThread) -> None:
     assert (made_up.folder / "products.jsonl").read_bytes() == before
 
 
-def test_a_running_job_is_refused(crawl: Crawler, sandbox: SandboxThread) -> None:
-    running = crawl.start(seeds="/search/a/slow-60-1.jpg,/search/a/onepage.jpg", job="j")
+def test_a_running_job_is_refused(alone: Crawler, sandbox: SandboxThread) -> None:
+    running = alone.start(seeds="/search/a/slow-60-1.jpg,/search/a/onepage.jpg", job="j")
     while sandbox.stats["ok"] < 1:
         assert running.poll() is None
-    second = crawl(**GOOD)
+    second = alone(**GOOD)
     assert second.exit_status == 2
     assert f"it is running now (process {running.pid} on" in second.log
     running.kill()
-    crawl.finish(running)
-    assert crawl(**GOOD, max_pages=1).exit_status == 0
+    alone.finish(running)
+    assert alone(**GOOD, max_pages=1).exit_status == 0
 
 
-def test_a_schedulers_own_argument_is_let_through(crawl: Crawler) -> None:
+def test_a_schedulers_own_argument_is_let_through(way: Way, crawl: Crawler) -> None:
     done = crawl(**GOOD, max_pages=1, _job="26d1b1a6d6f111e0be5c001e648c57f8")
     assert done.exit_status == 0
-    assert set(done.job["arguments"]) == {"seeds", "max_pages", "job"}
+    seeds = {"seeds", "job"} if way.alone else set()
+    assert set(done.job["arguments"]) == {"max_pages", *seeds}
 
 
+@pytest.mark.worker_differs("it does not warn")
 def test_page_size_above_20_warns(crawl: Crawler) -> None:
     done = crawl(**GOOD, page_size=21, max_pages=1)
     assert done.exit_status == 0
     assert "above 20 is not documented" in done.log
 
 
-def test_the_first_line_says_what_will_run(crawl: Crawler) -> None:
-    done = crawl(
+def test_the_first_line_says_what_will_run(alone: Crawler) -> None:
+    done = alone(
         "-s", "TMAPI_CALL_PRICE=0.01", **GOOD, sort="default,sales", price="0-10,10-", max_pages=3
     )
     expected = (
@@ -155,9 +161,9 @@ def test_the_first_line_says_what_will_run(crawl: Crawler) -> None:
     assert expected in done.log
 
 
-def test_a_mistyped_spider(offline: Crawler, tmp_path: Path) -> None:
+def test_a_mistyped_spider(way: Way, tmp_path: Path) -> None:
     log = tmp_path / "crawl.log"
-    done = offline.finish(offline.start("--logfile", str(log), spider="image_serach"))
+    done = way()("--logfile", str(log), spider="image_serach")
     told = (
         "image_serach: nothing was sent.\n  spider=image_serach: this project has no such spider. "
         'Did you mean "image_search"? It has: image_search.\n'
@@ -179,14 +185,14 @@ def test_a_mistyped_profile(offline: Crawler, command: tuple[str, ...]) -> None:
     assert "Traceback" not in done.log
 
 
-def test_a_scrapy_that_lacks_something(sandbox: SandboxThread, tmp_path: Path) -> None:
+def test_a_scrapy_that_lacks_something(way: Way, sandbox: SandboxThread, tmp_path: Path) -> None:
     lacking = (
         "from scrapy.core.engine import ExecutionEngine\n"
         "from scrapy.extensions.feedexport import FeedSlot\n"
         "del ExecutionEngine.needs_backout\n"
         "del FeedSlot.__init__\n"
     )
-    log = refused(in_project(tmp_path / "p", sandbox.url, lacking)(**GOOD), sandbox)
+    log = refused(way.in_project(tmp_path / "p", sandbox.url, lacking)(**GOOD), sandbox)
     for name in ("core.engine.ExecutionEngine.needs_backout", "feedexport.FeedSlot.itemcount"):
         assert re.search(rf"\n  scrapy \S+: it has no .*{name}", log)
 
@@ -205,7 +211,7 @@ def test_outside_of_a_project(sandbox: SandboxThread, tmp_path: Path) -> None:
 def test_a_mistyped_subcommand(offline: Crawler) -> None:
     done = offline.command("tmapi", "jbos")
     assert done.exit_status == 2
-    assert 'jbos: no such subcommand. Did you mean "jobs"? Accepted: compare, ' in done.log
+    assert 'jbos: no such subcommand. Did you mean "jobs"? Accepted: check, ' in done.log
 
 
 REFUSED = """
@@ -233,22 +239,17 @@ class Nameless(ImageSearchSpider):
 """
 
 
-@pytest.mark.parametrize("way", ["local", "worker"])
 def test_a_spider_that_cannot_work_is_refused(
-    tmp_path: Path, sandbox: SandboxThread, way: str
+    way: Way, tmp_path: Path, sandbox: SandboxThread
 ) -> None:
-    scheduler = "tmapi_spiders.distributed.scheduler.LeaseScheduler"
-    settings = f'SCHEDULER = "{scheduler}"\n' if way == "worker" else ""
+    crawl = way.in_project(tmp_path / "p", sandbox.url, REFUSED)
     # Scrapy warns of two spiders of one name, and takes either.
-    variables = {"PYTHONWARNINGS": "error,ignore:There are several spiders"}
-    crawl = attrs.evolve(
-        in_project(tmp_path / "p", sandbox.url, settings + REFUSED), variables=variables
-    )
-    shop = crawl.finish(crawl.start(spider="shop", seeds=SEED, job="j"))
+    env = {"PYTHONWARNINGS": "error,ignore:There are several spiders"}
+    shop = crawl(spider="shop", seeds=SEED, env=env)
     for problem in (
         "own.Shop.arguments_model: own.Own: accepted: a subclass of",
         "own.Own.colour: 'colour[': it is no jmespath",
     ):
         assert f"\n  {problem}" in refused(shop, sandbox)
-    ours = crawl.finish(crawl.start(seeds=SEED, job="j"))
+    ours = crawl(seeds=SEED, env=env)
     assert "own.Nameless: it has no name of its own" in refused(ours, sandbox)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support import ROOT, CannedApi, Crawler, page_of
+from tests.support import ROOT, CannedApi, page_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,11 +50,9 @@ def test_a_number_that_no_float_holds(tmp_path: Path, way: Way, score: str) -> N
     assert table.exit_status == 0, table.log
 
 
-def test_a_pipeline_that_puts_one_into_a_product(tmp_path: Path) -> None:
-    (tmp_path / "scrapy.cfg").write_text("[settings]\ndefault = own_settings\n")
-    (tmp_path / "own_settings.py").write_text(
-        'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\n'
-        'ITEM_PIPELINES = {"own_settings.Pipeline": 100}\n'
+def test_a_pipeline_that_puts_one_into_a_product(tmp_path: Path, way: Way) -> None:
+    module = (
+        'ITEM_PIPELINES = {"own.Pipeline": 100}\n'
         "class Pipeline:\n"
         "    def process_item(self, item):\n"
         '        item.composite_score = float("nan")\n'
@@ -63,7 +61,7 @@ def test_a_pipeline_that_puts_one_into_a_product(tmp_path: Path) -> None:
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text(OWN)
     with CannedApi(page_of('{"item_id": 1, "title": "lamp", "price": "6"}')) as api:
-        crawl = Crawler(tmp_path / "output", api.url, tmp_path)
+        crawl = way.in_project(tmp_path / "p", api.url, module)
         done = crawl(seeds=str(seeds), convert="never")
     assert done.exit_status == 0, done.log
     (line,) = (done.folder / "products.jsonl").read_text().splitlines()

@@ -55,3 +55,11 @@ UNREADABLE = {
     "product_url": {"items": 1, "example": "'javascript:x' (item 5)"},
     "item_id": {"items": 1, "example": "'6a'"},
 }
+
+#: What a monitor says of it whose limit is 20 %: 1 of 6 is 16.7 %.
+TOO_MANY = (
+    "    unreadable: of 6 items too many have a value that can't be read: "
+    "price 2 (33.3 %), such as '9,90' (item 2); "
+    "title 2 (33.3 %), such as 'lamp ***\\x1b[2J' (item 1); "
+    "at most 20 % (TMAPI_MONITOR_UNREADABLE)\n"
+)

@@ -558,3 +558,21 @@ def test_rows_that_are_taken_after_an_export(desk: Desk) -> None:
     desk.server.client.delete("image_search:j:items")
     assert desk.run("export") == 0
     assert desk.lines("products.jsonl") == before
+
+
+def test_what_queries_failed_by_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    job = desk.make(seeds=3)
+    good, *bad = desk.lease(job, 3)
+    desk.commit(job, good)
+    for lease in bad:
+        desk.fail(job, lease)
+    desk.leave(job)
+    assert desk.run("export") == 0
+    told = capsys.readouterr().out
+    assert "\n  3 products (0 duplicates, 0 rejected)\n" in told
+    assert (
+        f"\n  2 queries: boom\n  2 queries failed or ended partial; {desk.folder}/outcomes.jsonl "
+        "says why.\n  To go on: "
+    ) in told
+    assert f"scrapy tmapi replay {desk.name} --failed, then workers\n" in told
+    assert desk.job_json["errors"] == {"boom": 2}

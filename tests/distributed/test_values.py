@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tests.crawl.test_hostile import in_project
-from tests.crawl.values import PAGE, PRICES, PROJECT, TITLES, UNREADABLE
-from tests.support import TOKEN, CannedApi
+from tests.crawl.values import PAGE, PRICES, PROJECT, TITLES, TOO_MANY, UNREADABLE
+from tests.support import TOKEN, CannedApi, in_project
 from tmapi_spiders.items import versions
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ def test_status_export_and_the_worker_tell_of_them(
         status = crawl.command("tmapi", "status", "j")
         seen = json.loads(crawl.command("tmapi", "status", "j", "--json").stdout)
         export = crawl.command("tmapi", "export", "j")
+        limit = "TMAPI_MONITOR_UNREADABLE=0.2"
+        checked = crawl.command("tmapi", "check", "j", "-s", limit)
         # A worker of a version that reads otherwise would mix two readings in one job.
         older = json.dumps(versions() | {"price": 1})
         redis_server.client.hset("image_search:j:job", "readers", older)
@@ -55,5 +56,7 @@ def test_status_export_and_the_worker_tell_of_them(
     assert "'tmapi/value/unreadable/price': 2," in worker.log
     assert seen["unreadable"] == export.job["unreadable"] == UNREADABLE
     assert export.job["readers"] == versions()
+    assert checked.exit_status == 0, checked.log
+    assert TOO_MANY in checked.stdout
     assert other.exit_status == 2
     assert "which reads price otherwise than this one" in other.log

@@ -101,7 +101,7 @@ def test_seed_files(tmp_path: Path, examples: int) -> None:
 JOB_FACTS = [
     *("schema", "spider", "source", "started_at", "finished_at", "running", "exit_status", "calls"),
     *("stop_reason", "stop_detail", "files", "queries", "arguments", "budget", "unreadable"),
-    *("readers", "evidence", "process"),
+    *("readers", "evidence", "process", "errors", "products", "refusals", "shared"),
 ]
 JOB_JSON = st.one_of(
     st.dictionaries(st.sampled_from(JOB_FACTS), VALUES, max_size=6).map(json.dumps),
@@ -146,5 +146,9 @@ def test_job_files(tmp_path: Path, examples: int, capsys: pytest.CaptureFixture[
         for words in (["gallery", "j"], ["export", "j", "-o", str(job / "t.csv")]):
             assert run_command(words[0], words[1:], settings) in {0, 2, 4}
             assert "\x1b" not in capsys.readouterr().err
+        if run_command("check", ["j"], settings) == 2:
+            assert not capsys.readouterr().out
+        told = capsys.readouterr()
+        assert "\x1b" not in told.out + told.err
 
     try_all(st.tuples(JOB_JSON, LINES, LINES), check, examples)

@@ -16,7 +16,7 @@ from spidermon.contrib.actions.telegram import SimplyTelegramClient
 
 from tests.compare.days import Series, item
 from tests.monitoring.receivers import HttpReceiver, MailReceiver
-from tests.support import ROOT, TOKEN, Crawl, Crawler, SandboxThread
+from tests.support import ROOT, TOKEN, Crawler, SandboxThread
 from tmapi_spiders.config import Config
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.monitoring.actions import chat
@@ -30,10 +30,10 @@ ENABLED = ("-s", "SPIDERMON_ENABLED=True")
 ADD_ON = 'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\n'
 
 
-def monitors_of(crawl: Crawl) -> dict[str, str]:
-    """Return what the summary says of each monitor that failed; "" is the line above them."""
-    found = re.search(r"^  monitors: (.*)\n((?:    .*\n)*)", crawl.log, re.MULTILINE)
-    assert found, crawl.log
+def monitors_of(text: str) -> dict[str, str]:
+    """Return what a summary says of each monitor that failed; "" is the line above them."""
+    found = re.search(r"^  monitors: (.*)\n((?:    .*\n)*)", text, re.MULTILINE)
+    assert found, text
     lines = dict(line.strip().split(": ", 1) for line in found[2].splitlines())
     return {"": found[1], **lines}
 
@@ -62,7 +62,7 @@ def test_a_good_job_passes_and_nobody_is_told(crawl: Crawler) -> None:
         webhook = f"SPIDERMON_DISCORD_WEBHOOK_URL={receiver.url}/hook"
         done = crawl(*ENABLED, "-s", webhook, seeds="/search/a/teapot.jpg", max_pages=2)
     assert done.exit_status == 0
-    assert monitors_of(done) == {"": "7 passed, 4 had nothing to judge"}
+    assert monitors_of(done.log) == {"": "7 passed, 4 had nothing to judge"}
     assert "prices/are sane... SKIPPED (the job is of no series" in done.log
     assert "budget/is enough... SKIPPED (no budget)" in done.log
     assert "'tmapi/monitor/passed': 11" in done.log
@@ -98,7 +98,7 @@ def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
         )
     finally:
         sandbox.stop()
-    found = monitors_of(done)
+    found = monitors_of(done.log)
     assert found.pop("") == "7 of 11 failed, 3 had nothing to judge"
     products, sightings, calls = len(done.products), len(done.sightings), done.job["calls"]
     assert found.pop("queries").startswith(
@@ -130,7 +130,7 @@ def test_fewer_products_than_the_last_job_had(crawl: Crawler) -> None:
     process = crawl.start(*ENABLED, job=job, seeds="/search/a/onepage.jpg")
     done = crawl.finish(process, job)
     assert done.exit_status == 0
-    found = monitors_of(done)
+    found = monitors_of(done.log)
     assert found["volume"] == (
         "7 products, and 31 in watch-20261101T180000Z (22.6 %); at least 50 % "
         "(TMAPI_MONITOR_VOLUME)"
@@ -141,13 +141,13 @@ def test_fewer_products_than_the_last_job_had(crawl: Crawler) -> None:
     )
     off = ["-s", "TMAPI_MONITOR_VOLUME=0", "-s", "TMAPI_MONITOR_GONE=1"]
     again = crawl.finish(crawl.start(*ENABLED, *off, job=job), job)
-    assert not {"volume", "gone"} & set(monitors_of(again))
+    assert not {"volume", "gone"} & set(monitors_of(again.log))
 
 
 def test_a_stop_is_told(crawl: Crawler) -> None:
     done = crawl(*ENABLED, seeds="/search/a/fail-status-401.jpg")
     assert done.exit_status == 4
-    found = monitors_of(done)
+    found = monitors_of(done.log)
     assert "(stopped early: auth)" in found["queries"]
     assert "fields/have values... SKIPPED (no products)" in done.log
 
@@ -173,7 +173,7 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
     crawl = Crawler(project / "out & put_#1", sandbox.url, project)
     seeds = "/search/a/teapot.jpg,/search/a/lamp.jpg"
     first = crawl(*ENABLED, "-s", "TMAPI_BUDGET=100", series="watch", seeds=seeds, max_pages=1)
-    assert monitors_of(first) == {"": "8 passed, 3 had nothing to judge"}
+    assert monitors_of(first.log) == {"": "8 passed, 3 had nothing to judge"}
     assert "SKIPPED (the series has no earlier job)" in first.log
     (before,) = crawl.output.glob("watch-*")
     products = before / "products.jsonl"
@@ -196,7 +196,7 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
         done = crawl.finish(process)
     assert done.exit_status == 0
     assert done.log.count("... FAIL") == 1
-    found = monitors_of(done)["prices"]
+    found = monitors_of(done.log)["prices"]
     (folder,) = set(crawl.output.glob("watch-*")) - {before}
     assert f"moved by more than 50 % (TMAPI_MONITOR_PRICE_MOVE) since {before.name}" in found
     assert found.endswith("at most 20 % (TMAPI_MONITOR_PRICES_MOVED)")
@@ -243,7 +243,7 @@ def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None
             env={"https_proxy": "http://127.0.0.1:9"},  # Telegram is not to be asked
         )
     assert done.exit_status == 0
-    assert monitors_of(done)["calls"] == (
+    assert monitors_of(done.log)["calls"] == (
         "1 call for 7 products: 0.143 each; at most 0 a product (TMAPI_MONITOR_CALLS)"
     )
     assert "    Discord could not be told: HTTPError (HTTP 404)\n" in done.log
@@ -268,16 +268,18 @@ import json
 from pathlib import Path
 from spidermon import Action, Monitor
 from spidermon.contrib.actions.reports.files import CreateFileReport
+from tmapi_spiders.monitoring.judged_job import judged_of
 from tmapi_spiders.monitoring.message import message
+from tmapi_spiders.monitoring.monitors import JobMonitor
 from tmapi_spiders.monitoring.suite import JobMonitors
 
 class Keep(Action):
     def run_action(self):
-        run = self.data.spider.run
+        job = judged_of(self.data)
         Path("kept.json").write_text(json.dumps({
-            "message": message(run, self.result),
-            "job": json.loads((run.job.folder / "job.json").read_text()),
-            "products": len((run.job.folder / "products.jsonl").read_text().splitlines()),
+            "message": message(job, self.result),
+            "job": json.loads((job.folder / "job.json").read_text()),
+            "products": len(list(job.products())),
             "calls": self.data.stats["tmapi/call/all_runs"],
         }))
 
@@ -289,8 +291,12 @@ class Mine(Monitor):
     def test_mine(self):
         self.assertEqual(self.data.stats["finish_reason"], "finished")
 
+class Stock(JobMonitor):
+    def test_stock(self):
+        self.assertTrue(any(row["moq"] for row in self.job.products()))
+
 class Suite(JobMonitors):
-    monitors = [*JobMonitors.monitors, Mine]
+    monitors = [*JobMonitors.monitors, Mine, Stock]
     monitors_finished_actions = [Keep, Report]
 """
 
@@ -311,12 +317,18 @@ def test_a_suite_of_the_projects_own_sees_the_last_figures(
     assert done.exit_status == 0
     assert done.log.count("Mine/test_mine... OK") == 1, "judged twice, by both extensions"
     kept = json.loads((project / "kept.json").read_text())
-    assert kept["message"].startswith("j: monitors: 8 passed, 4 had nothing to judge\nNothing is")
+    assert kept["message"].startswith("j: monitors: 9 passed, 4 had nothing to judge\nNothing is")
     assert kept["job"] == done.job
     assert kept["job"]["running"] is False
     assert kept["products"] == len(done.products) > 0
     assert kept["calls"] == done.job["calls"]
     assert "complete or empty" in (project / "report.html").read_text()
+    # Afterwards it judges the same, by the stats that job.json tells.
+    (project / "kept.json").unlink()
+    checked = crawl.command("tmapi", "check", "j")
+    assert checked.exit_status == 0, checked.log
+    assert monitors_of(checked.stdout) == monitors_of(done.log)
+    assert json.loads((project / "kept.json").read_text()) == kept
 
 
 def test_another_spider_of_the_project_is_left_alone(project: Path) -> None:

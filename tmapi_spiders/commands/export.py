@@ -20,6 +20,7 @@ from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.evidence import in_words
 from tmapi_spiders.interrupts import interruptible
+from tmapi_spiders.job import OUTCOMES
 from tmapi_spiders.local_job import LocalJob
 from tmapi_spiders.output_file import told_of_link
 from tmapi_spiders.phrases import dead_letters, plural, sharing_images
@@ -31,11 +32,12 @@ from tmapi_spiders.results.target import SUFFIXES, Target
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.spider_kind import kind_for
+from tmapi_spiders.summary import SHOWN_ERRORS
 from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from redis import Redis
     from scrapy.settings import BaseSettings
@@ -217,10 +219,16 @@ def _report(job: str, export: Export, *, final: bool) -> list[str]:
     return [
         f"{job}: {queries}: {ended or 'none'}.{why}",
         *([f"  {evidence}"] if evidence else []),
+        (
+            f"  {plural(export.products['new'], 'product')} "
+            f"({plural(export.products['duplicates'], 'duplicate')}, "
+            f"{export.products['rejected']:,} rejected)"
+        ),
         f"  {_so_far(export)}",
         *_letters(job, export.dead_letters),
         *(f"  {clean(line)}" for line in told(export.unreadable)),
         *([f"  note: {sharing_images(export.sharing, 'job')}."] if credits_one else []),
+        *_failed(job, export),
     ]
 
 
@@ -228,3 +236,14 @@ def _letters(job: str, number: int) -> list[str]:
     if not number:
         return []
     return [f"  {dead_letters(number)}", f"    {in_project(f'scrapy tmapi replay {job}')}"]
+
+
+def _failed(job: str, export: Export) -> Iterator[str]:
+    """Yield what queries failed by, as a crawl's summary does, and how to have them go on."""
+    if not export.failures or export.stop_reason is not None:
+        return
+    for error, count in list(export.errors.items())[:SHOWN_ERRORS]:
+        yield f"  {plural(count, 'query', 'queries')}: {clean(error)}"
+    failed = plural(export.failures, "query", "queries")
+    yield f"  {failed} failed or ended partial; {export.folder / OUTCOMES} says why."
+    yield "  To go on: " + in_project(f"scrapy tmapi replay {job} --failed") + ", then workers"

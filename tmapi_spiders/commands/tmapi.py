@@ -22,6 +22,7 @@ __all__ = ["SUBCOMMANDS", "Command"]
 #: does is its docstring's first line, which stands here too, so that it is loaded only when it is
 #: wanted: Scrapy loads this module whatever it is asked to do.
 SUBCOMMANDS: Final = {
+    "check": "Run the monitors on a job that has ended, and tell what they found, as a crawl does.",
     "compare": "Say what changed between two jobs: prices, what is new, what is gone, "
     "targets reached.",
     "delete": "Delete a job from Redis, after asking; exported files stay.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tmapi_spiders.distributed.keys import UNREADABLE, job_key
+from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK, UNREADABLE, job_key
 from tmapi_spiders.distributed.replies import number, to_text
 from tmapi_spiders.errors import StorageError, shortened
 
@@ -53,7 +53,7 @@ _RULES: Final = {
         (
             *("schema", "budget", "stops", "seeds", "queries", "calls", "pages", "products"),
             *("sightings", "duplicates", "failures", "ended_calls", "ended_pages", "longest"),
-            *("most_pages", "dead"),
+            *("most_pages", "dead", STRUCK, OVER_LIMIT),
             *("fed_at", "ended_at", "seen_at", "tokens", "foreign", "expired"),
         ),
         (_WHOLE, "a whole number from 0 up"),

@@ -18,7 +18,7 @@ from tmapi_spiders.distributed.keeping import expire
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.replies import iso, number
 from tmapi_spiders.distributed.row_file import RowFile, digest
-from tmapi_spiders.distributed.shared_job import facts_of, unreadable_of
+from tmapi_spiders.distributed.shared_job import facts_of, refusals_of, unreadable_of
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.items import Outcome
     from tmapi_spiders.job import JobFile
+    from tmapi_spiders.ledger import LocalLedger
 
 __all__ = ["Export"]
 
@@ -80,6 +81,12 @@ class Export:
         """Why the job was stopped, if it was."""
         self.unreadable: dict[str, dict[str, Any]] = {}
         """What of its items could not be read, once the job is final."""
+        self.failures = 0
+        """Queries that failed, or ended partial by an error, once the job is final."""
+        self.errors: dict[str, int] = {}
+        """What these ended by, once the job is final, the most frequent first."""
+        self.products: dict[str, int] = {}
+        """Products by what became of them, once the job is final."""
 
     def __enter__(self) -> Self:
         """Take the folder."""
@@ -145,10 +152,9 @@ class Export:
             return False
         outcomes.publish(complete=True)
         self.by_status = dict(sorted(ledger.by_status.items()))
-        self.evidence = {"all": 0, **dict(sorted(ledger.evidence.items()))}
         self.dead_letters = int(self._server.hlen(f"{self._key}:dead"))
         self._job.files |= {name: self._rows[rows] for rows, name in _LISTS.items()}  # type: ignore[misc]
-        self._end(facts, ledger.failures)
+        self._end(facts, ledger)
         values = (self._shared.id, final, utc_now())
         days = 0.0 if stopped else self._config.expire_days
         if run_script(self._server, "final", self._shared.keys, *values) and (
@@ -188,23 +194,32 @@ class Export:
             readers=self._shared.readers,
         )
 
-    def _end(self, facts: dict[str, str], failures: int) -> None:
+    def _end(self, facts: dict[str, str], ledger: LocalLedger) -> None:
         """Say in job.json how the job ended."""
-        queries, calls = sum(self.by_status.values()), number(facts.get("calls"))
+        queries, calls = ledger.by_status.total(), number(facts.get("calls"))
+        of_queries = ledger.facts(queries)
+        self.failures, self.errors = ledger.failures, of_queries["errors"]
+        self.evidence = of_queries["evidence"]
+        self.products = {
+            "new": number(facts.get("products")),
+            "duplicates": number(facts.get("duplicates")),
+            "rejected": ledger.rejected,
+        }
         status = EXIT_OK
         if self.stop_reason is not None:
             status = EXIT_STOPPED
-        elif queries and failures / queries > self._config.failed_ok:
+        elif queries and ledger.failures / queries > self._config.failed_ok:
             status = EXIT_FAILED
         ended: dict[str, Any] = {
             "shared": {"id": self._shared.id, "ended_at": iso(facts.get("ended_at"))},
             "started_at": self._created_at,
             "readers": self._shared.readers,
-            "queries": {"all": queries, **self.by_status},
-            "evidence": self.evidence,
+            **of_queries,
             "dead_letters": self.dead_letters,
+            "products": self.products,
             "budget": self._shared.budget,
             "calls": calls,
+            "refusals": refusals_of(facts),
             "stop_reason": self.stop_reason,
         }
         self.unreadable = unreadable_of(facts)

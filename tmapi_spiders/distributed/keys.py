@@ -62,6 +62,8 @@ __all__ = [
     "CONVERSION_TASK",
     "EXAMPLE",
     "JOBS",
+    "OVER_LIMIT",
+    "STRUCK",
     "UNREADABLE",
     "account_key",
     "conversion_prefix",
@@ -81,6 +83,11 @@ CONVERSION_TASK = "c"
 #: be read, and one of these values.
 UNREADABLE = "unreadable:"
 EXAMPLE = "unread_example:"
+
+#: Of a job's hash: how many calls were sent and do not count, and how many of them were refused
+#: over the account's limit.
+STRUCK = "struck"
+OVER_LIMIT = "over_limit"
 
 
 def job_key(job: str) -> str:

@@ -100,7 +100,8 @@ class Outbox:
         self._wake.set()
 
     def take_steps(self) -> list[Step]:
-        """Return the steps that wait, and forget them."""
+        """Return the steps that wait, and forget them; what comes from now on ends :meth:`wait`."""
+        self._wake.clear()
         steps, self._steps = self._steps, []
         return steps
 
@@ -112,7 +113,6 @@ class Outbox:
 
     async def wait(self, seconds: float) -> None:
         """Wait for something to be put in."""
-        self._wake.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

@@ -12,7 +12,15 @@ from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.config import PREFIX, given_value
 from tmapi_spiders.distributed.damage import check_facts
-from tmapi_spiders.distributed.keys import EXAMPLE, JOBS, UNREADABLE, account_key, job_key
+from tmapi_spiders.distributed.keys import (
+    EXAMPLE,
+    JOBS,
+    OVER_LIMIT,
+    STRUCK,
+    UNREADABLE,
+    account_key,
+    job_key,
+)
 from tmapi_spiders.distributed.letter import query_task
 from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.arguments import Arguments
     from tmapi_spiders.config import Config
 
-__all__ = ["SCHEMA", "SharedJob", "facts_of", "unreadable_of"]
+__all__ = ["SCHEMA", "SharedJob", "facts_of", "refusals_of", "unreadable_of"]
 
 #: Of all that is under a job's keys; rises when an older worker can't take part any more.
 SCHEMA = 4
@@ -70,6 +78,20 @@ def unreadable_of(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         field: {"items": items, "example": facts.get(EXAMPLE + field, "?")}
         for field, items in sorted(found.items(), key=lambda one: -one[1])
     }
+
+
+def refusals_of(facts: Mapping[str, str]) -> dict[str, int] | None:
+    """Return how many calls were sent, and how many of them refused over the account's limit.
+
+    :param facts: the job's hash; None for one that an older version has made, which did not count
+
+    >>> refusals_of({"calls": "10", "struck": "3", "over_limit": "2"})
+    {'sent': 13, 'refused': 2}
+    """
+    if OVER_LIMIT not in facts:
+        return None
+    sent = number(facts.get("calls")) + number(facts.get(STRUCK))
+    return {"sent": sent, "refused": number(facts[OVER_LIMIT])}
 
 
 def _object(name: str, facts: Mapping[str, str], field: str) -> dict[str, Any]:
@@ -162,6 +184,8 @@ class SharedJob:
             "fed": "0",
             "stops": 0,
             "sightings": 0,
+            STRUCK: 0,
+            OVER_LIMIT: 0,
             "created_at": utc_now(),
             **{setting: getattr(config, setting) for setting in _SETTINGS},
         }

@@ -164,7 +164,9 @@ def stage_burial(lease: Lease) -> None:
     """
     lease.seen, lease.goes_on = [], False
     lease.ends, lease.set, lease.change = (None, None), {}, None  # as staged before the error
-    lease.count = {"pages": 1} if lease.is_read and not lease.was_read else {}
+    lease.count.pop("pages", None)
+    if lease.is_read and not lease.was_read:
+        lease.count["pages"] = 1
     stage_failure(lease)
 
 

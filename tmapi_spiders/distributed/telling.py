@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
-from tmapi_spiders.phrases import calls, dead_letters, plural, refused_images
+from tmapi_spiders.phrases import calls, came_of, dead_letters, plural, refused_images
 from tmapi_spiders.resume import in_project
 from tmapi_spiders.stops import STOPS
+from tmapi_spiders.summary import MADE_UP
 from tmapi_spiders.unreadable import told
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.worker import Worker
 
 __all__ = ["announce", "report"]
+
+logger = logging.getLogger(__name__)
 
 
 def announce(worker: Worker) -> None:
@@ -25,7 +29,10 @@ def announce(worker: Worker) -> None:
         f"{job.name}: worker {worker.name} joins; {budget}, at most {job.max_concurrency} calls in "
         f"flight for the account, of all workers",
         *worker.plan,
+        *([f"  {MADE_UP}"] if worker.config.sandbox else []),
     )
+    if worker.config.sandbox:
+        logger.info(MADE_UP)  # a log file must say it too
 
 
 def report(worker: Worker) -> None:
@@ -35,11 +42,13 @@ def report(worker: Worker) -> None:
     worker.reported = True
     job = worker.job.name
     price = worker.config.call_price
+    made = ", ".join([calls(worker.calls, price), *came_of(worker.counted)])
     _say(
-        f"{job}: this worker made {calls(worker.calls, price)}, and committed "
+        f"{job}: this worker made {made}, and committed "
         f"{plural(worker.counted(stats.PAGE_READ), 'page')} with "
         f"{plural(worker.counted(stats.PRODUCT_NEW), 'new product')} "
-        f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')})",
+        f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')}, "
+        f"{worker.counted(stats.PRODUCT_REJECTED):,} rejected)",
         *(f"  {line}" for line in told(worker.unreadable.facts)),
     )
     if letters := worker.counted(stats.ANSWER_DEAD):

@@ -14,8 +14,9 @@ from typing_extensions import override
 
 from tmapi_spiders.backoff import backoff
 from tmapi_spiders.clock import utc_now
+from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK
 from tmapi_spiders.distributed.letter import rank_of
-from tmapi_spiders.downloader_middleware import QueryEnded
+from tmapi_spiders.downloader_middleware import QueryEnded, nobody_waits
 from tmapi_spiders.parts import Gate, GateClosed, Ledger, Permit, Retries
 from tmapi_spiders.retries import wait_of
 
@@ -78,10 +79,7 @@ class LeaseGate(Gate):
         loop = asyncio.get_running_loop()
         lease = self._holding.of(call)
         if lease is None and self._open:
-            raise QueryEnded(
-                f"page {call.page} of the query {call.query_id} is done: nothing is asked for it. "
-                "A request of the project's own needs a meta of its own."
-            )
+            raise QueryEnded(nobody_waits(call))
         if lease is not None and lease.sent:
             return await self._admit_other(lease)
         while lease is not None and not lease.is_lost and self._open:
@@ -141,7 +139,8 @@ class LeaseGate(Gate):
 
     @override
     def refused(self, permit: Permit) -> None:
-        self._back(permit, "refused", counts=False)  # its lease is given back as refused
+        if (lease := self._back(permit, "refused", counts=False)) is not None:
+            lease.count[OVER_LIMIT] = 1  # it is given back as refused
 
     def _back(
         self, permit: Permit, how: str, *, counts: bool, sign: Sign | None = None
@@ -153,6 +152,8 @@ class LeaseGate(Gate):
         lease = self._lease_of(permit)
         if lease is not None:
             lease.counts = counts
+            if not counts:
+                lease.count[STRUCK] = 1
         return lease
 
     def _lease_of(self, permit: Permit) -> Lease | None:

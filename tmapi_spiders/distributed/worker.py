@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from redis.exceptions import RedisError
     from scrapy import Request
+    from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
@@ -101,17 +102,17 @@ class Worker(Run):
         self.course = SharedCourse(self.holding, job, config.conversion_days)
         self._was_probing = False
         self._idle_since: float | None = None
-        self._crawl: Callable[[Request], None] | None = None
+        self._engine: ExecutionEngine | None = None
 
     @override
     def start(
         self,
         stats_collector: StatsCollector,
         close_spider: Callable[[str], None],
-        crawl: Callable[[Request], None],
+        engine: ExecutionEngine,
     ) -> None:
-        super().start(stats_collector, close_spider, crawl)
-        self._crawl = crawl
+        super().start(stats_collector, close_spider, engine)
+        self._engine = engine
         if self.gate.is_open:
             self.exchange.begin()
 
@@ -163,7 +164,7 @@ class Worker(Run):
     @property
     def is_busy(self) -> bool:
         """Whether there is, or may come, something to do, so that the spider stays open."""
-        may_come = self.gate.is_open and self.exchange.is_running
+        may_come = self.gate.is_open and self.exchange.is_running and not self._has_nothing_to_come
         return bool(self.holding) or self._outbox.has_steps or may_come
 
     async def leave(self) -> None:
@@ -228,7 +229,7 @@ class Worker(Run):
         elif int(state["stops"]) > exchange.stops:
             exchange.stops = int(state["stops"])
             self.stop(state["reason"] or "interrupted", state["detail"] or None)
-        elif state["state"] == "ended" and not self._keep_alive:
+        elif self._has_nothing_to_come:
             self._finish()
         elif exchange.feeder_is_dead:
             self.stop(
@@ -251,7 +252,7 @@ class Worker(Run):
 
     def take(self, row: list[Any], valid_until: float) -> None:
         """Begin with a lease that Redis has handed out."""
-        assert self._crawl is not None
+        assert self._engine is not None
         try:
             lease = read_lease(row, self.job, valid_until)
         except (ValueError, IndexError, KeyError, TypeError) as exc:
@@ -270,7 +271,7 @@ class Worker(Run):
         if not lease.sends and not lease.body:
             self.holding.fail(lease, None, "each of the workers that had it died over it")
             return
-        self._crawl(self._request(lease))
+        self._engine.crawl(self._request(lease))
 
     def _request(self, lease: Lease) -> Request:
         """Return the request of a lease."""
@@ -294,9 +295,15 @@ class Worker(Run):
         rest: dict[str, Any] = {"how": "unreadable", "counts": False, "delay": 0, "letter": letter}
         self._outbox.add(Step("give_back", [row[0], row[1], orjson.dumps(rest)]))
 
+    @property
+    def _has_nothing_to_come(self) -> bool:
+        """Whether the job has ended, and this worker with it."""
+        return self.exchange.state.get("state") == "ended" and not self._keep_alive
+
     def _finish(self) -> None:
-        """Close the spider: the job has ended."""
-        if self.gate.is_open:
+        """Close the spider, unless requests of the project's own are on their way."""
+        assert self._engine is not None
+        if self.gate.is_open and self._engine.spider_is_idle():
             self.gate.close()
             if self._close_spider is not None:
                 self._close_spider("finished")

@@ -20,9 +20,11 @@ __all__ = [
     "CHANNELS",
     "ENABLED",
     "OWN_SUITES",
+    "SUITE",
     "Channel",
     "channels",
     "from_environment",
+    "missing",
     "problems",
 ]
 
@@ -33,6 +35,9 @@ ENABLED = "SPIDERMON_ENABLED"
 
 #: The setting by which a project names suites of its own.
 OWN_SUITES = "SPIDERMON_SPIDER_CLOSE_MONITORS"
+
+#: This package's own, where a project names none.
+SUITE = "tmapi_spiders.monitoring.suite.JobMonitors"
 
 _INSTALL = "pip install -c constraints.txt '/path/to/tmapi_spiders[monitoring]'"
 
@@ -121,6 +126,13 @@ def problems(settings: BaseSettings, environ: Mapping[str, str] = os.environ) ->
         return []
     if find_spec("spidermon") is None:
         return [f"{ENABLED}: spidermon is not installed. Install it ({_INSTALL}), or leave it out."]
+    return missing(settings, environ)
+
+
+def missing(settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what is missing for a job to be judged, whether or not crawls are."""
+    if find_spec("spidermon") is None:
+        return [f"spidermon is not installed. Install it: {_INSTALL}"]
     if settings.get(OWN_SUITES) is not None:
         return []  # who is told is the project's to say
     return [

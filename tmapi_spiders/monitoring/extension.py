@@ -39,3 +39,7 @@ class JobSpidermon(Spidermon):
     def feed_exporter_closed(self) -> None:
         """Run the suites."""
         super().spider_closed(self.crawler.spider)
+
+    def judge(self) -> None:
+        """Run the suites where no spider was opened: on a job that has ended."""
+        self._run_suites(self.crawler.spider, self.spider_closed_suites)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from tmapi_spiders.summary import MADE_UP
 
 if TYPE_CHECKING:
-    from tmapi_spiders.run import Run
+    from tmapi_spiders.monitoring.judged_job import JudgedJob
 
-__all__ = ["failures", "headline", "message"]
+__all__ = ["failures", "headline", "message", "skips"]
 
 #: Discord takes 2,000 characters.
 _LONGEST = 1900
@@ -26,6 +26,18 @@ def failures(result: Any) -> list[str]:
     ]
 
 
+def skips(result: Any) -> list[str]:
+    """Return why monitors had nothing to judge, each by its name.
+
+    :param result: spidermon's
+    """
+    return [
+        f"{one.monitor.monitor_name}: {one.reason}"
+        for one in result.monitor_results
+        if one.status == "SKIPPED"
+    ]
+
+
 def headline(result: Any) -> str:
     """Return in one line how many monitors failed."""
     all_of_them, failed = len(result.monitor_results), len(result.monitors_failed_results)
@@ -34,20 +46,19 @@ def headline(result: Any) -> str:
     return words + (f", {skipped} had nothing to judge" if skipped else "")
 
 
-def message(run: Run, result: Any) -> str:
+def message(job: JudgedJob, result: Any) -> str:
     """Return the whole message: which job, what was found, the thresholds, the folder.
 
     :param result: spidermon's
     """
-    folder = run.config.output_dir / run.job_name
-    ending = f"\n{MADE_UP}" if run.config.sandbox else ""
-    ending = f"\nexit status {run.exit_status}, files in {folder}{ending}"
+    ending = f"\n{MADE_UP}" if job.files.is_made_up else ""
+    ending = f"\nexit status {job.exit_status}, files in {job.folder}{ending}"
     found = "\n".join(failures(result)) or "Nothing is wrong."
-    beginning = f"{run.job_name}: monitors: {headline(result)}\n"
+    beginning = f"{job.name}: monitors: {headline(result)}\n"
     room = max(_LONGEST - len(beginning) - len(ending), 100)
     if len(found) > room:
         found = found[: room - 1] + "…"
-    return run.config.token.strike_out(beginning + found + ending)
+    return job.config.token.strike_out(beginning + found + ending)
 
 
 def _last_line(text: str | None) -> str:

@@ -5,24 +5,28 @@ They are spidermon's ``Monitor``, for any suite: a project may have them beside 
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import starmap
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from unittest import SkipTest
 
 from spidermon import Monitor
 from spidermon.decorators import monitors
 
-from tmapi_spiders import stats
 from tmapi_spiders.compare.readings import read_otherwise
 from tmapi_spiders.config import PREFIX
-from tmapi_spiders.items import versions
-from tmapi_spiders.job import PRODUCTS, SIGHTINGS
+from tmapi_spiders.job import PRODUCTS
 from tmapi_spiders.job_names import series_of
 from tmapi_spiders.local_run import LocalRun
+from tmapi_spiders.monitoring.judged_job import JudgedJob, judged_of
 from tmapi_spiders.monitoring.products import Coverage, Moves, Volume, job_before, prices
 from tmapi_spiders.phrases import plural
-from tmapi_spiders.results.job_files import JobFiles
 from tmapi_spiders.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tmapi_spiders.results.job_files import JobFiles
 
 __all__ = [
     "BudgetMonitor",
@@ -56,32 +60,45 @@ def percent(share: float) -> str:
 
 
 class JobMonitor(Monitor):
-    """A monitor of a job that this process has crawled alone."""
+    """A monitor of a job that has ended, for a project's own to be based on."""
 
     longMessage: ClassVar[bool] = False
-    job: LocalRun
-    """The run that is judged."""
+    job: JudgedJob
+    """What is judged."""
 
     def setUp(self) -> None:
-        """Take up the run; skip what is none, and fail where its figures are not final."""
-        run = getattr(self.data.spider, "run", None)
-        if not isinstance(run, Run):
-            raise SkipTest("for crawls of image_search only")
-        if not isinstance(run, LocalRun):
-            raise SkipTest("not for workers: each sees a part of the job only")
-        if not run.ended:
+        """Take up the job; skip what is none, and fail where its figures are not final."""
+        job, run = judged_of(self.data), getattr(self.data.spider, "run", None)
+        if job is None:
+            raise SkipTest("for jobs of image_search only")
+        if isinstance(run, Run) and not isinstance(run, LocalRun):
+            raise SkipTest(
+                "not for workers: each sees a part of the job only; once it is exported: "
+                f"scrapy tmapi check {job.name}"
+            )
+        if isinstance(run, LocalRun) and not run.ended:
             self.fail(
                 "the job's figures are not final yet; in EXTENSIONS, leave it to this package's "
                 "add-on to put spidermon in (tmapi_spiders.monitoring.extension.JobSpidermon)"
             )
-        self.job = run
+        self.job = job
+
+    def counts(self, key: str) -> Mapping[str, int]:
+        """Return one of the objects of numbers in job.json; skip if that is not known.
+
+        :param key: ``queries``, ``products`` or ``refusals``
+        """
+        found = self.job.counts(key)
+        if found is None:
+            raise SkipTest(f"not known ({key}): an earlier version has run the job, or begun it")
+        return found
 
     def before(self) -> JobFiles:
         """Return the last job of the series before this one; skip if there is none."""
-        run = self.job
-        if series_of(run.job.name) is None:
+        folder = self.job.folder
+        if series_of(folder.name) is None:
             raise SkipTest("the job is of no series: there is nothing to compare with")
-        before = job_before(run.job.name, run.job.source, run.config.output_dir)
+        before = job_before(folder.name, self.job.facts.get("source"), folder.parent)
         if before is None:
             raise SkipTest("the series has no earlier job")
         return before
@@ -107,17 +124,16 @@ class QueriesMonitor(JobMonitor):
     @monitors.name("complete or empty")
     def test_queries(self) -> None:
         """TMAPI_MONITOR_QUERIES of them or more."""
-        run, least = self.job, self.job.config.monitor_queries
-        by_status, whole = run.ledger.by_status, len(run.queries)
-        good = by_status["complete"] + by_status["empty"]
+        by_status, least = Counter(self.counts("queries")), self.job.config.monitor_queries
+        whole, good = by_status["all"], by_status["complete"] + by_status["empty"]
         if good >= least * whole:
             return
         rest = [f"{by_status[name]:,} {name}" for name in ("partial", "failed", "not_started")]
         others = ", ".join(words for words in rest if not words.startswith("0 "))
-        why = f"stopped early: {run.stop_reason}" if run.stop_reason else ""
-        if run.ledger.errors:
-            ((error, _),) = run.ledger.errors.most_common(1)
-            why = why or error
+        stop_reason, errors = self.job.facts.get("stop_reason"), self.job.counts("errors") or {}
+        why = f"stopped early: {stop_reason}" if stop_reason else ""
+        if errors:  # of those that are as frequent, the same one each time
+            why = why or min(errors, key=lambda error: (-errors[error], error))
         self.fail(
             f"{good:,} of {plural(whole, 'query', 'queries')} ended complete or empty "
             f"({percent(good / whole)}); at least {percent(least)} (TMAPI_MONITOR_QUERIES). "
@@ -133,7 +149,7 @@ class FieldsMonitor(JobMonitor):
     def test_fields(self) -> None:
         """TMAPI_MONITOR_FIELDS says how large it has to be at least."""
         wanted = self.job.config.monitor_fields
-        found = Coverage.of(_files_of(self.job).rows(PRODUCTS), wanted)
+        found = Coverage.of(self.job.products(), wanted)
         if not found.products:
             raise SkipTest("no products")
         short = [
@@ -158,9 +174,8 @@ class RejectedMonitor(JobMonitor):
     @monitors.name("few")
     def test_rejected(self) -> None:
         """TMAPI_MONITOR_REJECTED of them or fewer."""
-        rejected = self.job.counted(stats.PRODUCT_REJECTED)
-        whole = rejected + self.job.counted(stats.PRODUCT_NEW)
-        whole += self.job.counted(stats.PRODUCT_DUPLICATE)
+        products = self.counts("products")
+        rejected, whole = products.get("rejected", 0), sum(products.values())
         what = f"{plural(whole, 'product')} rejected"
         self.at_most(rejected, whole, what, "monitor_rejected")
 
@@ -172,14 +187,14 @@ class UnreadableMonitor(JobMonitor):
     @monitors.name("few")
     def test_unreadable(self) -> None:
         """TMAPI_MONITOR_UNREADABLE of them or fewer."""
-        run, most = self.job, self.job.config.monitor_unreadable
-        whole = run.job.files[SIGHTINGS].lines + run.counted(stats.PRODUCT_REJECTED)
+        most = self.job.config.monitor_unreadable
+        whole = self.job.sightings + self.counts("products").get("rejected", 0)
         if not whole:
             raise SkipTest("no items")
         many = [
             f"{field} {found['items']:,} ({percent(found['items'] / whole)}), such as "
             f"{found['example']}"
-            for field, found in run.unreadable.facts.items()
+            for field, found in sorted(self.job.unreadable.items(), key=_most_items_first)
             if found["items"] > most * whole and field != "item_id"  # those are rejected
         ]
         if many:
@@ -198,8 +213,9 @@ class DuplicatesMonitor(JobMonitor):
     @monitors.name("not too many")
     def test_duplicates(self) -> None:
         """TMAPI_MONITOR_DUPLICATES of them or fewer."""
-        duplicates = self.job.counted(stats.PRODUCT_DUPLICATE)
-        whole = duplicates + self.job.counted(stats.PRODUCT_NEW)
+        products = self.counts("products")
+        duplicates = products.get("duplicates", 0)
+        whole = duplicates + products.get("new", 0)
         what = f"{plural(whole, 'product')} duplicates"
         self.at_most(duplicates, whole, what, "monitor_duplicates")
 
@@ -211,10 +227,10 @@ class RefusalsMonitor(JobMonitor):
     @monitors.name("few")
     def test_refusals(self) -> None:
         """TMAPI_MONITOR_REFUSALS of them or fewer."""
-        sent = self.job.gate.sent
+        refusals = self.counts("refusals")
+        sent, refused = refusals.get("sent", 0), refusals.get("refused", 0)
         if not sent:
             raise SkipTest("no call was made")
-        refused = self.job.counted(stats.CALL_OVER_LIMIT)
         what = f"{plural(sent, 'call')} refused, over the account's limit"
         self.at_most(refused, sent, what, "monitor_refusals")
 
@@ -226,8 +242,8 @@ class CallsMonitor(JobMonitor):
     @monitors.name("a new product")
     def test_calls(self) -> None:
         """TMAPI_MONITOR_CALLS or fewer."""
-        run, most = self.job, self.job.config.monitor_calls
-        calls, new = run.archive.journal.calls, run.counted(stats.PRODUCT_NEW)
+        calls, most = self.job.calls, self.job.config.monitor_calls
+        new = self.counts("products").get("new", 0)
         if calls > most * new:
             each = f"{calls / new:.3g} each" if new else "nothing for the money"
             self.fail(
@@ -243,7 +259,7 @@ class BudgetMonitor(JobMonitor):
     @monitors.name("is enough")
     def test_budget(self) -> None:
         """TMAPI_MONITOR_BUDGET of it or less."""
-        budget, calls = self.job.config.budget, self.job.archive.journal.calls
+        budget, calls = self.job.facts.get("budget") or 0, self.job.calls
         if not budget:
             raise SkipTest("no budget")
         self.at_most(calls, budget, f"{plural(budget, 'call')} of the budget", "monitor_budget")
@@ -256,11 +272,11 @@ class PricesMonitor(JobMonitor):
     @monitors.name("are sane")
     def test_prices(self) -> None:
         """TMAPI_MONITOR_PRICES_MOVED or fewer, by more than TMAPI_MONITOR_PRICE_MOVE."""
-        run, config = self.job, self.job.config
+        job, config = self.job, self.job.config
         before = self.before()
-        if "price" in read_otherwise(before.facts, {"readers": versions()}):
+        if "price" in read_otherwise(before.facts, job.facts):
             raise SkipTest(f"{before.name} was read by another version, prices otherwise than now")
-        old, new = (prices(files.rows(PRODUCTS)) for files in (before, _files_of(run)))
+        old, new = (prices(files.rows(PRODUCTS)) for files in (before, job.files))
         found = Moves.between(old, new, config.monitor_price_move)
         if found.products < _FEWEST:
             raise SkipTest(f"too few products are in {before.name} as well: {found.products}")
@@ -276,7 +292,7 @@ class _VolumeMonitor(JobMonitor):
     def volume(self) -> tuple[Volume, str]:
         """Return how many products there are, and the job that they are compared with."""
         before = self.before()
-        found = Volume.between(before.rows(PRODUCTS), _files_of(self.job).rows(PRODUCTS))
+        found = Volume.between(before.rows(PRODUCTS), self.job.products())
         if found.before < _FEWEST:
             raise SkipTest(f"{before.name} has too few products: {found.before}")
         return found, before.name
@@ -311,5 +327,6 @@ class GoneMonitor(_VolumeMonitor):
         self.at_most(found.gone, found.before, what, "monitor_gone")
 
 
-def _files_of(run: LocalRun) -> JobFiles:
-    return JobFiles(run.job.name, run.job.folder, {})
+def _most_items_first(found: tuple[str, Mapping[str, Any]]) -> tuple[int, str]:
+    field, facts = found
+    return -facts["items"], field

@@ -120,7 +120,7 @@ class Volume:
         return cls(len(was), len(is_now), len(was - is_now))
 
 
-def job_before(name: str, source: str, output_dir: Path) -> JobFiles | None:
+def job_before(name: str, source: object, output_dir: Path) -> JobFiles | None:
     """Return the last job of the series before this one; None if there is none with products.
 
     :param source: where this job's products come from: made-up ones are compared with such alone

@@ -10,11 +10,13 @@ from spidermon import MonitorSuite
 from tmapi_spiders import stats
 from tmapi_spiders.monitoring import monitors
 from tmapi_spiders.monitoring.channels import channels
-from tmapi_spiders.monitoring.message import failures, headline
-from tmapi_spiders.run import Run
+from tmapi_spiders.monitoring.judged_job import judged_of
+from tmapi_spiders.monitoring.message import failures, headline, skips
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
+
+    from tmapi_spiders.monitoring.judged_job import JudgedJob
 
 __all__ = ["JobMonitors"]
 
@@ -43,19 +45,26 @@ class JobMonitors(MonitorSuite):
     def __init__(self, *args: Any, crawler: Crawler | None = None, **options: Any) -> None:
         """Make the suite of a crawl; its channels are told when a monitor fails."""
         super().__init__(*args, crawler=crawler, **options)
-        self._run = getattr(crawler.spider, "run", None) if crawler is not None else None
+        self._stats = None if crawler is None else crawler.stats
+        self._judged: JudgedJob | None = None
         if crawler is not None:
             self.add_monitors_failed_actions(
                 [load_object(channel.action) for channel in channels(crawler.settings)]
             )
 
+    def init_data(self, data: Any) -> None:
+        """Take up what is judged."""
+        super().init_data(data)
+        self._judged = judged_of(data)
+
     def on_monitors_finished(self, result: Any) -> None:
         """Have the summary and the stats tell of it, whoever else is told."""
-        run = self._run
-        if not isinstance(run, Run):
+        judged = self._judged
+        if judged is None:
             return
         failed = len(result.monitors_failed_results)
-        run.count(stats.MONITOR_FAILED, failed)
-        run.count(stats.MONITOR_PASSED, len(result.monitor_results) - failed)
-        run.remarks.append(f"monitors: {headline(result)}")
-        run.remarks += [f"  {run.config.token.strike_out(words)}" for words in failures(result)]
+        if self._stats is not None:
+            self._stats.inc_value(stats.MONITOR_FAILED, failed)
+            self._stats.inc_value(stats.MONITOR_PASSED, len(result.monitor_results) - failed)
+        judged.tell(f"monitors: {headline(result)}", *(f"  {one}" for one in failures(result)))
+        judged.skipped.extend(skips(result))

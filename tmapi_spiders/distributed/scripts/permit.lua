@@ -1,9 +1,10 @@
 -- Gives leave for a call that has no lease: a project's own request, or one that is sent again for a lease that was
 -- answered. ARGV: its number, milliseconds that it may take, the task that it is counted to or '', failures in a row that are
--- taken for an outage. Returns 1: it may leave; 0: ask again; -1: the job is not open.
+-- taken for an outage. Returns 1: it may leave; 0: ask again; -1: the job was stopped.
 local held = permit(OTHER_CALL, ARGV[1])
 if call('ZSCORE', PERMITS, held) then return 1 end  -- its reply was lost
-if job('state') ~= 'open' then return -1 end
+local state = job('state')
+if state ~= 'open' and state ~= 'ended' then return -1 end
 local known, calls, budget = limit(), number('calls'), number('budget')
 if budget > 0 and calls >= budget then
   if call('ZCARD', LEASES) == 0 and in_flight() == 0 then stop_at_budget(calls, budget) end
@@ -16,5 +17,5 @@ if call('ZCARD', PERMITS) >= math.min(math.floor(known.allowed), most()) or know
 end
 call('ZADD', PERMITS, now + tonumber(ARGV[2]), held)
 count('calls', 1)
-if ARGV[3] ~= '' then call('HINCRBY', query_key(payer(ARGV[3]) or ARGV[3]), 'calls', 1) end
+if ARGV[3] ~= '' then add_to_query(payer(ARGV[3]) or ARGV[3], {calls = 1}) end
 return 1

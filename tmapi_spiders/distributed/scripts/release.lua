@@ -5,10 +5,14 @@ local held = call('ZCARD', PERMITS)
 if call('ZREM', PERMITS, permit(OTHER_CALL, ARGV[1])) == 0 then return 0 end
 if ARGV[4] ~= '1' then
   count('calls', -1)
-  if ARGV[2] ~= '' then call('HINCRBY', query_key(payer(ARGV[2]) or ARGV[2]), 'calls', -1) end
+  count('struck', 1)
+  if ARGV[2] ~= '' then add_to_query(payer(ARGV[2]) or ARGV[2], {calls = -1}) end
 end
 if ARGV[3] == 'answered' then learn_from_answer(held) end
-if ARGV[3] == 'refused' then learn_from_refusal(held - 1, tonumber(ARGV[5])) end
+if ARGV[3] == 'refused' then
+  count('over_limit', 1)
+  learn_from_refusal(held - 1, tonumber(ARGV[5]))
+end
 if ARGV[8] == 'works' then
   api_worked()
 elseif ARGV[8] ~= '' then

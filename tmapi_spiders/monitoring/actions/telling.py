@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jinja2 import TemplateError
 
+from tmapi_spiders.monitoring.judged_job import judged_of
 from tmapi_spiders.monitoring.message import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tmapi_spiders.run import Run
+    from tmapi_spiders.monitoring.judged_job import JudgedJob
 
 __all__ = ["NotSent", "TellsOfJob"]
 
@@ -34,8 +35,13 @@ class TellsOfJob:
     @property
     def message_of_job(self) -> str:
         """Which job, what was found, the thresholds, the folder."""
-        run: Run = self.data.spider.run
-        return message(run, self.result)
+        return message(self._job, self.result)
+
+    @property
+    def _job(self) -> JudgedJob:
+        found = judged_of(self.data)
+        assert found is not None
+        return found
 
     def get_template_context(self) -> dict[str, Any]:
         """Add the message to what templates may show, as ``message``."""
@@ -52,8 +58,7 @@ class TellsOfJob:
                 super().run_action()  # type: ignore[misc]
         except self.errors as exc:
             why = self.why(exc)
-            run: Run = self.data.spider.run
-            run.remarks.append(f"  {self.channel} could not be told: {why}")
+            self._job.tell(f"  {self.channel} could not be told: {why}")
             # What it was raised from may quote a URL with a token in it.
             raise NotSent(why) from None
 

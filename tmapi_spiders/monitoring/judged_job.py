@@ -1,0 +1,180 @@
+"""The job that is judged: what is known of it once it has ended, from its folder alone.
+
+A crawl that is just over is judged by the same, so that it makes no difference when and by whom a
+job is judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from tmapi_spiders import stats
+from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.job import PRODUCTS, SIGHTINGS
+from tmapi_spiders.job_json import JOB_JSON, read_job_json
+from tmapi_spiders.local_run import LocalRun
+from tmapi_spiders.results.job_files import JobFiles
+from tmapi_spiders.results.series import find_job
+from tmapi_spiders.resume import in_project
+from tmapi_spiders.run import EXIT_STOPPED, Run
+from tmapi_spiders.spider_kind import IMAGE_SEARCH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from tmapi_spiders.config import Config
+
+__all__ = ["JudgedJob", "judged_of"]
+
+
+@attrs.frozen
+class JudgedJob:
+    """A job that has ended, as monitors and messages see it."""
+
+    files: JobFiles
+    """Its folder, and what its job.json says."""
+    config: Config
+    """Thresholds, and the folder of all jobs."""
+    remarks: list[str] = attrs.field(factory=list)
+    """What is to be told of it besides; of a crawl, in its summary."""
+    skipped: list[str] = attrs.field(factory=list)
+    """Of the monitors that had nothing to judge, why."""
+
+    @classmethod
+    def open(cls, given: str, config: Config) -> Self:
+        """Find a job that has ended.
+
+        :param given: see :func:`~tmapi_spiders.results.series.find_job`
+        :raises UsageProblems: if there is no such job, or it has not ended
+        :raises StorageError: if its files can't be read
+        """
+        folder = find_job(given, config.output_dir)
+        facts = read_job_json(folder)
+        if facts.get("running"):
+            raise UsageProblems(_not_ended(folder.absolute().name, facts))
+        files = JobFiles.open(given, config.output_dir)
+        if facts.get("exit_status") not in range(EXIT_STOPPED + 1):
+            raise StorageError(
+                f"{folder / JOB_JSON}: it does not say how the job ended: exit_status is missing, "
+                f"or not from 0 to {EXIT_STOPPED}."
+            )
+        for name in (PRODUCTS, SIGHTINGS):
+            if "lines" not in (facts.get("files") or {}).get(name, {}):
+                raise StorageError(f"{folder / JOB_JSON}: it does not say how long {name} is.")
+        for _ in files.rows(PRODUCTS):  # a damaged one is told before anybody is told of the job
+            pass
+        return cls(files, config)
+
+    @classmethod
+    def of_run(cls, run: Run) -> Self:
+        """Return the job of a crawl that has ended, or what a worker knows of its own."""
+        facts: dict[str, Any] = {"made_up": run.config.sandbox}
+        if isinstance(run, LocalRun):
+            facts |= run.job.facts
+        # job.json may be what could not be written.
+        facts |= {"exit_status": run.exit_status, "stop_reason": run.stop_reason}
+        folder = run.config.output_dir / run.job_name
+        return cls(JobFiles(run.job_name, folder, facts), run.config, run.remarks)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.files.name
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self.files.folder.absolute()
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What job.json says."""
+        return self.files.facts
+
+    @property
+    def exit_status(self) -> int:
+        """How it ended, as the exit status of ``scrapy crawl`` says it."""
+        status: int = self.facts["exit_status"]
+        return status
+
+    @property
+    def calls(self) -> int:
+        """Calls of all runs that count."""
+        return self.facts.get("calls") or 0
+
+    @property
+    def unreadable(self) -> Mapping[str, Mapping[str, Any]]:
+        """By field, how many items had it and could not be read, and an example."""
+        return self.facts.get("unreadable") or {}
+
+    def counts(self, key: str) -> Mapping[str, int] | None:
+        """Return one of the objects of numbers in job.json; None if that is not known.
+
+        :param key: ``queries``, ``products``, ``refusals`` or ``errors``
+        """
+        return self.facts.get(key)
+
+    def products(self) -> Iterator[dict[str, Any]]:
+        """Yield the products that were written."""
+        return self.files.rows(PRODUCTS)
+
+    @property
+    def sightings(self) -> int:
+        """How many appearances of products there are."""
+        lines: int = self.facts["files"][SIGHTINGS]["lines"]
+        return lines
+
+    def stats(self) -> dict[str, Any]:
+        """Return those of a crawl's stats that its folder tells, for monitors that go by stats."""
+        products, refusals = self.counts("products") or {}, self.counts("refusals") or {}
+        by_status, evidence = (dict(self.counts(key) or {}) for key in ("queries", "evidence"))
+        known = {
+            "finish_reason": self.facts.get("stop_reason") or "finished",
+            "item_scraped_count": products.get("new"),
+            stats.CALL_ALL_RUNS: self.calls,
+            stats.CALL_SENT: refusals.get("sent"),
+            stats.CALL_OVER_LIMIT: refusals.get("refused"),
+            stats.PRODUCT_NEW: products.get("new"),
+            stats.PRODUCT_DUPLICATE: products.get("duplicates"),
+            stats.PRODUCT_REJECTED: products.get("rejected"),
+            **{stats.QUERY.format(status=one): n for one, n in by_status.items() if one != "all"},
+            **{stats.EVIDENCE.format(code=one): n for one, n in evidence.items() if one != "all"},
+            **{
+                stats.VALUE_UNREADABLE.format(field=field): found["items"]
+                for field, found in self.unreadable.items()
+            },
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+    def tell(self, *lines: str) -> None:
+        """Have something told besides."""
+        self.remarks.extend(self.config.token.strike_out(line) for line in lines)
+
+
+def judged_of(data: Mapping[str, Any]) -> JudgedJob | None:
+    """Return the job that a suite is run on; None if it is run on another spider's crawl.
+
+    :param data: what spidermon gives to monitors and actions
+    """
+    spider = data.get("spider")
+    run = getattr(spider, "run", None)
+    if isinstance(run, Run):
+        return JudgedJob.of_run(run)
+    found: JudgedJob | None = getattr(spider, "judged", None)
+    return found
+
+
+def _not_ended(name: str, facts: Mapping[str, Any]) -> str:
+    """Say why a job can't be judged yet, and what to do."""
+    if facts.get("shared"):
+        export = in_project(f"scrapy tmapi export {name}")
+        return (
+            f"{name}: it is a job of workers that was not exported to its end: once it has ended, "
+            f"{export}"
+        )
+    spider = facts.get("spider") or IMAGE_SEARCH
+    go_on = in_project(f"scrapy crawl {spider} -a job={name}")
+    return f"{name}: it is running, or was killed. Wait for it, or go on with it: {go_on}"
