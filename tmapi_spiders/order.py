@@ -9,7 +9,8 @@ stays empty, so that a job that is ended early has few halves. Where the budget 
 is begun beyond those, to the end, and none that the budget will not finish too: it buys as many
 whole results as can be.
 
-The same rules are in the scripts of jobs on Redis (``distributed/scripts/common.lua``).
+The same rules are in the scripts of jobs on Redis (``distributed/scripts/common.lua``); tests hold
+both to the same decisions.
 """
 
 from __future__ import annotations

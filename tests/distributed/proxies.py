@@ -113,6 +113,27 @@ class CuttingProxy(Proxy):
         return not is_cut
 
 
+class LosingProxy(Proxy):
+    """Loses replies: what was asked has been done, and the connection ends without a word.
+
+    :param word: of the replies to lose
+    :param times: how many of them
+    """
+
+    def __init__(self, port: int, word: bytes, times: int = 1) -> None:
+        super().__init__(port)
+        self._word = word
+        self._times = times
+        self.lost = 0
+
+    async def _send(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
+        is_reply = writer.get_extra_info("peername")[1] != self._to
+        if is_reply and self._word in data and self.lost < self._times:
+            self.lost += 1
+            return False
+        return await super()._send(data, writer)
+
+
 class RefusingProxy(Proxy):
     """Answers by itself what it is asked, while its reply is set.
 

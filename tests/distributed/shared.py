@@ -68,7 +68,17 @@ class Shared:
         assert len(self.outcomes) == int(facts["queries"])
         assert int(facts.get("products", 0)) == len(products)
         left = {key.decode().split(":")[2] for key in self.client.keys(f"*:{self.name}:*")}
-        passing = {"requests", "free", "delayed", "leases", "leased", "query", "images", "seen"}
+        passing = {
+            "requests",
+            "free",
+            "delayed",
+            "leases",
+            "leased",
+            "query",
+            "begun",
+            "images",
+            "seen",
+        }
         assert not left & passing - {"seen" if self.has_failures else ""}
 
     @property

@@ -49,11 +49,10 @@ _RULES: Final = {
     "dedupe": ("job|seed|query", "job, seed, query"),
     "max_concurrency": ("[1-9][0-9]{0,2}|1000", "a whole number from 1 to 1000"),
     "each": ("[1-9][0-9]{0,8}", "a whole number from 1 up"),
-    "claims": (r"-?[0-9]{1,15}(?:\.[0-9]+)?", "a number"),
     **dict.fromkeys(
         (
             *("schema", "budget", "stops", "seeds", "queries", "calls", "pages", "products"),
-            *("sightings", "duplicates", "failures", "begun", "ended_calls", "longest"),
+            *("sightings", "duplicates", "failures", "ended_calls", "ended_pages", "longest"),
             *("most_pages", "dead", STRUCK, OVER_LIMIT),
             *("fed_at", "ended_at", "seen_at", "tokens", "foreign", "expired"),
         ),

@@ -214,10 +214,11 @@ class Exchange:
         if outbox.has_permits or (wanted and begun >= outbox.look_at):
             steps.append(self._exchange(wanted, begun))
         if steps:
-            was_away = self._store.is_away
-            await self._store.run(steps)
-            if was_away or loop.time() - begun > self._lease_seconds / 3:
-                self._heartbeat_at = 0.0  # a reply may have been lost, and leases with it
+            at_once = await self._store.run(steps)
+            if not at_once or loop.time() - begun > self._lease_seconds / 3:
+                # A reply may have been lost, and leases with it: those go back, and are asked for.
+                self._heartbeat_at = 0.0
+                outbox.look()
         if self.state.get("amiss") and not self._is_damaged:
             # What is in flight is still committed.
             self._is_damaged = True

@@ -19,6 +19,8 @@ key                              type   content
 ``P:leases``                     zset   tasks that a worker holds, by the end of its lease (ms)
 ``P:leased``                     hash   task → ``token sends since worker``
 ``P:query:<task>``               hash   how far a query that has begun is
+``P:begun``                      hash   queries that are begun and have not ended → ``pages left``:
+                                        those read, and those left as far as can be seen
 ``P:seen:<task>``                set    item ids that a query has brought, while it is open
 ``P:images``                     hash   seed key → JSON: what is known of its image
 ``P:outcomes``                   hash   task → JSON: how a query ended

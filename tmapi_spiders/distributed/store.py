@@ -111,9 +111,11 @@ class Store:
         self.batches = 0
         """Round trips so far."""
 
-    async def run(self, steps: Sequence[Step]) -> None:
+    async def run(self, steps: Sequence[Step]) -> bool:
         """Run the steps in order, and tell each its reply; return when all have theirs.
 
+        :return: whether they got through at once; else they may have run before, and the replies
+            of then are lost
         :raises exceptions.RedisError: if a step is refused for another reason than that the server
             is away or full; the steps behind it may have run
         """
@@ -136,9 +138,11 @@ class Store:
             self.is_away = True
             await asyncio.sleep(wait)
             wait = min(2 * wait, self._longest_wait)
-        if self.is_away:
-            self.is_away = False
-            logger.warning("Redis is back.")
+        if not self.is_away:
+            return True
+        self.is_away = False
+        logger.warning("Redis is back.")
+        return False
 
     async def _try(self, steps: Sequence[Step]) -> tuple[Sequence[Step], Exception | None]:
         """Run the steps; return those that have to be run again, and why if that is to wait.

@@ -110,10 +110,10 @@ else
     end_query(task, ending[1], ending[2], ending[3])
   elseif rest.next then
     call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths')
-    claim(task, left_of(task, rest.left))
+    claim(task, rest.left)
     queue(task, false, end_is_near())
-  elseif call('HEXISTS', OUTCOMES, task) == 0 then
-    claim(task, 1)  -- it is to ask for this page again
+  elseif call('HEXISTS', OUTCOMES, task) == 0 and (rest.set.empty_at or '') ~= '' then
+    claim(task, 1)  -- its first page is in doubt, and has all that it will have, as far as can be seen
   end
 end
 end_if_done()

@@ -10,7 +10,7 @@ local LEASES, LEASED = P .. ':leases', P .. ':leased'
 local SEEDS, EACH, IMAGES, OUTCOMES = P .. ':seeds', P .. ':each', P .. ':images', P .. ':outcomes'
 local DEAD, BODIES = P .. ':dead', P .. ':bodies'
 local ALIVE, WORKERS = P .. ':alive', P .. ':workers'
-local OUTAGE = P .. ':outage'
+local OUTAGE, BEGUN = P .. ':outage', P .. ':begun'
 local PERMITS, LIMIT = A .. ':permits', A .. ':limit'
 
 local function job(field) return call('HGET', JOB, field) end
@@ -140,38 +140,33 @@ local function refund(task)
   if call('HINCRBY', key, 'calls', -1) == 0 then call('HDEL', key, 'started_at') end
 end
 
--- What a query that is begun is taken to have left, in pages: its claim on the budget (order.py). None: it has no more.
-local function claim(task, left)
-  local key = query_key(task)
-  local before = call('HGET', key, 'left')
-  if left then
-    call('HSET', key, 'left', left)
-    if not before then count('begun', 1) end
-  elseif before then
-    call('HDEL', key, 'left')
-    count('begun', -1)
-  end
-  count('claims', (left or 0) - (before or 0))
-end
-
 local function number(field) return tonumber(job(field) or '0') or 0 end
-local function is_begun(task) return call('HEXISTS', query_key(payer(task) or task), 'left') == 1 end
 local function most_pages() return tonumber(job('most_pages') or MOST_PAGES) end
+local function is_begun(task) return call('HEXISTS', BEGUN, payer(task) or task) == 1 end
 
--- How many pages a query has, as far as others tell.
-local function usual_pages()
-  local known = number('begun') + call('HLEN', OUTCOMES)
-  if known == 0 then return most_pages() end
-  return math.max(math.ceil((number('pages') + number('claims')) / known), 1)
+-- Notes how many pages a query that is begun has before it, as far as can be seen (pages_left in order.py). Nil or
+-- false: nothing can be.
+local function claim(task, left)
+  call('HSET', BEGUN, task, (call('HGET', query_key(task), 'pages') or '0') .. ' ' .. (left or ''))
 end
 
--- How many pages a query has left, given what is known of it, if anything is. Once as many have ended as are open, the
--- longest of them says more.
-local function left_of(task, known)
-  local read, longest = tonumber(call('HGET', query_key(task), 'pages') or '0'), number('longest')
-  local left = known or math.max(usual_pages() - read, 1)
-  if call('HLEN', OUTCOMES) < number('begun') then return left end
-  return math.min(left, math.max(longest - read, 1))
+-- How many pages the queries that are begun and one more have before them: the same rule as Lengths.needed in order.py.
+local function needed()
+  local begun, ended, longest = call('HVALS', BEGUN), call('HLEN', OUTCOMES), number('longest')
+  local known, pages, sum, unknown = ended, number('ended_pages'), 0, {}
+  for _, one in ipairs(begun) do
+    local read, left = string.match(one, '^(%d+) (%d*)$')
+    read, left = tonumber(read or '0'), tonumber(left or '')
+    if ended >= #begun then left = math.min(left or MOST_PAGES, math.max(longest - read, 1)) end
+    if left then
+      known, pages, sum = known + 1, pages + read + left, sum + left
+    else
+      unknown[#unknown + 1] = read
+    end
+  end
+  local usual = known > 0 and math.ceil(pages / known) or most_pages()
+  for _, read in ipairs(unknown) do sum = sum + math.max(usual - read, 1) end
+  return sum + math.max(usual, 1)
 end
 
 -- Adds the evidence against a query's ending to the job's counts of it, or takes it away.
@@ -184,8 +179,9 @@ end
 -- *evidence*: codes against the ending; nil: those that the query has already.
 local function end_query(task, status, reason, evidence)
   local key, outcome = query_key(task), {}
-  claim(task)
+  call('HDEL', BEGUN, task)
   local pages = tonumber(call('HGET', key, 'pages') or '0')
+  count('ended_pages', pages)
   count('ended_calls', tonumber(call('HGET', key, 'calls') or '0'))
   if pages > number('longest') then call('HSET', JOB, 'longest', pages) end
   call('HSET', key, 'status', status, 'reason', reason)
@@ -288,8 +284,9 @@ local function limit()
 end
 
 local function keep(known)
-  call('HSET', LIMIT, 'allowed', tostring(known.allowed), 'refused', known.refused and '1' or '0',
-    'probed_from', tostring(known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
+  -- With all digits: what is raised by parts of one is to be whole at the same answer as in permits.py.
+  call('HSET', LIMIT, 'allowed', string.format('%.17g', known.allowed), 'refused', known.refused and '1' or '0',
+    'probed_from', string.format('%.17g', known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
     'pause', known.pause, 'paused_until', known.paused_until)
   call('EXPIRE', LIMIT, REMEMBERED_SECONDS)
 end
@@ -316,8 +313,8 @@ local function has_place(task, allowed)
   local leased = call('ZCARD', LEASES)
   if leased + call('ZCARD', DELAYED) == 0 or is_begun(task) or end_is_near() then return true end
   if budget_suffices() then return leased < allowed + SPARE end  -- what waits for its next try is in nobody's way
-  -- Pages whose calls are in flight are among the claims, and are counted in the budget already.
-  return leased < allowed and number('claims') + usual_pages() <= budget_left() + leased
+  -- Pages whose calls are in flight are among those needed, and are counted in the budget already.
+  return leased < allowed and needed() <= budget_left() + leased
 end
 
 -- An answer that was no refusal; *held*: calls in flight, the answered one included.

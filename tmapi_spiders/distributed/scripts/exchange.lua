@@ -8,25 +8,11 @@
 local worker, wanted, lease_ms, known_stops = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local outage_calls, outage_pause = tonumber(ARGV[8] or '0'), tonumber(ARGV[9] or '0')
 
--- As if they had come one by one, and each place had been taken again at once.
-local held = call('ZCARD', PERMITS)
-for _, over in ipairs(cjson.decode(ARGV[5])) do
-  local task, token, sign = over[1], over[2], over[3]
-  if call('ZREM', PERMITS, permit(task, token)) == 1 then
-    if not over[5] then
-      learn_from_answer(held)
-      held = held + 1
-    end
-    if sign == 'works' then
-      api_worked()
-    elseif sign then
-      api_failed(task, token, sign, over[4], outage_calls, outage_pause)
-    end
-  end
+local answers = cjson.decode(ARGV[5])
+if not job('state') then
+  for _, over in ipairs(answers) do call('ZREM', PERMITS, permit(over[1], over[2])) end
+  return {cjson.encode({state = 'gone'})}
 end
-
-local state = job('state')
-if not state then return {cjson.encode({state = 'gone'})} end
 breathe(lease_ms)
 note_alive(worker, lease_ms)
 
@@ -51,18 +37,21 @@ for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 10
   queue_again(task)
 end
 
-local STATES = {open = true, stopped = true, ended = true, deleting = true}
-local known = limit()
-local allowed = math.min(math.floor(known.allowed), most())
-local leases = {}
-if state == 'open' and job('stops') == known_stops then
-  local workers = call('ZCOUNT', ALIVE, now, '+inf')
-  local fair = math.ceil(allowed / math.max(workers, 1))
+local leases, mine = {}, 0  -- calls of this worker in flight
+local all = call('HGETALL', LEASED)
+for n = 1, #all, 2 do
+  local token, whose = string.match(all[n + 1], '^(%d+) 1 %d+ (.*)$')
+  if whose == worker and call('ZSCORE', PERMITS, permit(all[n], token)) then mine = mine + 1 end
+end
+local workers = math.max(call('ZCOUNT', ALIVE, now, '+inf'), 1)
+
+-- Hands out as many leases as there is room for.
+local function hand_out()
+  if job('state') ~= 'open' or job('stops') ~= known_stops then return end
+  local known = limit()
+  local allowed = math.min(math.floor(known.allowed), most())
+  local fair = math.ceil(allowed / workers)
   local budget, calls = number('budget'), number('calls')
-  local mine = 0
-  for _, leased in ipairs(call('HVALS', LEASED)) do
-    if string.match(leased, '^%d+ 1 %d+ (.*)$') == worker then mine = mine + 1 end
-  end
   while #leases < wanted do
     local from, pop, task = FREE, 'LPOP', call('LINDEX', FREE, 0)
     if not task then
@@ -122,7 +111,8 @@ if state == 'open' and job('stops') == known_stops then
         calls, mine = calls + 1, mine + 1
         call('ZADD', PERMITS, now + lease_ms, permit(task, token))
         if outage_calls > 0 and outage().probe_at then call('HSET', OUTAGE, 'probe', task .. ' ' .. token) end
-        if not is_begun(task) then claim(payer(task), usual_pages()) end
+        local is_first = which ~= 'c' and (call('HGET', key, 'page') or '1') == '1'
+        if is_first or not is_begun(task) then claim(payer(task), most_pages() < MOST_PAGES and most_pages()) end
         count('calls', 1)
         local paying = query_key(payer(task))
         call('HINCRBY', paying, 'calls', 1)
@@ -135,8 +125,30 @@ if state == 'open' and job('stops') == known_stops then
       }
     end
   end
-  end_if_done()
 end
+
+-- One by one, and each place is taken again at once: whether more were wanted than there are shows in how many are
+-- in flight when an answer comes.
+for _, over in ipairs(answers) do
+  local task, token, sign = over[1], over[2], over[3]
+  local held = call('ZCARD', PERMITS)
+  if call('ZREM', PERMITS, permit(task, token)) == 1 then
+    mine = mine - 1
+    if not over[5] then learn_from_answer(held) end
+    if sign == 'works' then
+      api_worked()
+    elseif sign then
+      api_failed(task, token, sign, over[4], outage_calls, outage_pause)
+    end
+    hand_out()
+  end
+end
+hand_out()
+end_if_done()
+
+local STATES = {open = true, stopped = true, ended = true, deleting = true}
+local state, known = job('state'), limit()
+local allowed = math.min(math.floor(known.allowed), most())
 
 -- What nobody but somebody's hand can have written, so that this worker would wait for ever.
 local function is_amiss()
@@ -163,7 +175,7 @@ local failing = outage()
 local due = call('ZRANGE', DELAYED, 0, 0, 'WITHSCORES')
 local ahead = due[2] and math.min(math.max(0, due[2] - now), LONGEST_MS)
 return {cjson.encode({
-  state = job('state'), stops = job('stops'), reason = job('stop_reason') or '',
+  state = state, stops = job('stops'), reason = job('stop_reason') or '',
   detail = job('stop_detail') or '', requests = queued(),
   leases = call('ZCARD', LEASES), due = ahead or -1,
   held = call('ZCARD', PERMITS), allowed = allowed, converting = converting, fed = job('fed'),

@@ -26,6 +26,7 @@ for n, outcome in ipairs(outcomes) do
   count('failures', -1)
   count_evidence(outcome, -1)
   count('ended_calls', -(outcome.calls or 0))
+  count('ended_pages', -(outcome.pages or 0))
   local has_answer = call('HEXISTS', BODIES, task) == 1
   local is_first = (outcome.page or '1') == '1'
   for _, field in ipairs({'status', 'reason', 'code', 'message', 'conversion'}) do outcome[field] = nil end
