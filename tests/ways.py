@@ -76,7 +76,9 @@ class ExportingCrawler(Crawler):
 
         Where the job is there already, its budget and limit become those given.
         """
-        job = arguments.setdefault("job", "j")
+        if "series" not in arguments:
+            arguments.setdefault("job", "j")
+        job = str(arguments.get("job", "j"))
         env = arguments.get("env")
         pairs = pairwise(options)
         settings = [word for option, word in pairs if option == "-s"]

@@ -343,6 +343,7 @@ class TestAnEmptyFirstPage:
 class TestKept:
     """Conversions are kept across jobs."""
 
+    @pytest.mark.both_ways
     def test_the_next_job_pays_for_none(
         self, way: Way, crawl: Crawler, sandbox: SandboxThread
     ) -> None:

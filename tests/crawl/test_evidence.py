@@ -32,6 +32,12 @@ def test_every_kind_of_evidence(way: Way, crawl: Crawler, tmp_path: Path) -> Non
         assert f"{WORDS}; outcomes.jsonl says which\n" in done.log
         for code, count in COUNTS.items():
             assert (f"'tmapi/evidence/{code}': {count}" in done.log) == (code != "all")
+    else:
+        assert "9 of its queries have evidence against the ending: " in done.log
+        assert f"\n  {WORDS}\n" in crawl.command("tmapi", "status", "j").stdout
+        status = crawl.command("tmapi", "status", "j", "--json").stdout
+        assert json.loads(status)["evidence"] == COUNTS
+    assert {row["total_count"] for row in done.outcomes if "bigtotal" in row["seed_id"]} == {2000}
     table = tmp_path / "outcomes.csv"
     told = crawl.command("tmapi", "export", "j", "-o", str(table), "--table", "outcomes")
     assert told.exit_status == 0, told.log

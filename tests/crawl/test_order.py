@@ -36,7 +36,13 @@ def names(sandbox: SandboxThread) -> list[str]:
     return [call["params"]["img_url"].rpartition("/")[2] for call in sandbox.calls]
 
 
-@pytest.mark.parametrize("budget", [0, 72], ids=["no budget", "one that suffices"])
+@pytest.mark.parametrize(
+    "budget",
+    [
+        pytest.param(0, marks=pytest.mark.both_ways, id="no budget"),
+        pytest.param(72, id="one that suffices"),
+    ],
+)
 def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
     slow: tuple[Crawler, SandboxThread], budget: int
 ) -> None:
@@ -73,7 +79,13 @@ def test_a_query_that_has_most_pages_left_goes_first_near_the_end(
         assert between < 11, "it goes first as soon as its last page is read"
 
 
-@pytest.mark.parametrize("max_pages", [3, 0], ids=["limited", "as total_count says"])
+@pytest.mark.parametrize(
+    "max_pages",
+    [
+        pytest.param(3, marks=pytest.mark.both_ways, id="limited"),
+        pytest.param(0, id="as total_count says"),
+    ],
+)
 def test_a_budget_that_does_not_suffice_buys_whole_queries(
     quick: tuple[Crawler, SandboxThread], max_pages: int
 ) -> None:

@@ -8,37 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.distributed.filling import Desk
-from tests.distributed.shared import Shared
-from tests.doubtful import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
-    from tests.support import Crawler
 
 pytestmark = pytest.mark.long  # make long
-
-
-def test_every_kind_of_evidence(worker: Crawler, redis_server: RedisServer, tmp_path: Path) -> None:
-    variables = {"TMAPI_RETRY_TIMES": "0"}
-    seeds = write_seeds(tmp_path)
-    put = worker.command("tmapi", "enqueue", "j", env=variables, seeds=seeds, page_size=5)
-    assert put.exit_status == 0, put.log
-    processes = [worker.start(job="j", env=variables) for _ in range(2)]
-    for process in processes:
-        done = worker.finish(process)
-        assert done.exit_status == 3, done.log
-        assert "9 of its queries have evidence against the ending: " in done.log
-    Shared(redis_server.client).check()
-    status = worker.command("tmapi", "status", "j")
-    assert f"\n  {WORDS}\n" in status.stdout
-    assert json.loads(worker.command("tmapi", "status", "j", "--json").stdout)["evidence"] == COUNTS
-    done = worker.command("tmapi", "export", "j")
-    assert endings_of(done.outcomes) == ENDINGS
-    assert done.job["evidence"] == COUNTS
-    assert f"\n  {WORDS}\n" in done.stdout
-    assert {row["total_count"] for row in done.outcomes if "bigtotal" in row["seed_id"]} == {2000}
 
 
 def test_a_query_that_goes_on_is_counted_once(redis_server: RedisServer, tmp_path: Path) -> None:

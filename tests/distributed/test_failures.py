@@ -355,18 +355,6 @@ def test_what_was_doubted_leaves_nothing_behind(
     assert not {"code", "message"} & {*complete}
 
 
-def test_conversions_are_shared_by_jobs(
-    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
-) -> None:
-    start = redis_server.crawler(tmp_path, sandbox.url)
-    for job, calls in (("j", 2), ("k", 1)):
-        done = start.finish(start.start(job=job, seeds="https://shop.example/onepage.jpg"))
-        assert done.exit_status == 0, done.log
-        (outcome,) = Shared(redis_server.client, job).outcomes.values()
-        assert (outcome["status"], outcome["calls"]) == ("complete", str(calls))
-    assert sandbox.stats["conversions"] == 1
-
-
 def test_workers_leave_together(
     tmp_path: Path, slow: SandboxThread, redis_server: RedisServer
 ) -> None:

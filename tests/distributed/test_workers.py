@@ -54,42 +54,6 @@ def test_the_result_is_that_of_a_local_crawl(
     assert all("Traceback" not in crawl.log for crawl in done)
 
 
-def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
-    tmp_path: Path, quiet: SandboxThread, redis_server: RedisServer
-) -> None:
-    start = redis_server.crawler(tmp_path, quiet.url)
-    done = start(
-        *("-s", "TMAPI_MAX_CONCURRENCY=3"),
-        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(18)),
-        max_pages=2,
-    )
-    assert done.exit_status == 0, done.log
-    called = [call["params"]["img_url"] for call in quiet.calls]
-    to_come = called[called.index("/search/a/lamp-17.jpg") :]
-    assert len(set(to_come)) >= 9
-
-
-@pytest.mark.parametrize("max_pages", [3, 0], ids=["limited", "as total_count says"])
-def test_a_budget_that_does_not_suffice_buys_whole_queries(
-    tmp_path: Path, quiet: SandboxThread, redis_server: RedisServer, max_pages: int
-) -> None:
-    start = redis_server.crawler(tmp_path, quiet.url)
-    done = start(
-        *("-s", "TMAPI_MAX_CONCURRENCY=6", "-s", "TMAPI_BUDGET=40"),
-        seeds=",".join(f"/search/a/lamp-{number}.jpg" for number in range(30)),
-        max_pages=max_pages,
-        page_size=10,
-    )
-    assert done.exit_status == 4, done.log
-    facts = Shared(redis_server.client).facts
-    assert int(facts["calls"]) == quiet.stats["calls"] == 40
-    assert quiet.stats["max_in_flight"] > 1
-    longest = int(facts["longest"])
-    assert int(facts["status:complete"]) >= 40 // longest - 1
-    calls = [call["params"]["img_url"] for call in quiet.calls]
-    assert len(set(calls)) - int(facts["status:complete"]) <= 2, "of the budget's last calls"
-
-
 def test_monitors_are_not_for_workers(worker: Crawler) -> None:
     suite = "SPIDERMON_SPIDER_CLOSE_MONITORS=tmapi_spiders.monitoring.suite.JobMonitors"
     extension = 'EXTENSIONS={"spidermon.contrib.scrapy.extensions.Spidermon": 500}'
