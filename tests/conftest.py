@@ -63,7 +63,7 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
     """One of the two ways to crawl; a test that takes this runs both ways.
 
     That of a worker and an export is run by ``make long``, and by ``make test`` where the test is
-    marked ``both_ways``. Where a worker is known to differ, ``worker_differs`` says how.
+    marked ``both_ways``.
     """
     name = request.param
     server = request.getfixturevalue("redis_server") if name == "worker" else None
@@ -79,9 +79,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         if item.get_closest_marker("both_ways") is None:
             item.add_marker(pytest.mark.long)
-        if differs := item.get_closest_marker("worker_differs"):
-            mark = pytest.mark.xfail(strict=True, reason=differs.args[0], **differs.kwargs)
-            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

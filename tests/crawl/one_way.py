@@ -22,6 +22,13 @@ _BY_REASON = {
         "test_storage",
         "test_usage::test_a_running_job_is_refused",
     ),
+    "seeds that share an image: workers pay for what each of them asks, as their plan says": (
+        "test_own_keys::test_a_row_that_asks_for_more_than_the_one_before_it",
+        "test_own_keys::test_rows_that_share_a_picture_have_their_outcomes_when_the_budget_ends",
+        "test_own_keys::test_the_users_keys_are_on_every_line",
+        "test_own_keys::test_what_is_paid_for_is_not_called_not_started",
+        "test_own_keys::test_what_rows_with_one_picture_ask_is_paid_for_once",
+    ),
     "other arguments for the same job: a job on Redis has one set of them": (
         "test_conversion::test_is_replayed_to_its_end_when_a_query_beside_it_is_not_called_any_more",
         "test_own_keys::test_another_picture_under_an_old_id_is_searched",

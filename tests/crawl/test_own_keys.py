@@ -42,11 +42,10 @@ def check_keys(done: Crawl) -> None:
             assert row["seed_id"] == own or (own is None and len(row["seed_id"]) == 20)
 
 
-@pytest.mark.worker_differs("the searches of an image that seeds share are paid for by each")
 def test_the_users_keys_are_on_every_line(
-    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+    alone: Crawler, sandbox: SandboxThread, tmp_path: Path
 ) -> None:
-    done = crawl(seeds=table(tmp_path, ROWS))
+    done = alone(seeds=table(tmp_path, ROWS))
     assert done.exit_status == 0, done.log
     check_keys(done)
     by_sku: dict[str, list[dict[str, Any]]] = {}
@@ -61,11 +60,11 @@ def test_the_users_keys_are_on_every_line(
     pages = sum(row["pages"] for row in done.outcomes)
     assert sandbox.stats["calls"] == pages - 1 + 1  # and one conversion
     assert "2 seeds have an image that another of them has too, under another id" in done.log
-    again = crawl()
+    again = alone()
     assert again.exit_status == 0, again.log
     check_keys(again)
     assert sandbox.stats["calls"] == pages
-    assert "least   0 calls:" in crawl.command("tmapi", "estimate", "j").stdout
+    assert "least   0 calls:" in alone.command("tmapi", "estimate", "j").stdout
 
 
 def test_a_workbook_is_crawled_as_its_table_is(
@@ -121,7 +120,6 @@ def rows_of(image: str, *rows: str) -> list[list[str]]:
     return [head, *([image, *row.split(",")] for row in rows)]
 
 
-@pytest.mark.worker_differs("the searches of an image that seeds share are paid for by each")
 @pytest.mark.parametrize(
     ("image", "calls"),  # all of them, and how many are conversions
     [
@@ -133,56 +131,53 @@ def rows_of(image: str, *rows: str) -> list[list[str]]:
     ],
 )
 def test_what_rows_with_one_picture_ask_is_paid_for_once(
-    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, image: str, calls: tuple[int, int]
+    alone: Crawler, sandbox: SandboxThread, tmp_path: Path, image: str, calls: tuple[int, int]
 ) -> None:
     rows = rows_of(image, "A,sales,1", "B,sales,1", "C,default,", "D,default,1", "E,default,")
-    done = crawl(seeds=table(tmp_path, rows), max_pages=2)
+    done = alone(seeds=table(tmp_path, rows), max_pages=2)
     stats = sandbox.stats
     assert (stats["calls"], stats["conversions"]) == calls
     by_id = {row["seed_id"]: (row["status"], row["reason"], row["items"]) for row in done.outcomes}
     assert by_id["A"] == by_id["B"]
     assert by_id["C"] == by_id["E"]
     if done.exit_status == 0:
-        again = crawl()
+        again = alone()
         assert {
             row["seed_id"]: (row["status"], row["reason"], row["items"]) for row in again.outcomes
         } == by_id
         assert sandbox.stats["calls"] == calls[0]
 
 
-@pytest.mark.worker_differs("the searches of an image that seeds share are paid for by each")
 def test_a_row_that_asks_for_more_than_the_one_before_it(
-    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+    alone: Crawler, sandbox: SandboxThread, tmp_path: Path
 ) -> None:
     rows = rows_of(LAMP, "A,default,1", *(f"B{number},default," for number in range(5)))
-    done = crawl(seeds=table(tmp_path, rows))
+    done = alone(seeds=table(tmp_path, rows))
     assert sandbox.stats["calls"] == 3
     assert sorted(row["pages"] for row in done.outcomes) == [1, 3, 3, 3, 3, 3]
 
 
-@pytest.mark.worker_differs("the searches of an image that seeds share are paid for by each")
 def test_what_is_paid_for_is_not_called_not_started(
-    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path
+    alone: Crawler, sandbox: SandboxThread, tmp_path: Path
 ) -> None:
     image = "https://cbu01.alicdn.com/onepage.jpg"
     rows = [["image", "id"], [image, "A"], [image, "B"], [LAMP, "C"]]
-    done = crawl("-s", "TMAPI_BUDGET=1", seeds=table(tmp_path, rows))
+    done = alone("-s", "TMAPI_BUDGET=1", seeds=table(tmp_path, rows))
     assert done.exit_status == 4
     by_id = {row["seed_id"]: row["status"] for row in done.outcomes}
     assert by_id == {"A": "complete", "B": "complete", "C": "not_started"}
 
 
-@pytest.mark.worker_differs("the searches of an image that seeds share are paid for by each")
 @pytest.mark.parametrize("budget", [1, 2])
 def test_rows_that_share_a_picture_have_their_outcomes_when_the_budget_ends(
-    crawl: Crawler, sandbox: SandboxThread, tmp_path: Path, budget: int
+    alone: Crawler, sandbox: SandboxThread, tmp_path: Path, budget: int
 ) -> None:
     seeds = table(tmp_path, [["image", "id"], *[[LAMP, str(number)] for number in range(5)]])
-    stopped = crawl("-s", f"TMAPI_BUDGET={budget}", seeds=seeds)
+    stopped = alone("-s", f"TMAPI_BUDGET={budget}", seeds=seeds)
     assert stopped.exit_status == 4
     assert len(stopped.outcomes) == 5
     assert sum(row["calls"] for row in stopped.outcomes) == sandbox.stats["calls"] == budget
-    whole = crawl("-s", "TMAPI_BUDGET=0")
+    whole = alone("-s", "TMAPI_BUDGET=0")
     assert whole.exit_status == 0, whole.log
     assert {row["status"] for row in whole.outcomes} == {"complete"}
     assert len({(row["pages"], row["items"]) for row in whole.outcomes}) == 1

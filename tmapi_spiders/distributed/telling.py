@@ -77,8 +77,8 @@ def report(worker: Worker) -> None:
         _say("  the job has ended" + (f"; {failures:,} of its queries failed" if failures else ""))
         if doubtful := int(worker.exchange.state.get("doubtful") or 0):
             status = in_project(f"scrapy tmapi status {job}")
-            noun = "queries have" if doubtful != 1 else "query has"
-            _say(f"  {doubtful:,} of its {noun} evidence against the ending: {status}")
+            have = "has" if doubtful == 1 else "have"
+            _say(f"  {doubtful:,} of its queries {have} evidence against the ending: {status}")
         _say("  Its files: " + in_project(f"scrapy tmapi export {job}"))
 
 

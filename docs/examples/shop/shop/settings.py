@@ -3,7 +3,7 @@
 ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}
 SPIDER_MODULES = ["shop.lamps"]
 
-# After this package's own, which are at 100 (what is no product) and 200 (what was found before).
+# Behind 100, where this package keeps out what is no product. Dedupe is the last pipeline of all.
 ITEM_PIPELINES = {"shop.pipelines.LandedPrice": 500}
 
 # A table of five columns, beside the job's own files.
