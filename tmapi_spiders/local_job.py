@@ -67,15 +67,16 @@ class LocalJob:
             f"{name} {plural(file.get('lines', 0), 'line')}"
             for name, file in (facts.get("files") or {}).items()
         ]
-        lines = [
-            f"{self.name}: {self._state()}; crawled by one process, into {self.folder}",
-            f"  queries: {queries.get('all', 0):,}: {', '.join(by_status).replace('_', ' ')}",
-            f"  paid: {calls(int(facts.get('calls') or 0), self.price)}",
-            *([f"  files: {', '.join(files)}"] if files else []),
+        told = [
+            f"queries: {queries.get('all', 0):,}: {', '.join(by_status).replace('_', ' ')}",
+            f"paid: {calls(int(facts.get('calls') or 0), self.price)}",
+            *([f"files: {', '.join(files)}"] if files else []),
+            *([dead_letters(self.dead_letters)] if self.dead_letters else []),
         ]
-        if self.dead_letters:
-            lines += [f"  {dead_letters(self.dead_letters)}", f"    {self.command}"]
-        return [printable(line, _LONGEST_LINE) for line in lines]
+        state = f"{self.name}: {self._state()}; crawled by one process, into {self.folder}"
+        lines = [printable(state, _LONGEST_LINE)]
+        lines += ["  " + printable(line, _LONGEST_LINE) for line in told]
+        return [*lines, f"    {self.command}"] if self.dead_letters else lines
 
     def _state(self) -> str:
         if self.facts.get("running"):

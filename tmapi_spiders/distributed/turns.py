@@ -113,6 +113,9 @@ class LeaseGate(Gate):
                 elif answer < 0:
                     break
                 await asyncio.sleep(_STARVED)
+        except asyncio.CancelledError:
+            self._exchange.release(number, task, "failed", counts=False)
+            raise
         finally:
             self.waiting -= 1
             self._exchange.look()

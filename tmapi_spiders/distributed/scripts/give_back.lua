@@ -21,7 +21,9 @@ if rest.how == 'refused' then learn_from_refusal(call('ZCARD', PERMITS), rest.pa
 if rest.how == 'unreadable' then
   call('HSET', DEAD, task, rest.letter)
   count('dead', 1)
-  if is_conversion(task) then
+  if mended_by(task) then
+    end_mend(task)
+  elseif is_conversion(task) then
     fail_unconverted(task, cjson.decode(rest.letter).error)
   else
     let_others_ask(task)

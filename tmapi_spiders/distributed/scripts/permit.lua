@@ -16,6 +16,7 @@ if call('ZCARD', PERMITS) >= math.min(math.floor(known.allowed), most()) or know
   return 0
 end
 call('ZADD', PERMITS, now + tonumber(ARGV[2]), held)
+if ARGV[4] ~= '0' and outage().probe_at then call('HSET', OUTAGE, 'probe', OTHER_CALL .. ' ' .. ARGV[1]) end
 count('calls', 1)
 if ARGV[3] ~= '' then add_to_query(payer(ARGV[3]) or ARGV[3], {calls = 1}) end
 return 1
