@@ -134,8 +134,8 @@ KINDS = {
     )
 }
 
-#: Of a row: when and by which call it came, and what a process of its own and a shared job name.
-_OF_TIME = ("fetched_at",)
+#: Of a row: what depends on which call it came by.
+_OF_CALL = ("fetched_at", "img", "seed_img_url")
 
 _OF_OUTCOME = (
     *("query_id", "status", "reason", "code", "message", "pages"),
@@ -149,7 +149,7 @@ def _rows(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
     for row in rows:
         key = (row["query_id"], row["item_id"])
         assert key not in found, f"{key} is there twice"
-        found[key] = {name: value for name, value in row.items() if name not in _OF_TIME}
+        found[key] = {name: value for name, value in row.items() if name not in _OF_CALL}
     return found
 
 
@@ -159,7 +159,7 @@ def result_of(done: Crawl) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
     for row in done.sightings:
         key = (row["query_id"], row["page"], row["rank"])
         assert key not in sightings, f"the sighting {key} is there twice"
-        sightings[key] = {name: value for name, value in row.items() if name not in _OF_TIME}
+        sightings[key] = {name: value for name, value in row.items() if name not in _OF_CALL}
     outcomes = {}
     for row in done.outcomes:
         assert (row["query_id"],) not in outcomes
@@ -179,15 +179,19 @@ def letters_of(done: Crawl) -> int:
 
 
 def difference(left: dict[str, Any], right: dict[str, Any]) -> dict[str, list[Any]]:
-    """Return what differs between two results, some of each."""
+    """Return what differs between two results, some of each: the keys, and in what."""
     found = {}
     for name in left:
         keys = sorted(left[name].keys() | right[name].keys(), key=str)
-        unlike = [
-            (key, left[name].get(key), right[name].get(key))
-            for key in keys
-            if left[name].get(key) != right[name].get(key)
-        ]
+        unlike = []
+        for key in keys:
+            one, other = left[name].get(key), right[name].get(key)
+            if one is None or other is None:
+                unlike.append((key, "is missing in the first" if one is None else "is too much"))
+            elif one != other:
+                fields = sorted(field for field in one.keys() | other.keys())
+                pairs = [(field, one.get(field), other.get(field)) for field in fields]
+                unlike.append((key, [pair for pair in pairs if pair[1] != pair[2]]))
         if unlike:
             found[name] = [len(unlike), *unlike[:4]]
     return found

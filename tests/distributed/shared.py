@@ -70,7 +70,8 @@ class Shared:
         """Nothing is left over, every query has its outcome."""
         facts = self.facts
         assert facts["state"] == "ended"
-        assert len(self.outcomes) == int(facts["queries"])
+        ended = self.client.hlen(f"image_search:{self.name}:outcomes")
+        assert ended == int(facts["queries"])
         left = {key.decode().split(":")[2] for key in self.client.keys(f"*:{self.name}:*")}
         passing = {"requests", "free", "delayed", "leases", "leased", "query", "images", "seen"}
         assert not left & passing - {"seen" if self.has_failures else ""}

@@ -94,7 +94,7 @@ class Supervisor:
                         service.is_done = False
                 if time.monotonic() > next_at and self.injected < self.most:
                     self._fault()
-                    next_at = time.monotonic() + self.draw.uniform(0.1, 0.5)
+                    next_at = time.monotonic() + self.draw.uniform(0.1, 0.9)
                 time.sleep(0.02)
         finally:
             for service in self.services:

@@ -105,7 +105,7 @@ class Disturbed:
         for _ in range(kills):
             process = self.start_command("tmapi", "replay", "j")
             try:
-                process.wait(self.draw.uniform(0.2, 1.0))
+                process.wait(self.draw.uniform(0.05, 0.6))
             except subprocess.TimeoutExpired:
                 self.replays_killed += 1
             process.kill()
@@ -169,7 +169,8 @@ class Disturbed:
         """Compare what has come of it with what should."""
         shared = Shared(self.server.client)
         shared.check_left()
-        found, wanted = result_of(self.exported()), result_of(expected)
+        exported = self.exported()
+        found, wanted = result_of(exported), result_of(expected)
         own, all_own = found.pop("own"), wanted.pop("own")
         assert difference(found, wanted) == {}
         assert own.items() <= all_own.items()
@@ -178,7 +179,7 @@ class Disturbed:
         assert int(facts["products"]) == len(found["products"]) + len(own) == len(shared.products)
         calls, made = int(facts["calls"]), self.sandbox.stats["calls"]
         made -= self.sandbox.stats["refused"]
-        of_queries = sum(int(row.get("calls", 0)) for row in shared.outcomes.values())
+        of_queries = sum(row["calls"] for row in exported.outcomes)
         assert expected.job["calls"] - len(all_own) <= of_queries
         assert of_queries <= calls if self.kind.asks else of_queries == calls
         assert made <= calls <= made + LIMIT * (faults + 1), "calls in flight at a kill are counted"
@@ -247,14 +248,6 @@ def test_workers_and_exports_killed_at_any_moment(
         disturbed.replay(kills=max(most // 8, 1))
         calls = disturbed.sandbox.stats["calls"]
         replay = disturbed.supervisor(most - of_crawl, faults)
-
-        def once_more() -> bool:
-            """Read the letters again that are there, if any; there are none after that."""
-            left = len(shared.dead)
-            if left:
-                disturbed.replay(kills=0)
-            return bool(left)
-
         replay.run(lambda: False, SECONDS)
         assert shared.dead == {}
         assert disturbed.sandbox.stats["calls"] == calls, "what is replayed costs no call"
@@ -263,7 +256,9 @@ def test_workers_and_exports_killed_at_any_moment(
         disturbed.check(mended, crawl.injected + replay.injected)
         counts += replay.counts
         counts["replay"] = disturbed.replays_killed
+    facts = shared.facts
     print(
         f"{kind.name}: {counts.total()} faults {dict(counts)}, ended {dict(crawl.ended)}, "
+        f"{facts['expired']} leases expired, {facts['calls']} calls of {expected.job['calls']}, "
         f"{disturbed.portions} portions, {time.monotonic() - begun:.0f} s"
     )

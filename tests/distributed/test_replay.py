@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from tests.distributed.filling import Desk
+from tests.distributed.kinds import KINDS
 from tests.distributed.shared import Shared
 from tmapi_spiders.distributed import reopening
 from tmapi_spiders.distributed.joining import prepare_worker
@@ -166,6 +168,40 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
     assert list(Shared(desk.client).dead) == [lease.task]
     assert desk.client.hget(desk.key("bodies"), lease.task) == ANSWER
     assert desk.facts()["calls"] == "1"
+
+
+def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
+    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
+) -> None:
+    """It is put away, too: what is known of its items stays, and it can be replayed once more."""
+    kind = KINDS["fails"]
+    start = redis_server.crawler(tmp_path / "output", sandbox.url)
+    start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
+    seven = {"seeds": "/search/a/onepage.jpg", "job": "j"}
+    done = start(**seven)
+    assert done.exit_status == 0, done.log
+    shared, job = Shared(desk.client), SharedJob.load(desk.client, "j")
+    (known,) = shared.dead.values()
+    assert (known["failed"], len(shared.products)) == ([3, 6], 5)
+    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    for _ in range(10):
+        (lease,) = desk.lease(job)
+        assert lease.body
+        die(desk, lease)
+    kind.mend(start.project)
+    done = start(job="j")
+    assert done.exit_status == 0, done.log
+    assert "each of the workers that had it died over it" in done.log
+    shared.check_left()
+    (letter,) = shared.dead.values()
+    told = ("error", "at", "worker")
+    assert [letter.pop(name) for name in told] != [known.pop(name) for name in told]
+    assert letter == known
+    assert start.command("tmapi", "replay", "j").exit_status == 0
+    done = start(job="j")
+    assert done.exit_status == 0, done.log
+    assert shared.dead == {}
+    assert (len(shared.products), len(shared.sightings), sandbox.stats["calls"]) == (7, 7, 1)
 
 
 def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: Desk) -> None:
