@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import random
 import subprocess
-import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 
 from tests.crawl.test_kill import paid
-from tests.distributed.kinds import KINDS, Kind, difference, letters_of, result_of
+from tests.forkserver import start_scrapy
+from tests.kinds import KINDS, Kind, difference, result_of
 from tests.distributed.shared import Shared
 from tests.distributed.supervisor import Service, Supervisor
 from tests.support import Crawl, Crawler, SandboxThread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
@@ -115,10 +116,8 @@ class Disturbed:
         assert done.exit_status == 0, done.log
 
     def start_command(self, *words: str, log: Any = subprocess.PIPE) -> Process:
-        from tests.forkserver import start_scrapy
-
-        start = self.start
-        return start_scrapy(words, cwd=self.project, env=start.environment(), stderr=log)
+        env = self.start.environment()
+        return start_scrapy(words, cwd=self.project, env=env, stderr=log)
 
     def supervisor(self, most: int, faults: tuple[str, ...]) -> Supervisor:
         folder = self.folder / f"logs-{len(list(self.folder.glob('logs-*')))}"
@@ -145,14 +144,17 @@ class Disturbed:
         ]
         return made
 
-    def undisturbed(self, name: str) -> Crawl:
-        """Crawl the same seeds in one process that nobody disturbs."""
+    def undisturbed(self, name: str, status: int) -> Crawl:
+        """Crawl the same seeds in one process that nobody disturbs.
+
+        :param status: its exit status
+        """
         quiet = sandbox_for(self.kind, 0.0)
         try:
             alone = Crawler(self.folder / name, quiet.url, project=self.project)
             seeds = ",".join(self.seeds)
             done = alone(spider=self.kind.spider, seeds=seeds, **self.arguments())
-            assert done.exit_status == 0, done.log
+            assert done.exit_status == status, done.log
             calls = quiet.stats["calls"] - quiet.stats["refused"]
             assert done.job["calls"] == calls
         finally:
@@ -175,6 +177,7 @@ class Disturbed:
         assert difference(found, wanted) == {}
         assert own.items() <= all_own.items()
         assert bool(all_own) == self.kind.asks
+        assert len(shared.dead) == expected.job["dead_letters"]
         facts = shared.facts
         assert int(facts["products"]) == len(found["products"]) + len(own) == len(shared.products)
         calls, made = int(facts["calls"]), self.sandbox.stats["calls"]
@@ -222,7 +225,8 @@ def long(kind: str, seed: int, most: int, *more: str) -> Any:
         long("plain", 11, 30, "redis"),
         long("dicts", 12, 40),
         long("fails", 13, 40),
-        long("fails", 14, 40, "redis"),
+        long("breaks", 14, 50, "redis"),
+        long("breaks", 18, 40),
         long("drops", 15, 40),
         long("arguments", 16, 30, "redis"),
         long("asks", 17, 40),
@@ -232,33 +236,36 @@ def test_workers_and_exports_killed_at_any_moment(
     disturbed: Disturbed, most: int, faults: tuple[str, ...]
 ) -> None:
     kind, shared = disturbed.kind, Shared(disturbed.server.client)
-    of_crawl = most // 2 if kind.fails else most
-    crawl = disturbed.supervisor(of_crawl, faults)
+    each = most // (3 if kind.breaks else 2 if kind.fails else 1)
+    counts = Counter[str]()
+
+    def disturb(go_on: Callable[[], bool]) -> None:
+        supervisor = disturbed.supervisor(each, faults)
+        supervisor.run(lambda: supervisor.injected < each and go_on(), SECONDS)
+        counts.update(supervisor.counts)
+
     disturbed.feed()
-    begun = time.monotonic()
-    crawl.run(lambda: crawl.injected < of_crawl and disturbed.feed(), SECONDS)
-    assert crawl.injected >= of_crawl, f"the job was too short: {crawl.counts}"
-    expected = disturbed.undisturbed("alone")
-    disturbed.check(expected, crawl.injected)
-    counts = crawl.counts
+    disturb(disturbed.feed)
+    assert counts.total() >= each, f"the job was too short: {counts}"
+    expected = disturbed.undisturbed("alone", 3 if kind.breaks else 0)
+    disturbed.check(expected, counts.total())
+    if kind.breaks:  # it is read again in vain
+        disturbed.replay(kills=2)
+        disturb(lambda: False)
+        disturbed.check(expected, counts.total())
     if kind.fails:
-        letters = letters_of(expected)
-        assert letters == expected.job["dead_letters"] == len(shared.dead) > 0
-        kind.mend(disturbed.project)
-        disturbed.replay(kills=max(most // 8, 1))
+        assert len(shared.dead) > 0
         calls = disturbed.sandbox.stats["calls"]
-        replay = disturbed.supervisor(most - of_crawl, faults)
-        replay.run(lambda: False, SECONDS)
+        kind.mend(disturbed.project)
+        disturbed.replay(kills=2)
+        disturb(lambda: False)
+        assert kind.breaks or disturbed.sandbox.stats["calls"] == calls, "a replay costs no call"
+        expected = disturbed.undisturbed("mended", 0)
+        disturbed.check(expected, counts.total())
         assert shared.dead == {}
-        assert disturbed.sandbox.stats["calls"] == calls, "what is replayed costs no call"
-        mended = disturbed.undisturbed("mended")
-        assert mended.job["dead_letters"] == 0
-        disturbed.check(mended, crawl.injected + replay.injected)
-        counts += replay.counts
-        counts["replay"] = disturbed.replays_killed
+    counts["replay"] = disturbed.replays_killed
     facts = shared.facts
     print(
-        f"{kind.name}: {counts.total()} faults {dict(counts)}, ended {dict(crawl.ended)}, "
-        f"{facts['expired']} leases expired, {facts['calls']} calls of {expected.job['calls']}, "
-        f"{disturbed.portions} portions, {time.monotonic() - begun:.0f} s"
+        f"{kind.name}: {counts.total()} faults {dict(counts)}, {facts['expired']} leases expired, "
+        f"{facts['calls']} calls of {expected.job['calls']}, {disturbed.portions} portions"
     )

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from tests.distributed.filling import Desk
-from tests.distributed.kinds import KINDS
+from tests.kinds import KINDS
 from tests.distributed.shared import Shared
 from tmapi_spiders.distributed import reopening
 from tmapi_spiders.distributed.joining import prepare_worker
@@ -202,6 +202,39 @@ def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
     assert done.exit_status == 0, done.log
     assert shared.dead == {}
     assert (len(shared.products), len(shared.sightings), sandbox.stats["calls"]) == (7, 7, 1)
+
+
+def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
+    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
+) -> None:
+    """What is written of it already is not written a second time by a later replay."""
+    kind = KINDS["breaks"]
+    start = redis_server.crawler(tmp_path / "output", sandbox.url)
+    start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
+    done = start(seeds="/search/a/teapot.jpg", page_size=10, max_pages=2, job="j")
+    assert done.exit_status == 3, done.log
+    shared, job = Shared(desk.client), SharedJob.load(desk.client, "j")
+    assert len(shared.sightings) == 20
+    (known,) = (letter for task, letter in shared.dead.items() if task.count("/") == 1)
+    assert known["is_read"]
+    assert reopen(desk.client, job, failed=False) == Reopened(1, 0, 1)
+    for _ in range(10):
+        for lease in desk.lease(job, 2):
+            die(desk, lease)
+    kind.mend(start.project)
+    done = start(job="j")
+    assert done.exit_status == 3, done.log
+    (outcome,) = shared.outcomes.values()
+    assert (outcome["pages"], outcome["items"]) == ("2", "20")
+    assert len(shared.dead) == 2
+    assert start.command("tmapi", "replay", "j").exit_status == 0
+    done = start(job="j")
+    assert done.exit_status == 0, done.log
+    shared.check()
+    assert shared.dead == {}
+    (outcome,) = shared.outcomes.values()
+    assert (outcome["pages"], outcome["items"], outcome["new_items"]) == ("2", "20", "20")
+    assert (len(shared.products), len(shared.sightings), sandbox.stats["calls"]) == (20, 20, 2)
 
 
 def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from tests.support import Crawl
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["KINDS", "Kind", "difference", "letters_of", "result_of"]
+__all__ = ["KINDS", "Kind", "difference", "result_of"]
 
 _PROFILES = {
     "scrapy.cfg": "[settings]\ndefault = own\ndistributed = own_shared\nexiting = own_exiting\n",
@@ -82,6 +82,23 @@ _ASKS = (
 )
 
 
+_FAILS = _pipeline(
+    "if os.path.exists('broken') and item.rank % 3 == 0:\n"
+    "            raise ValueError('broken on purpose')\n"
+    "        return item"
+)
+
+_BREAKS = (
+    'SPIDER_MIDDLEWARES = {"own.Breaks": 500}\n'
+    "class Breaks:\n"
+    "    async def process_spider_output(self, response, result):\n"
+    "        async for found in result:\n"
+    "            if os.path.exists('broken') and getattr(found, 'rank', 0) == 16:\n"
+    "                raise ValueError('broken on purpose')\n"
+    "            yield found\n"
+)
+
+
 @attrs.frozen
 class Kind:
     """A project of one kind."""
@@ -92,11 +109,13 @@ class Kind:
     arguments: dict[str, str] = attrs.field(factory=dict)
     fails: bool = False
     """Whether its pipeline fails on some items until it is mended."""
+    breaks: bool = False
+    """Whether it fails on whole answers, too."""
     asks: bool = False
     """Whether it makes requests of its own."""
 
     def make(self, folder: Path) -> Path:
-        """Write the project."""
+        """Write the project, as yet broken where it is of such a kind."""
         folder.mkdir(parents=True)
         for name, text in _PROFILES.items():
             (folder / name).write_text(text)
@@ -107,7 +126,7 @@ class Kind:
         return folder
 
     def mend(self, folder: Path) -> None:
-        """Mend its pipeline."""
+        """Mend what is broken."""
         (folder / "broken").unlink()
 
 
@@ -116,15 +135,8 @@ KINDS = {
     for kind in (
         Kind("plain"),
         Kind("dicts", _pipeline("return {**ItemAdapter(item).asdict(), 'landed': '9.50'}")),
-        Kind(
-            "fails",
-            _pipeline(
-                "if os.path.exists('broken') and item.rank % 3 == 0:\n"
-                "            raise ValueError('broken on purpose')\n"
-                "        return item"
-            ),
-            fails=True,
-        ),
+        Kind("fails", _FAILS, fails=True),
+        Kind("breaks", _FAILS + _BREAKS, fails=True, breaks=True),
         Kind(
             "drops",
             _pipeline("if item.rank % 4: raise DropItem('not wanted')\n        return item"),
@@ -171,11 +183,6 @@ def result_of(done: Crawl) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
         "sightings": sightings,
         "outcomes": outcomes,
     }
-
-
-def letters_of(done: Crawl) -> int:
-    """Return how many pages have an item that the failing pipeline fails on."""
-    return len({(row["query_id"], row["page"]) for row in done.sightings if row["rank"] % 3 == 0})
 
 
 def difference(left: dict[str, Any], right: dict[str, Any]) -> dict[str, list[Any]]:
