@@ -20,7 +20,9 @@ _PROFILES = {
         'SCHEDULER = "tmapi_spiders.distributed.scheduler.LeaseScheduler"\n'
         'REDIS_URL = os.environ["REDIS_URL"]\n'
     ),
-    "own_exiting.py": 'from own_shared import *\nEXTENSIONS = {"tests.distributed.exiting.Exits": 1}\n',
+    "own_exiting.py": (
+        'from own_shared import *\nEXTENSIONS = {"tests.distributed.exiting.Exits": 1}\n'
+    ),
 }
 
 _SETTINGS = (
@@ -188,11 +190,11 @@ def result_of(done: Crawl) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
 def difference(left: dict[str, Any], right: dict[str, Any]) -> dict[str, list[Any]]:
     """Return what differs between two results, some of each: the keys, and in what."""
     found = {}
-    for name in left:
-        keys = sorted(left[name].keys() | right[name].keys(), key=str)
-        unlike = []
-        for key in keys:
-            one, other = left[name].get(key), right[name].get(key)
+    for name, ones in left.items():
+        others = right[name]
+        unlike: list[Any] = []
+        for key in sorted(ones.keys() | others.keys(), key=str):
+            one, other = ones.get(key), others.get(key)
             if one is None or other is None:
                 unlike.append((key, "is missing in the first" if one is None else "is too much"))
             elif one != other:

@@ -16,10 +16,10 @@ import attrs
 import pytest
 
 from tests.crawl.test_kill import paid
-from tests.forkserver import start_scrapy
-from tests.kinds import KINDS, Kind, difference, result_of
 from tests.distributed.shared import Shared
 from tests.distributed.supervisor import Service, Supervisor
+from tests.forkserver import start_scrapy
+from tests.kinds import KINDS, Kind, difference, result_of
 from tests.support import Crawl, Crawler, SandboxThread
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from tests.distributed.filling import Desk
-from tests.kinds import KINDS
 from tests.distributed.shared import Shared
+from tests.kinds import KINDS
 from tmapi_spiders.distributed import reopening
 from tmapi_spiders.distributed.joining import prepare_worker
 from tmapi_spiders.distributed.looking import look
@@ -235,6 +235,26 @@ def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
     (outcome,) = shared.outcomes.values()
     assert (outcome["pages"], outcome["items"], outcome["new_items"]) == ("2", "20", "20")
     assert (len(shared.products), len(shared.sightings), sandbox.stats["calls"]) == (20, 20, 2)
+
+
+def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
+    """Neither takes back what the other has counted."""
+    job = desk.make(1)
+    (first,) = desk.lease(job)
+    first.progress.pages, first.handed, first.failed, first.rejected = 1, [1, 2, 3], [2, 3], 2
+    first.burial, first.answer = first.new_letter().to_json(error="boom"), ANSWER
+    desk.commit(job, first, ends=False)
+    (second,) = desk.lease(job)
+    assert (second.page, second.progress.rejected_items) == (2, 2)
+    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    (mend,) = desk.lease(job)
+    assert mend.is_mend
+    mend.handed, mend.failed, mend.rejected = [2, 3], [3], 1
+    mend.burial = mend.new_letter().to_json(error="boom")
+    desk.commit(job, mend)
+    second.progress.pages, second.progress.unreadable, second.rejected = 2, 5, 1
+    desk.commit(job, second)
+    assert desk.outcome(second.task)["rejected_items"] == "7"
 
 
 def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: Desk) -> None:

@@ -63,6 +63,7 @@ if rest.mends then
 else
   set_fields(key, rest.set)
   if new > 0 then call('HINCRBY', key, 'new_items', new) end
+  if rest.rejected ~= 0 then call('HINCRBY', key, 'rejected_items', rest.rejected) end
 end
 count('products', new)
 count('duplicates', products - new)
@@ -83,6 +84,7 @@ elseif worn then  -- nobody could read its answer, if it had one: that stays, an
   local letter = letter_of(task)
   letter.error = rest.set.message or rest.others and rest.others[1] and rest.others[1].set.message
   letter.at = now
+  if letter.after then reject_unreadable(task, letter.after.unreadable) end
   set_fields(key, letter.after or {})
   count('dead', call('HSET', DEAD, task, cjson.encode(letter)))
 end

@@ -117,6 +117,12 @@ local function letter_of(task)
   return letter
 end
 
+-- Has a query's rejected items be in keeping with as many unreadable ones as it is to have.
+local function reject_unreadable(task, unreadable)
+  local by = (tonumber(unreadable) or 0) - tonumber(call('HGET', query_key(task), 'unreadable') or '0')
+  if by ~= 0 then call('HINCRBY', query_key(task), 'rejected_items', by) end
+end
+
 -- Queues the first of some mends of one query, and has the others follow it: one query's are read one after another.
 local function queue_mends(mends)
   local first = table.remove(mends, 1)

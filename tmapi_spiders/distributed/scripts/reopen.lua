@@ -37,6 +37,7 @@ for n, outcome in ipairs(outcomes) do
   local letter = letter_of(task)
   if has_answer and letter.before then
     letter.after = {}
+    reject_unreadable(task, letter.before.unreadable)
     for field, value in pairs(letter.before) do
       letter.after[field] = outcome[field] or ''
       call('HSET', query_key(task), field, tostring(value))
