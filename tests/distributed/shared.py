@@ -63,10 +63,15 @@ class Shared:
         assert max(products.values(), default=1) == 1
         sightings = Counter((row["query_id"], row["page"], row["rank"]) for row in self.sightings)
         assert max(sightings.values(), default=1) == 1
+        assert int(self.facts.get("products", 0)) == len(products)
+        self.check_left()
+
+    def check_left(self) -> None:
+        """Nothing is left over, every query has its outcome."""
         facts = self.facts
         assert facts["state"] == "ended"
-        assert len(self.outcomes) == int(facts["queries"])
-        assert int(facts.get("products", 0)) == len(products)
+        ended = self.client.hlen(f"image_search:{self.name}:outcomes")
+        assert ended == int(facts["queries"])
         left = {key.decode().split(":")[2] for key in self.client.keys(f"*:{self.name}:*")}
         passing = {
             "requests",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 from tests.distributed.filling import Desk
 from tests.distributed.shared import Shared
+from tests.kinds import KINDS
 from tmapi_spiders.distributed import reopening
 from tmapi_spiders.distributed.joining import prepare_worker
 from tmapi_spiders.distributed.looking import look
@@ -166,6 +168,93 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
     assert list(Shared(desk.client).dead) == [lease.task]
     assert desk.client.hget(desk.key("bodies"), lease.task) == ANSWER
     assert desk.facts()["calls"] == "1"
+
+
+def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
+    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
+) -> None:
+    """It is put away, too: what is known of its items stays, and it can be replayed once more."""
+    kind = KINDS["fails"]
+    start = redis_server.crawler(tmp_path / "output", sandbox.url)
+    start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
+    seven = {"seeds": "/search/a/onepage.jpg", "job": "j"}
+    done = start(**seven)
+    assert done.exit_status == 0, done.log
+    shared, job = Shared(desk.client), SharedJob.load(desk.client, "j")
+    (known,) = shared.dead.values()
+    assert (known["failed"], len(shared.products)) == ([3, 6], 5)
+    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    for _ in range(10):
+        (lease,) = desk.lease(job)
+        assert lease.body
+        die(desk, lease)
+    kind.mend(start.project)
+    done = start(job="j")
+    assert done.exit_status == 0, done.log
+    assert "each of the workers that had it died over it" in done.log
+    shared.check_left()
+    (letter,) = shared.dead.values()
+    told = ("error", "at", "worker")
+    assert [letter.pop(name) for name in told] != [known.pop(name) for name in told]
+    assert letter == known
+    assert start.command("tmapi", "replay", "j").exit_status == 0
+    done = start(job="j")
+    assert done.exit_status == 0, done.log
+    assert shared.dead == {}
+    assert (len(shared.products), len(shared.sightings), sandbox.stats["calls"]) == (7, 7, 1)
+
+
+def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
+    tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
+) -> None:
+    """What is written of it already is not written a second time by a later replay."""
+    kind = KINDS["breaks"]
+    start = redis_server.crawler(tmp_path / "output", sandbox.url)
+    start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
+    done = start(seeds="/search/a/teapot.jpg", page_size=10, max_pages=2, job="j")
+    assert done.exit_status == 3, done.log
+    shared, job = Shared(desk.client), SharedJob.load(desk.client, "j")
+    assert len(shared.sightings) == 20
+    (known,) = (letter for task, letter in shared.dead.items() if task.count("/") == 1)
+    assert known["is_read"]
+    assert reopen(desk.client, job, failed=False) == Reopened(1, 0, 1)
+    for _ in range(10):
+        for lease in desk.lease(job, 2):
+            die(desk, lease)
+    kind.mend(start.project)
+    done = start(job="j")
+    assert done.exit_status == 3, done.log
+    (outcome,) = shared.outcomes.values()
+    assert (outcome["pages"], outcome["items"]) == ("2", "20")
+    assert len(shared.dead) == 2
+    assert start.command("tmapi", "replay", "j").exit_status == 0
+    done = start(job="j")
+    assert done.exit_status == 0, done.log
+    shared.check()
+    assert shared.dead == {}
+    (outcome,) = shared.outcomes.values()
+    assert (outcome["pages"], outcome["items"], outcome["new_items"]) == ("2", "20", "20")
+    assert (len(shared.products), len(shared.sightings), sandbox.stats["calls"]) == (20, 20, 2)
+
+
+def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
+    """Neither takes back what the other has counted."""
+    job = desk.make(1)
+    (first,) = desk.lease(job)
+    first.progress.pages, first.handed, first.failed, first.rejected = 1, [1, 2, 3], [2, 3], 2
+    first.burial, first.answer = first.new_letter().to_json(error="boom"), ANSWER
+    desk.commit(job, first, ends=False)
+    (second,) = desk.lease(job)
+    assert (second.page, second.progress.rejected_items) == (2, 2)
+    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    (mend,) = desk.lease(job)
+    assert mend.is_mend
+    mend.handed, mend.failed, mend.rejected = [2, 3], [3], 1
+    mend.burial = mend.new_letter().to_json(error="boom")
+    desk.commit(job, mend)
+    second.progress.pages, second.progress.unreadable, second.rejected = 2, 5, 1
+    desk.commit(job, second)
+    assert desk.outcome(second.task)["rejected_items"] == "7"
 
 
 def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: Desk) -> None:

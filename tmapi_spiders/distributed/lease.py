@@ -206,9 +206,7 @@ class Lease:
             rest["letter"] = self.burial.decode()
             rest["letter_of"] = self.letter_id
         if self.is_mend:
-            assert self.letter is not None
             rest["mends"] = query_task(self.task)
-            rest["rejected"] = self.rejected - sum(one in self.handed for one in self.letter.failed)
         if self.change is not None:
             image = Image.from_json(self.image.to_json())
             rest["others"] = [
@@ -226,6 +224,7 @@ class Lease:
             "set": _texts((self.progressed() if self.is_read else {}) | self.set),
             "count": self.count | {UNREADABLE + name: by for name, by in self.unreadable.items()},
             "first": {EXAMPLE + name: one for name, one in self.examples.items()},
+            "rejected": self.newly_rejected,
             "next": self.goes_on,
             "left": self.left or False,
             "ends_fresh": fresh or False,
@@ -245,6 +244,18 @@ class Lease:
         return Step("commit", values, done)
 
     @property
+    def newly_rejected(self) -> int:
+        """How many more items its query has rejected.
+
+        It is added, not set: meanwhile a mend of an earlier page may have taken some away.
+        """
+        if not self.is_read and not self.is_mend:
+            return 0
+        read = 0 if self.is_mend else self.progress.unreadable - self.before["unreadable"]
+        earlier = self.letter.failed if self.letter is not None else ()
+        return self.rejected + read - sum(one in self.handed for one in earlier)
+
+    @property
     def letter_id(self) -> str:
         """The name of the dead letter that its answer becomes."""
         is_whole = self.is_mend or not self.is_parsed
@@ -252,7 +263,7 @@ class Lease:
 
     def progressed(self) -> dict[str, Any]:
         """Return how far the query is, once all of the page's items are out of the pipelines."""
-        names = ("pages", "items", "rejected_items", "unreadable", "total_count", "finished_at")
+        names = ("pages", "items", "unreadable", "total_count", "finished_at")
         fields = {name: getattr(self.progress, name) for name in (*names, "img_url", "generation")}
         evidence = " ".join(self.progress.evidence)  # should it be cut short
         return fields | {"evidence": evidence, "code": None, "message": None}

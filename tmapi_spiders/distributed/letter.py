@@ -22,10 +22,7 @@ __all__ = ["Letter", "before", "is_mend", "mend_of", "page_of_mend", "query_task
 _MEND = "p"
 
 #: What a letter keeps of how far the query was before the page.
-_BEFORE = (
-    *("pages", "items", "rejected_items", "unreadable"),
-    *("total_count", "img_url", "generation"),
-)
+_BEFORE = ("pages", "items", "unreadable", "total_count", "img_url", "generation")
 
 
 def mend_of(task: str, page: int) -> str:

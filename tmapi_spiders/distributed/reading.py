@@ -36,7 +36,8 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
     query = job.query_of(name, seed.decode())
     if query.seed.key != name.partition("/")[0]:
         raise ValueError("its seed has another id")
-    letter = Letter.from_json(kept) if kept and body else None
+    # A mend has its letter also where it is leased without the body, since workers died over it.
+    letter = Letter.from_json(kept) if kept and (body or is_mend(name)) else None
     if letter is not None and is_mend(name):
         # It goes by how far its query was then, not by what has become of it since.
         fields |= {field: str(value) for field, value in letter.before.items()}

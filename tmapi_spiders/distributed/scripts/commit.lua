@@ -63,6 +63,7 @@ if rest.mends then
 else
   set_fields(key, rest.set)
   if new > 0 then call('HINCRBY', key, 'new_items', new) end
+  if rest.rejected ~= 0 then call('HINCRBY', key, 'rejected_items', rest.rejected) end
 end
 count('products', new)
 count('duplicates', products - new)
@@ -79,10 +80,13 @@ if rest.letter then
   count('dead', call('HSET', DEAD, rest.letter_of, rest.letter))
   -- What it has written once is known for as long as its letters are there.
   if rest.letter_of ~= task then call('HSET', key, 'spoiled', 1) end
-elseif worn then  -- nobody could read its answer, if it had one: that stays
-  local message = rest.set.message or rest.others and rest.others[1] and rest.others[1].set.message
-  call('HSET', DEAD, task, cjson.encode({error = message, at = now}))
-  count('dead', 1)
+elseif worn then  -- nobody could read its answer, if it had one: that stays, and what is known of it
+  local letter = letter_of(task)
+  letter.error = rest.set.message or rest.others and rest.others[1] and rest.others[1].set.message
+  letter.at = now
+  if letter.after then reject_unreadable(task, letter.after.unreadable) end
+  set_fields(key, letter.after or {})
+  count('dead', call('HSET', DEAD, task, cjson.encode(letter)))
 end
 if rest.letter_of ~= task and not worn then
   call('HDEL', BODIES, task)

@@ -109,6 +109,20 @@ end
 -- The query of a mend, a page that is read again (letter.py); nil if it is none.
 local function mended_by(task) return string.match(task, '^(%x+/%d+)/p%d+$') end
 
+-- What is kept of a task's dead letter; nothing if there is none, or if it is none of ours.
+local function letter_of(task)
+  local is_json, letter = pcall(cjson.decode, call('HGET', DEAD, task) or '{}')
+  if not is_json or type(letter) ~= 'table' then return {} end
+  if type(letter.before) ~= 'table' then letter.before = nil end
+  return letter
+end
+
+-- Has a query's rejected items be in keeping with as many unreadable ones as it is to have.
+local function reject_unreadable(task, unreadable)
+  local by = (tonumber(unreadable) or 0) - tonumber(call('HGET', query_key(task), 'unreadable') or '0')
+  if by ~= 0 then call('HINCRBY', query_key(task), 'rejected_items', by) end
+end
+
 -- Queues the first of some mends of one query, and has the others follow it: one query's are read one after another.
 local function queue_mends(mends)
   local first = table.remove(mends, 1)

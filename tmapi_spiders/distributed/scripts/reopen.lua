@@ -34,13 +34,16 @@ for n, outcome in ipairs(outcomes) do
     outcome.img_url, outcome.generation = nil, nil
   end
   for field, value in pairs(outcome) do call('HSET', query_key(task), field, value) end
-  -- An answer that is read again finds its query as it was before.
-  local letter = call('HGET', DEAD, task)
-  local is_json, kept = pcall(cjson.decode, letter or 'null')
-  if has_answer and is_json and type(kept) == 'table' then
-    for field, value in pairs(type(kept.before) == 'table' and kept.before or {}) do
+  -- An answer that is read again finds its query as it was before; how far it has been is kept, should nobody read it.
+  local letter = letter_of(task)
+  if has_answer and letter.before then
+    letter.after = {}
+    reject_unreadable(task, letter.before.unreadable)
+    for field, value in pairs(letter.before) do
+      letter.after[field] = outcome[field] or ''
       call('HSET', query_key(task), field, tostring(value))
     end
+    call('HSET', DEAD, task, cjson.encode(letter))
   end
   call('HDEL', OUTCOMES, task)
   if has_answer then
