@@ -38,7 +38,9 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
         raise ValueError("its seed has another id")
     # A mend has its letter also where it is leased without the body, since workers died over it.
     letter = Letter.from_json(kept) if kept and (body or is_mend(name)) else None
-    if letter is not None and is_mend(name):
+    if is_mend(name):
+        if letter is None or not letter.failed:
+            raise ValueError("its dead letter does not say what failed")
         # It goes by how far its query was then, not by what has become of it since.
         fields |= {field: str(value) for field, value in letter.before.items()}
         fields["page"] = str(letter.page)
