@@ -13,15 +13,13 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.calls import call_of
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.course import SharedCourse
 from tmapi_spiders.distributed.exchange import Exchange
 from tmapi_spiders.distributed.holding import Holding
+from tmapi_spiders.distributed.intake import request_of, unreadable
 from tmapi_spiders.distributed.outbox import Outbox
 from tmapi_spiders.distributed.reading import read_lease
 from tmapi_spiders.distributed.store import Step
@@ -35,13 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from redis.exceptions import RedisError
-    from scrapy import Request
     from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
     from tmapi_spiders.config import Config
-    from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
     from tmapi_spiders.errors import StorageError
@@ -261,7 +257,7 @@ class Worker(Run):
         try:
             lease = read_lease(row, self.job, valid_until)
         except (ValueError, IndexError, KeyError, TypeError) as exc:
-            self._unreadable(row, f"what Redis has of it can't be read: {exc}")
+            self._outbox.add(unreadable(row, f"what Redis has of it can't be read: {exc}"))
             return
         if not self.gate.is_open:  # it was asked for before
             self._outbox.add(lease.give_back("unsent", lambda _: None))
@@ -276,29 +272,7 @@ class Worker(Run):
         if not lease.sends and not lease.body:
             self.holding.fail(lease, None, "each of the workers that had it died over it")
             return
-        self._engine.crawl(self._request(lease))
-
-    def _request(self, lease: Lease) -> Request:
-        """Return the request of a lease."""
-        query, progress = lease.query, lease.progress
-        if lease.is_conversion:
-            request = self.requests.request_conversion(query.seed, query.query_id, lease.repeat)
-        else:
-            request = self.requests.request_page(
-                query, lease.page, img_url=progress.img_url, generation=progress.generation
-            )
-        lease.call = call = call_of(request)
-        assert call is not None
-        call.attempt, call.spared, call.refusals = lease.attempt, lease.spared, lease.refusals
-        call.rejections = lease.rejections
-        return request
-
-    def _unreadable(self, row: list[Any], problem: str) -> None:
-        """Put a task that this worker can't make sense of to the dead letters."""
-        logger.error("Task %r: %s", row[0], problem)
-        letter = orjson.dumps({"task": repr(row[0]), "error": problem, "at": utc_now()}).decode()
-        rest: dict[str, Any] = {"how": "unreadable", "counts": False, "delay": 0, "letter": letter}
-        self._outbox.add(Step("give_back", [row[0], row[1], orjson.dumps(rest)]))
+        self._engine.crawl(request_of(lease, self.requests))
 
     @property
     def _has_nothing_to_come(self) -> bool:
