@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tests.support import Crawl
-
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support import Crawl
 
 __all__ = ["KINDS", "Kind", "difference", "result_of"]
 
@@ -30,6 +30,7 @@ _SETTINGS = (
     'TMAPI_DEDUPE = "query"\n'
     "LOG_VERSIONS = []\n"
     "import os\n"
+    "import re\n"
     "from itemadapter import ItemAdapter\n"
     "from scrapy import Request\n"
     "from scrapy.exceptions import DropItem\n"
@@ -74,9 +75,9 @@ _ASKS = (
     "    async def process_spider_output(self, response, result):\n"
     "        async for found in result:\n"
     "            yield found\n"
-    "            rank = getattr(found, 'rank', 9)\n"
-    "            if rank <= 2:\n"
-    "                url = response.url.replace('page=1', f'page={10 + rank}')\n"
+    "            rank = getattr(found, 'rank', 0)\n"
+    "            if rank % 5 == 1:\n"
+    "                url = re.sub('page=[0-9]+', f'page={10 + rank}', response.url)\n"
     "                given = {'query_id': found.query_id, 'rank': rank}\n"
     "                yield Request(url, self.more, cb_kwargs=given)\n"
     "    def more(self, response, query_id, rank):\n"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from redis.exceptions import RedisError
 
 if TYPE_CHECKING:
     import random
@@ -54,9 +54,10 @@ class Service:
 class Supervisor:
     """Runs services, and injects faults at random moments.
 
-    :param faults: kinds of faults, each as often as it is to be drawn: kill, term, halt, exit,
-        export, redis
+    :param faults: kinds of faults, each as often as it is to be drawn: kill, term, halt and exit of
+        a worker, the end of an export, a kill of redis, and a replay in the middle
     :param most: how many faults in all
+    :param replay: starts a replay
     """
 
     folder: Path
@@ -65,12 +66,10 @@ class Supervisor:
     lease: float
     faults: list[str]
     most: int
-    may_say: tuple[str, ...] = ()
+    replay: Callable[[], Process]
     services: list[Service] = attrs.field(factory=list)
     counts: Counter[str] = attrs.field(factory=Counter)
     ended: Counter[str] = attrs.field(factory=Counter)
-    exiting: int = 0
-    """Workers at work that are to exit by themselves."""
 
     @property
     def injected(self) -> int:
@@ -154,6 +153,15 @@ class Supervisor:
             self.server.start()
             self.counts[kind] += 1
             return
+        if kind == "replay":
+            replay = self.replay()
+            with suppress(subprocess.TimeoutExpired):
+                replay.wait(self.draw.uniform(0.1, 0.6))
+            replay.kill()
+            _, log = replay.communicate()
+            assert "Traceback" not in log
+            self.counts[kind] += 1
+            return
         there = [
             service
             for service in self.services
@@ -173,10 +181,3 @@ class Supervisor:
         else:
             return
         self.counts[kind] += 1
-
-    def state(self) -> str:
-        """Return the job's state on Redis."""
-        with suppress(RedisError):
-            found = self.server.client.hget("image_search:j:job", "state")
-            return found.decode() if found else ""
-        return ""
