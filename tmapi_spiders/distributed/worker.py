@@ -93,6 +93,7 @@ class Worker(Run):
             outage_pause=config.retry_delay,
             wanted=self._wanted,
             calls=lambda: self.gate.sent,
+            others=lambda: self.gate.others,
             told=self._told,
             refused=self._refused,
         )
