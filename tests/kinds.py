@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tests.support import Crawl
 
-__all__ = ["KINDS", "Kind", "difference", "result_of"]
+__all__ = ["ARGUMENTS", "KINDS", "Kind", "difference", "result_of", "seeds_of", "unexpected"]
 
 _PROFILES = {
     "scrapy.cfg": "[settings]\ndefault = own\ndistributed = own_shared\nexiting = own_exiting\n",
@@ -148,6 +148,29 @@ KINDS = {
         Kind("asks", _ASKS, asks=True),
     )
 }
+
+#: Of the crawls: several pages a query, and pages whose items are on others, too.
+ARGUMENTS = {"sort": "default,sales", "page_size": 10, "max_pages": 4}
+
+
+def seeds_of(portion: int) -> list[str]:
+    """Return some seeds, others for each portion; half of them need a conversion."""
+    return [
+        *(f"https://cbu01.alicdn.com/p{portion}-{number}.jpg" for number in range(2)),
+        *(f"https://shop.example/p{portion}-{number}.jpg" for number in range(2)),
+        f"https://cbu01.alicdn.com/ragged-p{portion}.jpg",
+        f"https://shop.example/onepage-p{portion}.jpg",
+    ]
+
+
+def unexpected(log: str, *, was_killed: bool) -> bool:
+    """Say whether a log has a traceback that is not of what is broken on purpose.
+
+    :param was_killed: whether the last one may be cut off
+    """
+    of_ours = log.count("ValueError: broken on purpose")
+    return log.count("Traceback (most recent call last)") > of_ours + (was_killed and of_ours > 0)
+
 
 #: Of a row: what depends on which call it came by.
 _OF_CALL = ("fetched_at", "img", "seed_img_url")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from tests.kinds import unexpected
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from tests.forkserver import Process
 
 __all__ = ["Service", "Supervisor"]
-
-_TRACEBACK = "Traceback (most recent call last)"
-_ON_PURPOSE = "ValueError: broken on purpose"
 
 #: Exit status of a worker that exits between two steps.
 _INJECTED = 9
@@ -133,9 +132,8 @@ class Supervisor:
         log = service.log.read_text(errors="replace")
         said = f"{service.log}, exit status {status}: {log[-3000:]}{stdout[-1000:]}"
         self.ended[f"{service.name.rstrip('0123456789')} {status}"] += 1
-        unclear = log.count(_TRACEBACK) - log.count(_ON_PURPOSE)
         was_killed = status in {-signal.SIGKILL, _INJECTED}
-        assert unclear <= (1 if was_killed and _ON_PURPOSE in log else 0), said
+        assert not unexpected(log, was_killed=was_killed), said
         if status == _INJECTED:
             self.counts["exit"] += 1
         elif status in service.done:

@@ -19,7 +19,7 @@ from tests.crawl.test_kill import paid
 from tests.distributed.shared import Shared
 from tests.distributed.supervisor import Service, Supervisor
 from tests.forkserver import start_scrapy
-from tests.kinds import KINDS, Kind, difference, result_of
+from tests.kinds import ARGUMENTS, KINDS, Kind, difference, result_of, seeds_of
 from tests.support import Crawl, Crawler, SandboxThread
 
 if TYPE_CHECKING:
@@ -51,16 +51,6 @@ def sandbox_for(kind: Kind, latency: float) -> SandboxThread:
     return SandboxThread(latency=latency, limit=LIMIT, failure_rate=rate, refused="foreign")
 
 
-def seeds_of(portion: int) -> list[str]:
-    """Return some seeds, others for each portion."""
-    return [
-        *(f"https://cbu01.alicdn.com/p{portion}-{number}.jpg" for number in range(2)),
-        *(f"https://shop.example/p{portion}-{number}.jpg" for number in range(2)),
-        f"https://cbu01.alicdn.com/ragged-p{portion}.jpg",
-        f"https://shop.example/onepage-p{portion}.jpg",
-    ]
-
-
 @attrs.define
 class Disturbed:
     """A job of one kind of project that is being disturbed."""
@@ -84,7 +74,7 @@ class Disturbed:
         return attrs.evolve(made, project=self.project)
 
     def arguments(self) -> dict[str, Any]:
-        return {"sort": "default,sales", "page_size": 10, "max_pages": 4, **self.kind.arguments}
+        return {**ARGUMENTS, **self.kind.arguments}
 
     def feed(self) -> bool:
         """Put another portion of seeds in, if there is one."""
