@@ -259,6 +259,6 @@ def test_workers_and_exports_killed_at_any_moment(
     counts["replay killed"] = disturbed.replays_killed
     facts = shared.facts
     print(
-        f"{kind.name}: {counts.total()} faults {dict(counts)}, {facts['expired']} leases expired, "
+        f"{kind.name}: {counts.total()} faults {dict(counts)}, {facts.get('expired', 0)} leases expired, "
         f"{facts['calls']} calls of {expected.job['calls']}, {disturbed.portions} portions"
     )
