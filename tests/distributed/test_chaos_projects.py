@@ -259,6 +259,7 @@ def test_workers_and_exports_killed_at_any_moment(
     counts["replay killed"] = disturbed.replays_killed
     facts = shared.facts
     print(
-        f"{kind.name}: {counts.total()} faults {dict(counts)}, {facts.get('expired', 0)} leases expired, "
-        f"{facts['calls']} calls of {expected.job['calls']}, {disturbed.portions} portions"
+        f"{kind.name}: {counts.total()} faults {dict(counts)}, "
+        f"{facts.get('expired', 0)} leases expired, {facts['calls']} calls of "
+        f"{expected.job['calls']}, {disturbed.portions} portions"
     )

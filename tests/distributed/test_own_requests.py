@@ -1,4 +1,4 @@
-"""Requests of a project's own that are in flight when a worker dies, or when the job's pages end."""
+"""Requests of a project's own that are in flight when a worker dies, or when the job ends."""
 
 from __future__ import annotations
 

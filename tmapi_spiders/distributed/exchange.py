@@ -56,6 +56,7 @@ class Exchange:
     :param outage_pause: seconds by which it is probed; see :mod:`tmapi_spiders.outage`
     :param wanted: returns how many more leases the worker has room for
     :param calls: returns how many calls it has sent
+    :param is_awaited: returns whether rows may come of what has no lease
     :param others: returns the numbers of those in flight that have no lease of their own
     :param told: is told the rows of new leases, and until when they are good by the loop's clock;
         what Redis says of the job is in :attr:`state` then
@@ -77,6 +78,7 @@ class Exchange:
         outage_pause: float,
         wanted: Callable[[], int],
         calls: Callable[[], int],
+        is_awaited: Callable[[], bool],
         others: Callable[[], list[int]],
         told: Callable[[list[Any], float], None],
         refused: Callable[[exceptions.RedisError | StorageError | None], None],
@@ -92,6 +94,7 @@ class Exchange:
         self._asking: list[asyncio.Future[bool]] = []
         self._wanted = wanted
         self._calls = calls
+        self._is_awaited = is_awaited
         self._others = others
         self._told = told
         self._refused = refused
@@ -166,6 +169,11 @@ class Exchange:
         self._outbox.look()
         self._outbox.wake()
 
+    def tell(self) -> None:
+        """Say with the next batch, before all else, how this worker is."""
+        self._heartbeat_at = 0.0
+        self._outbox.wake()
+
     def begin(self) -> None:
         """Begin to take leases."""
         self._task = asyncio.ensure_future(self._work())
@@ -238,6 +246,7 @@ class Exchange:
             "pid": os.getpid(),
             "calls": self._calls(),
             "at": utc_now(),
+            "is_awaited": self._is_awaited(),
         }
 
         def done(lost: list[bytes]) -> None:
