@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tests.support import Crawl
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["KINDS", "Kind", "difference", "result_of"]
+    from tests.support import Crawl
+
+__all__ = ["ARGUMENTS", "KINDS", "Kind", "difference", "result_of", "seeds_of", "unexpected"]
 
 _PROFILES = {
     "scrapy.cfg": "[settings]\ndefault = own\ndistributed = own_shared\nexiting = own_exiting\n",
@@ -30,6 +30,7 @@ _SETTINGS = (
     'TMAPI_DEDUPE = "query"\n'
     "LOG_VERSIONS = []\n"
     "import os\n"
+    "import re\n"
     "from itemadapter import ItemAdapter\n"
     "from scrapy import Request\n"
     "from scrapy.exceptions import DropItem\n"
@@ -74,9 +75,9 @@ _ASKS = (
     "    async def process_spider_output(self, response, result):\n"
     "        async for found in result:\n"
     "            yield found\n"
-    "            rank = getattr(found, 'rank', 9)\n"
-    "            if rank <= 2:\n"
-    "                url = response.url.replace('page=1', f'page={10 + rank}')\n"
+    "            rank = getattr(found, 'rank', 0)\n"
+    "            if rank % 5 == 1:\n"
+    "                url = re.sub('page=[0-9]+', f'page={10 + rank}', response.url)\n"
     "                given = {'query_id': found.query_id, 'rank': rank}\n"
     "                yield Request(url, self.more, cb_kwargs=given)\n"
     "    def more(self, response, query_id, rank):\n"
@@ -147,6 +148,29 @@ KINDS = {
         Kind("asks", _ASKS, asks=True),
     )
 }
+
+#: Of the crawls: several pages a query, and pages whose items are on others, too.
+ARGUMENTS = {"sort": "default,sales", "page_size": 10, "max_pages": 4}
+
+
+def seeds_of(portion: int) -> list[str]:
+    """Return some seeds, others for each portion; half of them need a conversion."""
+    return [
+        *(f"https://cbu01.alicdn.com/p{portion}-{number}.jpg" for number in range(2)),
+        *(f"https://shop.example/p{portion}-{number}.jpg" for number in range(2)),
+        f"https://cbu01.alicdn.com/ragged-p{portion}.jpg",
+        f"https://shop.example/onepage-p{portion}.jpg",
+    ]
+
+
+def unexpected(log: str, *, was_killed: bool) -> bool:
+    """Say whether a log has a traceback that is not of what is broken on purpose.
+
+    :param was_killed: whether the last one may be cut off
+    """
+    of_ours = log.count("ValueError: broken on purpose")
+    return log.count("Traceback (most recent call last)") > of_ours + (was_killed and of_ours > 0)
+
 
 #: Of a row: what depends on which call it came by.
 _OF_CALL = ("fetched_at", "img", "seed_img_url")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from redis.exceptions import RedisError
+
+from tests.kinds import unexpected
 
 if TYPE_CHECKING:
     import random
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from tests.forkserver import Process
 
 __all__ = ["Service", "Supervisor"]
-
-_TRACEBACK = "Traceback (most recent call last)"
-_ON_PURPOSE = "ValueError: broken on purpose"
 
 #: Exit status of a worker that exits between two steps.
 _INJECTED = 9
@@ -54,9 +53,10 @@ class Service:
 class Supervisor:
     """Runs services, and injects faults at random moments.
 
-    :param faults: kinds of faults, each as often as it is to be drawn: kill, term, halt, exit,
-        export, redis
+    :param faults: kinds of faults, each as often as it is to be drawn: kill, term, halt and exit of
+        a worker, the end of an export, a kill of redis, and a replay in the middle
     :param most: how many faults in all
+    :param replay: starts a replay
     """
 
     folder: Path
@@ -65,12 +65,10 @@ class Supervisor:
     lease: float
     faults: list[str]
     most: int
-    may_say: tuple[str, ...] = ()
+    replay: Callable[[], Process]
     services: list[Service] = attrs.field(factory=list)
     counts: Counter[str] = attrs.field(factory=Counter)
     ended: Counter[str] = attrs.field(factory=Counter)
-    exiting: int = 0
-    """Workers at work that are to exit by themselves."""
 
     @property
     def injected(self) -> int:
@@ -134,9 +132,8 @@ class Supervisor:
         log = service.log.read_text(errors="replace")
         said = f"{service.log}, exit status {status}: {log[-3000:]}{stdout[-1000:]}"
         self.ended[f"{service.name.rstrip('0123456789')} {status}"] += 1
-        unclear = log.count(_TRACEBACK) - log.count(_ON_PURPOSE)
         was_killed = status in {-signal.SIGKILL, _INJECTED}
-        assert unclear <= (1 if was_killed and _ON_PURPOSE in log else 0), said
+        assert not unexpected(log, was_killed=was_killed), said
         if status == _INJECTED:
             self.counts["exit"] += 1
         elif status in service.done:
@@ -152,6 +149,15 @@ class Supervisor:
             self.server.kill()
             time.sleep(self.draw.uniform(0.0, 0.4))
             self.server.start()
+            self.counts[kind] += 1
+            return
+        if kind == "replay":
+            replay = self.replay()
+            with suppress(subprocess.TimeoutExpired):
+                replay.wait(self.draw.uniform(0.1, 0.6))
+            replay.kill()
+            _, log = replay.communicate()
+            assert "Traceback" not in log
             self.counts[kind] += 1
             return
         there = [
@@ -173,10 +179,3 @@ class Supervisor:
         else:
             return
         self.counts[kind] += 1
-
-    def state(self) -> str:
-        """Return the job's state on Redis."""
-        with suppress(RedisError):
-            found = self.server.client.hget("image_search:j:job", "state")
-            return found.decode() if found else ""
-        return ""

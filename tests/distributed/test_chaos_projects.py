@@ -1,4 +1,4 @@
-"""Projects of every kind, their workers and exports killed at random moments by a supervisor's side.
+"""Projects of every kind, whose workers and exports are killed at random moments.
 
 Nothing is lost, nothing is there twice, and the counts are those of a crawl that nobody disturbed.
 The long form (`make chaos`) injects some 300 faults, every test run some of them. A test's id has
@@ -19,7 +19,7 @@ from tests.crawl.test_kill import paid
 from tests.distributed.shared import Shared
 from tests.distributed.supervisor import Service, Supervisor
 from tests.forkserver import start_scrapy
-from tests.kinds import KINDS, Kind, difference, result_of
+from tests.kinds import ARGUMENTS, KINDS, Kind, difference, result_of, seeds_of
 from tests.support import Crawl, Crawler, SandboxThread
 
 if TYPE_CHECKING:
@@ -51,16 +51,6 @@ def sandbox_for(kind: Kind, latency: float) -> SandboxThread:
     return SandboxThread(latency=latency, limit=LIMIT, failure_rate=rate, refused="foreign")
 
 
-def seeds_of(portion: int) -> list[str]:
-    """Return some seeds, others for each portion."""
-    return [
-        *(f"https://cbu01.alicdn.com/p{portion}-{number}.jpg" for number in range(2)),
-        *(f"https://shop.example/p{portion}-{number}.jpg" for number in range(2)),
-        f"https://cbu01.alicdn.com/ragged-p{portion}.jpg",
-        f"https://shop.example/onepage-p{portion}.jpg",
-    ]
-
-
 @attrs.define
 class Disturbed:
     """A job of one kind of project that is being disturbed."""
@@ -84,7 +74,7 @@ class Disturbed:
         return attrs.evolve(made, project=self.project)
 
     def arguments(self) -> dict[str, Any]:
-        return {"sort": "default,sales", "page_size": 10, "max_pages": 4, **self.kind.arguments}
+        return {**ARGUMENTS, **self.kind.arguments}
 
     def feed(self) -> bool:
         """Put another portion of seeds in, if there is one."""
@@ -106,7 +96,7 @@ class Disturbed:
         for _ in range(kills):
             process = self.start_command("tmapi", "replay", "j")
             try:
-                process.wait(self.draw.uniform(0.05, 0.6))
+                process.wait(self.draw.uniform(0.0, 0.5))
             except subprocess.TimeoutExpired:
                 self.replays_killed += 1
             process.kill()
@@ -122,7 +112,10 @@ class Disturbed:
     def supervisor(self, most: int, faults: tuple[str, ...]) -> Supervisor:
         folder = self.folder / f"logs-{len(list(self.folder.glob('logs-*')))}"
         folder.mkdir()
-        made = Supervisor(folder, self.draw, self.server, LEASE, list(faults), most)
+        made = Supervisor(
+            *(folder, self.draw, self.server, LEASE, list(faults), most),
+            replay=lambda: self.start_command("tmapi", "replay", "j"),
+        )
 
         def worker(log: Any) -> Process:
             env = {}
@@ -239,8 +232,8 @@ def test_workers_and_exports_killed_at_any_moment(
     each = most // (3 if kind.breaks else 2 if kind.fails else 1)
     counts = Counter[str]()
 
-    def disturb(go_on: Callable[[], bool]) -> None:
-        supervisor = disturbed.supervisor(each, faults)
+    def disturb(go_on: Callable[[], bool], *more: str) -> None:
+        supervisor = disturbed.supervisor(each, (*faults, *more))
         supervisor.run(lambda: supervisor.injected < each and go_on(), SECONDS)
         counts.update(supervisor.counts)
 
@@ -251,21 +244,22 @@ def test_workers_and_exports_killed_at_any_moment(
     disturbed.check(expected, counts.total())
     if kind.breaks:  # it is read again in vain
         disturbed.replay(kills=2)
-        disturb(lambda: False)
+        disturb(lambda: False, "replay")
         disturbed.check(expected, counts.total())
     if kind.fails:
         assert len(shared.dead) > 0
         calls = disturbed.sandbox.stats["calls"]
         kind.mend(disturbed.project)
         disturbed.replay(kills=2)
-        disturb(lambda: False)
+        disturb(lambda: False, "replay")
         assert kind.breaks or disturbed.sandbox.stats["calls"] == calls, "a replay costs no call"
         expected = disturbed.undisturbed("mended", 0)
         disturbed.check(expected, counts.total())
         assert shared.dead == {}
-    counts["replay"] = disturbed.replays_killed
+    counts["replay killed"] = disturbed.replays_killed
     facts = shared.facts
     print(
-        f"{kind.name}: {counts.total()} faults {dict(counts)}, {facts['expired']} leases expired, "
-        f"{facts['calls']} calls of {expected.job['calls']}, {disturbed.portions} portions"
+        f"{kind.name}: {counts.total()} faults {dict(counts)}, "
+        f"{facts.get('expired', 0)} leases expired, {facts['calls']} calls of "
+        f"{expected.job['calls']}, {disturbed.portions} portions"
     )

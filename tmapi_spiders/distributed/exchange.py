@@ -39,10 +39,6 @@ logger = logging.getLogger(__name__)
 _STARVED = 0.1
 _IDLE = 0.5
 
-#: Milliseconds for which a call without a lease may be in flight, besides those of a lease: twice
-#: the time-out.
-_LONGEST_CALL_MS = 120_000
-
 #: Seconds to say goodbye in; else the others notice in a while.
 _GOODBYE = 5.0
 
@@ -60,6 +56,8 @@ class Exchange:
     :param outage_pause: seconds by which it is probed; see :mod:`tmapi_spiders.outage`
     :param wanted: returns how many more leases the worker has room for
     :param calls: returns how many calls it has sent
+    :param is_awaited: returns whether rows may come of what has no lease
+    :param others: returns the numbers of those in flight that have no lease of their own
     :param told: is told the rows of new leases, and until when they are good by the loop's clock;
         what Redis says of the job is in :attr:`state` then
     :param refused: is told that Redis does not take what this worker asks, and why; None if the
@@ -80,6 +78,8 @@ class Exchange:
         outage_pause: float,
         wanted: Callable[[], int],
         calls: Callable[[], int],
+        is_awaited: Callable[[], bool],
+        others: Callable[[], list[int]],
         told: Callable[[list[Any], float], None],
         refused: Callable[[exceptions.RedisError | StorageError | None], None],
     ) -> None:
@@ -94,6 +94,8 @@ class Exchange:
         self._asking: list[asyncio.Future[bool]] = []
         self._wanted = wanted
         self._calls = calls
+        self._is_awaited = is_awaited
+        self._others = others
         self._told = told
         self._refused = refused
         self.state: dict[str, Any] = {}
@@ -145,8 +147,8 @@ class Exchange:
         """
         if not self.is_running:
             return -1
-        longest = self._lease_ms + _LONGEST_CALL_MS
-        return await self._outbox.ask("permit", [number, longest, task, self._outage[0]], -1)
+        values = [number, self._lease_ms, task, self._outage[0]]
+        return await self._outbox.ask("permit", values, -1)
 
     def release(
         self, number: int, task: str, how: str, *, counts: bool, sign: Sign | None = None
@@ -165,6 +167,11 @@ class Exchange:
     def look(self) -> None:
         """Look for leases with the next batch."""
         self._outbox.look()
+        self._outbox.wake()
+
+    def tell(self) -> None:
+        """Say with the next batch, before all else, how this worker is."""
+        self._heartbeat_at = 0.0
         self._outbox.wake()
 
     def begin(self) -> None:
@@ -240,6 +247,7 @@ class Exchange:
             "pid": os.getpid(),
             "calls": self._calls(),
             "at": utc_now(),
+            "is_awaited": self._is_awaited(),
         }
 
         def done(lost: list[bytes]) -> None:
@@ -253,7 +261,8 @@ class Exchange:
                     lease.valid_until = begun + self._lease_seconds
 
         values = [self._worker, self._lease_ms, orjson.dumps(held)]
-        return Step("heartbeat", [*values, b"" if goodbye else orjson.dumps(about)], done)
+        values += [b"" if goodbye else orjson.dumps(about), *self._others()]
+        return Step("heartbeat", values, done)
 
     @property
     def _lease_ms(self) -> int:

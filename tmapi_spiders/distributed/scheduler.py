@@ -16,6 +16,7 @@ from scrapy.dupefilters import RFPDupeFilter
 from scrapy.utils.misc import load_object
 from scrapy_redis.scheduler import Scheduler
 
+from tmapi_spiders.calls import call_of
 from tmapi_spiders.distributed.worker import Worker, worker_of
 from tmapi_spiders.errors import UsageProblems
 
@@ -95,6 +96,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
             self._duplicates.log(request, self.spider)
             return False
         self._requests.append(request)
+        if call_of(request) is None:
+            worker_of(self._crawler).expect_others()
         return True
 
     def next_request(self, *_: Any) -> Request | None:

@@ -68,6 +68,11 @@ class LeaseGate(Gate):
         self._open = False
 
     @property
+    def others(self) -> list[int]:
+        """Numbers of the calls in flight that have no lease of their own."""
+        return list(self._others)
+
+    @property
     @override
     def allowed(self) -> int:
         return self._exchange.allowed

@@ -89,6 +89,8 @@ class Worker(Run):
             outage_pause=config.retry_delay,
             wanted=self._wanted,
             calls=lambda: self.gate.sent,
+            is_awaited=lambda: self._expects_others,
+            others=lambda: self.gate.others,
             told=self._told,
             refused=self._refused,
         )
@@ -97,6 +99,8 @@ class Worker(Run):
         self.ledger = LeaseLedger(self.holding)
         self.course = SharedCourse(self.holding, job, config.conversion_days)
         self._was_probing = False
+        self._expects_others = False
+        """Whether a request of the project's own may be on its way, or what comes of it."""
         self._idle_since: float | None = None
         self._engine: ExecutionEngine | None = None
 
@@ -297,8 +301,17 @@ class Worker(Run):
             said = str(exc)
             self.stop("storage", said if said.startswith("Redis, ") else f"Redis: {said}")
 
+    def expect_others(self) -> None:
+        """Note a request of the project's own: till all is done, the job is final for nobody."""
+        if not self._expects_others:
+            self._expects_others = True
+            self.exchange.tell()
+
     def notice_idle(self) -> None:
         """Fail what is leased while nothing in the engine works on it: it was lost on the way."""
+        if self._expects_others and not self._outbox.has_steps:
+            self._expects_others = False
+            self.exchange.tell()
         now = time.monotonic()
         if self._idle_since is None:
             self._idle_since = now

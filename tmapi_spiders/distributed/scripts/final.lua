@@ -1,10 +1,17 @@
--- Says whether nothing more will come of the job unless somebody goes on with it: it has ended, or
+-- Says whether nothing more will come of the job unless somebody goes on with it: it has ended and no row is awaited, or
 -- was stopped and its workers have left. ARGV: the job's id, then '' to ask, or what was answered
 -- before and the time, to note that all was exported.
 -- Returns: '' if it is not final, or not as it was before; else what it is now.
 local state = job('state')
 if job('id') ~= ARGV[1] then return '' end
-local is_final = state == 'ended'
+-- Whether a worker's requests of the project's own may still bring rows; one that was killed is awaited for a lease.
+local function is_awaited()
+  for _, worker in ipairs(call('ZRANGEBYSCORE', ALIVE, now, '+inf')) do
+    if string.find(call('HGET', WORKERS, worker) or '', '"is_awaited":true', 1, true) then return true end
+  end
+  return false
+end
+local is_final = state == 'ended' and not is_awaited()
   or state == 'stopped' and call('ZCOUNT', ALIVE, now, '+inf') == 0
 if not is_final then return '' end
 local found = state

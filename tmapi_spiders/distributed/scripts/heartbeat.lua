@@ -1,6 +1,7 @@
 -- Extends a worker's leases, and gives back those that it does not know of: the reply that told it
 -- of them was lost, so that no call was made.
--- ARGV: worker, milliseconds of a lease, JSON: {task: token} that it holds, JSON of the worker.
+-- ARGV: worker, milliseconds of a lease, JSON: {task: token} that it holds, JSON of the worker, then numbers of
+-- its calls in flight that have no lease (permit.lua).
 -- Returns the tasks that are no longer its own.
 local worker, lease_ms, held = ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])
 if not job('state') then return {} end
@@ -14,6 +15,7 @@ for task, token in pairs(held) do
     lost[#lost + 1] = task
   end
 end
+for n = 5, #ARGV do call('ZADD', PERMITS, now + lease_ms, permit(OTHER_CALL, ARGV[n])) end
 local all = call('HGETALL', LEASED)
 for n = 1, #all, 2 do
   local token, sends, _, whose = string.match(all[n + 1], '^(%d+) (%d) (%d+) (.*)$')

@@ -1,5 +1,5 @@
 -- Gives leave for a call that has no lease: a project's own request, or one that is sent again for a lease that was
--- answered. ARGV: its number, milliseconds that it may take, the task that it is counted to or '', failures in a row that are
+-- answered. ARGV: its number, milliseconds of a lease (heartbeats extend it), the task that it is counted to or '', failures in a row that are
 -- taken for an outage. Returns 1: it may leave; 0: ask again; -1: the job was stopped.
 local held = permit(OTHER_CALL, ARGV[1])
 if call('ZSCORE', PERMITS, held) then return 1 end  -- its reply was lost
