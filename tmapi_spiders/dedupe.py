@@ -35,7 +35,7 @@ def identity_of(item: Any, dedupe: str) -> tuple[str, str] | None:
     else:
         adapter = ItemAdapter(item)
         values = [adapter.get(name) for name in names]
-    if not all(isinstance(value, str | int) for value in values):
+    if values[0] == "" or not all(isinstance(value, str | int) for value in values):
         return None
     item_id, *scope = map(str, values)
     return ":".join(scope), item_id

@@ -177,6 +177,48 @@ MIDDLEWARE = (
 BOTH = MIDDLEWARE + ITEMS
 
 
+#: Rows without a rank, without an id, and two of each product.
+ODD_ROWS = (
+    'SPIDER_MIDDLEWARES = {"own.Changes": 500}\n'
+    'ITEM_PIPELINES = {"own.Pipeline": 300}\n'
+    "class Changes:\n"
+    "    async def process_spider_output(self, response, result):\n"
+    "        number = 0\n"
+    "        async for found in result:\n"
+    "            if not getattr(found, 'rank', 0):\n"
+    "                yield found\n"
+    "                continue\n"
+    "            number += 1\n"
+    "            if number == 5 and os.path.exists('broken-5'): raise ValueError('no fifth')\n"
+    "            rank = {'rank': found.rank} if RANKED else {}\n"
+    "            for part in 'ab': yield {'part': f'{found.rank}{part}', **rank}\n"
+    "class Pipeline:\n"
+    "    def process_item(self, item):\n"
+    "        is_odd = item['part'] in {'2a', '3b'}\n"
+    "        if is_odd and os.path.exists('broken'): raise ValueError('odd')\n"
+    "        return item\n"
+)
+
+
+@pytest.mark.parametrize("ranked", [True, False])
+@pytest.mark.parametrize(("broken", "rows"), [("broken", 12), ("broken-5", 8)])
+def test_items_without_rank_or_id_are_read_again_once(  # noqa: PLR0917
+    way: Way, sandbox: SandboxThread, project: Path, ranked: bool, broken: str, rows: int
+) -> None:
+    crawl = crawler_of(way, sandbox, project, f"import os\nRANKED = {ranked}\n{ODD_ROWS}")
+    (project / broken).touch()
+    done = crawl(**SEVEN)
+    assert len(done.products) == rows
+    (project / broken).unlink()
+    crawl.command("tmapi", "replay", "j")
+    mended = crawl()
+    assert mended.exit_status == 0, mended.log
+    parts = [f"{rank}{part}" for rank in range(1, 8) for part in "ab"]
+    assert sorted(row["part"] for row in mended.products) == parts
+    assert (mended.outcome["new_items"], mended.outcome["rejected_items"]) == (14, 0)
+    assert sandbox.stats["calls"] == 1
+
+
 @pytest.mark.parametrize(
     ("text", "rows"),
     [(ITEMS, 14), (MIDDLEWARE, 15), (BOTH, 10)],
@@ -209,7 +251,8 @@ def test_what_could_not_be_turned_into_rows_is_read_again_without_a_call(
         assert again.job["dead_letters"] == int(told[0])
 
     (project / "broken").unlink()
-    assert told in crawl.command("tmapi", "status", "j").stdout or way.server
+    status = crawl.command("tmapi", "status", "j").stdout
+    assert (told if way.alone else f"dead letters: {told[0]}\n") in status
     crawl.command("tmapi", "replay", "j")
     mended = crawl()
     assert mended.exit_status == 0, mended.log
@@ -284,3 +327,41 @@ def test_requests_of_a_middleware_count_in_the_budget(
     assert (sandbox.stats["calls"], done.job["calls"]) == (5, 5)
     assert done.job["stop_reason"] == "budget"
     assert len(done.products) == 7 + 4
+
+
+def test_a_page_that_is_asked_for_again_at_the_end_of_the_budget(
+    way: Way, sandbox: SandboxThread, project: Path
+) -> None:
+    text = (
+        'DOWNLOADER_MIDDLEWARES = {"own.Again": 950}\n'
+        "class Again:\n"
+        "    def process_response(self, request, response):\n"
+        "        if request.meta.get('again'): return response\n"
+        "        return request.replace(meta={**request.meta, 'again': True}, dont_filter=True)\n"
+    )
+    done = crawler_of(way, sandbox, project, text)("-s", "TMAPI_BUDGET=1", **TWENTY)
+    assert done.exit_status == 4, done.log
+    assert (done.job["stop_reason"], sandbox.stats["calls"]) == ("budget", 1)
+
+
+def test_many_requests_of_a_middleware_where_one_call_may_be_in_flight(
+    way: Way, sandbox: SandboxThread, project: Path
+) -> None:
+    text = (
+        'SPIDER_MIDDLEWARES = {"own.Asks": 500}\n'
+        "from scrapy import Request\n"
+        "class Asks:\n"
+        "    async def process_spider_output(self, response, result):\n"
+        "        async for found in result:\n"
+        "            yield found\n"
+        "        for number in range(20 * ('more=' not in response.url)):\n"
+        "            yield Request(f'{response.url}&more={number}', self.more)\n"
+        "    def more(self, response):\n"
+        "        yield {'item_id': response.url, 'language': 'en'}\n"
+    )
+    crawl = crawler_of(way, sandbox, project, text)
+    seeds = ",".join(f"/search/a/onepage-{number}.jpg" for number in range(3))
+    done = crawl("-s", "TMAPI_MAX_CONCURRENCY=1", seeds=seeds)
+    assert done.exit_status == 0, done.log
+    assert (sandbox.stats["calls"], sandbox.stats["max_in_flight"]) == (63, 1)
+    assert sum("more=" in str(row["item_id"]) for row in done.products) == 60

@@ -89,8 +89,27 @@ def test_a_letter_tells_what_failed(job: Crawler, redis_server: RedisServer) -> 
     seen = json.loads(job.command("tmapi", "status", "j", "--json").stdout)
     letters = {letter["page"]: letter for letter in seen["dead_letters"]}
     assert {page: letter["failed"] for page, letter in letters.items()} == {
-        1: [3, 6, 9],
-        2: [12, 15, 18],
-        3: [21, 24, 27, 30],
+        1: ["3", "6", "9"],
+        2: ["12", "15", "18"],
+        3: ["21", "24", "27", "30"],
     }
     assert {letter["error"] for letter in letters.values()} == {"ValueError: broken"}
+
+
+def test_a_damaged_image_is_none_of_its_business(job: Crawler, redis_server: RedisServer) -> None:
+    """Nor does an error of one worker take away what is known of an answer."""
+    client = redis_server.client
+    (task, *_) = client.hkeys(DEAD)
+    seed = task.partition(b"/")[0]
+    client.hset("image_search:j:images", seed, "{}")
+    record = client.hget("image_search:j:seeds", seed)
+    client.hset("image_search:j:seeds", seed, "{")
+    assert job.command("tmapi", "replay", "j").exit_status == 0
+    assert "what Redis has of it can't be read" in job(job="j").log
+    assert len(Shared(client).dead) == 3
+    client.hset("image_search:j:seeds", seed, record)
+    assert job.command("tmapi", "replay", "j").exit_status == 0
+    done = job(job="j")
+    assert done.exit_status == 0, done.log
+    shared = Shared(client)
+    assert (len(shared.dead), len(shared.products)) == (0, 30)

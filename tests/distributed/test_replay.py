@@ -182,7 +182,7 @@ def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
     assert done.exit_status == 0, done.log
     shared, job = Shared(desk.client), SharedJob.load(desk.client, "j")
     (known,) = shared.dead.values()
-    assert (known["failed"], len(shared.products)) == ([3, 6], 5)
+    assert (known["failed"], len(shared.products)) == (["3", "6"], 5)
     assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
     for _ in range(10):
         (lease,) = desk.lease(job)
@@ -241,7 +241,8 @@ def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
     """Neither takes back what the other has counted."""
     job = desk.make(1)
     (first,) = desk.lease(job)
-    first.progress.pages, first.handed, first.failed, first.rejected = 1, [1, 2, 3], [2, 3], 2
+    first.progress.pages, first.handed = 1, ["1", "2", "3"]
+    first.failed, first.rejected = ["2", "3"], 2
     first.burial, first.answer = first.new_letter().to_json(error="boom"), ANSWER
     desk.commit(job, first, ends=False)
     (second,) = desk.lease(job)
@@ -249,7 +250,7 @@ def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
     assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
     (mend,) = desk.lease(job)
     assert mend.is_mend
-    mend.handed, mend.failed, mend.rejected = [2, 3], [3], 1
+    mend.handed, mend.failed, mend.rejected = ["2", "3"], ["3"], 1
     mend.burial = mend.new_letter().to_json(error="boom")
     desk.commit(job, mend)
     second.progress.pages, second.progress.unreadable, second.rejected = 2, 5, 1

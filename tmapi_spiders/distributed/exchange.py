@@ -218,7 +218,7 @@ class Exchange:
             steps.append(self._heartbeat())
         steps += outbox.take_steps()
         wanted = self._wanted()
-        if outbox.has_permits or (wanted and begun >= outbox.look_at):
+        if outbox.has_permits or (self._looks(wanted) and begun >= outbox.look_at):
             steps.append(self._exchange(wanted, begun))
         if steps:
             at_once = await self._store.run(steps)
@@ -234,9 +234,13 @@ class Exchange:
         if outbox.has_steps or outbox.has_permits:
             return
         until = self._heartbeat_at
-        if self._wanted():
+        if self._looks(self._wanted()):
             until = min(until, outbox.look_at)
         await outbox.wait(max(until - loop.time(), 0.001))
+
+    def _looks(self, wanted: int) -> bool:
+        """Say whether the job is looked at: not only for leases, where a call waits for leave."""
+        return bool(wanted) or self._is_awaited()
 
     def _heartbeat(self, *, goodbye: bool = False) -> Step:
         begun = asyncio.get_running_loop().time()

@@ -15,6 +15,7 @@ from tmapi_spiders.archive import ARCHIVE
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.connection import UNWRITABLE
 from tmapi_spiders.distributed.keeping import expire
+from tmapi_spiders.distributed.letter import letters_in
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.replies import iso, number
 from tmapi_spiders.distributed.row_file import RowFile, digest
@@ -152,7 +153,7 @@ class Export:
             return False
         outcomes.publish(complete=True)
         self.by_status = dict(sorted(ledger.by_status.items()))
-        self.dead_letters = int(self._server.hlen(f"{self._key}:dead"))
+        self.dead_letters = letters_in(self._server, self._key)
         self._job.files |= {name: self._rows[rows] for rows, name in _LISTS.items()}  # type: ignore[misc]
         self._end(facts, ledger)
         values = (self._shared.id, final, utc_now())

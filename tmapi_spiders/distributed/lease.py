@@ -10,11 +10,11 @@ import orjson
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
 from tmapi_spiders.distributed.letter import (
     Letter,
+    Names,
     before,
     is_mend,
     mend_of,
     query_task,
-    rank_of,
 )
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.image import Image
@@ -74,9 +74,10 @@ class Lease:
     """Items on their way through the pipelines."""
     before: dict[str, Any] = attrs.field(init=False)
     """How far the query was before this page."""
-    handed: list[int | None] = attrs.field(factory=list)
-    """Ranks of the items that went into the pipelines."""
-    failed: list[int | None] = attrs.field(factory=list)
+    names: Names = attrs.field(factory=Names)
+    handed: list[str] = attrs.field(factory=list)
+    """Names of the items that went into the pipelines."""
+    failed: list[str] = attrs.field(factory=list)
     """Those of them that a pipeline failed on."""
     rejected: int = 0
     """Items that came out of the pipelines as no rows of a product, by an error or not."""
@@ -165,9 +166,10 @@ class Lease:
 
     def expects(self, item: Any) -> bool:
         """Note an item that goes into the pipelines; return False for one that has been there."""
-        if self.letter is not None and not self.letter.wants(item, whole=not self.is_mend):
+        name = self.names.give(item)
+        if self.letter is not None and not self.letter.wants(name, whole=not self.is_mend):
             return False
-        self.handed.append(rank_of(item))
+        self.handed.append(name)
         self.unsettled += 1
         return True
 

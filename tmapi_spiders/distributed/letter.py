@@ -7,6 +7,7 @@ and the letter is the page's: its name is a **mend**, a task of its own that rea
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -14,9 +15,11 @@ import orjson
 from itemadapter import ItemAdapter
 
 if TYPE_CHECKING:
+    from redis import Redis
+
     from tmapi_spiders.progress import Progress
 
-__all__ = ["Letter", "before", "is_mend", "mend_of", "page_of_mend", "query_task", "rank_of"]
+__all__ = ["Letter", "Names", "before", "is_mend", "mend_of", "page_of_mend", "query_task"]
 
 #: What stands before the page's number in a mend's name.
 _MEND = "p"
@@ -66,9 +69,9 @@ class Letter:
     """Whether the page's items have been read, and its sightings committed."""
     before: dict[str, Any] = attrs.field(factory=dict)
     """How far the query was before the page: those fields that have a value."""
-    handed: tuple[int | None, ...] = ()
-    """Ranks of the items that went into the pipelines; None for one without a rank."""
-    failed: tuple[int | None, ...] = ()
+    handed: tuple[str, ...] = ()
+    """Names (:class:`Names`) of the items that went into the pipelines."""
+    failed: tuple[str, ...] = ()
     """Those of them that a pipeline failed on."""
     fetched_at: str | None = None
     """When the answer was paid for."""
@@ -94,21 +97,20 @@ class Letter:
         """
         return orjson.dumps({**told, **attrs.asdict(self)})
 
-    def wants(self, item: Any, *, whole: bool) -> bool:
+    def wants(self, name: str, *, whole: bool) -> bool:
         """Say whether an item goes into the pipelines when the answer is read again.
 
         Those that a pipeline failed on do.
 
         :param whole: whether those do, too, that never got there
 
-        >>> letter = Letter(handed=(1, 2, 3), failed=(2,))
-        >>> [letter.wants({"rank": rank}, whole=False) for rank in (1, 2, 3, 4)]
+        >>> letter = Letter(handed=("1", "2", "3"), failed=("2",))
+        >>> [letter.wants(name, whole=False) for name in "1234"]
         [False, True, False, False]
-        >>> [letter.wants({"rank": rank}, whole=True) for rank in (1, 2, 3, 4)]
+        >>> [letter.wants(name, whole=True) for name in "1234"]
         [False, True, False, True]
         """
-        rank = rank_of(item)
-        return rank in self.failed or (whole and rank not in self.handed)
+        return name in self.failed or (whole and name not in self.handed)
 
 
 def before(progress: Progress) -> dict[str, Any]:
@@ -117,7 +119,41 @@ def before(progress: Progress) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def rank_of(item: Any) -> int | None:
-    """Return an item's rank in its query; None if it has none."""
-    rank = ItemAdapter(item).get("rank") if ItemAdapter.is_item(item) else None
-    return rank if isinstance(rank, int) else None
+def letters_in(server: Redis, prefix: str) -> int:
+    """Return how many answers of a job are kept as dead letters.
+
+    :param prefix: what the job's keys begin with
+    """
+    tasks: list[bytes] = server.hkeys(f"{prefix}:bodies")  # type: ignore[assignment]
+    return sum(b"/" in task for task in tasks)  # else it is what somebody has put into the queue
+
+
+class Names:
+    """Names the items of one answer, in the order in which they go into the pipelines.
+
+    By its rank, and which one of that rank it is: a project's middlewares may bring several, or
+    items without a rank. So an item has the same name when the answer is read again.
+
+    >>> names = Names()
+    >>> [names.give(item) for item in ({"rank": 1}, {"rank": 1}, {}, {"rank": 2}, {})]
+    ['1', '1.2', '?', '2', '?.2']
+    """
+
+    def __init__(self) -> None:
+        self._numbers: Counter[str] = Counter()
+        self._given: dict[int, tuple[Any, str]] = {}
+        """By identity, with the item, lest another one get that meanwhile."""
+
+    def give(self, item: Any) -> str:
+        """Name the next item."""
+        rank = ItemAdapter(item).get("rank") if ItemAdapter.is_item(item) else None
+        name = str(rank) if isinstance(rank, int) else "?"
+        self._numbers[name] += 1
+        if (number := self._numbers[name]) > 1:
+            name = f"{name}.{number}"
+        self._given[id(item)] = item, name
+        return name
+
+    def of(self, item: Any) -> str:
+        """Return the name of an item that has one; "?" of any other."""
+        return self._given.get(id(item), (None, "?"))[1]

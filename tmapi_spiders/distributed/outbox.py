@@ -39,8 +39,8 @@ class Outbox:
 
     @property
     def has_permits(self) -> bool:
-        """Whether a permit waits."""
-        return bool(self._over)
+        """Whether a permit waits, or somebody who asks what they tell."""
+        return bool(self._over or self._asking)
 
     def add(self, step: Step) -> None:
         """Have a step run with the next batch."""

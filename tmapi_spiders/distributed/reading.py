@@ -46,6 +46,8 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
         fields["page"] = str(letter.page)
     progress = read_progress(query, fields)
     page = int(fields.get("page", "1"))
+    if is_mend(name):
+        image = b""  # of which it is nobody's turn any more
     known, version = read_image(image, query, job, progress if page > 1 else None)
     if page > 1 and known.generation > progress.generation and not known.is_converting:
         # Another query has found that this one's path is no good any more.

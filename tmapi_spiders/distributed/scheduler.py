@@ -31,6 +31,10 @@ __all__ = ["LeaseScheduler", "check_scheduler", "is_shared"]
 
 logger = logging.getLogger(__name__)
 
+#: Requests of the project's own that wait for leave at a time; fewer than the places in the
+#: downloader that the add-on adds to those of calls in flight.
+MOST_WAITING = 4
+
 
 def is_shared(settings: BaseSettings) -> bool:
     """Say whether a crawl with these settings is a worker's: its ``SCHEDULER`` says so."""
@@ -62,6 +66,8 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
         super().__init__(server=None, persist=True)
         self._crawler = crawler
         self._requests: deque[Request] = deque()
+        self._others: deque[Request] = deque()
+        """Those of the project's own."""
         # Scrapy's own: scrapy-redis's would remember what a project asks for longer than the job.
         self._duplicates = RFPDupeFilter.from_crawler(crawler)
 
@@ -88,25 +94,34 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
 
     def __len__(self) -> int:
         """Return how many requests of leased tasks wait for the engine."""
-        return len(self._requests)
+        return len(self._requests) + len(self._others)
 
     def enqueue_request(self, request: Request) -> bool:
         """Take a request: a leased task's, or one that the project makes, and not twice."""
         if not request.dont_filter and self._duplicates.request_seen(request):
             self._duplicates.log(request, self.spider)
             return False
-        self._requests.append(request)
         if call_of(request) is None:
+            self._others.append(request)
             worker_of(self._crawler).expect_others()
+        else:
+            self._requests.append(request)
         return True
 
     def next_request(self, *_: Any) -> Request | None:
-        """Return the next request."""
-        return self._requests.popleft() if self._requests else None
+        """Return the next request: a leased task's first, for that holds a permit already.
+
+        Only so many others wait at the gate that all leases find a place in the downloader.
+        """
+        if self._requests:
+            return self._requests.popleft()
+        if self._others and worker_of(self._crawler).gate.waiting < MOST_WAITING:
+            return self._others.popleft()
+        return None
 
     def has_pending_requests(self) -> bool:
         """Say whether the spider is not to be closed: this worker holds leases, or may get some."""
-        if self._requests:
+        if self._requests or self._others:
             return True
         worker = worker_of(self._crawler)
         worker.notice_idle()  # the engine asks when neither downloader nor scraper has anything

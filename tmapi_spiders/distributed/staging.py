@@ -172,11 +172,12 @@ def stage_burial(lease: Lease) -> None:
 
 def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
     """Return what a query's first page comes to for its image, and so for other queries."""
+    read = lease.count.get("pages", 0)
 
     def change(image: Image) -> _Changes:
         decision = image.settle(lease.task, items=items, generation=lease.progress.generation)
         lease.believed = len(decision.believed)
-        lease.count["pages"] = lease.count.get("pages", 0) + lease.believed
+        lease.count["pages"] = read + lease.believed
         return _others(lease, image, decision)
 
     return change

@@ -53,6 +53,11 @@ def report(worker: Worker) -> None:
     )
     if letters := worker.counted(stats.ANSWER_DEAD):
         _say(f"  {dead_letters(letters)}", "    " + in_project(f"scrapy tmapi replay {job}"))
+    if others := worker.gate.others_refused:
+        _say(
+            f"  {plural(others, 'request')} of the project's own could not be sent any more, and "
+            "will not be: the pages that made them are committed."
+        )
     refused = worker.counted(stats.IMAGE_REFUSED)
     if refused and worker.arguments.convert == "auto":
         _say(f"  note: {refused_images(refused, price)}.")

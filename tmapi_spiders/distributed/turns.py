@@ -15,7 +15,6 @@ from typing_extensions import override
 from tmapi_spiders.backoff import backoff
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK
-from tmapi_spiders.distributed.letter import rank_of
 from tmapi_spiders.downloader_middleware import QueryEnded, nobody_waits
 from tmapi_spiders.parts import Gate, GateClosed, Ledger, Permit, Retries
 from tmapi_spiders.retries import wait_of
@@ -57,6 +56,8 @@ class LeaseGate(Gate):
         """Of calls in flight that have no lease of their own, by number: the task they count to."""
         self.waiting = 0
         """Those of them that wait for leave."""
+        self.others_refused = 0
+        """Requests of the project's own that were not sent, since the job was stopping."""
 
     @property
     @override
@@ -124,6 +125,7 @@ class LeaseGate(Gate):
         finally:
             self.waiting -= 1
             self._exchange.look()
+        self.others_refused += lease is None
         raise GateClosed("the job is stopping")
 
     def _may_leave(self, lease: Lease | None) -> bool:
@@ -251,7 +253,7 @@ class LeaseLedger(Ledger):
     @override
     def spoil(self, call: Call, item: Any, error: str) -> None:
         if (lease := self._holding.of(call)) is not None:
-            lease.failed.append(rank_of(item))
+            lease.failed.append(lease.names.of(item))
             lease.error = lease.error or error
 
     @override

@@ -89,7 +89,7 @@ class Worker(Run):
             outage_pause=config.retry_delay,
             wanted=self._wanted,
             calls=lambda: self.gate.sent,
-            is_awaited=lambda: self._expects_others,
+            is_awaited=lambda: self._expects_others or self.gate.waiting > 0,
             others=lambda: self.gate.others,
             told=self._told,
             refused=self._refused,

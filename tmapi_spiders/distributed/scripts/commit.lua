@@ -85,6 +85,9 @@ elseif worn then  -- nobody could read its answer, if it had one: that stays, an
   letter.error = rest.set.message or rest.others and rest.others[1] and rest.others[1].set.message
   letter.at = now
   if letter.after then reject_unreadable(task, letter.after.unreadable) end
+  if letter.after and (tonumber(letter.after.pages) or 0) > 0 then
+    rest.ends_fresh, rest.ends_stale = {'partial', 'error'}, {'partial', 'error'}
+  end
   set_fields(key, letter.after or {})
   count('dead', call('HSET', DEAD, task, cjson.encode(letter)))
 end

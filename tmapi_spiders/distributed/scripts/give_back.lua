@@ -19,8 +19,9 @@ end
 let_go(task, token)
 if rest.how == 'refused' then learn_from_refusal(call('ZCARD', PERMITS), rest.pause) end
 if rest.how == 'unreadable' then
-  call('HSET', DEAD, task, rest.letter)
-  count('dead', 1)
+  local letter = letter_of(task)  -- what is known of the answer is true still
+  for name, told in pairs(cjson.decode(rest.letter)) do letter[name] = told end
+  count('dead', call('HSET', DEAD, task, cjson.encode(letter)))
   if mended_by(task) then
     end_mend(task)
   elseif is_conversion(task) then

@@ -5,12 +5,12 @@ local held = permit(OTHER_CALL, ARGV[1])
 if call('ZSCORE', PERMITS, held) then return 1 end  -- its reply was lost
 local state = job('state')
 if state ~= 'open' and state ~= 'ended' then return -1 end
+call('ZREMRANGEBYSCORE', PERMITS, '-inf', now)
 local known, calls, budget = limit(), number('calls'), number('budget')
 if budget > 0 and calls >= budget then
-  if call('ZCARD', LEASES) == 0 and in_flight() == 0 then stop_at_budget(calls, budget) end
+  if in_flight() == 0 then stop_at_budget(calls, budget) end  -- else one of those may turn out not to count
   return 0
 end
-call('ZREMRANGEBYSCORE', PERMITS, '-inf', now)
 if call('ZCARD', PERMITS) >= math.min(math.floor(known.allowed), most()) or known.paused_until > now
   or not has_room(tonumber(ARGV[4])) then
   return 0

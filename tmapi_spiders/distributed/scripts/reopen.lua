@@ -41,7 +41,7 @@ for n, outcome in ipairs(outcomes) do
     reject_unreadable(task, letter.before.unreadable)
     for field, value in pairs(letter.before) do
       letter.after[field] = outcome[field] or ''
-      call('HSET', query_key(task), field, tostring(value))
+      call('HSET', query_key(task), field, type(value) == 'number' and string.format('%.0f', value) or value)
     end
     call('HSET', DEAD, task, cjson.encode(letter))
   end
