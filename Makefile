@@ -5,7 +5,7 @@
 # make lint   ruff and mypy
 # make long   the tests that take their time (some minutes): a watch of five days, crawls by workers a second time
 # make fuzz   answers, files and Redis values of every shape, thousands of them (some 10 minutes)
-# make chaos  crawls killed at random moments, many times (some 4 minutes)
+# make chaos  crawls killed at random moments, hundreds of times (some 8 minutes)
 # make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
 #             limit, and how it scales; writes docs/benchmarks.md (some 30 minutes; needs no more
 #             than the tests)
