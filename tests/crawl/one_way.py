@@ -15,6 +15,7 @@ _BY_REASON = {
         "test_hostile_answers::test_an_archive_that_is_not_what_was_written_costs_no_call",
         "test_hostile_answers::test_what_cant_be_read_for_want_of_memory_is_not_paid_again",
         "test_kill",
+        "test_kill_projects",
         "test_stopping::test_a_killed_job_can_be_run_again",
         "test_stopping::test_a_signal_before_the_first_replay_leaves_every_line",
         "test_stopping::test_an_interrupted_replay_writes_every_line_again",
