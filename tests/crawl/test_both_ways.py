@@ -289,17 +289,20 @@ def test_a_request_with_the_meta_of_a_page(way: Way, sandbox: SandboxThread, pro
     assert is_told or calls == 2
 
 
+#: A middleware that has each page asked for twice.
+AGAIN = (
+    'DOWNLOADER_MIDDLEWARES = {"own.Again": 950}\n'
+    "class Again:\n"
+    "    def process_response(self, request, response):\n"
+    "        if request.meta.get('again'): return response\n"
+    "        return request.replace(meta={**request.meta, 'again': True}, dont_filter=True)\n"
+)
+
+
 def test_a_page_that_a_middleware_asks_for_again(
     way: Way, sandbox: SandboxThread, project: Path
 ) -> None:
-    text = (
-        'DOWNLOADER_MIDDLEWARES = {"own.Again": 950}\n'
-        "class Again:\n"
-        "    def process_response(self, request, response):\n"
-        "        if request.meta.get('again'): return response\n"
-        "        return request.replace(meta={**request.meta, 'again': True}, dont_filter=True)\n"
-    )
-    done = crawler_of(way, sandbox, project, text)(**TWENTY)
+    done = crawler_of(way, sandbox, project, AGAIN)(**TWENTY)
     assert done.exit_status == 0, done.log
     assert len(done.products) == 20
     assert (done.outcome["calls"], done.outcome["retries"], done.job["calls"]) == (4, 0, 4)
@@ -332,14 +335,7 @@ def test_requests_of_a_middleware_count_in_the_budget(
 def test_a_page_that_is_asked_for_again_at_the_end_of_the_budget(
     way: Way, sandbox: SandboxThread, project: Path
 ) -> None:
-    text = (
-        'DOWNLOADER_MIDDLEWARES = {"own.Again": 950}\n'
-        "class Again:\n"
-        "    def process_response(self, request, response):\n"
-        "        if request.meta.get('again'): return response\n"
-        "        return request.replace(meta={**request.meta, 'again': True}, dont_filter=True)\n"
-    )
-    done = crawler_of(way, sandbox, project, text)("-s", "TMAPI_BUDGET=1", **TWENTY)
+    done = crawler_of(way, sandbox, project, AGAIN)("-s", "TMAPI_BUDGET=1", **TWENTY)
     assert done.exit_status == 4, done.log
     assert (done.job["stop_reason"], sandbox.stats["calls"]) == ("budget", 1)
 
