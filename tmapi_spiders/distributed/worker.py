@@ -170,7 +170,8 @@ class Worker(Run):
     def is_busy(self) -> bool:
         """Whether there is, or may come, something to do, so that the spider stays open."""
         may_come = self.gate.is_open and self.exchange.is_running and not self._has_nothing_to_come
-        return bool(self.holding) or self._outbox.has_steps or may_come
+        has_steps = self.exchange.is_running and self._outbox.has_steps
+        return bool(self.holding) or has_steps or may_come
 
     async def leave(self) -> None:
         """Commit or give back what is held, and say goodbye."""
