@@ -214,7 +214,7 @@ class TestAnEmptyFirstPage:
     ) -> None:
         seeds = (
             "https://shop.example/onepage-fail-empty-x1.jpg,"
-            "https://cbu01.alicdn.com/onepage-fail-empty-x1.jpg,"
+            "https://cbu01.alicdn.com/onepage-two-fail-empty-x1.jpg,"
             "https://cbu01.alicdn.com/onepage-unreadable.jpg,"
             "https://shop.example/nothing.jpg"
         )

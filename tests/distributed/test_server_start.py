@@ -110,6 +110,22 @@ def test_a_user_who_may_not_ask_for_info(tmp_path: Path, sandbox: SandboxThread)
         assert start.command("tmapi", "export", "j").exit_status == 0
 
 
+@pytest.mark.long  # make long
+def test_a_right_that_is_missed_on_the_way_ends_the_worker(
+    tmp_path: Path, sandbox: SandboxThread
+) -> None:
+    """Though pages are still in its hands by then."""
+    with RedisServer(tmp_path / "redis", "--appendonly", "yes") as server:
+        rights = ("ACL", "SETUSER", "tmapi", "on", ">PASSWORD", "~*", "+@all", "-zscore")
+        server.client.execute_command(*rights)
+        url = f"redis://tmapi:PASSWORD@127.0.0.1:{server.port}/0"
+        start = server.crawler(tmp_path / "output", sandbox.url, REDIS_URL=url)
+        done = start(seeds="/search/a/1.jpg,/search/a/2.jpg", sort="default,sales", job="j")
+        assert done.exit_status == 4, done.log
+        assert "no permissions to run the 'zscore' command" in done.log
+        assert "Traceback" not in done.log
+
+
 @pytest.mark.long
 def test_a_user_with_the_documented_rights(tmp_path: Path, sandbox: SandboxThread) -> None:
     docs = (ROOT / "docs" / "distributed.md").read_text("utf-8")
