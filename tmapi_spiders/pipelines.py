@@ -17,6 +17,7 @@ from tmapi_spiders import stats
 from tmapi_spiders.dedupe import identity_of
 from tmapi_spiders.errors import shortened
 from tmapi_spiders.items import Product
+from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.local_run import local_run_of
 from tmapi_spiders.run import run_of
 
@@ -94,12 +95,19 @@ class RowPipeline(_RunPipeline):
         """Let items through.
 
         :raises TypeError: if a pipeline has returned something else, or has forgotten to
+        :raises ValueError: if it has put a value into the item that JSON can't hold
         """
         if not ItemAdapter.is_item(item):
             raise TypeError(
                 f"the pipelines have returned {shortened(repr(item))}, which is no item: "
                 "process_item has to return the item, or raise DropItem"
             )
+        try:
+            to_line(item)
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise ValueError(
+                f"the pipelines have returned an item that can't be written as JSON ({exc})"
+            ) from exc
         return item
 
 

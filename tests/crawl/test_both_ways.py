@@ -56,14 +56,23 @@ def test_rows_without_what_makes_them_a_product(
     assert [row["new_items"] for row in done.outcomes] == [7, 7]
 
 
+LOOP = (
+    "loop = {}\n        loop['d'] = loop\n"
+    "        if item.rank <= 3: item.seed_data = loop\n        return item"
+)
+
+
 @pytest.mark.parametrize(
     ("body", "rows"),
     [
         ("if item.rank % 3 == 0: raise ValueError('broken on purpose')\n        return item", 14),
         ("if item.rank > 7: raise ValueError('broken on purpose')\n        return item", 7),
         ("return item if item.rank <= 7 else print('forgotten')", 7),
+        ("item.moq = 10**5000 if item.rank <= 3 else 1\n        return item", 17),
+        ("item.item_id *= 10**5000 if item.rank <= 3 else 1\n        return item", 17),
+        (LOOP, 17),
     ],
-    ids=["every third", "most", "forgotten"],
+    ids=["every third", "most", "forgotten", "a number", "an id", "itself"],
 )
 def test_a_pipeline_that_fails_on_items(
     way: Way, sandbox: SandboxThread, project: Path, body: str, rows: int
