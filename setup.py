@@ -18,5 +18,5 @@ class Project(Distribution):
 setup(
     distclass=Project,
     packages=find_packages(include=["settings", "tmapi_spiders", "tmapi_spiders.*"]),
-    package_data={"tmapi_spiders": ["py.typed", "**/*.lua", "**/*.jinja", "results/page/*"]},
+    package_data={"tmapi_spiders": ["py.typed", "**/*.lua", "**/*.jinja", "gallery/assets/*"]},
 )

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from tables import introduce, table
 
+from tmapi_spiders.formats import to_line
 from tmapi_spiders.items import Outcome, Product, Sighting
-from tmapi_spiders.jsonl import to_line
 
 A_QUERY = 500
 WHEN = "2026-11-23T18:00:00.000Z"

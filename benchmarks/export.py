@@ -17,8 +17,8 @@ from pathlib import Path
 from processes import ROOT, SCRAPY, Child, environment
 from tables import introduce, table
 
+from tmapi_spiders.formats import to_document, to_line
 from tmapi_spiders.items import Sighting
-from tmapi_spiders.jsonl import to_document, to_line
 
 JOB = "bench"
 SUFFIXES = (".csv", ".parquet", ".xlsx")

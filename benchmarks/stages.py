@@ -35,15 +35,15 @@ from scrapy.statscollectors import MemoryStatsCollector
 from tables import introduce, table
 from textbook_spider import EXPRESSIONS, load
 
-from tmapi_spiders.answers import Page, read_answer
-from tmapi_spiders.calls import call_of
+from tmapi_spiders.api.answers import Page, read_answer
+from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.clock import utc_now
+from tmapi_spiders.crawl.progress import Progress
+from tmapi_spiders.formats import to_line
 from tmapi_spiders.items import Product, Sighting
-from tmapi_spiders.jsonl import to_line
 from tmapi_spiders.loaders import ProductLoader
+from tmapi_spiders.local.prepare import prepare_run
 from tmapi_spiders.pipelines import DedupePipeline, ValidationPipeline
-from tmapi_spiders.prepare import prepare_run
-from tmapi_spiders.progress import Progress
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 Work = Callable[[], object]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.distributed.servers import RedisServer
-from tests.results import browser as browsers
+from tests.gallery import browser as browsers
 from tests.support import Crawler, SandboxThread
 from tests.ways import Way
 

@@ -66,11 +66,11 @@ PACKAGE = (
     "tmapi_spiders.commands.runspider",
     "tmapi_spiders.commands.tmapi",
     "tmapi_spiders.distributed.components",
-    "tmapi_spiders.distributed.joining",
+    "tmapi_spiders.distributed.join",
     "tmapi_spiders.distributed.scheduler",
-    "tmapi_spiders.download_handler",
+    "tmapi_spiders.handler",
     "tmapi_spiders.local_extension",
-    "tmapi_spiders.prepare",
+    "tmapi_spiders.local.prepare",
     *(
         f"tmapi_spiders.commands.{name}"
         for name in ("compare", "delete", "enqueue", "estimate", "export", "gallery", "jobs")

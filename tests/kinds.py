@@ -47,7 +47,7 @@ def _pipeline(body: str) -> str:
 
 _SHOP_SPIDER = (
     "from pydantic import Field\n"
-    "from tmapi_spiders.arguments import Arguments\n"
+    "from tmapi_spiders.inputs.arguments import Arguments\n"
     "from tmapi_spiders.spiders.image_search import ImageSearchSpider\n"
     "class ShopArguments(Arguments):\n"
     '    shop: str = Field(default="", description="Whose shop it is.")\n'

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.settings import SETTINGS_PRIORITIES
 
+from tmapi_spiders.config.channels import ENABLED, OWN_SUITES, SUITE, from_environment
+from tmapi_spiders.config.redis_settings import share_redis_url
+from tmapi_spiders.crawl.requirements import CrawlAddon
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
-from tmapi_spiders.local_run import LocalRun
-from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, SUITE, from_environment
-from tmapi_spiders.redis_settings import share_redis_url
-from tmapi_spiders.requirements import CrawlAddon
-from tmapi_spiders.resume import in_project
+from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.local.local_run import LocalRun
 from tmapi_spiders.spiders.image_search import ImageSearchSpider, refuse_look
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.settings import BaseSettings, Settings
 
-    from tmapi_spiders.run import Run
+    from tmapi_spiders.crawl.run import Run
 
 __all__ = ["TmapiAddon"]
 
@@ -42,8 +42,8 @@ _NEEDED: dict[str, Any] = {
     "DOWNLOAD_VERIFY_CERTIFICATES": True,
     "HTTPCACHE_ENABLED": True,  # as the job's archive
     "HTTPCACHE_IGNORE_MISSING": False,
-    "HTTPCACHE_POLICY": "tmapi_spiders.http_cache.ArchivePolicy",
-    "HTTPCACHE_STORAGE": "tmapi_spiders.http_cache.ArchiveStorage",
+    "HTTPCACHE_POLICY": "tmapi_spiders.httpcache.ArchivePolicy",
+    "HTTPCACHE_STORAGE": "tmapi_spiders.httpcache.ArchiveStorage",
     "HTTPERROR_ALLOW_ALL": True,  # the spider judges every answer itself
     "JOBDIR": None,  # the job's archive is what a crawl goes on from
     "METAREFRESH_ENABLED": False,
@@ -79,7 +79,7 @@ _EXTENSIONS = {"tmapi_spiders.local_extension.LocalExtension": -100}
 _SPIDER_MIDDLEWARES = {"tmapi_spiders.spider_middleware.LedgerSpiderMiddleware": 10}
 
 #: Where Scrapy's RetryMiddleware stands; outside of the HTTP cache, which stores first.
-_DOWNLOADER_MIDDLEWARES = {"tmapi_spiders.downloader_middleware.AnswerMiddleware": 550}
+_DOWNLOADER_MIDDLEWARES = {"tmapi_spiders.middlewares.AnswerMiddleware": 550}
 
 _SPIDERMON = "tmapi_spiders.monitoring.extension.JobSpidermon"
 _STOCK_MODULE = "spidermon.contrib.scrapy.extensions"
@@ -90,7 +90,7 @@ _AFTER_ALL = 900
 
 _WAITING_AT_THE_GATE = 8
 
-_HANDLER = "tmapi_spiders.download_handler.SigningDownloadHandler"
+_HANDLER = "tmapi_spiders.handler.SigningDownloadHandler"
 
 
 class TmapiAddon(CrawlAddon):

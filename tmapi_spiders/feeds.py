@@ -7,9 +7,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from scrapy.exporters import BaseItemExporter
 
-from tmapi_spiders.job import PRODUCTS
-from tmapi_spiders.jsonl import to_line
-from tmapi_spiders.local_run import local_run_of
+from tmapi_spiders.formats import to_line
+from tmapi_spiders.jobs.job import PRODUCTS
+from tmapi_spiders.local.local_run import local_run_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scrapy import Spider
     from scrapy.crawler import Crawler
 
-    from tmapi_spiders.job import JobFile
+    from tmapi_spiders.jobs.job import JobFile
 
 __all__ = ["FEED_EXPORTERS", "FEED_STORAGES", "JobFeedStorage", "LinesExporter", "job_feeds"]
 

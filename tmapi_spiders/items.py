@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tmapi_spiders.prices import PRICE_FIELDS, pick_price, price_source, to_price
+from tmapi_spiders.fields.prices import PRICE_FIELDS, pick_price, price_source, to_price
+from tmapi_spiders.fields.urls import to_url
 from tmapi_spiders.processors import (
     Every,
     every,
@@ -24,7 +25,6 @@ from tmapi_spiders.processors import (
     to_text,
     to_words,
 )
-from tmapi_spiders.urls import to_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -211,7 +211,7 @@ class Outcome:
     """When its first call was sent."""
     finished_at: str | None
     evidence: list[str] = attrs.field(factory=list)
-    """What the ending has against it: codes of :data:`~tmapi_spiders.evidence.EVIDENCE`."""
+    """What the ending has against it: codes of :data:`~tmapi_spiders.crawl.evidence.EVIDENCE`."""
 
 
 def versions() -> dict[str, int]:

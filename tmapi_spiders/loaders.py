@@ -19,15 +19,15 @@ import attrs
 import jmespath
 from scrapy.loader import ItemLoader
 
-from tmapi_spiders.field_reader import UNSURE, FieldReader
+from tmapi_spiders.fields.field_reader import UNSURE, FieldReader
+from tmapi_spiders.fields.unreadable import Unread
 from tmapi_spiders.items import Product
 from tmapi_spiders.processors import is_there
-from tmapi_spiders.unreadable import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tmapi_spiders.field_reader import Lost
+    from tmapi_spiders.fields.field_reader import Lost
 
 __all__ = ["ProductLoader", "expressions"]
 

@@ -9,16 +9,17 @@ from scrapy import signals
 from scrapy.extensions.feedexport import FeedExporter, ItemFilter
 from typing_extensions import override
 
-from tmapi_spiders import stats, summary
-from tmapi_spiders.extension import RunExtension
+from tmapi_spiders import stats
+from tmapi_spiders.extensions import RunExtension
 from tmapi_spiders.feeds import JobFeedStorage
-from tmapi_spiders.local_run import local_run_of
+from tmapi_spiders.local import summary
+from tmapi_spiders.local.local_run import local_run_of
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.extensions.feedexport import FeedSlot
 
-    from tmapi_spiders.calls import Call
+    from tmapi_spiders.api.calls import Call
 
 __all__ = ["LocalExtension"]
 

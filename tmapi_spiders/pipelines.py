@@ -14,12 +14,12 @@ from scrapy.exceptions import DropItem
 from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.dedupe import identity_of
+from tmapi_spiders.crawl.dedupe import identity_of
+from tmapi_spiders.crawl.run import run_of
 from tmapi_spiders.errors import shortened
+from tmapi_spiders.formats import to_line
 from tmapi_spiders.items import Product
-from tmapi_spiders.jsonl import to_line
-from tmapi_spiders.local_run import local_run_of
-from tmapi_spiders.run import run_of
+from tmapi_spiders.local.local_run import local_run_of
 
 if TYPE_CHECKING:
     from typing import Self

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from scrapy.spidermiddlewares.base import BaseSpiderMiddleware
 
-from tmapi_spiders.calls import call_of
-from tmapi_spiders.run import run_of
+from tmapi_spiders.api.calls import call_of
+from tmapi_spiders.crawl.run import run_of
 
 if TYPE_CHECKING:
     from scrapy.http import Response

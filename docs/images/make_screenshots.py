@@ -18,9 +18,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.results.browser import DESKTOP, PHONE, browser  # noqa: E402 - it is not installed
+from tests.gallery.browser import DESKTOP, PHONE, browser  # noqa: E402 - it is not installed
 from tests.support import Crawler  # noqa: E402
-from tmapi_spiders.run import EXIT_CHANGED  # noqa: E402
+from tmapi_spiders.crawl.run import EXIT_CHANGED  # noqa: E402
 
 SEEDS = """\
 image;id;sku;price

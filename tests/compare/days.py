@@ -14,8 +14,8 @@ from scrapy.settings import Settings
 
 from tests.support import Crawl
 from tmapi_spiders.commands import compare
+from tmapi_spiders.formats import to_line
 from tmapi_spiders.items import Outcome, Product, Sighting
-from tmapi_spiders.jsonl import to_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.compare.days import Series, item
-from tests.results.browser import DESKTOP, PHONE, Browser
-from tests.results.contrast import hard_to_read
+from tests.gallery.browser import DESKTOP, PHONE, Browser
+from tests.gallery.contrast import hard_to_read
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.compare.showing import TELLING
-from tmapi_spiders.results.thumbnail_store import ThumbnailStore
-from tmapi_spiders.results.thumbnails import Thumbnail
+from tmapi_spiders.compare.changes_page import TELLING
+from tmapi_spiders.gallery.thumbnail_store import ThumbnailStore
+from tmapi_spiders.gallery.thumbnails import Thumbnail
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,7 +274,7 @@ def test_without_pillow_nothing_is_compared(
 
 def test_each_kind_has_its_place_and_its_words() -> None:
     assert set(TELLING) - {"price_lower", "price_higher"} == set(KINDS)
-    script = (files("tmapi_spiders.results") / "page" / "changes.js").read_text("utf-8")
+    script = (files("tmapi_spiders.gallery") / "assets" / "changes.js").read_text("utf-8")
     names = re.search(r"const KINDS = \{(.*?)\n\};", script, re.DOTALL)
     assert names
     assert re.findall(r"^  (\w+): \[", names[1], re.MULTILINE) == list(TELLING)

@@ -16,7 +16,8 @@ import pytest
 from tests.compare.days import Series, item
 from tests.compare.webhook import SECRET, WebhookThread
 from tests.support import TOKEN, Crawler
-from tmapi_spiders.compare import notice, notifying
+from tmapi_spiders.compare import notice
+from tmapi_spiders.compare import webhook as webhook_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +134,7 @@ def test_nobody_answers(
     series: Series, webhook: WebhookThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMAPI_RETRY_TIMES", "1")
-    monkeypatch.setattr(notifying, "_SECONDS", 0.3)
+    monkeypatch.setattr(webhook_module, "_SECONDS", 0.3)
     webhook.answers = [0, 0]
     began = time.monotonic()
     late = series.compare("watch", "--notify", webhook.url)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.compare.days import Series, item
-from tests.results.gallery_jobs import JobFolder, product
+from tests.gallery.gallery_jobs import JobFolder, product
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from tests.compare.days import WHEN, Series, item
-from tmapi_spiders.job_names import name_in_series
+from tmapi_spiders.inputs.job_names import name_in_series
 
 if TYPE_CHECKING:
     from tests.support import Crawl, Crawler

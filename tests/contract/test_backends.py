@@ -14,20 +14,20 @@ import pytest
 from scrapy.exceptions import DropItem
 
 from tests.distributed.filling import Desk
-from tests.unit.test_gate import a_call, journal_of
-from tmapi_spiders import outage, permits
-from tmapi_spiders.dedupe import identity_of
+from tests.local.test_gate import a_call, journal_of
+from tmapi_spiders.crawl import outage, permits
+from tmapi_spiders.crawl.dedupe import identity_of
+from tmapi_spiders.crawl.outage import DIFFERENT, WORKS, Outage, Sign
+from tmapi_spiders.crawl.permits import FIRST, Permits
 from tmapi_spiders.distributed import store
-from tmapi_spiders.distributed.feeding import feed
-from tmapi_spiders.distributed.reading import read_lease
+from tmapi_spiders.distributed.lease_fields import read_lease
+from tmapi_spiders.distributed.seed_queue import feed
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.gate import LocalGate
+from tmapi_spiders.inputs.queries import Query
+from tmapi_spiders.inputs.seed import Seed
 from tmapi_spiders.items import Product
-from tmapi_spiders.outage import DIFFERENT, WORKS, Outage, Sign
-from tmapi_spiders.permits import FIRST, Permits
+from tmapi_spiders.local.gate import LocalGate
 from tmapi_spiders.pipelines import DedupePipeline
-from tmapi_spiders.queries import Query
-from tmapi_spiders.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,15 +15,15 @@ import attrs
 import pytest
 
 from tests.distributed.filling import Desk
-from tmapi_spiders.answers import Page
-from tmapi_spiders.course import LocalCourse
-from tmapi_spiders.distributed.reading import read_lease
-from tmapi_spiders.distributed.staging import stage_page
+from tmapi_spiders.api.answers import Page
+from tmapi_spiders.crawl.order import MOST_PAGES, Lengths
+from tmapi_spiders.crawl.paging import Ending, Reading
+from tmapi_spiders.distributed.lease_fields import read_lease
+from tmapi_spiders.distributed.staged_commit import stage_page
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.ledger import LocalLedger
-from tmapi_spiders.local_run import LocalRun
-from tmapi_spiders.order import MOST_PAGES, Lengths
-from tmapi_spiders.paging import Ending, Reading
+from tmapi_spiders.local.flow import LocalCourse
+from tmapi_spiders.local.ledger import LocalLedger
+from tmapi_spiders.local.local_run import LocalRun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tests.distributed.servers import RedisServer
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.shared_job import SharedJob
+    from tmapi_spiders.inputs.queries import Query
     from tmapi_spiders.items import Outcome
-    from tmapi_spiders.queries import Query
 
 
 class Alone:

@@ -11,19 +11,19 @@ import attrs
 import pytest
 
 from tests.distributed.filling import Desk
-from tests.unit.test_gate import journal_of
-from tmapi_spiders.distributed.reading import read_lease
+from tests.local.test_gate import journal_of
+from tmapi_spiders.crawl.outage import WORKS, Outage, Sign
+from tmapi_spiders.crawl.permits import Permits
+from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.gate import LocalGate
-from tmapi_spiders.outage import WORKS, Outage, Sign
-from tmapi_spiders.permits import Permits
+from tmapi_spiders.local.gate import LocalGate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
+    from tmapi_spiders.crawl.interfaces import Permit
     from tmapi_spiders.distributed.lease import Lease
-    from tmapi_spiders.parts import Permit
 
 MOST, CALLS = 12, 14
 #: Seconds: the first probe is after twice that.

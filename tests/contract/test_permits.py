@@ -17,21 +17,21 @@ from hypothesis import strategies as st
 
 from tests.distributed.filling import Desk
 from tests.fuzz.values import EXAMPLES, try_all
-from tests.unit.test_gate import journal_of
-from tmapi_spiders import permits
+from tests.local.test_gate import journal_of
+from tmapi_spiders.crawl import permits
+from tmapi_spiders.crawl.permits import Permits
 from tmapi_spiders.distributed import store
-from tmapi_spiders.distributed.reading import read_lease
+from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.gate import LocalGate
-from tmapi_spiders.permits import Permits
+from tmapi_spiders.local.gate import LocalGate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
+    from tmapi_spiders.crawl.interfaces import Permit
     from tmapi_spiders.distributed.lease import Lease
-    from tmapi_spiders.parts import Permit
 
 #: How much longer everything takes: so that no second which a slow machine loses is one too many.
 SLOWER = 1000

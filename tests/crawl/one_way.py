@@ -6,6 +6,7 @@ __all__ = ["ONE_WAY"]
 
 #: By reason: modules, and tests of others.
 _BY_REASON = {
+    "functions and classes: no crawl": ("test_image_state", "test_outage_rules"),
     "an archive: a worker's answers are not kept once their page is committed, nor read again": (
         "test_archive",
         "test_budget::test_after_a_kill_at_most_the_budget",

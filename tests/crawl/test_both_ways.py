@@ -122,7 +122,7 @@ def test_an_arguments_model_of_its_own(way: Way, sandbox: SandboxThread, project
     crawl = crawler_of(way, sandbox, project, text)
     (project / "own_spiders.py").write_text(
         "from pydantic import Field\n"
-        "from tmapi_spiders.arguments import Arguments\n"
+        "from tmapi_spiders.inputs.arguments import Arguments\n"
         "from tmapi_spiders.spiders.image_search import ImageSearchSpider\n"
         "class ShopArguments(Arguments):\n"
         '    shop: str = Field(default="", description="Whose shop it is.")\n'

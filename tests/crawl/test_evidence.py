@@ -13,7 +13,7 @@ import pytest
 
 from tests.doubtful import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
 from tests.support import CannedApi, page_of
-from tmapi_spiders.evidence import EVIDENCE
+from tmapi_spiders.crawl.evidence import EVIDENCE
 
 if TYPE_CHECKING:
     from pathlib import Path

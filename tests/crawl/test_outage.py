@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tmapi_spiders.config import Config
-from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl.outage import DIFFERENT, MOST_PROBES
 
 if TYPE_CHECKING:
     from tests.support import Crawl, Crawler, SandboxThread

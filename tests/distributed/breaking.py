@@ -10,8 +10,8 @@ import os
 from typing import Any
 
 from settings.distributed import *  # noqa: F403
-from tmapi_spiders.distributed.course import SharedCourse
-from tmapi_spiders.pages import PageReader
+from tmapi_spiders.crawl.pages import PageReader
+from tmapi_spiders.distributed.worker_flow import SharedCourse
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 EXTENSIONS = {"tests.distributed.breaking.Bug": 1}

@@ -7,10 +7,10 @@ import random
 from typing import Any
 
 from settings.distributed import *  # noqa: F403
-from tmapi_spiders.distributed.holding import Holding
+from tmapi_spiders.distributed.held_leases import Holding
 from tmapi_spiders.distributed.store import Store
-from tmapi_spiders.distributed.turns import LeaseGate
 from tmapi_spiders.distributed.worker import Worker
+from tmapi_spiders.distributed.worker_ports import LeaseGate
 
 EXTENSIONS = {"tests.distributed.exiting.Exits": 1}
 

@@ -10,12 +10,12 @@ import attrs
 from scrapy.settings import Settings
 
 from tmapi_spiders.commands import delete, export, replay, status, stop
-from tmapi_spiders.config import Config
-from tmapi_spiders.distributed.feeding import feed
-from tmapi_spiders.distributed.reading import read_image, read_lease
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.distributed.lease_fields import read_image, read_lease
+from tmapi_spiders.distributed.seed_queue import feed
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.seed import Seed
+from tmapi_spiders.inputs.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tests.distributed.servers import RedisServer
+    from tmapi_spiders.crawl.image_state import Image
     from tmapi_spiders.distributed.lease import Lease
-    from tmapi_spiders.image import Image
 
 _COMMANDS = {
     "delete": delete,

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from tests.distributed.filling import Desk
-from tmapi_spiders.distributed import keeping
+from tmapi_spiders.distributed import expiry
 from tmapi_spiders.distributed.keys import conversion_prefix
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_one_that_was_cut_short_can_be_ended(
 
 
 def test_many_keys(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "_BATCH", 3)
+    monkeypatch.setattr(expiry, "_BATCH", 3)
     job = desk.make()
     for n in range(50):
         desk.client.sadd(desk.key(f"dupefilter:en:{n}"), n)

@@ -18,7 +18,7 @@ import pytest
 
 from tests.distributed.filling import Desk
 from tests.support import ROOT
-from tmapi_spiders.distributed import exporting, looking
+from tmapi_spiders.distributed import job_status, redis_export
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.row_file import RowFile
 from tmapi_spiders.items import Outcome
@@ -32,8 +32,8 @@ _DRIVER = """
 import argparse, os, sys
 from scrapy.settings import Settings
 from tmapi_spiders.commands import export
-from tmapi_spiders.distributed import exporting
-exporting._BATCH = 7
+from tmapi_spiders.distributed import redis_export
+redis_export._BATCH = 7
 export._POLL = 0.05
 url, output, trim, follow = sys.argv[1:]
 sys.exit(export.run(
@@ -208,11 +208,11 @@ def test_killed_between_any_two_steps(
 ) -> None:
     """A crash before or after each write and each script, then the same again."""
     desk = desk.with_settings(TMAPI_TRIM_EXPORTED=trim)
-    monkeypatch.setattr(exporting, "_BATCH", 4)
+    monkeypatch.setattr(redis_export, "_BATCH", 4)
     job = desk.make(6)
     desk.work(job)
     expected = desk.rows("items")
-    append, note = RowFile.append, exporting.Export._note
+    append, note = RowFile.append, redis_export.Export._note
     countdown = [0]
 
     def tick() -> None:
@@ -231,7 +231,7 @@ def test_killed_between_any_two_steps(
         tick()
 
     monkeypatch.setattr(RowFile, "append", torn)
-    monkeypatch.setattr(exporting.Export, "_note", noted)
+    monkeypatch.setattr(redis_export.Export, "_note", noted)
     for step in range(1, 40):
         countdown[0] = step % 5 + 1
         try:
@@ -418,7 +418,7 @@ def test_nothing_of_a_job_stays_when_it_has_expired(desk: Desk) -> None:
     for worker in ("killed", "stays"):
         assert desk.lease(job, worker=worker) == []
         desk.say(job, worker)
-    assert "killed" in str(looking.look(desk.client, desk.name))
+    assert "killed" in str(job_status.look(desk.client, desk.name))
     time.sleep(0.9)
     desk.say(job, "stays")
     desk.lease(job, worker="stays")
@@ -463,7 +463,7 @@ def test_a_job_that_goes_on_while_outcomes_are_written(
         desk.make(4)
         return ledger
 
-    monkeypatch.setattr(exporting, "write_outcomes", fed_again)
+    monkeypatch.setattr(redis_export, "write_outcomes", fed_again)
     assert desk.run("export") == 0
     assert desk.job_json["running"]
     assert not (desk.folder / "outcomes.jsonl").exists()
@@ -497,13 +497,13 @@ def test_a_job_that_goes_on_while_it_is_to_expire(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.work(desk.make())
-    expire = exporting.expire  # type: ignore[attr-defined]
+    expire = redis_export.expire  # type: ignore[attr-defined]
 
     def fed_again(*values: Any) -> Any:
         desk.make(4)
         return expire(*values)
 
-    monkeypatch.setattr(exporting, "expire", fed_again)
+    monkeypatch.setattr(redis_export, "expire", fed_again)
     assert desk.run("export") == 0
     assert desk.job_json["running"]
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}

@@ -16,10 +16,10 @@ from tests.crawl.test_kill import paid
 from tests.distributed.proxies import CuttingProxy
 from tests.distributed.shared import Shared, result_of
 from tests.support import TOKEN, Crawler, SandboxThread
-from tmapi_spiders.distributed.feeding import feed
+from tmapi_spiders.distributed.seed_queue import feed
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.seed import Seed
+from tmapi_spiders.inputs.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

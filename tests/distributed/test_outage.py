@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.crawl.test_outage import CALLS, seeds_of
 from tests.distributed.shared import Shared
-from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
+from tmapi_spiders.crawl.outage import DIFFERENT, MOST_PROBES
 
 if TYPE_CHECKING:
     from tests.distributed.servers import RedisServer

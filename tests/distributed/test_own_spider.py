@@ -33,7 +33,7 @@ REDIS_URL = os.environ["REDIS_URL"]
 SPIDER = """
 import os
 from pydantic import Field
-from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.inputs.arguments import Arguments
 from tmapi_spiders.spiders.image_search import SEARCH_PATH, ImageSearchSpider
 
 class ShopArguments(Arguments):

@@ -11,10 +11,10 @@ import pytest
 from tests.distributed.filling import Desk
 from tests.distributed.shared import Shared
 from tests.kinds import KINDS
-from tmapi_spiders.distributed import reopening
-from tmapi_spiders.distributed.joining import prepare_worker
-from tmapi_spiders.distributed.looking import look
-from tmapi_spiders.distributed.reopening import Reopened, reopen
+from tmapi_spiders.distributed import reopen as reopen_module
+from tmapi_spiders.distributed.job_status import look
+from tmapi_spiders.distributed.join import prepare_worker
+from tmapi_spiders.distributed.reopen import Reopened, reopen
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 
@@ -335,7 +335,7 @@ def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
         desk.fail(job, again, ANSWER, items=True)
         return run_script(*values)
 
-    monkeypatch.setattr("tmapi_spiders.distributed.reopening.run_script", late)
+    monkeypatch.setattr("tmapi_spiders.distributed.reopen.run_script", late)
     both.append(reopen(desk.client, job, failed=False))
     assert both == [Reopened(2, 0), Reopened(1, 0)]
     (lease,) = desk.lease(job, 2)
@@ -375,7 +375,7 @@ def test_a_replay_that_is_killed_leaves_nothing_to_expire(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(reopening, "keep", killed)
+        patched.setattr(reopen_module, "keep", killed)
         with pytest.raises(Killed):
             reopen(desk.client, job, failed=True)
     assert desk.client.ttl(desk.key("job")) > 0

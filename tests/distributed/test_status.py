@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from tests.distributed.filling import Desk
-from tmapi_spiders.distributed import looking
+from tmapi_spiders.distributed import job_status
 from tmapi_spiders.distributed.store import run_script
 
 if TYPE_CHECKING:
@@ -230,5 +230,5 @@ def test_a_look_changes_nothing(desk: Desk) -> None:
     job = desk.make()
     desk.lease(job)
     before = {key: desk.client.dump(key) for key in desk.client.keys("*")}
-    assert looking.look(desk.client, "j") is not None
+    assert job_status.look(desk.client, "j") is not None
     assert before == {key: desk.client.dump(key) for key in desk.client.keys("*")}

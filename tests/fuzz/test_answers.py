@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from tests.crawl.test_hostile_answers import SPELLINGS, meanings
 from tests.fuzz.values import EXAMPLES, PAGES, PLACE, QUIETLY, VALUES, try_all
 from tests.support import TOKEN
-from tmapi_spiders.answers import Converted, NoPage, Page, read_answer
-from tmapi_spiders.credentials import Token
-from tmapi_spiders.jsonl import to_line
+from tmapi_spiders.api.answers import Converted, NoPage, Page, read_answer
+from tmapi_spiders.config.token import Token
+from tmapi_spiders.fields.unreadable import Unreadable
+from tmapi_spiders.formats import to_line
 from tmapi_spiders.loaders import ProductLoader
-from tmapi_spiders.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from tmapi_spiders.unreadable import Unread
+    from tmapi_spiders.fields.unreadable import Unread
 
 pytestmark = QUIETLY
 

@@ -17,8 +17,8 @@ from scrapy.settings import Settings
 
 from tests.fuzz.values import EXAMPLES, ITEMS, PLACE, QUIETLY, TEXTS, VALUES, try_all
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.seed_columns import MEANINGS, Layout
-from tmapi_spiders.seeds import StreamedSeeds
+from tmapi_spiders.inputs.seed_columns import MEANINGS, Layout
+from tmapi_spiders.inputs.seeds import StreamedSeeds
 
 if TYPE_CHECKING:
     from pathlib import Path

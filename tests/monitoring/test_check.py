@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scrapy.settings import Settings
 
+from tests.gallery.gallery_jobs import JobFolder, product
 from tests.monitoring.receivers import HttpReceiver
 from tests.monitoring.test_monitors import ENABLED, monitors_of
-from tests.results.gallery_jobs import JobFolder, product
 from tests.ways import Way
 from tmapi_spiders.commands import check
 

@@ -17,10 +17,10 @@ from spidermon.contrib.actions.telegram import SimplyTelegramClient
 from tests.compare.days import Series, item
 from tests.monitoring.receivers import HttpReceiver, MailReceiver
 from tests.support import ROOT, TOKEN, Crawler, SandboxThread
-from tmapi_spiders.config import Config
+from tmapi_spiders.config.channels import CHANNELS
+from tmapi_spiders.config.settings import Config
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.monitoring.actions import chat
-from tmapi_spiders.monitoring.channels import CHANNELS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,20 +16,21 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from tests.support import ROOT
-from tmapi_spiders import addon, run
-from tmapi_spiders.answers import TABLE, Row
-from tmapi_spiders.arguments import Arguments
+from tmapi_spiders import addon
+from tmapi_spiders.api.answers import TABLE, Row
 from tmapi_spiders.commands import compare
 from tmapi_spiders.commands.tmapi import SUBCOMMANDS
-from tmapi_spiders.compare import notifying
+from tmapi_spiders.compare import webhook
 from tmapi_spiders.compare.changes import KINDS, Change
 from tmapi_spiders.compare.notice import LARGEST, Notice
-from tmapi_spiders.config import Config
-from tmapi_spiders.evidence import EVIDENCE, HIGHEST_COUNT
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl import run
+from tmapi_spiders.crawl.evidence import EVIDENCE, HIGHEST_COUNT
+from tmapi_spiders.crawl.outage import DIFFERENT, MOST_PROBES
+from tmapi_spiders.crawl.stops import STOPS
+from tmapi_spiders.inputs.arguments import Arguments
+from tmapi_spiders.inputs.plan import described
 from tmapi_spiders.items import Outcome, Product, Sighting
-from tmapi_spiders.outage import DIFFERENT, MOST_PROBES
-from tmapi_spiders.plan import described
-from tmapi_spiders.stops import STOPS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,7 +210,7 @@ def test_what_a_webhook_gets_is_in_the_docs(tmp_path: Path) -> None:
     notice = Notice.of(changes, ("a", "b"), {}, source=None, changes_file=None)
     for key in orjson.loads(notice.body):
         assert f"`{key}`" in WATCH
-    for header in (notifying.ID, notifying.TIMESTAMP, notifying.SIGNATURE):
+    for header in (webhook.ID, webhook.TIMESTAMP, webhook.SIGNATURE):
         assert f"| `{header}` |" in WATCH
     assert f"{LARGEST:,} bytes" in WATCH
 

@@ -87,6 +87,6 @@ def test_the_egg_of_scrapyd_deploy_names_its_settings(built: Path, tmp_path: Pat
         points = egg.read("EGG-INFO/entry_points.txt").decode()
     assert "[scrapy]\nsettings = settings.local\n" in points
     assert "tmapi = tmapi_spiders.commands.tmapi:Command" in points
-    assert {"settings/local.py", "tmapi_spiders/results/page/gallery.html"} < set(names)
+    assert {"settings/local.py", "tmapi_spiders/gallery/assets/gallery.html"} < set(names)
     assert any(name.endswith("/common.lua") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]

@@ -7,11 +7,11 @@ from typing import Any
 import attrs
 import pytest
 
-from tmapi_spiders.arguments import Arguments
+from tmapi_spiders.crawl.requirements import check_spider
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.inputs.arguments import Arguments
 from tmapi_spiders.items import Product, extracted
 from tmapi_spiders.loaders import ProductLoader
-from tmapi_spiders.requirements import check_spider
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 

@@ -14,16 +14,16 @@ import attrs
 from scrapy.addons import AddonManager
 from scrapy.spiderloader import get_spider_loader
 
-from tmapi_spiders.config import Config
+from tmapi_spiders.config.channels import OWN_SUITES, missing
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.monitoring.channels import OWN_SUITES, missing
+from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
+from tmapi_spiders.local.summary import MADE_UP
 from tmapi_spiders.monitoring.judged_job import JudgedJob
-from tmapi_spiders.phrases import endings
 from tmapi_spiders.printable import printable
-from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
-from tmapi_spiders.spider_kind import IMAGE_SEARCH
-from tmapi_spiders.summary import MADE_UP
+from tmapi_spiders.system.signals import interruptible
+from tmapi_spiders.wording import endings
 
 if TYPE_CHECKING:
     import argparse

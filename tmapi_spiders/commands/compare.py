@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.compare_options import Given, add_options
 from tmapi_spiders.commands.page_options import page_path, put_page
-from tmapi_spiders.compare.finding import Finder
-from tmapi_spiders.compare.loading import OLD_AND_NEW, load
+from tmapi_spiders.compare.changes_page import ChangedProducts
+from tmapi_spiders.compare.comparable_fields import KINDS_OF, read_otherwise
+from tmapi_spiders.compare.finder import Finder
+from tmapi_spiders.compare.lines_file import LinesFile
+from tmapi_spiders.compare.loaded import OLD_AND_NEW, load
 from tmapi_spiders.compare.notice import Notice
-from tmapi_spiders.compare.readings import KINDS_OF, read_otherwise
-from tmapi_spiders.compare.showing import ChangedProducts
+from tmapi_spiders.compare.report import Summary, headline, tell
 from tmapi_spiders.compare.sides import choose_sides
-from tmapi_spiders.compare.telling import Summary, headline, tell
-from tmapi_spiders.compare.writing import LinesFile
-from tmapi_spiders.config import Config
-from tmapi_spiders.database import failing_as_storage
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
-from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.output_file import told_of_link
-from tmapi_spiders.phrases import plural
-from tmapi_spiders.results.destination import keep_off_jobs
-from tmapi_spiders.resume import in_project
-from tmapi_spiders.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.jobs.destination import keep_off_jobs
+from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.system.output_file import told_of_link
+from tmapi_spiders.system.signals import interruptible
+from tmapi_spiders.system.sqlite import failing_as_storage
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     import argparse

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import crawl
 
-from tmapi_spiders.arguments import Arguments
 from tmapi_spiders.commands.paid_crawl import PaidCrawl
-from tmapi_spiders.project import no_such_spider
-from tmapi_spiders.refusal import tell_refusal
-from tmapi_spiders.run import EXIT_USAGE
-from tmapi_spiders.spider_kind import IMAGE_SEARCH
+from tmapi_spiders.config.project import no_such_spider
+from tmapi_spiders.crawl.refusal import tell_refusal
+from tmapi_spiders.crawl.run import EXIT_USAGE
+from tmapi_spiders.inputs.arguments import Arguments
+from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
 
 if TYPE_CHECKING:
     import argparse

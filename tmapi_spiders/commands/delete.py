@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.distributed.asking import ask, no_such_job
-from tmapi_spiders.distributed.keeping import begin_erasing, erase
-from tmapi_spiders.distributed.looking import look
+from tmapi_spiders.crawl.run import EXIT_OK, EXIT_USAGE
+from tmapi_spiders.distributed.access import ask, no_such_job
+from tmapi_spiders.distributed.expiry import begin_erasing, erase
+from tmapi_spiders.distributed.job_status import look
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.phrases import calls, plural
-from tmapi_spiders.run import EXIT_OK, EXIT_USAGE
+from tmapi_spiders.wording import calls, plural
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,14 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
-from tmapi_spiders.distributed.asking import ask
-from tmapi_spiders.distributed.joining import enqueue
+from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED
+from tmapi_spiders.distributed.access import ask
+from tmapi_spiders.distributed.join import enqueue
 from tmapi_spiders.distributed.shared_job import SharedJob, facts_of
-from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.phrases import plural
-from tmapi_spiders.plan import put_in, remarks
-from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED
-from tmapi_spiders.spider_kind import kind_for
+from tmapi_spiders.inputs.plan import put_in, remarks
+from tmapi_spiders.inputs.spider_kind import kind_for
+from tmapi_spiders.system.signals import interruptible
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

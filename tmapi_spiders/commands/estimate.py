@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
-from tmapi_spiders.config import Config
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.estimate import Estimate
-from tmapi_spiders.job_json import read_job_json
-from tmapi_spiders.job_names import is_job_name
-from tmapi_spiders.plan import described, remarks
-from tmapi_spiders.prepare import read_given
-from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
-from tmapi_spiders.spider_kind import kind_for
+from tmapi_spiders.inputs.job_names import is_job_name
+from tmapi_spiders.inputs.plan import described, remarks
+from tmapi_spiders.inputs.spider_kind import kind_for
+from tmapi_spiders.jobs.job_json import read_job_json
+from tmapi_spiders.local.estimate import Estimate
+from tmapi_spiders.local.prepare import read_given
 
 if TYPE_CHECKING:
     import argparse

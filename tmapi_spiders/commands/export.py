@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING
 
 from redis import exceptions
 
-from tmapi_spiders.config import Config
-from tmapi_spiders.distributed.asking import ask, clean
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl.evidence import in_words
+from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.distributed.access import ask, clean
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe, quoted
-from tmapi_spiders.distributed.exporting import Export
+from tmapi_spiders.distributed.redis_export import Export
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.evidence import in_words
-from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.job import OUTCOMES
-from tmapi_spiders.local_job import LocalJob
-from tmapi_spiders.output_file import told_of_link
-from tmapi_spiders.phrases import dead_letters, plural, sharing_images
-from tmapi_spiders.results.destination import keep_off_jobs
-from tmapi_spiders.results.exporting import export_tables
-from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.results.survey import TABLES
-from tmapi_spiders.results.target import SUFFIXES, Target
-from tmapi_spiders.resume import in_project
-from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
-from tmapi_spiders.spider_kind import kind_for
-from tmapi_spiders.summary import SHOWN_ERRORS
-from tmapi_spiders.unreadable import told
+from tmapi_spiders.fields.unreadable import told
+from tmapi_spiders.inputs.spider_kind import kind_for
+from tmapi_spiders.jobs.destination import keep_off_jobs
+from tmapi_spiders.jobs.job import OUTCOMES
+from tmapi_spiders.jobs.job_files import JobFiles
+from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.local.local_job import LocalJob
+from tmapi_spiders.local.summary import SHOWN_ERRORS
+from tmapi_spiders.system.output_file import told_of_link
+from tmapi_spiders.system.signals import interruptible
+from tmapi_spiders.tables.export import export_tables
+from tmapi_spiders.tables.survey import TABLES
+from tmapi_spiders.tables.target import SUFFIXES, Target
+from tmapi_spiders.wording import dead_letters, plural, sharing_images
 
 if TYPE_CHECKING:
     import argparse

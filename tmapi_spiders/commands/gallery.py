@@ -6,14 +6,14 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from tmapi_spiders.commands.page_options import PageOptions, add_page_options, page_path, put_page
-from tmapi_spiders.config import Config
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.output_file import told_of_link
-from tmapi_spiders.phrases import plural
-from tmapi_spiders.results.groups import read_gallery
-from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.gallery.groups import read_gallery
+from tmapi_spiders.jobs.job_files import JobFiles
+from tmapi_spiders.system.output_file import told_of_link
+from tmapi_spiders.system.signals import interruptible
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     import argparse

@@ -9,20 +9,20 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from tmapi_spiders.config import Config
+from tmapi_spiders.config.settings import Config
+from tmapi_spiders.crawl.run import EXIT_OK, EXIT_USAGE
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.job import PRODUCTS
-from tmapi_spiders.job_names import ahead_of_clock, series_of
+from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
+from tmapi_spiders.jobs.job import PRODUCTS
+from tmapi_spiders.jobs.series import all_jobs, series_jobs
 from tmapi_spiders.printable import printable
-from tmapi_spiders.results.series import all_jobs, series_jobs
-from tmapi_spiders.run import EXIT_OK, EXIT_USAGE
 
 if TYPE_CHECKING:
     import argparse
 
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.results.series import FoundJob
+    from tmapi_spiders.jobs.series import FoundJob
 
 _NOT_TOLD = ("all",)
 _WIDTH_OF_A_FILE = 200

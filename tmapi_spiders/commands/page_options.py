@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from tmapi_spiders.argument_values import count
 from tmapi_spiders.errors import UsageProblems, shortened
-from tmapi_spiders.results.destination import keep_off_jobs, problems_of, to_path
-from tmapi_spiders.results.embedding import Pictures, embed
-from tmapi_spiders.results.gallery_page import gallery_page, told_of_pictures, write_page
-from tmapi_spiders.results.thumbnails import check_pillow
+from tmapi_spiders.gallery.embedded import Pictures, embed
+from tmapi_spiders.gallery.page import gallery_page, told_of_pictures, write_page
+from tmapi_spiders.gallery.thumbnails import check_pillow
+from tmapi_spiders.inputs.argument_values import count
+from tmapi_spiders.jobs.destination import keep_off_jobs, problems_of, to_path
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from tmapi_spiders.config import Config
-    from tmapi_spiders.results.gallery import Gallery
-    from tmapi_spiders.results.job_files import JobFiles
+    from tmapi_spiders.config.settings import Config
+    from tmapi_spiders.gallery.model import Gallery
+    from tmapi_spiders.jobs.job_files import JobFiles
 
 __all__ = ["PageOptions", "add_page_options", "page_path", "put_page"]
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import BaseRunSpiderCommand
 
-from tmapi_spiders.compatibility import check_compatibility
+from tmapi_spiders.backends import prepare, tell
+from tmapi_spiders.config.project import check_profile
+from tmapi_spiders.crawl.compatibility import check_compatibility
+from tmapi_spiders.crawl.refusal import tell_refusal
+from tmapi_spiders.crawl.requirements import check_addon, check_spider
+from tmapi_spiders.crawl.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.interrupts import ENDING, heed_hang_ups
-from tmapi_spiders.project import check_profile
-from tmapi_spiders.refusal import tell_refusal
-from tmapi_spiders.requirements import check_addon, check_spider
-from tmapi_spiders.run import EXIT_STOPPED, EXIT_USAGE
-from tmapi_spiders.spider_kind import SpiderKind
+from tmapi_spiders.inputs.spider_kind import SpiderKind
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
-from tmapi_spiders.streams import hold_closed_streams, mute_broken_streams
-from tmapi_spiders.ways import prepare, tell
+from tmapi_spiders.system.signals import ENDING, heed_hang_ups
+from tmapi_spiders.system.streams import hold_closed_streams, mute_broken_streams
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scrapy import Spider
     from scrapy.crawler import Crawler
 
-    from tmapi_spiders.run import Run
+    from tmapi_spiders.crawl.run import Run
 
 __all__ = ["PaidCrawl"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.distributed.asking import ask
-from tmapi_spiders.distributed.reopening import reopen
+from tmapi_spiders.crawl.run import EXIT_OK
+from tmapi_spiders.distributed.access import ask
+from tmapi_spiders.distributed.reopen import reopen
 from tmapi_spiders.distributed.scheduler import is_shared
 from tmapi_spiders.distributed.shared_job import SharedJob
-from tmapi_spiders.local_job import LocalJob
-from tmapi_spiders.phrases import dead_letters, plural
-from tmapi_spiders.run import EXIT_OK
-from tmapi_spiders.spider_kind import kind_for
+from tmapi_spiders.inputs.spider_kind import kind_for
+from tmapi_spiders.local.local_job import LocalJob
+from tmapi_spiders.wording import dead_letters, plural
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
 
 
 _NONE_HERE = (

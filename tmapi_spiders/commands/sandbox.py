@@ -7,10 +7,10 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
-from tmapi_spiders.interrupts import heed_hang_ups
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.server import Sandbox
-from tmapi_spiders.streams import problem_of_stdout
+from tmapi_spiders.system.signals import heed_hang_ups
+from tmapi_spiders.system.streams import problem_of_stdout
 
 if TYPE_CHECKING:
     import argparse

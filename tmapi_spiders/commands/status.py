@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tmapi_spiders.distributed.asking import ask, job_names, no_such_job
-from tmapi_spiders.distributed.keeping import forget
-from tmapi_spiders.distributed.looking import look
+from tmapi_spiders.crawl.run import EXIT_OK
+from tmapi_spiders.distributed.access import ask, job_names, no_such_job
+from tmapi_spiders.distributed.expiry import forget
+from tmapi_spiders.distributed.job_status import look
 from tmapi_spiders.distributed.scheduler import is_shared
-from tmapi_spiders.distributed.showing import show, show_short
-from tmapi_spiders.interrupts import interruptible
-from tmapi_spiders.local_job import LocalJob
-from tmapi_spiders.run import EXIT_OK
-from tmapi_spiders.spider_kind import kind_for
-from tmapi_spiders.streams import problem_of_stdout
+from tmapi_spiders.distributed.status_text import show, show_short
+from tmapi_spiders.inputs.spider_kind import kind_for
+from tmapi_spiders.local.local_job import LocalJob
+from tmapi_spiders.system.signals import interruptible
+from tmapi_spiders.system.streams import problem_of_stdout
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
 
 #: Seconds between two looks.
 _EVERY = 2.0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.distributed.asking import ask, clean, no_such_job
+from tmapi_spiders.crawl.run import EXIT_OK
+from tmapi_spiders.distributed.access import ask, clean, no_such_job
 from tmapi_spiders.distributed.damage import STATES
+from tmapi_spiders.distributed.job_status import look
 from tmapi_spiders.distributed.keys import job_key
-from tmapi_spiders.distributed.looking import look
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.phrases import plural
-from tmapi_spiders.run import EXIT_OK
-from tmapi_spiders.spider_kind import IMAGE_SEARCH
+from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
 
 _DETAIL = "scrapy tmapi stop"
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
+from tmapi_spiders.config.project import check_profile
+from tmapi_spiders.crawl.run import EXIT_USAGE
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
-from tmapi_spiders.project import check_profile
-from tmapi_spiders.run import EXIT_USAGE
-from tmapi_spiders.streams import hold_closed_streams, outlasting, problem_of_stdout
+from tmapi_spiders.system.streams import hold_closed_streams, outlasting, problem_of_stdout
 
 __all__ = ["SUBCOMMANDS", "Command"]
 

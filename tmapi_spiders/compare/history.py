@@ -18,14 +18,14 @@ from tmapi_spiders.compare.verdicts import (
     naming,
     reasons_against,
 )
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.phrases import plural
+from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tmapi_spiders.results.job_files import JobFiles
+    from tmapi_spiders.jobs.job_files import JobFiles
 
 __all__ = ["HISTORY", "LOOK_BACK", "History", "Provisional", "provisional_of"]
 

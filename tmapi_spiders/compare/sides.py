@@ -8,10 +8,10 @@ import attrs
 
 from tmapi_spiders.compare.history import LOOK_BACK
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.job_names import ahead_of_clock, series_of
-from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.results.series import find_job, jobs_of, series_jobs
+from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
+from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
+from tmapi_spiders.jobs.job_files import JobFiles
+from tmapi_spiders.jobs.series import find_job, jobs_of, series_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
     """Return the jobs that a user means, checked.
 
     :param given: an old and a new one, each as in
-        :func:`~tmapi_spiders.results.series.find_job`; or one series, whose last two are meant
+        :func:`~tmapi_spiders.jobs.series.find_job`; or one series, whose last two are meant
     :param incomplete_ok: whether a job may be stopped early, or lack its outcomes
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if a job.json can't be read

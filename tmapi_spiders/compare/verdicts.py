@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.seed import Seed
+from tmapi_spiders.inputs.seed import Seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tmapi_spiders.results.job_files import JobFiles
+    from tmapi_spiders.jobs.job_files import JobFiles
 
 __all__ = [
     "DOUBTED",

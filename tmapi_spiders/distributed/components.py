@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tmapi_spiders.calls import call_of
-from tmapi_spiders.dedupe import identity_of
-from tmapi_spiders.distributed import telling
+from tmapi_spiders.api.calls import call_of
+from tmapi_spiders.crawl.dedupe import identity_of
+from tmapi_spiders.distributed import worker_report
 from tmapi_spiders.distributed.worker import worker_of
-from tmapi_spiders.extension import RunExtension
-from tmapi_spiders.jsonl import to_line
+from tmapi_spiders.extensions import RunExtension
+from tmapi_spiders.formats import to_line
 from tmapi_spiders.spider_middleware import LedgerSpiderMiddleware
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Response
 
-    from tmapi_spiders.calls import Call
+    from tmapi_spiders.api.calls import Call
 
 __all__ = ["LeaseSpiderMiddleware", "WorkerExtension"]
 
@@ -68,7 +68,7 @@ class WorkerExtension(RunExtension):
 
     @override
     def announce(self) -> None:
-        telling.announce(self._worker)
+        worker_report.announce(self._worker)
 
     @override
     def scraped(self, item: Any, call: Call | None) -> None:
@@ -90,4 +90,4 @@ class WorkerExtension(RunExtension):
     async def report(self) -> None:
         # A Ctrl-C while the spider is closing stops the engine before it is closed.
         await self._left.wait()
-        telling.report(self._worker)
+        worker_report.report(self._worker)

@@ -21,11 +21,11 @@ from redis.connection import SSLConnection
 from redis.retry import Retry
 from scrapy_redis import connection as scrapy_redis
 
+from tmapi_spiders.config.places import check_place, place_of, strike_out
+from tmapi_spiders.config.redis_settings import redis_url
 from tmapi_spiders.distributed.advice import advice, may_come
 from tmapi_spiders.distributed.sentinels import AsyncSentinels, Sentinels, options, reason
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.places import check_place, place_of, strike_out
-from tmapi_spiders.redis_settings import redis_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,19 +17,19 @@ import orjson
 from redis import exceptions
 
 from tmapi_spiders.clock import utc_now
+from tmapi_spiders.crawl.outage import SHORTEST_PAUSE
 from tmapi_spiders.distributed.keys import conversion_prefix
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.outage import SHORTEST_PAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tmapi_spiders.distributed.holding import Holding
+    from tmapi_spiders.crawl.outage import Sign
+    from tmapi_spiders.distributed.held_leases import Holding
     from tmapi_spiders.distributed.outbox import Outbox
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
-    from tmapi_spiders.outage import Sign
 
 __all__ = ["Exchange"]
 
@@ -53,7 +53,7 @@ class Exchange:
     :param lease_seconds: for how long a lease is good after the last sign of life
     :param uses_kept: whether it uses conversions that other jobs have paid for
     :param outage_calls: failures in a row that are taken for an outage; 0 = none are
-    :param outage_pause: seconds by which it is probed; see :mod:`tmapi_spiders.outage`
+    :param outage_pause: seconds by which it is probed; see :mod:`tmapi_spiders.crawl.outage`
     :param wanted: returns how many more leases the worker has room for
     :param calls: returns how many calls it has sent
     :param is_awaited: returns whether rows may come of what has no lease

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tmapi_spiders.calls import call_of
+from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.store import Step
 
 if TYPE_CHECKING:
     from scrapy import Request
 
+    from tmapi_spiders.crawl.interfaces import Requests
     from tmapi_spiders.distributed.lease import Lease
-    from tmapi_spiders.parts import Requests
 
 __all__ = ["request_of", "unreadable"]
 

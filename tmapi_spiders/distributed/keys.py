@@ -56,7 +56,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
 
 __all__ = [
     "CONVERSION_TASK",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
+from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
 from tmapi_spiders.distributed.letter import (
     Letter,
@@ -17,14 +18,13 @@ from tmapi_spiders.distributed.letter import (
     query_task,
 )
 from tmapi_spiders.distributed.store import Step
-from tmapi_spiders.image import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tmapi_spiders.calls import Call
-    from tmapi_spiders.progress import Progress
-    from tmapi_spiders.queries import Query
+    from tmapi_spiders.api.calls import Call
+    from tmapi_spiders.crawl.progress import Progress
+    from tmapi_spiders.inputs.queries import Query
 
 __all__ = ["Lease"]
 
@@ -43,7 +43,7 @@ class Lease:
     page: int
     attempt: int
     spared: int
-    """Earlier tries that are not the page's own; see :class:`~tmapi_spiders.calls.Call`."""
+    """Earlier tries that are not the page's own; see :class:`~tmapi_spiders.api.calls.Call`."""
     refusals: int
     rejections: int
     repeat: int
@@ -91,7 +91,8 @@ class Lease:
     """The body of its answer, in case that it can't be parsed."""
     seen: list[int] = attrs.field(factory=list)
     rows: list[tuple[str, str, bytes]] = attrs.field(factory=list)
-    """What came out of the pipelines: scope and id (:mod:`tmapi_spiders.dedupe`; "" for none) and
+    """What came out of the pipelines: scope and id (:mod:`tmapi_spiders.crawl.dedupe`; "" for
+    none) and
     line."""
     sightings: list[bytes] = attrs.field(factory=list)
     set: dict[str, Any] = attrs.field(factory=dict)
@@ -176,7 +177,7 @@ class Lease:
     def add_row(self, identity: tuple[str, str] | None, line: bytes) -> None:
         """Have a row committed.
 
-        :param identity: see :func:`tmapi_spiders.dedupe.identity_of`
+        :param identity: see :func:`tmapi_spiders.crawl.dedupe.identity_of`
         """
         scope, item_id = identity or ("", "")
         if scope == self.query.query_id:

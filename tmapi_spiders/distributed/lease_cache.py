@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from scrapy.http import JsonResponse
 
 from tmapi_spiders import stats
-from tmapi_spiders.answers import read_answer
-from tmapi_spiders.calls import call_of
+from tmapi_spiders.api.answers import read_answer
+from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.distributed.worker import worker_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from itemadapter import ItemAdapter
 if TYPE_CHECKING:
     from redis import Redis
 
-    from tmapi_spiders.progress import Progress
+    from tmapi_spiders.crawl.progress import Progress
 
 __all__ = ["Letter", "Names", "before", "is_mend", "mend_of", "page_of_mend", "query_task"]
 

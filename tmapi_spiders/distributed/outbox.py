@@ -11,8 +11,8 @@ from tmapi_spiders.distributed.store import Step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tmapi_spiders.crawl.outage import Sign
     from tmapi_spiders.distributed.lease import Lease
-    from tmapi_spiders.outage import Sign
 
     #: Task, token, and what its end tells; see the script.
     Over = list[str | bool]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import orjson
 
+from tmapi_spiders.crawl.paging import Ending
+from tmapi_spiders.crawl.progress import Progress
 from tmapi_spiders.distributed.keys import job_key
-from tmapi_spiders.distributed.reading import read_progress
-from tmapi_spiders.ledger import LocalLedger
-from tmapi_spiders.paging import Ending
-from tmapi_spiders.progress import Progress
-from tmapi_spiders.seed import Seed
+from tmapi_spiders.distributed.lease_fields import read_progress
+from tmapi_spiders.inputs.seed import Seed
+from tmapi_spiders.local.ledger import LocalLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tmapi_spiders.distributed.shared_job import SharedJob
+    from tmapi_spiders.inputs.queries import Query
     from tmapi_spiders.items import Outcome
-    from tmapi_spiders.queries import Query
 
 __all__ = ["write_outcomes"]
 

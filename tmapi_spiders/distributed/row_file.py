@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.output_file import open_own
+from tmapi_spiders.system.output_file import open_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ from scrapy.dupefilters import RFPDupeFilter
 from scrapy.utils.misc import load_object
 from scrapy_redis.scheduler import Scheduler
 
-from tmapi_spiders.calls import call_of
+from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.distributed.worker import Worker, worker_of
 from tmapi_spiders.errors import UsageProblems
 

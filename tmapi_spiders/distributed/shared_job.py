@@ -10,7 +10,7 @@ import orjson
 
 from tmapi_spiders import __version__
 from tmapi_spiders.clock import utc_now
-from tmapi_spiders.config import PREFIX, given_value
+from tmapi_spiders.config.settings import PREFIX, given_value
 from tmapi_spiders.distributed.damage import check_facts
 from tmapi_spiders.distributed.keys import (
     EXAMPLE,
@@ -25,10 +25,10 @@ from tmapi_spiders.distributed.letter import query_task
 from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.inputs.queries import Query
+from tmapi_spiders.inputs.seed import Seed
+from tmapi_spiders.inputs.spider_kind import SpiderKind
 from tmapi_spiders.items import versions
-from tmapi_spiders.queries import Query
-from tmapi_spiders.seed import Seed
-from tmapi_spiders.spider_kind import SpiderKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.arguments import Arguments
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
+    from tmapi_spiders.inputs.arguments import Arguments
 
 __all__ = ["SCHEMA", "SharedJob", "facts_of", "refusals_of", "unreadable_of"]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from redis import exceptions
 
-from tmapi_spiders import backoff, order, outage, permits
+from tmapi_spiders.crawl import backoff, order, outage, permits
 from tmapi_spiders.distributed import damage
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
 from tmapi_spiders.distributed.sentinels import close

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from tmapi_spiders import stats
-from tmapi_spiders.distributed.course import SharedCourse
+from tmapi_spiders.crawl.figures import Figures
+from tmapi_spiders.crawl.outage import MOST_PROBES
+from tmapi_spiders.crawl.run import Run, run_of
 from tmapi_spiders.distributed.exchange import Exchange
-from tmapi_spiders.distributed.holding import Holding
+from tmapi_spiders.distributed.held_leases import Holding
 from tmapi_spiders.distributed.intake import request_of, unreadable
+from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.outbox import Outbox
-from tmapi_spiders.distributed.reading import read_lease
 from tmapi_spiders.distributed.store import Step
-from tmapi_spiders.distributed.turns import LeaseGate, LeaseLedger, LeaseRetries
-from tmapi_spiders.figures import Figures
-from tmapi_spiders.jsonl import to_line
-from tmapi_spiders.outage import MOST_PROBES
-from tmapi_spiders.run import Run, run_of
+from tmapi_spiders.distributed.worker_flow import SharedCourse
+from tmapi_spiders.distributed.worker_ports import LeaseGate, LeaseLedger, LeaseRetries
+from tmapi_spiders.formats import to_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.statscollectors import StatsCollector
 
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
     from tmapi_spiders.errors import StorageError
+    from tmapi_spiders.fields.unreadable import Unread
     from tmapi_spiders.items import Sighting
-    from tmapi_spiders.unreadable import Unread
 
 __all__ = ["Worker", "worker_of"]
 
@@ -132,7 +132,7 @@ class Worker(Run):
     def write_row(self, identity: tuple[str, str] | None, line: bytes) -> None:
         """Have a row written that came of no call of ours, but of a project's own request.
 
-        :param identity: see :func:`tmapi_spiders.dedupe.identity_of`
+        :param identity: see :func:`tmapi_spiders.crawl.dedupe.identity_of`
         """
 
         def done(new: int) -> None:

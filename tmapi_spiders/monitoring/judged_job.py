@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from tmapi_spiders import stats
+from tmapi_spiders.crawl.run import EXIT_STOPPED, Run
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.job import PRODUCTS, SIGHTINGS
-from tmapi_spiders.job_json import JOB_JSON, read_job_json
-from tmapi_spiders.local_run import LocalRun
-from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.results.series import find_job
-from tmapi_spiders.resume import in_project
-from tmapi_spiders.run import EXIT_STOPPED, Run
-from tmapi_spiders.spider_kind import IMAGE_SEARCH
+from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
+from tmapi_spiders.jobs.job import PRODUCTS, SIGHTINGS
+from tmapi_spiders.jobs.job_files import JobFiles
+from tmapi_spiders.jobs.job_json import JOB_JSON, read_job_json
+from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.series import find_job
+from tmapi_spiders.local.local_run import LocalRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tmapi_spiders.config import Config
+    from tmapi_spiders.config.settings import Config
 
 __all__ = ["JudgedJob", "judged_of"]
 
@@ -47,7 +47,7 @@ class JudgedJob:
     def open(cls, given: str, config: Config) -> Self:
         """Find a job that has ended.
 
-        :param given: see :func:`~tmapi_spiders.results.series.find_job`
+        :param given: see :func:`~tmapi_spiders.jobs.series.find_job`
         :raises UsageProblems: if there is no such job, or it has not ended
         :raises StorageError: if its files can't be read
         """

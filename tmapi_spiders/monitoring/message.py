@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.summary import MADE_UP
+from tmapi_spiders.local.summary import MADE_UP
 
 if TYPE_CHECKING:
     from tmapi_spiders.monitoring.judged_job import JudgedJob

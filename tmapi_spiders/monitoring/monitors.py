@@ -13,20 +13,20 @@ from unittest import SkipTest
 from spidermon import Monitor
 from spidermon.decorators import monitors
 
-from tmapi_spiders.compare.readings import read_otherwise
-from tmapi_spiders.config import PREFIX
-from tmapi_spiders.job import PRODUCTS
-from tmapi_spiders.job_names import series_of
-from tmapi_spiders.local_run import LocalRun
+from tmapi_spiders.compare.comparable_fields import read_otherwise
+from tmapi_spiders.config.settings import PREFIX
+from tmapi_spiders.crawl.run import Run
+from tmapi_spiders.inputs.job_names import series_of
+from tmapi_spiders.jobs.job import PRODUCTS
+from tmapi_spiders.local.local_run import LocalRun
 from tmapi_spiders.monitoring.judged_job import JudgedJob, judged_of
 from tmapi_spiders.monitoring.products import Coverage, Moves, Volume, job_before, prices
-from tmapi_spiders.phrases import plural
-from tmapi_spiders.run import Run
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tmapi_spiders.results.job_files import JobFiles
+    from tmapi_spiders.jobs.job_files import JobFiles
 
 __all__ = [
     "BudgetMonitor",

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.job_names import series_of
-from tmapi_spiders.results.job_files import JobFiles
-from tmapi_spiders.results.series import jobs_of
+from tmapi_spiders.inputs.job_names import series_of
+from tmapi_spiders.jobs.job_files import JobFiles
+from tmapi_spiders.jobs.series import jobs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

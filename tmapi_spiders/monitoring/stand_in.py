@@ -12,10 +12,10 @@ from spidermon import MonitorSuite
 from spidermon.exceptions import NotConfigured
 from typing_extensions import override
 
+from tmapi_spiders.config.channels import ENABLED, OWN_SUITES, SUITE, from_environment
 from tmapi_spiders.errors import UsageProblems, shortened
-from tmapi_spiders.monitoring.channels import ENABLED, OWN_SUITES, SUITE, from_environment
+from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
 from tmapi_spiders.monitoring.extension import JobSpidermon
-from tmapi_spiders.spider_kind import IMAGE_SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

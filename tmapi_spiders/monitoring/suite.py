@@ -8,8 +8,8 @@ from scrapy.utils.misc import load_object
 from spidermon import MonitorSuite
 
 from tmapi_spiders import stats
+from tmapi_spiders.config.channels import channels
 from tmapi_spiders.monitoring import monitors
-from tmapi_spiders.monitoring.channels import channels
 from tmapi_spiders.monitoring.judged_job import judged_of
 from tmapi_spiders.monitoring.message import failures, headline, skips
 

@@ -11,21 +11,21 @@ from scrapy import Request, Spider, signals
 from scrapy.http import JsonRequest
 from typing_extensions import override
 
-from tmapi_spiders.answers import Converted, Kind, NoPage, Page
-from tmapi_spiders.arguments import Arguments
-from tmapi_spiders.calls import CALL, CONVERSION, Call, call_of
-from tmapi_spiders.compatibility import check_compatibility
-from tmapi_spiders.downloader_middleware import TriesAgain
+from tmapi_spiders.api.answers import Converted, Kind, NoPage, Page
+from tmapi_spiders.api.calls import CALL, CONVERSION, Call, call_of
+from tmapi_spiders.backends import prepare
+from tmapi_spiders.crawl.compatibility import check_compatibility
+from tmapi_spiders.crawl.interfaces import GateClosed
+from tmapi_spiders.crawl.order import SOONEST
+from tmapi_spiders.crawl.pages import PageReader, fetched_at
+from tmapi_spiders.crawl.refusal import log_refusal
+from tmapi_spiders.crawl.requirements import check_addon, check_spider
+from tmapi_spiders.crawl.run import EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.inputs.arguments import Arguments
+from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH, SEARCH_PATH, SpiderKind
 from tmapi_spiders.loaders import ProductLoader
-from tmapi_spiders.order import SOONEST
-from tmapi_spiders.pages import PageReader, fetched_at
-from tmapi_spiders.parts import GateClosed
-from tmapi_spiders.refusal import log_refusal
-from tmapi_spiders.requirements import check_addon, check_spider
-from tmapi_spiders.run import EXIT_USAGE
-from tmapi_spiders.spider_kind import IMAGE_SEARCH, SEARCH_PATH, SpiderKind
-from tmapi_spiders.ways import prepare
+from tmapi_spiders.middlewares import TriesAgain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from scrapy.http import Response
     from twisted.python.failure import Failure
 
+    from tmapi_spiders.crawl.run import Run
+    from tmapi_spiders.inputs.queries import Query
+    from tmapi_spiders.inputs.seed import Seed
     from tmapi_spiders.items import Product
-    from tmapi_spiders.queries import Query
-    from tmapi_spiders.run import Run
-    from tmapi_spiders.seed import Seed
 
 __all__ = ["ImageSearchSpider", "refuse_look"]
 

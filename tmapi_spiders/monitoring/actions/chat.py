@@ -10,7 +10,7 @@ from spidermon.contrib.actions.discord import SendDiscordMessage
 from spidermon.contrib.actions.telegram import SendTelegramMessage
 from typing_extensions import override
 
-from tmapi_spiders.monitoring.actions.telling import TellsOfJob
+from tmapi_spiders.monitoring.actions.base import TellsOfJob
 
 __all__ = ["DiscordMessage", "TelegramMessage"]
 

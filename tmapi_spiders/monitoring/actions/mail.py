@@ -17,7 +17,7 @@ import attrs
 from spidermon.contrib.actions.email import SendEmail
 from typing_extensions import override
 
-from tmapi_spiders.monitoring.actions.telling import TellsOfJob
+from tmapi_spiders.monitoring.actions.base import TellsOfJob
 
 if TYPE_CHECKING:
     from typing import Self

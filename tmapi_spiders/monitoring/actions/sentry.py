@@ -12,7 +12,7 @@ from sentry_sdk import Client
 from spidermon.contrib.actions.sentry import SendSentryMessage
 from typing_extensions import override
 
-from tmapi_spiders.monitoring.actions.telling import TellsOfJob
+from tmapi_spiders.monitoring.actions.base import TellsOfJob
 
 __all__ = ["SentryMessage"]
 

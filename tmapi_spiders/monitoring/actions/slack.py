@@ -5,7 +5,7 @@ from __future__ import annotations
 from slack_sdk.errors import SlackClientError
 from spidermon.contrib.actions.slack import SendSlackMessage
 
-from tmapi_spiders.monitoring.actions.telling import TellsOfJob
+from tmapi_spiders.monitoring.actions.base import TellsOfJob
 
 __all__ = ["SlackMessage"]
 

@@ -1,0 +1,1 @@
+"""What is known of TMAPI: its endpoints, its answers and its calls."""

@@ -1,0 +1,304 @@
+"""The classifier: what an answer of the API means, and what is to be done about it.
+
+HTTP status and the body's ``code`` are independent of each other, so that they are looked at
+together; where the table says so, the message decides. An answer is a page only where the status
+is 200, the body is a JSON object, its ``code`` is 200 and ``data.items`` is a list; all else is no
+page, and never "nothing found". Nothing else in this package looks at a status or a ``code``.
+(Source of the table: observed behaviour of the API.)
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, ClassVar
+
+import attrs
+
+from tmapi_spiders.api.json_text import decode
+from tmapi_spiders.printable import printable
+from tmapi_spiders.processors import to_int, to_quantity
+
+__all__ = ["TABLE", "Answer", "Converted", "Kind", "NoPage", "Page", "Row", "read_answer"]
+
+_OK = 200
+
+#: Statuses by which gateways tell that the API behind them failed, beside those of HTTP.
+_GATEWAYS_OWN = range(520, 530)
+
+#: An answer with one of these may say when to come again (``Retry-After``).
+_COME_AGAIN = frozenset({429, 503})
+
+#: What the API itself says of one query. Whoever gets that has reached it, and it works.
+_OF_THE_QUERY = 422
+
+
+class Kind(Enum):
+    """What is to be done about an answer."""
+
+    PAGE = "page"
+    EMPTY = "empty"
+    """A true page without items: believed only once the image is known to have been read."""
+    CONVERTED = "converted"
+    TRANSIENT = "transient"
+    """Try again, a bounded number of times."""
+    OVER_LIMIT = "over the limit"
+    """Lower the concurrency and try again; no try is counted."""
+    WRONG_QUERY = "query is wrong"
+    """Fail this query, go on with the others; a conversion is tried once more before."""
+    DENIED = "image is denied"
+    """As before, but for good: the image itself is refused."""
+    CONVERT_FIRST = "image has to be converted first"
+    """Convert the image and ask again; where it may not be converted, fail its queries."""
+    STOP = "stop the job"
+
+
+@attrs.frozen
+class Row:
+    """A row of the table of answers that are no page."""
+
+    meaning: str
+    kind: Kind
+    statuses: frozenset[int] = frozenset()
+    """HTTP statuses, whatever the body says."""
+    codes: frozenset[int] = frozenset()
+    """Of the body, whatever the status is."""
+    message: str = ""
+    """What the message says of a body without ``code``, whatever the status is."""
+    says: str = ""
+    """What the message must say besides."""
+    stop: str | None = None
+    """Why the job stops, as outcomes name it."""
+    counts: bool = True
+    """Whether the call counts: against the budget, and in ``calls``."""
+    remark: str = ""
+    """What is told before the answer's own message, which does not say it."""
+    outage: str = "outage"
+    """Of a passing failure: why the job stops where the API gives nothing else any more."""
+
+
+#: The first row that fits is the one.
+TABLE = (
+    Row(
+        "out of balance or subscription",
+        Kind.STOP,
+        statuses=frozenset({439}),
+        codes=frozenset({439}),
+        message="Insufficient API balance",
+        stop="balance",
+        counts=False,
+    ),
+    Row(
+        "the token is missing or refused",
+        Kind.STOP,
+        statuses=frozenset({401}),
+        codes=frozenset({401, 403, 4011}),
+        message="No API key found in request",
+        stop="auth",
+        counts=False,
+    ),
+    Row(
+        "wrong base URL or path",
+        Kind.STOP,
+        statuses=frozenset({404}),
+        message="no Route matched with those values",
+        stop="base_url",
+    ),
+    Row(
+        "over the account's limit of calls in flight",
+        Kind.OVER_LIMIT,
+        statuses=frozenset({503}),
+        codes=frozenset({503}),
+        counts=False,
+    ),
+    Row(
+        "the API could not fetch the image in time",
+        Kind.TRANSIENT,
+        statuses=frozenset({422}),
+        codes=frozenset({422}),
+        says="timed out",
+    ),
+    Row(
+        "the image has to be converted first",
+        Kind.CONVERT_FIRST,
+        statuses=frozenset({422}),
+        codes=frozenset({422}),
+        says="first use the convert endpoint",
+    ),
+    Row(
+        "the image itself is refused",
+        Kind.DENIED,
+        statuses=frozenset({422}),
+        codes=frozenset({422}),
+        says="Access to the image has been denied",
+    ),
+    Row("this query is wrong", Kind.WRONG_QUERY, statuses=frozenset({422}), codes=frozenset({422})),
+    Row(
+        "a passing failure",
+        Kind.TRANSIENT,
+        statuses=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
+        codes=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
+    ),
+    # The last one: a body's code says more than this status, and 403 as a code is the token's row.
+    Row(
+        "the gateway refuses this machine or token",
+        Kind.TRANSIENT,
+        statuses=frozenset({403}),
+        remark="the gateway refuses this machine or token",
+        outage="refused",
+    ),
+)
+
+#: Of answers with status 200 that the gateway gave and not the API, and of any that nobody has
+#: described: a bounded number of tries survives both.
+_ELSE = Row("no page, and not the API's own answer", Kind.TRANSIENT)
+
+
+@attrs.frozen
+class Page:
+    """A true page of results."""
+
+    elements: list[Any]
+    """``data.items`` as it came: elements may be anything."""
+    has_next_page: bool
+    total_count: int | None
+
+    counts: ClassVar[bool] = True
+    works: ClassVar[bool] = True
+
+    @property
+    def kind(self) -> Kind:
+        """PAGE, or EMPTY without elements."""
+        return Kind.PAGE if self.elements else Kind.EMPTY
+
+
+@attrs.frozen
+class Converted:
+    """The answer to a conversion that worked."""
+
+    image_url: str
+    """To be passed on unchanged; typically a path."""
+
+    kind: ClassVar[Kind] = Kind.CONVERTED
+    counts: ClassVar[bool] = True
+    works: ClassVar[bool] = True
+
+
+@attrs.frozen
+class NoPage:
+    """An answer that is neither."""
+
+    code: int | None
+    """The body's ``code`` where it tells more than the HTTP status, else that."""
+    message: str
+    """What the API said, or what is wrong with the answer."""
+    row: Row = attrs.field(default=_ELSE, repr=lambda row: row.kind.name)
+    retry_after: float = attrs.field(default=0.0, repr=False)
+    """Seconds for which the API asks not to be called for this again."""
+
+    @property
+    def works(self) -> bool | None:
+        """Whether this is a sign that the API works, or that it fails; None: of neither."""
+        if _OF_THE_QUERY in self.row.statuses:
+            return True
+        return False if self.kind is Kind.TRANSIENT else None
+
+    @property
+    def kind(self) -> Kind:
+        """Any but PAGE, EMPTY and CONVERTED."""
+        return self.row.kind
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the API has judged the query or its image, so that the same call is no use."""
+        return self.kind in {Kind.WRONG_QUERY, Kind.DENIED, Kind.CONVERT_FIRST}
+
+    @property
+    def counts(self) -> bool:
+        """Whether the call counts: against the budget, and in ``calls``."""
+        return self.row.counts
+
+
+Answer = Page | Converted | NoPage
+
+
+def read_answer(
+    status: int, body: bytes, *, conversion: bool = False, retry_after: float = 0.0
+) -> Answer:
+    """Read and classify an answer. Whatever it is, nothing is raised.
+
+    :param status: the HTTP status
+    :param conversion: whether a conversion was asked for, not a page
+    :param retry_after: seconds that the answer's ``Retry-After`` asks to wait
+
+    >>> read_answer(200, b'{"code": 200, "data": {"items": [], "has_next_page": false}}')
+    Page(elements=[], has_next_page=False, total_count=None)
+    >>> read_answer(200, b'{"code": 439, "msg": "Insufficient API balance"}')
+    NoPage(code=439, message='Insufficient API balance', row=STOP)
+    >>> read_answer(502, b"<html>Bad Gateway</html>")
+    NoPage(code=502, message='HTTP 502, and the body is not JSON', row=TRANSIENT)
+    >>> read_answer(403, b"<html>Forbidden</html>").message
+    'the gateway refuses this machine or token (HTTP 403, and the body is not JSON)'
+    >>> read_answer(429, b"", retry_after=9.0).retry_after
+    9.0
+    >>> read_answer(200, b'{"code": 200, "data": {"image_url": "/search/1.jpg"}}', conversion=True)
+    Converted(image_url='/search/1.jpg')
+    """
+    decoded: Any = None
+    wrong = ""
+    try:
+        decoded = decode(body)
+    except ValueError:
+        wrong = "not JSON"
+    if not wrong and not isinstance(decoded, dict):
+        wrong = "no JSON object"
+    if wrong:
+        message = f"HTTP {status}, and the body is {wrong}"
+        return _no_page(status, None, message, _row(status, None, ""), retry_after)
+    code = to_int(decoded.get("code"))
+    if status != _OK or code != _OK:
+        message = _message(status, decoded)
+        return _no_page(status, code, message, _row(status, code, message), retry_after)
+    data = decoded.get("data")
+    if not isinstance(data, dict):
+        data = {}
+    if conversion:
+        image_url = data.get("image_url")
+        if isinstance(image_url, str) and image_url.strip():
+            return Converted(image_url)
+        return NoPage(code, "code 200, but data.image_url is no text")
+    elements = data.get("items")
+    if not isinstance(elements, list):
+        return NoPage(code, "code 200, but data.items is no list")
+    return Page(elements, data.get("has_next_page") is True, to_quantity(data.get("total_count")))
+
+
+def _no_page(status: int, code: int | None, message: str, row: Row, retry_after: float) -> NoPage:
+    told = status if code is None or code == _OK else code
+    if row.remark:
+        message = f"{row.remark} ({message})"
+    return NoPage(told, message, row, retry_after if {status, code} & _COME_AGAIN else 0.0)
+
+
+def _row(status: int, code: int | None, message: str) -> Row:
+    """Return the first row that fits.
+
+    >>> _row(200, 422, "Fetching the image timed out").kind.name
+    'TRANSIENT'
+    >>> _row(200, None, "No API key found in request").stop
+    'auth'
+    """
+    for row in TABLE:
+        told = bool(row.message) and code is None and row.message.lower() in message.lower()
+        if not told and status not in row.statuses and code not in row.codes:
+            continue
+        if row.says.lower() in message.lower():
+            return row
+    return _ELSE
+
+
+def _message(status: int, decoded: dict[str, Any]) -> str:
+    for name in ("msg", "message", "error"):
+        text = decoded.get(name)
+        if isinstance(text, str) and text.strip():
+            return printable(text)
+    return f"HTTP {status} without a message"

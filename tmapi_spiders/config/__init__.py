@@ -1,0 +1,1 @@
+"""The settings, typed and checked, and the token."""

@@ -1,0 +1,1 @@
+"""The flow of a crawl and its interfaces, wherever it runs."""

@@ -1,0 +1,91 @@
+"""Closing a spider without losing what is paid for.
+
+Scrapy closes a spider, or stops its engine, by dropping every request that is not in flight. Here
+it first comes to rest: no call goes out, calls in flight are finished, and pages that the job's
+archive holds are replayed to the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from scrapy import signals
+from scrapy.exceptions import DontCloseSpider
+
+from tmapi_spiders.crawl.run import run_of
+
+if TYPE_CHECKING:
+    from scrapy.crawler import Crawler
+
+__all__ = ["Closing"]
+
+#: Seconds between two looks at whether nothing is left to do.
+_POLL_SECONDS = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+class Closing:
+    """Stands between Scrapy and the two methods of its engine that all of Scrapy closes by.
+
+    Scrapy tells of a closing by a signal only when the feeds are about to close, which is too late
+    for the gate, for the outcomes and for what is still to be replayed.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        """Take the place of the engine's methods; to be made when the spider is opened."""
+        self._run = run_of(crawler)
+        engine = crawler.engine
+        assert engine is not None
+        self._engine = engine
+        self._close_spider_async = engine.close_spider_async
+        self._stop_async = engine.stop_async
+        self._waits = False
+        self._closes = False
+        self._task: asyncio.Task[None] | None = None
+        engine.close_spider_async = self._close  # type: ignore[method-assign]
+        engine.stop_async = self._stop  # type: ignore[method-assign]
+        crawler.signals.connect(self._spider_idle, signals.spider_idle)
+
+    def begin(self, reason: str) -> None:
+        """Close the spider for a reason of the run's own."""
+        if self._engine.running and self._task is None and not self._closes:
+            self._task = asyncio.ensure_future(self._close(reason=reason))
+
+    async def _close(self, *, reason: str = "cancelled") -> None:
+        self._run.closing(reason)
+        await self._come_to_rest()
+        if self._engine.spider is not None:  # else somebody else who waited has closed it
+            await self._close_spider_async(reason=reason)
+
+    async def _stop(self) -> None:
+        self._run.closing("shutdown")
+        await self._come_to_rest()
+        await self._stop_async()
+
+    async def _come_to_rest(self) -> None:
+        run = self._run
+        if run.stop_reason is not None and run.replays_on and not self._closes:
+            if not self._waits:
+                self._waits = True
+                logger.info(
+                    "Stopping (%s): no call goes out; what is in flight, and what the archive "
+                    "holds, is still written",
+                    run.stop_reason,
+                )
+            # Scrapy's signal spider_idle may be over, and come again in 5 seconds only.
+            while not self._closes and (  # noqa: ASYNC110 - there is no event to wait for
+                len(run.retries) or not self._engine.spider_is_idle()
+            ):
+                await asyncio.sleep(_POLL_SECONDS)
+        self._closes = True
+
+    def _spider_idle(self) -> None:
+        """Leave the closing to who waits for this moment.
+
+        :raises DontCloseSpider: then, and while a page waits for its next try
+        """
+        if self._waits or len(self._run.retries):
+            raise DontCloseSpider

@@ -1,0 +1,65 @@
+"""Progress: how far a query is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tmapi_spiders.crawl.evidence import evidence_against
+
+if TYPE_CHECKING:
+    from tmapi_spiders.api.answers import Page
+    from tmapi_spiders.crawl.paging import Ending
+    from tmapi_spiders.inputs.queries import Query
+
+__all__ = ["Progress"]
+
+
+@attrs.define
+class Progress:
+    """How far a query is. It is forgotten once its outcome is written."""
+
+    query: Query
+    pages: int = 0
+    items: int = 0
+    new_items: int = 0
+    rejected_items: int = 0
+    unreadable: int = 0
+    """Those of them that have no readable id."""
+    calls: int = 0
+    """Those that count, in all runs of the job."""
+    retries: int = 0
+    """Those of them that were second or later tries."""
+    total_count: int | None = None
+    code: int | None = None
+    message: str | None = None
+    started_at: str | None = None
+    """When the first call was sent, in whichever run."""
+    finished_at: str | None = None
+    """When the last page was paid for, or the last error came."""
+    img_url: str | None = None
+    """What was sent for the image; None before that is known."""
+    generation: int = 0
+    """How many conversions of the image came before."""
+    seen: set[int] = attrs.field(factory=set)
+    """Item ids that this query has brought."""
+    unsettled: int = 0
+    """Products on their way through the pipelines."""
+    dead_letters: set[int] = attrs.field(factory=set)
+    """Pages that could not be turned into rows, or not all of it."""
+    empty_page: tuple[Page, str] | None = None
+    """An empty first page that may not be believed yet, and when it was paid for."""
+    ending: Ending | None = None
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What it has against it, whatever comes of it."""
+        return evidence_against(
+            None, pages=self.pages, items=self.items, unreadable=self.unreadable
+        )
+
+    def identity(self) -> dict[str, object]:
+        """Return the columns by which every output file names this query, image as sent."""
+        sent = {"seed_img_url": self.img_url} if self.img_url is not None else {}
+        return {**self.query.identity(), **sent}

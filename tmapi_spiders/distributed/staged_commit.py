@@ -1,0 +1,232 @@
+"""Staging: what an answer comes to is written into its lease, from where it is committed.
+
+Nothing here talks to anybody; what becomes of other queries of the image is decided when the commit
+is made, since somebody else may have changed the image meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.crawl.order import SOONEST, pages_left
+from tmapi_spiders.crawl.paging import ending, nothing_found
+from tmapi_spiders.distributed.keys import CONVERSION_TASK, conversion_prefix, refused_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tmapi_spiders.api.answers import Page
+    from tmapi_spiders.crawl.image_state import Decision, Image
+    from tmapi_spiders.crawl.paging import Reading
+    from tmapi_spiders.distributed.lease import Lease
+    from tmapi_spiders.distributed.shared_job import SharedJob
+
+__all__ = [
+    "stage_burial",
+    "stage_conversion",
+    "stage_empty_page",
+    "stage_failure",
+    "stage_page",
+    "stage_refusal",
+]
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
+#: Of a query, an empty first page that is believed.
+_EMPTY = ("empty", "empty_page")
+
+#: Of a query's hash: what is of one page.
+_OF_TRIES = ("attempt", "spared", "refusals", "rejections", "deaths")
+
+_Changes = list[dict[str, Any]]
+"""What becomes of other tasks."""
+
+
+def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: Reading) -> None:
+    """Have a page committed: the query goes on, or ends with it."""
+    asked, progress = job.arguments, lease.progress
+    max_pages = progress.query.seed.overrides.most_pages(asked.max_pages)
+    ends = [
+        ending(
+            page=page,
+            elements=len(answer.elements),
+            fresh=fresh,
+            items=progress.items,
+            unreadable=progress.unreadable,
+            truncated=reading.truncated,
+            has_next_page=answer.has_next_page,
+            total_count=progress.total_count,
+            max_pages=max_pages,
+            max_items=asked.max_items,
+        )
+        for fresh in (1, 0)
+    ]
+    lease.ends = tuple(  # type: ignore[assignment]
+        end and (end.status, end.reason, " ".join(end.evidence)) for end in ends
+    )
+    lease.goes_on = True
+    if lease.is_mend:
+        return
+    left = pages_left(progress, max_pages=max_pages, max_items=asked.max_items)
+    lease.left = left if left < SOONEST else None
+    lease.set |= {"page": page + 1}
+    if not lease.was_read:
+        lease.count["pages"] = 1
+    if page == 1:
+        lease.change = _settling(lease, items=True)
+    elif not lease.image.is_read:
+        lease.change = lambda image: _others(lease, image, image.read(lease.progress.generation))
+
+
+def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) -> None:
+    """Have it committed that the API wants an image converted before it gives a page.
+
+    :param message: by which queries end if it may not be converted (any more)
+    """
+    progress, seed = lease.progress, lease.query.seed
+    if progress.img_url == seed.img_url and seed.can_be_converted:
+        lease.refused = refused_key(job.source), seed.image_id
+
+    def change(image: Image) -> _Changes:
+        decision = image.refuse(
+            lease.task, code, message, first=lease.page == 1, generation=progress.generation
+        )
+        return _others(lease, image, decision)
+
+    lease.set |= dict.fromkeys(_OF_TRIES) | {"page": lease.page}
+    lease.change = change
+
+
+def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
+    """Have an empty first page committed: as the query's end, or as one in doubt."""
+    # What was found is the outcome's once the page is believed; see the scripts.
+    lease.set |= lease.progressed()
+    lease.set |= {
+        "empty_at": fetched_at,
+        "empty_total_count": answer.total_count,
+        "empty_evidence": " ".join(nothing_found(answer).evidence),
+    }
+    lease.change = _settling(lease, items=False)
+
+
+def stage_conversion(
+    lease: Lease, job: SharedJob, path: str, *, kept: bool, keep_days: float
+) -> None:
+    """Have the queries that waited for a conversion put into the queue.
+
+    :param path: what the conversion gave
+    :param kept: whether another job has paid for it
+    :param keep_days: for how long it is kept for other jobs; 0 = not at all
+    """
+
+    def change(image: Image) -> _Changes:
+        waiting = image.convert(path, kept=kept)
+        others: _Changes = []
+        for task in waiting:
+            asks = image.ask(task)
+            others.append({"task": task, "set": _by_present_path(image, task), "queue": asks})
+        return others[::-1]  # each is put before those that are in the queue already
+
+    lease.change = change
+    if keep_days and not kept:
+        key = conversion_prefix(job.source) + lease.query.seed.image_id
+        lease.keep = key, int(keep_days * _DAY_MS), lease.answer
+    lease.callback_ended = True
+
+
+def stage_failure(lease: Lease) -> None:
+    """Have a query, or those that wait for a conversion, end by the error that was noted."""
+    if lease.is_conversion:
+        lease.change = _failing(lease)
+    else:
+        progress = lease.progress
+        status = "partial" if progress.pages else "failed"
+        lease.ends = ((status, "error"), (status, "error"))
+        lease.set |= {
+            "code": progress.code,
+            "message": progress.message,
+            "finished_at": progress.finished_at,
+            "img_url": progress.img_url,
+            "page": lease.page,
+        }
+        if lease.page == 1:
+            lease.change = _settling(lease, items=lease.has_items)
+        elif not lease.image.is_read:
+            lease.change = lambda image: _others(lease, image, image.pass_on(lease.task))
+        lease.unsettled = 0
+    lease.callback_ended = True
+
+
+def stage_burial(lease: Lease) -> None:
+    """Have a query end by an answer that the spider could not take.
+
+    What had come of it before is committed; its items are new once more when it is read again.
+    """
+    lease.seen, lease.goes_on = [], False
+    lease.ends, lease.set, lease.change = (None, None), {}, None  # as staged before the error
+    lease.count.pop("pages", None)
+    if lease.is_read and not lease.was_read:
+        lease.count["pages"] = 1
+    stage_failure(lease)
+
+
+def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
+    """Return what a query's first page comes to for its image, and so for other queries."""
+    read = lease.count.get("pages", 0)
+
+    def change(image: Image) -> _Changes:
+        decision = image.settle(lease.task, items=items, generation=lease.progress.generation)
+        lease.believed = len(decision.believed)
+        lease.count["pages"] = read + lease.believed
+        return _others(lease, image, decision)
+
+    return change
+
+
+def _others(lease: Lease, image: Image, decision: Decision) -> _Changes:
+    """Return what a decision comes to for other queries; its own part is staged."""
+    changes: _Changes = []
+    for task in decision.believed:
+        if task == lease.task:
+            lease.ends = (_EMPTY, _EMPTY)
+            lease.set["pages"] = 1
+        else:
+            changes.append({"task": task, "set": {"pages": 1}, "ends": _EMPTY})
+    for task in decision.failed:
+        assert image.failure is not None
+        code, message = image.failure
+        fields = {"code": code, "message": message, "finished_at": lease.progress.finished_at}
+        status = "partial" if task == lease.task and lease.pages_before else "failed"
+        changes.append({"task": task, "set": fields, "ends": (status, "error")})
+    if decision.convert:
+        fields = {"payer": image.waiting[0], "repeat": image.generation + 1}
+        task = f"{lease.query.seed.key}/{CONVERSION_TASK}"
+        changes.append({"task": task, "set": fields, "queue": True})
+    for task in reversed(decision.ask):  # each is put before those that are in the queue already
+        fields = _by_present_path(image, task)
+        changes.append({"task": task, "set": fields, "queue": True})
+    return changes
+
+
+def _by_present_path(image: Image, task: str) -> dict[str, Any]:
+    """Return the fields of a query that is to ask by an image's present path."""
+    fields: dict[str, Any] = {"img_url": image.paths[-1], "generation": image.generation}
+    fields |= dict.fromkeys(_OF_TRIES)
+    if not image.is_past_first_page(task):  # as if it had not been asked for before
+        fields |= {"page": 1, "pages": 0}
+        fields |= dict.fromkeys(("empty_at", "empty_total_count", "empty_evidence"))
+    return fields
+
+
+def _failing(lease: Lease) -> Callable[[Image], _Changes]:
+    """Return what a conversion's failure comes to for the queries that waited for it."""
+    progress = lease.progress
+
+    def change(image: Image) -> _Changes:
+        waiting = image.fail(progress.code, progress.message or "")
+        assert image.failure is not None
+        code, message = image.failure
+        fields = {"code": code, "message": message, "finished_at": progress.finished_at}
+        return [{"task": task, "set": fields, "ends": ("failed", "error")} for task in waiting]
+
+    return change

@@ -1,0 +1,152 @@
+"""Showing: a look at a job as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tmapi_spiders.crawl.evidence import in_words
+from tmapi_spiders.crawl.outage import MOST_PROBES
+from tmapi_spiders.distributed.access import clean
+from tmapi_spiders.distributed.job_status import STATUSES
+from tmapi_spiders.fields.unreadable import told
+from tmapi_spiders.wording import calls, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["show", "show_short"]
+
+_SHOWN_LEASES = 20
+_SHOWN_LETTERS = 5
+
+
+def show_short(seen: dict[str, Any], price: float) -> list[str]:
+    """Return a job's line in the list of all jobs.
+
+    :param price: money per call; 0 = not shown
+    """
+    queries = seen["queries"]
+    ended = queries["all"] - queries["left"]
+    return [
+        (
+            f"{seen['job']}: {_state(seen)}; {ended:,} of "
+            f"{plural(queries['all'], 'query', 'queries')} ended, {plural(seen['pages'], 'page')}, "
+            f"{plural(seen['products']['all'], 'product')}, {_paid(seen, price)}, "
+            f"{plural(len(seen['workers']), 'worker')}, "
+            f"{plural(len(seen['dead_letters']), 'dead letter')}{_left(seen)}"
+            + ("; damaged (scrapy tmapi status NAME says how)" if seen["problems"] else "")
+        )
+    ]
+
+
+def show(seen: dict[str, Any], price: float) -> list[str]:
+    """Return all that is to be said of a job.
+
+    :param price: money per call; 0 = not shown
+    """
+    queries, limit, products = seen["queries"], seen["limit"], seen["products"]
+    by_status = [f"{queries[one]:,} {one.replace('_', ' ')}" for one in STATUSES if queries[one]]
+    rate = seen["pages_a_minute"]
+    pause = limit["paused_seconds"]
+    return [
+        f"{seen['job']}: {_state(seen)}" + ("; products are made up" if seen["made_up"] else ""),
+        *(f"  damaged: {clean(problem)}" for problem in seen["problems"]),
+        *_times(seen),
+        f"  queries: {queries['all']:,} of {plural(seen['seeds'], 'seed')}: "
+        + ", ".join([*by_status, f"{queries['left']:,} left"])
+        + ("" if seen["is_fed"] else " (more are being put in)"),
+        *_evidence(seen),
+        f"  pages: {seen['pages']:,}; rate: "
+        + (f"{rate:,.1f} a minute" if rate is not None else "unknown yet")
+        + (_left(seen) or "; time left: unknown" * (seen["state"] == "open")),
+        f"  paid: {_paid(seen, price)}",
+        f"  limit now: {limit['now']} of at most {limit['most']} calls in flight; "
+        f"{limit['calls_in_flight']} of this job, {limit['calls_in_flight_of_account']} of the "
+        "account" + (f"; paused for {pause:g} s" if pause else ""),
+        *_outage(seen),
+        (
+            f"  products: {products['all']:,} ({plural(seen['duplicates'], 'duplicate')}), "
+            f"{products['exported']:,} exported; {plural(seen['sightings']['all'], 'sighting')}"
+        ),
+        *(f"  {clean(line)}" for line in told(seen["unreadable"])),
+        f"  waiting: {seen['waiting']['now']:,} now, {seen['waiting']['later']:,} later",
+        *_workers(seen),
+        *_leases(seen),
+        *_letters(seen),
+    ]
+
+
+def _state(seen: dict[str, Any]) -> str:
+    state = {"open": "running" if seen["workers"] else "waiting for workers"}
+    text = state.get(seen["state"], seen["state"])
+    if seen["outage"] is not None:
+        text += ", the API fails everything"
+    if seen["state"] == "stopped":
+        text += f" ({seen['stop_reason']}: {seen['stop_detail']})"
+    return clean(text)
+
+
+def _times(seen: dict[str, Any]) -> Iterator[str]:
+    names = ("created_at", "ended_at", "exported_at", "expires_at")
+    known = [f"{name.removesuffix('_at')} {clean(seen[name])}" for name in names if seen[name]]
+    if known:
+        yield f"  {', '.join(known)}"
+
+
+def _evidence(seen: dict[str, Any]) -> Iterator[str]:
+    if words := in_words(seen["evidence"]):
+        yield f"  {words}"
+
+
+def _paid(seen: dict[str, Any], price: float) -> str:
+    budget = f"of a budget of {seen['budget']:,}" if seen["budget"] else "no budget"
+    return f"{calls(seen['calls'], price)}, {budget}"
+
+
+def _left(seen: dict[str, Any]) -> str:
+    seconds = seen["seconds_left"]
+    if seconds is None:
+        return ""
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"; time left: about {f'{hours} h ' if hours else ''}{minutes} min"
+
+
+def _outage(seen: dict[str, Any]) -> Iterator[str]:
+    if (outage := seen["outage"]) is not None:
+        yield (
+            f"  the API fails everything: {clean(outage['failing'])}; one call at a time probes "
+            f"it, {outage['probes']} of {MOST_PROBES} have failed, the next one may leave in "
+            f"{outage['seconds_to_probe']:g} s"
+        )
+
+
+def _workers(seen: dict[str, Any]) -> Iterator[str]:
+    yield f"  workers alive: {len(seen['workers']):,}"
+    for one in seen["workers"]:
+        made = f": {clean(one['calls'])} calls" if "calls" in one else ""
+        yield f"    {clean(one['worker'])}{made}"
+
+
+def _leases(seen: dict[str, Any]) -> Iterator[str]:
+    leases = seen["leases"]
+    yield f"  leased: {len(leases):,}"
+    for lease in leases[:_SHOWN_LEASES]:
+        what = "conversion" if lease["is_conversion"] else f"page {lease['page']}"
+        how = "awaits its answer" if lease["awaits_answer"] else "is being read"
+        if lease["is_expired"]:
+            how = "has expired, another worker gets it"
+        yield (
+            f"    {clean(lease['query_id'] or lease['task'])} {what}: "
+            f"{clean(lease['worker']) or 'nobody'} for {lease['seconds']:g} s; {how}"
+        )
+    if len(leases) > _SHOWN_LEASES:
+        yield f"    and {len(leases) - _SHOWN_LEASES:,} more (--json shows all)"
+
+
+def _letters(seen: dict[str, Any]) -> Iterator[str]:
+    letters = seen["dead_letters"]
+    yield f"  dead letters: {len(letters):,}"
+    for letter in letters[:_SHOWN_LETTERS]:
+        yield f"    {clean(letter.get('id'))}: {clean(letter.get('error'))[:200]}"
+    if len(letters) > _SHOWN_LETTERS:
+        yield f"    and {len(letters) - _SHOWN_LETTERS:,} more (--json shows all)"

@@ -1,0 +1,181 @@
+"""The extension that ties a run to Scrapy's signals: its start, its products, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from scrapy import signals
+from scrapy.downloadermiddlewares.httpcache import HttpCacheMiddleware
+from scrapy.exceptions import CloseSpider
+
+from tmapi_spiders import stats
+from tmapi_spiders.api.calls import call_of
+from tmapi_spiders.crawl.closing import Closing
+from tmapi_spiders.crawl.run import run_of
+from tmapi_spiders.middlewares import AnswerMiddleware
+from tmapi_spiders.pipelines import Rejected
+from tmapi_spiders.system.file_limit import is_out_of_files, out_of_files
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Request, Response
+    from scrapy.settings import BaseSettings
+    from twisted.python.failure import Failure
+
+    from tmapi_spiders.api.calls import Call
+    from tmapi_spiders.crawl.display import Display
+    from tmapi_spiders.sandbox.server import Sandbox
+
+__all__ = ["RunExtension"]
+
+_REFRESH_SECONDS = 0.5
+
+
+class RunExtension(ABC):
+    """Starts and ends a run, and tells its ledger what became of each product."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self.crawler = crawler
+        self._run = run_of(crawler)
+        self._sandbox: Sandbox | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        for handler, signal in (
+            (self.spider_opened, signals.spider_opened),
+            (self.item_scraped, signals.item_scraped),
+            (self.item_dropped, signals.item_dropped),
+            (self.item_error, signals.item_error),
+            (self.spider_error, signals.spider_error),
+            (self.spider_closed, signals.spider_closed),
+            (self.engine_stopped, signals.engine_stopped),
+        ):
+            crawler.signals.connect(handler, signal)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the extension."""
+        return cls(crawler)
+
+    async def spider_opened(self) -> None:
+        """Start the run, and its sandbox if it has one."""
+        crawler, run = self.crawler, self._run
+        assert crawler.stats is not None
+        assert crawler.engine is not None
+        closing = Closing(crawler)
+        if run.config.sandbox:
+            # Loaded here: a crawl of the real API has no use for a web server.
+            from tmapi_spiders.sandbox.server import Sandbox  # noqa: PLC0415
+
+            self._sandbox = Sandbox(run.config.sandbox_options)
+            run.base_url = await self._sandbox.start()
+        if missing := self.missing():
+            run.stop("settings", missing)
+        run.start(crawler.stats, closing.begin, crawler.engine)
+        self.announce()
+        if run.stop_reason is not None:
+            raise CloseSpider(run.stop_reason)
+        if run.config.progress and _has_terminal(crawler.settings):
+            self._show()
+
+    def _show(self) -> None:
+        """Show how far the run is."""
+        # Loaded here: most crawls run where nobody watches.
+        from tmapi_spiders.crawl.display import Display  # noqa: PLC0415
+
+        run = self._run
+        run.display = Display(run.job_name, run.figures)
+        self._refreshing = asyncio.ensure_future(self._refresh(run.display))
+
+    async def _refresh(self, display: Display) -> None:
+        with suppress(OSError):  # the terminal was closed, and the crawl goes on
+            display.start()
+            while True:
+                await asyncio.sleep(_REFRESH_SECONDS)
+                display.refresh()
+        self._run.hide()
+
+    def missing(self) -> str | None:
+        """Return which component that the promises rest on a project has switched off."""
+        for middleware in (HttpCacheMiddleware, AnswerMiddleware):
+            if self.crawler.get_downloader_middleware(middleware) is None:
+                return f"{middleware.__name__} is off (DOWNLOADER_MIDDLEWARES); leave it on"
+        return None
+
+    @abstractmethod
+    def announce(self) -> None:
+        """Say what will run."""
+
+    def item_scraped(self, item: Any, response: Response | None) -> None:
+        """Note that an item came out of the pipelines."""
+        call = call_of(response)
+        self.scraped(item, call)
+        if call is not None:
+            self._run.ledger.settle(call, new=True)
+
+    @abstractmethod
+    def scraped(self, item: Any, call: Call | None) -> None:
+        """Take up an item that came out of the pipelines.
+
+        :param call: the call whose answer brought it; None of a project's own requests
+        """
+
+    def item_dropped(
+        self,
+        item: Any,  # noqa: ARG002 - Scrapy's signature
+        response: Response | None,
+        exception: Exception,
+    ) -> None:
+        """Note that a product was a duplicate, was rejected, or is unwanted by the project."""
+        if (call := call_of(response)) is not None:
+            self._run.ledger.settle(call, rejected=isinstance(exception, Rejected))
+
+    def item_error(self, item: Any, response: Response | None, failure: Failure) -> None:
+        """Note that a pipeline failed on an item, so that it is not written."""
+        self._run.count(stats.PRODUCT_REJECTED)
+        if (call := call_of(response)) is not None:
+            self._run.ledger.spoil(call, item, self._told(failure))
+            self._run.ledger.settle(call, rejected=True)
+
+    def spider_error(self, failure: Failure, response: Response | Failure | None) -> None:
+        """Fail the query whose answer the spider could not take."""
+        request: Request | None = getattr(response, "request", None)
+        if is_out_of_files(failure.value):  # no fault of the answer, which is kept
+            self._run.stop("storage", out_of_files())
+            return
+        if (call := call_of(request)) is not None:
+            self._run.ledger.bury(call, self._told(failure))
+
+    def _told(self, failure: Failure) -> str:
+        """Return what failed, in words that may be kept."""
+        kind = type(failure.value).__name__
+        return self._run.config.token.strike_out(f"{kind}: {failure.value}")
+
+    async def spider_closed(self) -> None:
+        """Take down the sandbox."""
+        if self._sandbox is not None:
+            await self._sandbox.stop()
+
+    async def engine_stopped(self) -> None:
+        """Say what came of it, below Scrapy's own last lines."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        self._run.hide()
+        await self.report()
+
+    @abstractmethod
+    async def report(self) -> None:
+        """Say what came of the run."""
+
+
+def _has_terminal(settings: BaseSettings) -> bool:
+    """Say whether somebody may be watching standard error, and no rows are shown there."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    rows_go_there = any(str(uri).startswith("stdout:") for uri in settings["FEEDS"])
+    return not (rows_go_there and sys.stdout.isatty())

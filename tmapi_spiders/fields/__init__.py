@@ -1,0 +1,1 @@
+"""How a field of a product is read from the API's values."""

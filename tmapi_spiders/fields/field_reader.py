@@ -1,0 +1,166 @@
+"""Field readers: both processors of one field, made for loading many values fast, and none in vain.
+
+What is clean takes the fast way. Where nothing comes of a value, or a processor fails, the reader
+looks closely: what costs no other value, and which one it is that can't be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import attrs
+from itemloaders.common import wrap_loader_context
+from itemloaders.processors import Identity, MapCompose
+
+from tmapi_spiders.fields.prices import PickPrice
+from tmapi_spiders.fields.unreadable import Unread
+from tmapi_spiders.processors import Every, every, first, is_there
+
+__all__ = ["UNSURE", "FieldReader", "Lost"]
+
+Lost = Callable[[Unread], None]
+
+_Process = Callable[[Any], Any]
+
+UNSURE: Final = object()
+"""In the place of a value: it has to be looked at closely."""
+
+
+@attrs.frozen
+class FieldReader:
+    """Reads one field of a product from what its expression has found."""
+
+    name: str
+    expression: str
+    one: _Process
+    """Makes a value of what is no list; None where it can't."""
+    several: _Process
+    """Makes a value of a list; None where it holds nothing, UNSURE where that is not certain."""
+    _read: _Process
+    _choose: _Process
+    _by_value: bool
+    """Whether the input processor looks at each value for itself."""
+
+    @classmethod
+    def of(
+        cls, name: str, expression: str, read: _Process, choose: _Process, context: Any
+    ) -> FieldReader:
+        """Return the reader of a field.
+
+        :param read: its input processor
+        :param choose: its output processor
+        :param context: the item loader's
+        """
+        by_value = isinstance(read, Every | MapCompose | Identity)
+        reads, chooses = (wrap_loader_context(each, context) for each in (read, choose))
+        return cls(
+            name,
+            expression,
+            _one(reads, chooses),
+            _several(reads, chooses),
+            reads,
+            chooses,
+            by_value,
+        )
+
+    def look_closely(self, found: Any, row: int, lost: Lost) -> Any:
+        """Return what can be made of what was found, and tell of what is lost.
+
+        :param row: the number of the element
+        """
+        given = found if isinstance(found, list) else [found]
+        known: list[Any] = []
+        unread: list[tuple[Any, Exception | None]] = []
+        for values in [[value] for value in given] if self._by_value else [given]:
+            if not any(map(is_there, values)):
+                continue
+            try:
+                if isinstance(self._read, PickPrice):
+                    some, others = self._read.sift(values)
+                    unread += [(value, None) for value in others]
+                else:
+                    some = self._read(values)
+                    if not some:
+                        unread.append((_shown(values), None))
+                known += some or ()
+            except Exception as exc:  # noqa: BLE001 - whatever a project's processor raises
+                unread.append((_shown(values), exc))
+        value = None
+        if known:
+            try:
+                value = self._choose(known)
+                if value is None:
+                    unread.append((_shown(given), None))
+            except Exception as exc:  # noqa: BLE001
+                unread.append((_shown(given), exc))
+        if unread:
+            # One that fails is told of rather than one that brings nothing.
+            first_one, error = next((one for one in unread if one[1] is not None), unread[0])
+            lost(Unread(row, self.name, self.expression, first_one, error))
+        return value
+
+
+def _shown(values: list[Any]) -> Any:
+    """Return the values that are there, or the only one of them."""
+    there = [value for value in values if is_there(value)]
+    return there[0] if len(there) == 1 else there
+
+
+def _one(read: _Process, choose: _Process) -> _Process:
+    """Return what makes a value of what is no list: both processors in one.
+
+    Most fields have the first of what one function reads; that function alone is a third faster.
+    """
+    if type(read) is Every and choose is first:
+        return read.read
+
+    def one(found: Any) -> Any:
+        known = read([found]) if found != "null" else None
+        return choose(known) if known else None
+
+    return one
+
+
+def _several(read: _Process, choose: _Process) -> _Process:
+    """Return what makes a value of a list."""
+    if type(read) is Every:
+        return _several_by_value(read.read, choose)
+    if isinstance(read, PickPrice):
+        return _price(read, choose)
+
+    def whole(found: list[Any]) -> Any:
+        if "null" in found:
+            found = [None if value == "null" else value for value in found]
+        known = read(found)
+        value = choose(known) if known else None
+        return value if value is not None or not any(map(is_there, found)) else UNSURE
+
+    return whole
+
+
+def _several_by_value(read: _Process, choose: _Process) -> _Process:
+    def by_value(found: list[Any]) -> Any:
+        known = []
+        for value in found:
+            if value is not None and value != "":
+                one = read(value)
+                if one is None:
+                    return UNSURE
+                known.append(one)
+        if not known:
+            return None
+        chosen = known[0] if choose is first else known if choose is every else choose(known)
+        return UNSURE if chosen is None else chosen
+
+    return by_value
+
+
+def _price(read: PickPrice, choose: _Process) -> _Process:
+    def price(found: list[Any]) -> Any:
+        known, unread = read.sift(found)
+        if unread:
+            return UNSURE
+        return choose(known) if known else None
+
+    return price

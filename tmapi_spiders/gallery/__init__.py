@@ -1,0 +1,1 @@
+"""The gallery: a job as one HTML page."""

@@ -1,0 +1,227 @@
+"""Groups: a job's lines, brought together by seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tmapi_spiders.crawl.evidence import EVIDENCE
+from tmapi_spiders.errors import StorageError
+from tmapi_spiders.gallery.labels import BEST_MATCH, Labels, traits_of
+from tmapi_spiders.gallery.model import Card, Gallery, Group, Product, Query, in_words, web_link
+from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from tmapi_spiders.jobs.job_files import JobFiles
+
+__all__ = ["CardKey", "date_of", "read_gallery", "read_groups"]
+
+CardKey = tuple[str, str, int]
+"""What a card is of: a seed's id, a language ("": not known), a product's id."""
+
+
+def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
+    """Read what the gallery of a job shows.
+
+    :param per_seed: cards a seed at most, the best-ranked
+    :raises StorageError: naming the line that can't be read
+    """
+    groups, found = read_groups(files, per_seed)
+    return Gallery(
+        job=files.name,
+        source=str(files.facts.get("source") or ""),
+        date=date_of(files),
+        warnings=tuple(files.warnings),
+        # Those that found nothing come last.
+        groups=tuple(sorted(groups, key=lambda it: not it.cards)),
+        found=found,
+    )
+
+
+def date_of(files: JobFiles) -> str:
+    """Return when a job ended, else began: UTC, ISO 8601; "" if that is not known."""
+    return str(files.facts.get("finished_at") or files.facts.get("started_at") or "")
+
+
+def read_groups(
+    files: JobFiles, per_seed: int | None, only: Collection[CardKey] | None = None
+) -> tuple[list[Group], int]:
+    """Return a job's seeds in the order they were searched, and how many products they found.
+
+    :param per_seed: cards a seed at most; None: all
+    :param only: what cards are made of, and kept in memory; None: of everything
+    :raises StorageError: naming the line that can't be read
+    """
+    seeds = _Seeds(only)
+    try:
+        for row in sorted(files.rows(OUTCOMES), key=_begun):
+            seeds.add_query(row)
+            seeds.outcomes[row["query_id"]] = row
+        products = _Products(only)
+        for row in files.rows(PRODUCTS):
+            products.add(row)
+            seeds.add_query(row)
+        for row in files.rows(SIGHTINGS):
+            seeds.add_sighting(row)
+        return list(seeds.groups(products, per_seed)), seeds.found
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise StorageError(
+            f"{files.folder}: a line of its files has no usable {exc}; was it changed by hand, or "
+            "made by another version?"
+        ) from exc
+
+
+class _Products:
+    """The rows of products.jsonl: one of each language, or one a seed and language."""
+
+    def __init__(self, only: Collection[CardKey] | None) -> None:
+        self._only = None if only is None else {key[1:] for key in only}
+        self._any: dict[tuple[str | None, int], Product] = {}
+        self._of_seed: dict[tuple[str | None, int, str], Product] = {}
+
+    def add(self, row: dict[str, Any]) -> None:
+        if self._only is not None and (row.get("language") or "", row["item_id"]) not in self._only:
+            return
+        product = Product.read(row)
+        key = (product.language, product.item_id)
+        self._any.setdefault(key, product)
+        self._of_seed.setdefault((*key, row["seed_id"]), product)
+
+    def find(self, language: str | None, item_id: int, seed_id: str) -> Product:
+        """Return the seed's own row of it, else any; one that knows nothing if there is none."""
+        key = (language, item_id)
+        return (
+            self._of_seed.get((*key, seed_id))
+            or self._any.get(key)
+            or Product(item_id, language, None, None, None)
+        )
+
+
+@attrs.define
+class _Seed:
+    row: dict[str, Any]
+    """The first line that tells of it."""
+    queries: list[str] = attrs.field(factory=list)
+    seen: defaultdict[tuple[str | None, int], list[tuple[int, int, str | None]]] = attrs.field(
+        factory=lambda: defaultdict(list)
+    )
+    """Of each language and product: rank, number of the query, price."""
+
+
+class _Seeds:
+    """The seeds, in the order they are first told of."""
+
+    def __init__(self, only: Collection[CardKey] | None) -> None:
+        self._only = only
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self._seeds: dict[str, _Seed] = {}
+        self._queries: dict[str, dict[str, str]] = {}
+        self._languages: dict[str, str | None] = {}
+        self._numbers: dict[str, int] = {}
+
+    def add_query(self, row: dict[str, Any]) -> None:
+        """Take a seed and a query from a line that tells of both."""
+        query_id = row["query_id"]
+        if query_id not in self._queries:
+            self._queries[query_id] = traits_of(row)
+            self._languages[query_id] = row.get("language")
+            self._number(row)
+
+    def add_sighting(self, row: dict[str, Any]) -> None:
+        number = self._numbers.get(row["query_id"])
+        if number is None:
+            number = self._number(row)
+        language = self._languages.get(row["query_id"])
+        key = (str(row["seed_id"]), language or "", row["item_id"])
+        if self._only is not None and key not in self._only:
+            return
+        seen = self._seeds[row["seed_id"]].seen[language, row["item_id"]]
+        seen.append((int(row["rank"]), number, row.get("price")))
+
+    def _number(self, row: dict[str, Any]) -> int:
+        seed = self._seeds.setdefault(row["seed_id"], _Seed(row))
+        seed.queries.append(row["query_id"])
+        number = self._numbers[row["query_id"]] = len(seed.queries) - 1
+        return number
+
+    @property
+    def found(self) -> int:
+        """Different products, in all languages."""
+        return len({item_id for seed in self._seeds.values() for _, item_id in seed.seen})
+
+    def groups(self, products: _Products, per_seed: int | None) -> Iterator[Group]:
+        labels = Labels(self._queries.values())
+        for seed_id, seed in self._seeds.items():
+            queries, new = self._ordered(seed.queries, labels)
+            for places in seed.seen.values():
+                places[:] = [(rank, new[number], price) for rank, number, price in places]
+                places.sort(key=lambda place: place[:2])
+            # The best rank first; of the same rank, that of the earlier query.
+            best = sorted(seed.seen.items(), key=lambda it: (it[1][0][:2], it[0][1]))
+            text = str(seed.row.get("seed") or "")
+            yield Group(
+                seed_id=str(seed_id),
+                seed=text,
+                data=tuple(
+                    (str(name), in_words(value))
+                    for name, value in (seed.row.get("seed_data") or {}).items()
+                ),
+                link=web_link(text) or web_link(seed.row.get("seed_img_url")),
+                queries=queries,
+                cards=tuple(
+                    _card(products.find(language, item_id, seed_id), places)
+                    for (language, item_id), places in best[:per_seed]
+                ),
+                rest=tuple(
+                    (products.find(language, item_id, seed_id).currency, _price(places))
+                    for (language, item_id), places in best[len(best[:per_seed]) :]
+                ),
+            )
+
+    def _ordered(
+        self, query_ids: list[str], labels: Labels
+    ) -> tuple[tuple[Query, ...], dict[int, int]]:
+        """Return a seed's queries, those by relevance first, and the new number of each."""
+        queries = [self._query(query_id, labels) for query_id in query_ids]
+        order = sorted(
+            range(len(queries)),
+            key=lambda it: (not queries[it].label.startswith(BEST_MATCH), queries[it].label),
+        )
+        return tuple(queries[it] for it in order), {old: new for new, old in enumerate(order)}
+
+    def _query(self, query_id: str, labels: Labels) -> Query:
+        row = self.outcomes.get(query_id, {})
+        return Query(
+            label=labels.label(self._queries.get(query_id, {})),
+            query_id=query_id,
+            **{
+                name: row.get(name)
+                for name in ("status", "reason", "code", "message", "pages", "items", "total_count")
+            },
+            evidence=tuple(EVIDENCE.get(code, code) for code in row.get("evidence") or ()),
+        )
+
+
+def _card(product: Product, places: list[tuple[int, int, str | None]]) -> Card:
+    # One place a query: where it stands twice in one (pages that overlap), the better.
+    first: dict[int, int] = {}
+    for rank, query, _ in places:
+        first.setdefault(query, rank)
+    return Card(product, _price(places), tuple(first.items()))
+
+
+def _price(places: list[tuple[int, int, str | None]]) -> str | None:
+    return next((price for _, _, price in places if price is not None), None)
+
+
+def _begun(outcome: dict[str, Any]) -> str:
+    """Return when a query was begun: in the user's order, while outcomes come as they end.
+
+    >>> sorted([{}, {"started_at": "2026-11-25T18:00:00.000Z"}], key=_begun)[1]
+    {}
+    """
+    return str(outcome.get("started_at") or "never")

@@ -1,0 +1,1 @@
+"""HTTP below the download handler: connections, compression, ``Retry-After``."""

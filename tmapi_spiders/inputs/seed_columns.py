@@ -1,0 +1,290 @@
+"""The columns of a seeds table: which is the image, the id, an argument; others are the user's."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from tmapi_spiders.errors import did_you_mean, shortened
+from tmapi_spiders.fields.target_price import TARGET_COLUMN
+from tmapi_spiders.inputs.overrides import OVERRIDDEN
+from tmapi_spiders.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+__all__ = [
+    "ID",
+    "IMAGE",
+    "IMAGE_COLUMNS",
+    "MEANINGS",
+    "SEARCH",
+    "Columns",
+    "Layout",
+    "columns_of",
+    "folded",
+    "listed",
+    "on_one_line",
+    "shows",
+]
+
+IMAGE: Final = "image"
+ID: Final = "id"
+SEARCH: Final = "search_"
+
+#: Where the image is, unless ``columns`` says it; the first of these that there is.
+IMAGE_COLUMNS: Final = ("image", "img_url", "url")
+
+#: What ``columns`` may say of a column.
+MEANINGS: Final = (IMAGE, ID, TARGET_COLUMN, *[SEARCH + name for name in OVERRIDDEN])
+
+#: Excel's own: a table with more is none.
+_MOST_COLUMNS: Final = 16_384
+
+_SHOWN_PROBLEMS: Final = 20
+_SHOWN_NAMES: Final = 30
+
+_HYPHENATED: Final = re.compile(r"(?<=-)\s*\n\s*")
+_ASSIGNMENT: Final = re.compile(r"\s*(\w+)\s*=(.*)", re.DOTALL)
+_BETWEEN: Final = re.compile(r",(?=\s*\w+\s*=)")
+
+
+@attrs.frozen
+class Layout:
+    """What the user says of a table: which column is what, on which sheet, and rates of targets."""
+
+    columns: Mapping[str, str] = MappingProxyType({})
+    """By meaning (of :data:`MEANINGS`), the name of a column."""
+    sheet: str = ""
+    """The name or number of a workbook's sheet; "" is the first that is visible."""
+    rates: Mapping[str, Decimal] | None = MappingProxyType({})
+    """How many CNY one is, by currency; None: targets are not looked at."""
+
+
+def columns_of(given: Any) -> Mapping[str, str]:
+    """Read the argument ``columns``: what is what, such as ``image=Bild-URL,id=Art.-Nr.``.
+
+    >>> columns_of("image=Bild-URL, id=Art, Nr.")
+    {'image': 'Bild-URL', 'id': 'Art, Nr.'}
+
+    :raises ValueError: saying what is accepted
+    """
+    rule = f"accepted: MEANING=COLUMN, separated by commas, of the meanings {', '.join(MEANINGS)}."
+    if isinstance(given, dict):
+        pairs = [(str(meaning), str(name)) for meaning, name in given.items()]
+    else:
+        found = [_ASSIGNMENT.fullmatch(part) for part in _BETWEEN.split(str(given))]
+        pairs = [(one[1], one[2]) for one in found if one is not None]
+        if len(pairs) < len(found):
+            raise ValueError(rule)
+    columns: dict[str, str] = {}
+    for meaning, name in pairs:
+        if meaning not in MEANINGS:
+            raise ValueError(
+                f"{shortened(repr(meaning))} is no meaning; {rule}{did_you_mean(meaning, MEANINGS)}"
+            )
+        if not name.strip():
+            raise ValueError(f"{meaning}= names no column; {rule}")
+        if meaning in columns or folded(name) in map(folded, columns.values()):
+            raise ValueError(f"{meaning}={shortened(name)}: one of them is there twice; {rule}")
+        columns[meaning] = name.strip()
+    return columns
+
+
+@attrs.frozen
+class Columns:
+    """The columns of one table."""
+
+    names: tuple[str, ...]
+    """As its header has them, but for a target that ``columns`` names; "" of those without one."""
+    meanings: tuple[str, ...]
+    """Of each its meaning, "" of those that are the user's own."""
+    names_of: Mapping[str, str]
+    """By meaning, the name of the column."""
+    is_guess: bool
+    """Whether the image is in what is called ``url``, which may be any address."""
+    _known: tuple[tuple[int, str], ...] = attrs.field(init=False, repr=False, eq=False)
+    _own: tuple[tuple[int, str], ...] = attrs.field(init=False, repr=False, eq=False)
+    _unnamed: tuple[int, ...] = attrs.field(init=False, repr=False, eq=False)
+
+    @_known.default
+    def _find_known(self) -> tuple[tuple[int, str], ...]:
+        return tuple(
+            (place, meaning)
+            for place, meaning in enumerate(self.meanings)
+            if meaning and meaning != TARGET_COLUMN
+        )
+
+    @_own.default
+    def _find_own(self) -> tuple[tuple[int, str], ...]:
+        known = {place for place, _ in self._known}
+        return tuple(
+            (place, name) for place, name in enumerate(self.names) if name and place not in known
+        )
+
+    @_unnamed.default
+    def _find_unnamed(self) -> tuple[int, ...]:
+        return tuple(place for place, name in enumerate(self.names) if not name)
+
+    @classmethod
+    def of(cls, cells: Sequence[Any], layout: Layout, *, is_whole: bool = True) -> Columns:
+        """Take the cells of a header.
+
+        :param is_whole: whether all columns that ``columns`` names have to be there
+
+        >>> columns = Columns.of(["Art.-Nr.", "Bild", "URL"], Layout({"image": "bild"}))
+        >>> columns.read(["7", "//a.b/c.jpg", "https://shop.example"])[1]
+        {'Art.-Nr.': '7', 'URL': 'https://shop.example'}
+
+        :raises ValueError: with all that is wrong with them, a line each
+        """
+        names = ["" if cell is None else str(cell).strip() for cell in cells]
+        meanings = _meanings(names, layout)
+        named = [(meaning, name) for name, meaning in zip(names, meanings, strict=True) if meaning]
+        names_of = dict(reversed(named))
+        if problems := _problems(names, meanings, names_of, layout, is_whole=is_whole):
+            raise ValueError("\n".join(problems))
+        if TARGET_COLUMN in layout.columns and TARGET_COLUMN in meanings:
+            names[meanings.index(TARGET_COLUMN)] = TARGET_COLUMN
+        is_guess = IMAGE not in layout.columns and folded(names_of[IMAGE]) == IMAGE_COLUMNS[-1]
+        return cls(tuple(names), meanings, names_of, is_guess)
+
+    def read(self, cells: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the cells of a row by meaning, and the user's own by name.
+
+        What is in a column without a name goes by its number; a target is the user's own, too.
+
+        :param cells: as many as there are columns, or more
+        """
+        width = len(self.names)
+        known = {meaning: cells[place] for place, meaning in self._known}
+        own = {name: cells[place] for place, name in self._own}
+        for place in (*self._unnamed, *range(width, len(cells))):
+            if shows(cells[place]):
+                column = f"column_{place + 1}"
+                own[column + "_" * (column in self.names)] = cells[place]
+        return known, own
+
+    def title(self, meaning: str) -> str:
+        """Return the name of a column with a meaning, as messages have it."""
+        return shortened(on_one_line(self.names_of[meaning]))
+
+    def place(self, meaning: str) -> int | None:
+        """Return in which column something is, from 0."""
+        return self.meanings.index(meaning) if meaning in self.meanings else None
+
+    def describe(self) -> str:
+        """Return which columns have a meaning, in words.
+
+        >>> Columns.of(["Nr", "Bild"], Layout({"image": "Bild", "id": "Nr"})).describe()
+        'image: “Bild”, id: “Nr”'
+        """
+        return ", ".join(
+            f"{meaning}: “{printable(on_one_line(self.names_of[meaning]), 100)}”"
+            for meaning in MEANINGS
+            if meaning in self.names_of
+        )
+
+
+def shows(cell: Any) -> bool:
+    """Say whether anything is in a cell."""
+    return cell is not None and bool(str(cell).strip())
+
+
+def listed(names: Sequence[Any]) -> str:
+    """Return the names of columns for a message.
+
+    >>> listed(["Art", None, "Bild"])
+    "'Art', 'Bild'"
+    """
+    found = [repr(on_one_line(str(name))) for name in names if shows(name)]
+    more = f" and {len(found) - _SHOWN_NAMES:,} more" if len(found) > _SHOWN_NAMES else ""
+    return shortened(", ".join(found[:_SHOWN_NAMES])) + more if found else "none"
+
+
+def on_one_line(name: str) -> str:
+    r"""Return the name of a column on one line.
+
+    >>> on_one_line("Bild-\nURL"), on_one_line(" target\n price")
+    ('Bild-URL', 'target price')
+    """
+    return " ".join(_HYPHENATED.sub("", name).split())
+
+
+def folded(name: str) -> str:
+    r"""Return the name of a column as it is compared: people break it into lines anywhere.
+
+    >>> folded(" Bild-\n URL ")
+    'bild-url'
+    """
+    return "".join(name.split()).casefold()
+
+
+def _meanings(names: Sequence[str], layout: Layout) -> tuple[str, ...]:
+    """Return the meaning of each column: as ``columns`` says it, else by its name."""
+    found = [folded(name) for name in names]
+    named = {folded(name): meaning for meaning, name in layout.columns.items()}
+    image = next((name for name in IMAGE_COLUMNS if name in found), "")
+    meanings = []
+    for name in found:
+        meaning = named.get(name, "")
+        if not meaning and name not in named:
+            if name == image and IMAGE not in layout.columns:
+                meaning = IMAGE
+            elif name in IMAGE_COLUMNS:
+                meaning = ""
+            elif name in MEANINGS and name not in layout.columns:
+                meaning = name
+            elif name.startswith(SEARCH) and name not in MEANINGS:
+                meaning = name  # refused
+        meanings.append(meaning)
+    return tuple(meanings)
+
+
+def _problems(
+    names: Sequence[str],
+    meanings: Sequence[str],
+    names_of: Mapping[str, str],
+    layout: Layout,
+    *,
+    is_whole: bool,
+) -> list[str]:
+    """Return what is wrong with the columns of a table; a mistyped one must not go unheeded."""
+    if len(names) > _MOST_COLUMNS:
+        return [f"it has {len(names):,} columns; accepted: up to {_MOST_COLUMNS:,}"]
+    problems = [
+        f"columns: no column is called {shortened(repr(name))} (there are {listed(names)})."
+        f"{did_you_mean(name, [one for one in names if one])}"
+        for meaning, name in layout.columns.items()
+        if meaning not in names_of and (is_whole or meaning == IMAGE)
+    ]
+    if IMAGE not in names_of and IMAGE not in layout.columns:
+        problems.append(f"no column has the image (it has {listed(names)})")
+    there = Counter(
+        (meaning, "" if meaning else name)
+        for name, meaning in zip(names, meanings, strict=True)
+        if name
+    )
+    if TARGET_COLUMN in layout.columns:  # which goes by that name
+        there["", TARGET_COLUMN] += 1
+    problems += [
+        f"the column {shortened(repr(names_of.get(meaning, name)))} is there twice"
+        for (meaning, name), times in there.items()
+        if times > 1
+    ]
+    accepted = [SEARCH + name for name in OVERRIDDEN]
+    problems += [
+        f"{shortened(meaning)}: no such column; accepted: {', '.join(accepted)}."
+        + did_you_mean(meaning, accepted)
+        for meaning in meanings
+        if meaning.startswith(SEARCH) and meaning not in accepted
+    ]
+    if len(problems) > _SHOWN_PROBLEMS:
+        more = f"{len(problems) - _SHOWN_PROBLEMS:,} columns more like these"
+        problems[_SHOWN_PROBLEMS:] = [more]
+    return problems

@@ -1,0 +1,79 @@
+"""What the seeds of a job add up to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tmapi_spiders.fields.target_price import has_target
+from tmapi_spiders.inputs.overrides import NO_OVERRIDES
+from tmapi_spiders.inputs.seed_links import PageLinks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tmapi_spiders.inputs.overrides import Overrides
+    from tmapi_spiders.inputs.seed import Seed
+
+__all__ = ["Tally"]
+
+
+@attrs.define
+class Tally:
+    """What seeds add up to."""
+
+    seeds: int = 0
+    duplicates: int = 0
+    """Rows that say the same as one before; where that is not looked at, 0."""
+    convertible: int = 0
+    """How many could be converted."""
+    unconverted_images: int = 0
+    """Images on no host of Alibaba's, so that the search may not be able to read them."""
+    convertible_images: int = 0
+    repeated_images: int = 0
+    """Seeds whose image is that of one before, under another id."""
+    shared: set[str] = attrs.field(factory=set)
+    """The ids of the images of which that is so."""
+    own: Counter[Overrides] = attrs.field(factory=Counter)
+    """Of the seeds with arguments of their own, how many have the same."""
+    own_convertible: Counter[Overrides] = attrs.field(factory=Counter)
+    """Of those, how many could be converted."""
+    targets: int = 0
+    """Seeds that have a target price."""
+    page_links: PageLinks = attrs.field(factory=PageLinks)
+    """Seeds that are addresses of pages, not of pictures."""
+
+    @property
+    def sharing(self) -> int:
+        """How many seeds have an image that another seed has too."""
+        return self.repeated_images + len(self.shared)
+
+    def add(self, seed: Seed, number: int, *, repeats: bool) -> None:
+        """Count a seed.
+
+        :param number: its line or row
+        :param repeats: whether its image is that of one before
+        """
+        self.seeds += 1
+        self.targets += has_target(seed.data)
+        self.page_links.add(seed.img_url, number)
+        is_convertible = seed.can_be_converted
+        self.convertible += is_convertible
+        if repeats:
+            self.repeated_images += 1
+            self.shared.add(seed.image_id)
+        else:
+            self.unconverted_images += seed.needs_conversion
+            self.convertible_images += is_convertible
+        if seed.overrides is not NO_OVERRIDES:
+            self.own[seed.overrides] += 1
+            self.own_convertible[seed.overrides] += is_convertible
+
+    def shares(self) -> Iterator[tuple[Overrides, int, int]]:
+        """Yield overrides, how many seeds have these, and how many of those could be converted."""
+        if usual := self.seeds - self.own.total():
+            yield NO_OVERRIDES, usual, self.convertible - self.own_convertible.total()
+        for overrides, seeds in self.own.items():
+            yield overrides, seeds, self.own_convertible[overrides]

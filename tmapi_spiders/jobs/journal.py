@@ -1,0 +1,86 @@
+"""The journal: every call of a job, noted before it leaves.
+
+A call is struck out if it turns out not to count. One that was in flight when the process was
+killed stays, since nobody knows whether it was billed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tmapi_spiders.system.sqlite import failing_as_storage
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+__all__ = ["History", "Journal"]
+
+
+@attrs.frozen
+class History:
+    """What a query has cost."""
+
+    calls: int = 0
+    retries: int = 0
+    first_sent_at: str | None = None
+    last_sent_at: str | None = None
+
+
+class Journal:
+    """The calls of all runs of a job, in a database. Each statement is a transaction.
+
+    Every method raises :class:`~tmapi_spiders.errors.StorageError` if it can't be read or written.
+
+    :param path: the database's, for messages
+    """
+
+    TABLES = """
+    CREATE TABLE calls (
+        call INTEGER PRIMARY KEY,
+        query_id TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        sent_at TEXT NOT NULL
+    );
+    CREATE INDEX calls_of_query ON calls (query_id, attempt, sent_at);
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+        with failing_as_storage(path):
+            (count,) = connection.execute("SELECT count(*) FROM calls").fetchone()
+        self.calls = int(count)
+        """Calls that count; those in flight included."""
+        self._resumed = bool(count)
+
+    def note(self, query_id: str, attempt: int, sent_at: str) -> int:
+        """Note that a call is about to leave; return its number."""
+        with failing_as_storage(self._path):
+            number = self._connection.execute(
+                "INSERT INTO calls (query_id, attempt, sent_at) VALUES (?, ?, ?)",
+                (query_id, attempt, sent_at),
+            ).lastrowid
+        assert number is not None
+        self.calls += 1
+        return number
+
+    def strike(self, number: int) -> None:
+        """Strike out a call that does not count."""
+        with failing_as_storage(self._path):
+            self._connection.execute("DELETE FROM calls WHERE call = ?", (number,))
+        self.calls -= 1
+
+    def history(self, query_id: str) -> History:
+        """Return what a query that this run has not begun has cost in earlier ones."""
+        if not self._resumed:
+            return History()
+        with failing_as_storage(self._path):
+            row = self._connection.execute(
+                "SELECT count(*), count(nullif(attempt, 1)), min(sent_at), max(sent_at) "
+                "FROM calls WHERE query_id = ?",
+                (query_id,),
+            ).fetchone()
+        return History(*row)

@@ -1,0 +1,1 @@
+"""A crawl in a process of its own."""

@@ -1,0 +1,225 @@
+"""Estimates: the least and the most calls that a job can still need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tmapi_spiders.crawl.image_state import MOST_CONVERSIONS
+from tmapi_spiders.jobs.archive import ARCHIVE, Archive
+from tmapi_spiders.jobs.conversions import Conversions
+from tmapi_spiders.jobs.job_json import read_job_json
+from tmapi_spiders.wording import calls, plural
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tmapi_spiders.config.settings import Config
+    from tmapi_spiders.inputs.arguments import Arguments
+    from tmapi_spiders.inputs.queries import Queries
+
+__all__ = ["Estimate"]
+
+
+#: Up to so many queries are gone through to see which of them are paid for.
+_COUNTED = 20_000
+
+
+@attrs.frozen
+class Estimate:
+    """How many calls a job needs from now on to end complete."""
+
+    least: int
+    """One page a query, and one conversion an image that needs it, but for what is paid."""
+    most: int | None
+    """Without retries; None: there is no upper limit, since neither pages nor items have one."""
+    pages: int | None
+    """How many of the most are pages that the arguments ask for."""
+    retry_times: int
+    budget: int
+    """0: no cap."""
+    spent: int
+    """Calls of earlier runs of the job."""
+    price: float
+    """Money a call; 0: not known."""
+    conversions: int = 0
+    """Images that are converted before anything is asked, by this job or by an earlier one."""
+    unproven: int = 0
+    """Images that are searched for as they are, though the API may want them converted first."""
+    conversion_days: float = 0.0
+    """For how long a conversion is used."""
+
+    @classmethod
+    def of(
+        cls,
+        config: Config,
+        arguments: Arguments,
+        queries: Queries,
+        archive: Archive | None,
+        conversions: Conversions,
+    ) -> Estimate:
+        """Estimate; nothing is sent.
+
+        :param archive: what the job has paid for so far; None: nothing
+        :param conversions: those that other jobs have paid for
+        """
+        tally = queries.seeds.tally
+        first = unproven = 0
+        if arguments.convert == "always":
+            first = tally.convertible_images
+        elif arguments.convert == "auto":
+            first = tally.unconverted_images + _known_refused(queries, conversions)
+            unproven = tally.convertible_images - first
+        least = len(queries)
+        paid = archive.searches_with_pages() if archive is not None and archive.pages else set()
+        if paid or tally.repeated_images:
+            if least <= _COUNTED:
+                least = len({query.search_id for query in queries} - paid)
+            else:
+                most_each = max(share.queries_each for share in queries.shares())
+                least -= len(paid) + tally.repeated_images * most_each
+        if first:
+            kept = len(conversions) + (archive.conversions if archive else 0)
+            least = max(least, 0) + max(first - kept, 0)
+        pages = _most_pages(queries, arguments.max_items)
+        most = pages
+        if most is not None and arguments.convert != "never":
+            # Each of those may be refused once, and then be converted like the others.
+            most += first + 2 * unproven
+            for share in queries.shares():
+                most += share.convertible * (share.queries_each + MOST_CONVERSIONS - 1)
+        return cls(
+            max(least, 0),
+            most,
+            pages,
+            config.retry_times,
+            config.budget,
+            archive.journal.calls if archive else 0,
+            config.call_price,
+            first,
+            unproven,
+            config.conversion_days,
+        )
+
+    @classmethod
+    def of_job(
+        cls, config: Config, arguments: Arguments, queries: Queries, folder: Path | None
+    ) -> Estimate:
+        """Estimate a job that nobody runs now.
+
+        :param folder: the job's, if it may have one
+        :raises UsageProblems: if it comes from another source
+        :raises StorageError: if its archive can't be read
+        """
+        archive = None
+        if folder is not None and read_job_json(folder):
+            archive = Archive.open(folder / ARCHIVE, config.source, must_exist=True, read_only=True)
+        conversions = Conversions.of(config)
+        try:
+            return cls.of(config, arguments, queries, archive, conversions)
+        finally:
+            conversions.close()
+            if archive is not None:
+                archive.close()
+
+    @property
+    def left(self) -> int | None:
+        """Calls that the budget still allows; None: no cap."""
+        return max(self.budget - self.spent, 0) if self.budget else None
+
+    def sentence(self) -> str:
+        """Return it in one line, for the crawl's announcement."""
+        if self.most is None:
+            most = "no upper limit (max_pages=0)"
+        else:
+            most = f"at most {calls(self.most, self.price)} without retries"
+        return f"at least {calls(self.least, self.price)}, {most}, {self.budget_phrase()}"
+
+    def budget_phrase(self) -> str:
+        """Return what the budget is, and what is left of it."""
+        if not self.budget:
+            return "no budget"
+        spent = f", {self.spent:,} of them spent" if self.spent else ""
+        return f"budget {plural(self.budget, 'call')}{spent}"
+
+    def lines(self) -> list[str]:
+        """Return it at length."""
+        least = f"  least   {calls(self.least, self.price)}: "
+        least += "a page a query, and a conversion an image that needs one"
+        if self.spent:
+            least += "; what earlier runs have paid for costs nothing"
+        lines = [least]
+        if self.most is None or self.pages is None:
+            lines.append(
+                "  most    no upper limit: neither max_pages nor max_items is set; "
+                "TMAPI_BUDGET would be one"
+            )
+        else:
+            most = f"  most    {calls(self.most, self.price)}: {plural(self.pages, 'page')}"
+            if self.most > self.pages:
+                most += (
+                    f"; {self.most - self.pages:,} more if images turn out to need a conversion "
+                    "(it, and their first pages again)"
+                )
+            lines.append(most)
+            if self.retry_times:
+                tried = self.most * (1 + self.retry_times)
+                lines.append(
+                    f"          {calls(tried, self.price)} if each of them needs all of its tries "
+                    f"(TMAPI_RETRY_TIMES={self.retry_times})"
+                )
+        lines += self._conversion_lines()
+        phrase = self.budget_phrase().removeprefix("budget ") if self.budget else "none"
+        lines.append(f"  budget  {phrase}")
+        if self.left is not None:
+            lines[-1] += f": {calls(self.left, self.price)} at most from now on"
+        return lines
+
+    def _conversion_lines(self) -> list[str]:
+        lines = []
+        if self.conversions:
+            if self.conversion_days:
+                used = f"is used for {self.conversion_days:g} days, by any job"
+            else:
+                used = "is used by its job alone"
+            lines.append(
+                f"  convert {plural(self.conversions, 'image')} before anything is asked; a "
+                f"conversion {used} (TMAPI_CONVERSION_DAYS)"
+            )
+            if self.conversion_days < 1:
+                each_day = calls(self.conversions, self.price)
+                lines.append(f"          a daily series pays for them each day: {each_day}")
+        if self.unproven:
+            lines.append(
+                f"  images  {plural(self.unproven, 'image')} on Alibaba's hosts may be refused "
+                "until converted: a refused call each,"
+            )
+            lines.append(
+                f"          {calls(self.unproven, self.price)} that convert=always saves, for a "
+                "conversion each; later jobs know which"
+            )
+        return lines
+
+
+def _known_refused(queries: Queries, conversions: Conversions) -> int:
+    """Return how many images are known to be refused by their own URL, though on Alibaba's hosts.
+
+    Of a very long list that is not looked up: then it is told as 0.
+    """
+    if not conversions.has_refused or len(queries.seeds) > _COUNTED:
+        return 0
+    own = {seed.img_url for seed in queries.seeds if not seed.needs_conversion}
+    return sum(map(conversions.is_refused, own))
+
+
+def _most_pages(queries: Queries, max_items: int) -> int | None:
+    """Return how many pages queries may have; None without an upper limit."""
+    pages = 0
+    for share in queries.shares():
+        # Each page of a query but its last brings an item, so that max_items limits pages too.
+        limits = [limit for limit in (share.max_pages, max_items) if limit]
+        if not limits:
+            return None
+        pages += share.seeds * share.queries_each * min(limits)
+    return pages

@@ -1,0 +1,150 @@
+"""The downloader middleware that acts on what the classifier says of an answer.
+
+It stands where Scrapy's RetryMiddleware would, which is off. The spider sees true pages,
+conversions, and answers that nobody can do anything about any more.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+)
+
+from tmapi_spiders import stats
+from tmapi_spiders.api.answers import Kind, NoPage, read_answer
+from tmapi_spiders.api.calls import call_of
+from tmapi_spiders.crawl.interfaces import GateClosed
+from tmapi_spiders.crawl.run import run_of
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy import Request
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+
+    from tmapi_spiders.api.calls import Call
+
+__all__ = ["NETWORK", "AnswerMiddleware", "QueryEnded", "TriesAgain", "nobody_waits"]
+
+logger = logging.getLogger(__name__)
+
+#: What a call that brings no answer fails by.
+NETWORK = (
+    CannotResolveHostError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    ResponseDataLossError,
+)
+
+
+class TriesAgain(IgnoreRequest):
+    """Nothing is to be made of this try: the page will be tried again."""
+
+
+class QueryEnded(TriesAgain):
+    """This call was not sent, and none will be: nobody waits for what it would bring.
+
+    A project's middleware has sent it once more.
+    """
+
+
+def nobody_waits(call: Call) -> str:
+    """Return why a call was not sent whose page is done."""
+    return (
+        f"page {call.page} of the query {call.query_id} is done: nothing is asked for it. "
+        "A request of the project's own needs a meta of its own."
+    )
+
+
+class AnswerMiddleware:
+    """Tries again what may pass, and waits where the account is over its limit."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._run = run_of(crawler)
+        self._over_limit = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware."""
+        return cls(crawler)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """Let through pages, conversions and hopeless answers.
+
+        :raises TriesAgain: if the page will be tried again
+        :raises GateClosed: if the job is stopping
+        """
+        call = call_of(request)
+        if call is None:
+            return response
+        if call.answer is None:  # some middleware has answered in place of the API
+            call.answer = read_answer(response.status, response.body, conversion=call.is_conversion)
+        if not isinstance(call.answer, NoPage):
+            return response
+        run, answer = self._run, call.answer
+        run.count(stats.PAGE_REFUSED)
+        run.ledger.note(call.query_id, answer.code, answer.message)
+        if answer.kind is Kind.CONVERT_FIRST and not call.is_conversion:
+            self._count_refusal(request, call)
+        run.heed(answer)
+        if not answer.is_final and not run.gate.is_open:
+            raise GateClosed("the job is stopping")
+        if answer.kind is Kind.OVER_LIMIT:
+            self._wait_for_room(request, call)
+        elif answer.kind is Kind.TRANSIENT:
+            self._try_again(request, call, f"{answer.code}: {answer.message}")
+        elif call.is_conversion and answer.kind is not Kind.DENIED and not call.rejections:
+            # Observed: one in six first tries fails, whatever the code, and the second works.
+            call.rejections += 1
+            self._try_again(request, call, f"{answer.code}: {answer.message}")
+        return response
+
+    def _count_refusal(self, request: Request, call: Call) -> None:
+        self._run.count(stats.CONVERSION_WANTED)
+        if not call.repeat and request.cb_kwargs["query"].seed.can_be_converted:
+            self._run.count(stats.IMAGE_REFUSED)
+
+    def process_exception(self, request: Request, exception: Exception) -> None:
+        """Try again a call that brought no answer.
+
+        :raises TriesAgain: if the page will be tried again
+        :raises GateClosed: if the job is stopping
+        """
+        call = call_of(request)
+        if call is None or not isinstance(exception, NETWORK):
+            return
+        message = f"{type(exception).__name__}: {exception}"
+        self._run.ledger.note(call.query_id, None, message)
+        if not self._run.gate.is_open:
+            raise GateClosed("the job is stopping")
+        self._try_again(request, call, message)
+
+    def _try_again(self, request: Request, call: Call, problem: str) -> None:
+        """Have the page tried again; return if it had all its tries."""
+        if self._run.retries.try_again(request, call):
+            logger.debug("Try %d failed, another follows: %s", call.attempt - 1, problem)
+            raise TriesAgain(problem)
+        logger.debug("Try %d was the last: %s", call.attempt, problem)
+
+    def _wait_for_room(self, request: Request, call: Call) -> None:
+        allowed = self._run.gate.allowed
+        if call.refusals > 1 and allowed == 1 and not self._over_limit:
+            self._over_limit = True
+            logger.warning(
+                "The API says that the account is over its limit of calls in flight, even with a "
+                "single one of this crawl. Something else uses the account; waiting for room."
+            )
+        else:
+            logger.info("Over the account's limit: %d calls in flight from now on", allowed)
+        self._run.retries.wait_for_room(request, call)
+        raise TriesAgain("over the account's limit")

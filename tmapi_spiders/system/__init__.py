@@ -1,0 +1,1 @@
+"""Files, streams, signals and limits of the operating system."""

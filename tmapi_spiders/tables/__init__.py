@@ -1,0 +1,1 @@
+"""Tables made of a job's files: XLSX, CSV, Parquet."""

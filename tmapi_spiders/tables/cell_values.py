@@ -1,0 +1,79 @@
+"""Values of a job's rows, as tables have them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from tmapi_spiders.formats import to_json
+from tmapi_spiders.tables.columns import Kind
+
+__all__ = ["as_text", "is_decimal", "is_number", "is_words", "to_time"]
+
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+
+
+def as_text(kind: Kind, value: Any) -> str:
+    """Return any value as text; None is "".
+
+    >>> as_text(Kind.WORDS, ["广东", "佛山"]), as_text(Kind.FILTERS, {"a": True, "b": True})
+    ('广东; 佛山', 'a+b')
+    >>> [as_text(Kind.TEXT, value) for value in ("00123", 7, 0.5, True, None, {"a": [1, "é"]})]
+    ['00123', '7', '0.5', 'true', '', '{"a": [1, "é"]}']
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if kind is Kind.WORDS and is_words(value):
+        return "; ".join(value)
+    if (
+        kind is Kind.FILTERS
+        and isinstance(value, dict)
+        and all(on is True for on in value.values())
+    ):
+        return "+".join(value)
+    return to_json(value, ensure_ascii=False)
+
+
+def is_words(value: Any) -> bool:
+    """Return whether a value is a list of texts.
+
+    >>> is_words(["a"]), is_words([]), is_words(["a", 1]), is_words("a")
+    (True, True, False, False)
+    """
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a number; True and False are none.
+
+    >>> is_number(7), is_number(0.5), is_number(True), is_number("7")
+    (True, True, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_decimal(value: Any) -> bool:
+    """Return whether a value is a decimal as the job's files have prices.
+
+    >>> is_decimal("60.00"), is_decimal("-5"), is_decimal("1e5"), is_decimal("ask"), is_decimal(6)
+    (True, True, False, False, False)
+    """
+    return isinstance(value, str) and _DECIMAL.fullmatch(value) is not None
+
+
+def to_time(value: Any) -> datetime | None:
+    """Return a time, UTC; None if it is no ISO 8601. One without zone is meant as UTC.
+
+    >>> to_time("2026-11-25T22:19:49.118+01:00"), to_time("yesterday"), to_time(None)
+    (datetime.datetime(2026, 11, 25, 21, 19, 49, 118000, tzinfo=datetime.timezone.utc), None, None)
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,113 @@
+"""Cells of a workbook: each value as Excel holds it best, and none as a formula."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from tmapi_spiders.gallery.model import LONGEST_LINK, web_link
+from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number, to_time
+from tmapi_spiders.tables.columns import LEAST_ID, Kind
+
+if TYPE_CHECKING:
+    from tmapi_spiders.tables.columns import Column
+    from tmapi_spiders.tables.notes import Notes
+
+__all__ = ["Cells"]
+
+#: Excel's limits: UTF-16 units of a text, digits of a number.
+_LONGEST_TEXT = 32_767
+_MOST_DIGITS = 15
+
+_FIRST_TIME = datetime(1900, 3, 1, tzinfo=UTC)
+"""Before that, Excel's days are not everybody's."""
+
+_CUT = " […cut]"
+#: What XML can't hold; XlsxWriter would write Excel's own escapes, which few other programs know.
+_NO_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xFFFE, 0xFFFF], "\ufffd")
+
+_FORMATS = {
+    Kind.PRICE: "0.00####",
+    Kind.SHARE: "0.0%",
+    Kind.TIME: 'yyyy-mm-dd hh:mm:ss "UTC"',
+}
+
+
+class Cells:
+    """Writes cells into a workbook's sheets.
+
+    :param book: XlsxWriter's
+    :param notes: takes what a cell can't hold as it is
+    """
+
+    def __init__(self, book: Any, notes: Notes) -> None:
+        self._notes = notes
+        self._link = book.get_default_url_format()
+        self._formats = {
+            kind: book.add_format({"num_format": text}) for kind, text in _FORMATS.items()
+        }
+
+    def write(
+        self, sheet: Any, row: int, number: int, column: Column, value: Any, *, may_link: bool
+    ) -> tuple[str, bool]:
+        """Write a value that is not None; return how it is shown, and whether it is a link."""
+        kind = column.kind
+        if isinstance(value, bool):
+            sheet.write_boolean(row, number, value)
+            return str(value), False
+        if (figure := _figure(kind, value)) is not None:
+            sheet.write_number(row, number, figure, self._formats.get(kind))
+            return str(value), False
+        if kind is Kind.TIME and (time := to_time(value)) and time >= _FIRST_TIME:
+            # Excel knows no zones; the format says that it is UTC.
+            sheet.write_datetime(row, number, time.replace(tzinfo=None), self._formats[kind])
+            return "2026-11-25 00:00:00 UTC", False
+        text = self.clean(as_text(kind, value))
+        if may_link and (url := web_link(text)):
+            escaped = quote(url, safe="%/:?#[]@!$&'()*+,;=~")
+            if len(escaped) <= LONGEST_LINK:
+                sheet.write_url(row, number, escaped, self._link, text)
+                return text, True
+        if text:
+            sheet.write_string(row, number, text)
+        return text, False
+
+    def clean(self, text: str) -> str:
+        r"""Return text as a cell can hold it."""
+        if not text.isprintable():
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+            kept = text.translate(_NO_XML)
+            if kept != text:
+                self._notes.count("text", "{} with characters that XLSX can't hold: � instead")
+                text = kept
+        if len(text) > _LONGEST_TEXT // 2:
+            units = text.encode("utf-16-le")
+            if len(units) > 2 * _LONGEST_TEXT:
+                self._notes.count(
+                    "text", f"{{}} over Excel's {_LONGEST_TEXT:,} characters: cut, and marked"
+                )
+                room = 2 * (_LONGEST_TEXT - len(_CUT))
+                text = units[:room].decode("utf-16-le", "ignore") + _CUT
+        if text.startswith("<r>") and text.endswith("</r>"):
+            text += " "  # XlsxWriter takes it for XML of its own
+        return text
+
+
+def _figure(kind: Kind, value: Any) -> float | None:
+    """Return what is a number in Excel, too: with all of its digits.
+
+    >>> _figure(Kind.PRICE, "60.00"), _figure(Kind.TEXT, "60.00"), _figure(Kind.TEXT, 60)
+    (60.0, None, 60)
+    >>> _figure(Kind.ID, 7), _figure(Kind.TEXT, 4006381333931)
+    (None, None)
+    """
+    if is_number(value):
+        if kind is Kind.ID or (isinstance(value, int) and abs(value) >= LEAST_ID):
+            return None
+        figure: float = value
+        return figure
+    if kind is not Kind.PRICE or not is_decimal(value):
+        return None
+    digits = value.lstrip("-").replace(".", "").lstrip("0")
+    return float(value) if len(digits) <= _MOST_DIGITS else None

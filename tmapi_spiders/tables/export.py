@@ -1,0 +1,162 @@
+"""Exporting: a job's files become a table that other programs read."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+
+from tmapi_spiders import __version__
+from tmapi_spiders.clock import utc_now
+from tmapi_spiders.crawl.evidence import in_words
+from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.jobs.destination import part_of, scratch_of
+from tmapi_spiders.tables.csv_table import write_csv
+from tmapi_spiders.tables.notes import Notes
+from tmapi_spiders.tables.parquet import write_parquet
+from tmapi_spiders.tables.survey import survey
+from tmapi_spiders.tables.workbook import MOST_COLUMNS, Workbook
+from tmapi_spiders.wording import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tmapi_spiders.jobs.job_files import JobFiles
+    from tmapi_spiders.tables.survey import Table
+    from tmapi_spiders.tables.target import Target
+
+__all__ = ["export_tables"]
+
+
+def export_tables(files: JobFiles, target: Target) -> list[str]:
+    """Write the tables; an existing file is replaced once the new one is whole.
+
+    Each file of the job is read twice, line by line: once for what columns there are.
+
+    :return: what was written, and what is not as it was, a line each
+    :raises UsageProblems: if the format can't hold it
+    :raises StorageError: if the job's files can't be read, or the table can't be written
+    """
+    notes = Notes()
+    tables = survey(files, target.tables)
+    written = []
+    with part_of(target.path) as file:
+        if target.suffix == ".xlsx":
+            written = _write_workbook(files, target, tables, file, notes)
+        else:
+            (table,) = tables
+            rows = _rows(files, table)
+            if target.suffix == ".csv":
+                write_csv(file, table.columns, rows, notes, bom=target.bom)
+            else:
+                facts = dict(_facts(files)) | {"Table": table.name, "Warnings": files.warnings}
+                write_parquet(
+                    (target.libraries[0], target.libraries[1]),
+                    file,
+                    table.columns,
+                    rows,
+                    notes=notes,
+                    facts=facts,
+                )
+            written = [_counted(table)]
+    return [f"{files.name}: {target.path.absolute()}: {', '.join(written)}"] + [
+        f"  {line}" for line in notes.lines
+    ]
+
+
+def _write_workbook(
+    files: JobFiles, target: Target, tables: list[Table], file: IO[bytes], notes: Notes
+) -> list[str]:
+    for table in tables:
+        if len(table.columns) > MOST_COLUMNS:
+            raise UsageProblems(
+                f"{target.path}: the {table.name} have {len(table.columns):,} columns, with those "
+                f"of your own rows; Excel's sheets end at {MOST_COLUMNS:,}. Write .csv or .parquet."
+            )
+    (xlsxwriter,) = target.libraries
+    scratch = scratch_of(target.path)
+    scratch.mkdir()
+    book = Workbook(xlsxwriter, file, str(scratch), notes)
+    try:
+        sheets = [book.add_table(table, _rows(files, table)) for table in tables]
+        facts = [
+            *_facts(files),
+            *[
+                (", ".join(names), plural(table.count, "row"))
+                for table, names in zip(tables, sheets, strict=True)
+            ],
+            ("Times", "UTC"),
+            *[("Note", line) for line in notes.lines],
+        ]
+        book.add_facts(facts, files.warnings)
+        book.close()
+    except xlsxwriter.exceptions.FileCreateError as exc:
+        raise OSError(*_reason(exc)) from exc
+    finally:
+        book.discard()
+    return [_counted(table) for table in tables]
+
+
+def _reason(exc: Exception) -> tuple[Any, ...]:
+    """Return why XlsxWriter could not write: what it wraps."""
+    inner = exc.args[0] if exc.args else None
+    return inner.args if isinstance(inner, OSError) else (str(exc),)
+
+
+def _facts(files: JobFiles) -> list[tuple[str, str]]:
+    """Return what a reader of a table wants to know of the job."""
+    facts = files.facts
+    return [
+        (name, str(value))
+        for name, value in (
+            ("Job", files.name),
+            ("Source", facts.get("source")),
+            ("Started", facts.get("started_at")),
+            ("Ended", facts.get("finished_at")),
+            ("Stopped early", facts.get("stop_reason")),
+            ("Queries", _statuses(facts.get("queries"))),
+            ("Evidence", _evidence(facts.get("evidence"))),
+            ("Calls", facts.get("calls")),
+            ("Cost", facts.get("cost")),
+            ("Written", f"{utc_now()} by tmapi-spiders {__version__}"),
+        )
+        if value is not None
+    ]
+
+
+def _statuses(queries: Any) -> str | None:
+    """Return how many queries ended how.
+
+    >>> _statuses({"all": 3, "complete": 2, "not_started": 1})
+    '3: 2 complete, 1 not started'
+    """
+    if not isinstance(queries, dict):
+        return None
+    ended = [
+        f"{count:,} {status.replace('_', ' ')}"
+        for status, count in queries.items()
+        if status != "all"
+    ]
+    return f"{queries.get('all', 0):,}: {', '.join(ended) or 'none'}"
+
+
+def _evidence(counts: Any) -> str | None:
+    """Return how many queries have evidence against their ending; None if none has."""
+    return (in_words(counts) or None) if isinstance(counts, dict) else None
+
+
+def _counted(table: Table) -> str:
+    return f"{table.name} {plural(table.count, 'row')}"
+
+
+def _rows(files: JobFiles, table: Table) -> Iterator[dict[str, Any]]:
+    """Yield a table's rows, as many as there were.
+
+    :raises StorageError: if there are others by now
+    """
+    count = 0
+    for row in files.rows(table.file):
+        count += 1
+        yield row
+    if count != table.count:
+        raise StorageError(
+            f"{files.folder / table.file}: it was written to meanwhile. Run the same command again."
+        )

@@ -1,0 +1,141 @@
+"""A table as Parquet, typed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
+
+from tmapi_spiders.formats import to_json
+from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number, is_words, to_time
+from tmapi_spiders.tables.columns import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tmapi_spiders.tables.columns import Column
+    from tmapi_spiders.tables.notes import Notes
+
+__all__ = ["write_parquet"]
+
+#: Rows in one group, which is what is held in memory.
+_BATCH = 20_000
+
+_PRICE_DIGITS, _PRICE_PLACES = 18, 6
+_STEP = Decimal(1).scaleb(-_PRICE_PLACES)
+_TOO_MUCH = 10 ** (_PRICE_DIGITS - _PRICE_PLACES)
+
+
+def write_parquet(
+    libraries: tuple[Any, Any],
+    file: IO[bytes],
+    columns: Iterable[Column],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    notes: Notes,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write rows; a value that its column can't hold exactly is left out, and noted.
+
+    :param libraries: the modules ``pyarrow`` and ``pyarrow.parquet``, an extra
+    :param facts: of the job, for the file's metadata (key ``tmapi``, JSON)
+    :raises OSError: if it can't be written
+    """
+    arrow, parquet = libraries
+    columns = tuple(columns)
+    types = _types(arrow)
+    schema = arrow.schema(
+        [(column.name, types[column.kind]) for column in columns],
+        metadata={"tmapi": to_json(facts, ensure_ascii=False)},
+    )
+    rest = iter(rows)
+    with parquet.ParquetWriter(file, schema) as writer:
+        while batch := list(islice(rest, _BATCH)):
+            arrays = [
+                arrow.array(_values(column, batch, notes), types[column.kind]) for column in columns
+            ]
+            writer.write_batch(arrow.record_batch(arrays, schema=schema))
+
+
+def _types(arrow: Any) -> dict[Kind, Any]:
+    return {
+        Kind.TEXT: arrow.string(),
+        Kind.LINK: arrow.string(),
+        Kind.FILTERS: arrow.string(),
+        Kind.ID: arrow.int64(),
+        Kind.COUNT: arrow.int64(),
+        Kind.NUMBER: arrow.float64(),
+        Kind.SHARE: arrow.float64(),
+        Kind.PRICE: arrow.decimal128(_PRICE_DIGITS, _PRICE_PLACES),
+        Kind.FLAG: arrow.bool_(),
+        Kind.TIME: arrow.timestamp("ms", tz="UTC"),
+        Kind.WORDS: arrow.list_(arrow.string()),
+    }
+
+
+def _values(column: Column, batch: list[Mapping[str, Any]], notes: Notes) -> list[Any]:
+    read = _READERS[column.kind]
+    values = []
+    for row in batch:
+        given = column.value(row)
+        value = None if given is None else read(column.kind, given)
+        if value is None and given is not None:
+            notes.count(
+                "value",
+                f"{{}} of {column.name} left out: not what the column can hold exactly "
+                "(the job's own file has it)",
+            )
+        values.append(value)
+    return values
+
+
+def _to_int(_: Kind, value: Any) -> int | None:
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_int and -(2**63) <= value < 2**63 else None
+
+
+def _to_float(_: Kind, value: Any) -> float | None:
+    is_exact = isinstance(value, float) or (is_number(value) and abs(value) <= 2**53)
+    return float(value) if is_exact else None
+
+
+def _to_price(_: Kind, value: Any) -> Decimal | None:
+    """Return a price, unless it would have to be rounded.
+
+    >>> _to_price(Kind.PRICE, "60.00"), _to_price(Kind.PRICE, "0.0000001")
+    (Decimal('60.000000'), None)
+    """
+    if not is_decimal(value):
+        return None
+    price = Decimal(value)
+    if abs(price) >= _TOO_MUCH:
+        return None
+    rounded = price.quantize(_STEP)
+    return rounded if rounded == price else None
+
+
+def _to_flag(_: Kind, value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _to_time(_: Kind, value: Any) -> Any:
+    return to_time(value)
+
+
+def _to_words(_: Kind, value: Any) -> list[str] | None:
+    return value if is_words(value) else None
+
+
+_READERS: dict[Kind, Callable[[Kind, Any], Any]] = {
+    Kind.TEXT: as_text,
+    Kind.LINK: as_text,
+    Kind.FILTERS: as_text,
+    Kind.ID: _to_int,
+    Kind.COUNT: _to_int,
+    Kind.NUMBER: _to_float,
+    Kind.SHARE: _to_float,
+    Kind.PRICE: _to_price,
+    Kind.FLAG: _to_flag,
+    Kind.TIME: _to_time,
+    Kind.WORDS: _to_words,
+}

@@ -1,0 +1,75 @@
+"""Target: the file that a job's tables are to be written to, and what it takes to write it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from tmapi_spiders.errors import UsageProblems, did_you_mean
+from tmapi_spiders.jobs.destination import problems_of, to_path
+from tmapi_spiders.tables.survey import TABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["SUFFIXES", "Target"]
+
+#: By suffix: the libraries that write it, and the extra that brings them.
+SUFFIXES: dict[str, tuple[tuple[str, ...], str]] = {
+    ".xlsx": (("xlsxwriter",), "xlsx"),
+    ".csv": ((), ""),
+    ".parquet": (("pyarrow", "pyarrow.parquet"), "parquet"),
+}
+
+
+@attrs.frozen
+class Target:
+    """What is to be written, and where."""
+
+    path: Path
+    suffix: str
+    tables: tuple[str, ...]
+    bom: bool
+    libraries: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, given: str, table: str | None, *, bom: bool) -> Target:
+        """Check what the user wants.
+
+        :param given: the file
+        :param table: one of a job's tables; None: all in a workbook, the products in other files
+        :param bom: whether a CSV file begins with a byte order mark
+        :raises UsageProblems: with all that is wrong
+        """
+        path = to_path(given)
+        problems = problems_of(given, path, SUFFIXES)
+        suffix = path.suffix.lower()
+        if table is not None and table not in TABLES:
+            problems.append(
+                f"--table {table}: accepted: {', '.join(TABLES)}.{did_you_mean(table, TABLES)}"
+            )
+        if bom and suffix in SUFFIXES and suffix != ".csv":
+            problems.append(f"--bom: it is for .csv; leave it out for {suffix}.")
+        libraries: tuple[Any, ...] = ()
+        try:
+            libraries = _libraries(given, suffix)
+        except UsageProblems as exc:
+            problems += exc.problems
+        if problems:
+            raise UsageProblems(*problems)
+        everything = tuple(TABLES) if suffix == ".xlsx" else tuple(TABLES)[:1]
+        return cls(path, suffix, (table,) if table else everything, bom, libraries)
+
+
+def _libraries(given: str, suffix: str) -> tuple[Any, ...]:
+    names, extra = SUFFIXES.get(suffix, ((), ""))
+    try:
+        return tuple(map(import_module, names))
+    except ImportError as exc:
+        raise UsageProblems(
+            f"-o {given}: {suffix} is written with the library {names[0]}, which can't be loaded "
+            f"({exc}). Install it: pip install 'tmapi-spiders[{extra}]'; or write .csv, which "
+            "needs none."
+        ) from exc
