@@ -37,9 +37,8 @@ from textbook_spider import EXPRESSIONS, load
 
 from tmapi_spiders.api.answers import Page, read_answer
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.progress import Progress
-from tmapi_spiders.formats import to_line
+from tmapi_spiders.formats import to_line, utc_now
 from tmapi_spiders.items import Product, Sighting
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.local.prepare import prepare_run

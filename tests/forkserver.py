@@ -69,7 +69,7 @@ PACKAGE = (
     "tmapi_spiders.distributed.join",
     "tmapi_spiders.distributed.scheduler",
     "tmapi_spiders.handler",
-    "tmapi_spiders.local_extension",
+    "tmapi_spiders.extensions",
     "tmapi_spiders.local.prepare",
     *(
         f"tmapi_spiders.commands.{name}"

@@ -73,10 +73,10 @@ _ROWS = "tmapi_spiders.pipelines.RowPipeline"
 _LAST_PIPELINE = 1000
 
 #: Before Scrapy's own, which are at 0: the job's files are begun before the feeds are opened.
-_EXTENSIONS = {"tmapi_spiders.local_extension.LocalExtension": -100}
+_EXTENSIONS = {"tmapi_spiders.extensions.LocalExtension": -100}
 
 #: Next to the engine.
-_SPIDER_MIDDLEWARES = {"tmapi_spiders.spider_middleware.LedgerSpiderMiddleware": 10}
+_SPIDER_MIDDLEWARES = {"tmapi_spiders.middlewares.LedgerSpiderMiddleware": 10}
 
 #: Where Scrapy's RetryMiddleware stands; outside of the HTTP cache, which stores first.
 _DOWNLOADER_MIDDLEWARES = {"tmapi_spiders.middlewares.AnswerMiddleware": 550}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.printable import printable
+from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,18 +1,20 @@
-"""JSON as this project writes it: UTF-8, and nothing that is none: NaN, Infinity, half a letter.
+"""Times and JSON as a job's files have them.
 
-Everything that is written as JSON comes from here, or from orjson, which writes null for them.
+All JSON is written here or by orjson: UTF-8, and null for what JSON has no number for (NaN,
+Infinity).
 """
 
 from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from itemadapter import ItemAdapter
 
-__all__ = ["is_json", "to_document", "to_json", "to_line"]
+__all__ = ["is_json", "not_before", "to_document", "to_json", "to_line", "utc_now"]
 
 
 def to_line(item: Any) -> bytes:
@@ -88,3 +90,23 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(one) for one in value]
     return value
+
+
+def utc_now() -> str:
+    """Return the time now: UTC, ISO 8601, to the millisecond.
+
+    >>> len(utc_now()), utc_now()[-1]
+    (24, 'Z')
+    """
+    return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def not_before(began: str | None, ended: str | None) -> str | None:
+    """Return when something ended: where a clock was set back meanwhile, when it began.
+
+    >>> not_before("2026-11-23T18:00:00.000Z", "2026-11-23T17:00:00.000Z")
+    '2026-11-23T18:00:00.000Z'
+    >>> not_before(None, "2026-11-23T17:00:00.000Z")
+    '2026-11-23T17:00:00.000Z'
+    """
+    return max(began, ended) if began and ended else ended

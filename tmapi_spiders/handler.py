@@ -33,18 +33,18 @@ from scrapy.utils.asyncio import is_asyncio_available
 from tmapi_spiders import stats
 from tmapi_spiders.api.answers import Converted, Kind, NoPage, read_answer
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.config.places import place_of
 from tmapi_spiders.crawl.interfaces import GateClosed
 from tmapi_spiders.crawl.outage import WORKS, Sign
 from tmapi_spiders.crawl.run import run_of
 from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.formats import utc_now
 from tmapi_spiders.http import compression
 from tmapi_spiders.http.connector import Connector
 from tmapi_spiders.http.retry_after import seconds_to_wait
 from tmapi_spiders.middlewares import NETWORK, QueryEnded, nobody_waits
-from tmapi_spiders.printable import printable
 from tmapi_spiders.system.file_limit import is_out_of_files, out_of_files
+from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,12 +21,11 @@ from tmapi_spiders.local.local_run import LocalRun, local_run_of
 from tmapi_spiders.system.sqlite import damaged
 
 if TYPE_CHECKING:
-    from scrapy import Request
+    from scrapy import Request, Spider
     from scrapy.http import Response
     from scrapy.settings import BaseSettings
 
     from tmapi_spiders.api.calls import Call
-    from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 __all__ = ["ArchivePolicy", "ArchiveStorage"]
 
@@ -70,13 +69,13 @@ class ArchiveStorage:
     def __init__(self, settings: BaseSettings) -> None:
         """Make the storage; the archive was opened when the run was prepared."""
 
-    def open_spider(self, spider: ImageSearchSpider) -> None:
+    def open_spider(self, spider: Spider) -> None:
         """Do nothing: the archive is open."""
 
-    def close_spider(self, spider: ImageSearchSpider) -> None:
+    def close_spider(self, spider: Spider) -> None:
         """Do nothing: the run closes the archive."""
 
-    def retrieve_response(self, spider: ImageSearchSpider, request: Request) -> Response | None:
+    def retrieve_response(self, spider: Spider, request: Request) -> Response | None:
         """Return the stored answer; None, a miss, goes on to the gate, which may be closed."""
         run, call = local_run_of(spider.crawler), call_of(request)
         if call is None:
@@ -98,9 +97,7 @@ class ArchiveStorage:
         run.count(stats.CONVERSION_REPLAYED if call.is_conversion else stats.PAGE_REPLAYED)
         return JsonResponse(request.url, status=200, body=stored.body, request=request)
 
-    def store_response(
-        self, spider: ImageSearchSpider, request: Request, response: Response
-    ) -> None:
+    def store_response(self, spider: Spider, request: Request, response: Response) -> None:
         """Store an answer that was paid for."""
         run, call = local_run_of(spider.crawler), call_of(request)
         assert call is not None

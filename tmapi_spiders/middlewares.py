@@ -1,13 +1,13 @@
-"""The downloader middleware that acts on what the classifier says of an answer.
+"""The downloader middleware that acts on answers, and the spider middleware that counts items.
 
-It stands where Scrapy's RetryMiddleware would, which is off. The spider sees true pages,
-conversions, and answers that nobody can do anything about any more.
+:class:`AnswerMiddleware` replaces Scrapy's RetryMiddleware, which is off. The spider sees true
+pages, conversions, and answers that nobody can do anything about any more.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrapy.exceptions import (
     CannotResolveHostError,
@@ -17,6 +17,7 @@ from scrapy.exceptions import (
     IgnoreRequest,
     ResponseDataLossError,
 )
+from scrapy.spidermiddlewares.base import BaseSpiderMiddleware
 
 from tmapi_spiders import stats
 from tmapi_spiders.api.answers import Kind, NoPage, read_answer
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.api.calls import Call
 
-__all__ = ["NETWORK", "AnswerMiddleware", "QueryEnded", "TriesAgain", "nobody_waits"]
+__all__ = [
+    "NETWORK",
+    "AnswerMiddleware",
+    "LedgerSpiderMiddleware",
+    "QueryEnded",
+    "TriesAgain",
+    "nobody_waits",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -148,3 +156,18 @@ class AnswerMiddleware:
             logger.info("Over the account's limit: %d calls in flight from now on", allowed)
         self._run.retries.wait_for_room(request, call)
         raise TriesAgain("over the account's limit")
+
+
+class LedgerSpiderMiddleware(BaseSpiderMiddleware):
+    """Counts what leaves the spider for the pipelines.
+
+    It stands next to the engine, so that it counts what a project's own middlewares left over, and
+    what they added.
+    """
+
+    def get_processed_item(self, item: Any, response: Response | None) -> Any:
+        """Note the item and let it through, unless it has been through the pipelines before."""
+        call = call_of(response)
+        if call is None or run_of(self.crawler).ledger.expect(call, item):
+            return item
+        return None

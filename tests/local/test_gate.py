@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tmapi_spiders.api.calls import Call
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.interfaces import GateClosed
 from tmapi_spiders.crawl.permits import Permits
+from tmapi_spiders.formats import utc_now
 from tmapi_spiders.jobs.journal import Journal
 from tmapi_spiders.local.gate import LocalGate
 

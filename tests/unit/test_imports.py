@@ -13,6 +13,16 @@ from tests.support import ROOT
 
 PACKAGE = "tmapi_spiders"
 
+#: The folders and top modules of the package. Each imports only those above it, for types too.
+ORDER = (
+    *("sandbox", "stats", "wording", "errors", "processors", "formats", "system"),
+    *("api", "http", "config", "fields", "items", "loaders", "inputs", "jobs"),
+    *("crawl", "logformatter", "middlewares"),
+    *("local", "pipelines", "feeds", "httpcache", "handler", "extensions"),
+    *("gallery", "tables", "compare", "monitoring"),
+    *("distributed", "backends", "spiders", "addon", "commands"),
+)
+
 
 def imports() -> dict[str, set[str]]:
     """Return the modules that each module of the package imports, for types included."""
@@ -31,9 +41,45 @@ def imports() -> dict[str, set[str]]:
     return graph
 
 
-def test_there_are_no_cycles() -> None:
-    order = list(TopologicalSorter(imports()).static_order())
-    assert order.index(f"{PACKAGE}.inputs.seeds") < order.index(f"{PACKAGE}.addon")
+def place_of(module: str) -> str:
+    """Return the folder of a module, or the module itself where it lies at the package's top."""
+    return module.removeprefix(PACKAGE).removeprefix(".").partition(".")[0]
+
+
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    TopologicalSorter(imports()).prepare()
+
+
+def test_imports_between_folders_run_one_way() -> None:
+    places = {place_of(module) for module in imports()} - {""}
+    assert places == set(ORDER), "ORDER names every folder and top module, and no other"
+    rank = {place: number for number, place in enumerate(ORDER)} | {"": -1}
+    upward = [
+        f"{module} imports {used}"
+        for module, modules in imports().items()
+        for used in modules
+        if rank[place_of(used)] > rank[place_of(module)]
+    ]
+    assert not upward, "\n".join(upward)
+
+
+def first_line(place: str) -> str:
+    """Return what the docstring of a folder or a module says it is."""
+    path = ROOT / PACKAGE / place
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    docstring = ast.get_docstring(ast.parse(source.read_text("utf-8"))) or ""
+    return docstring.partition("\n\n")[0].replace("\n", " ").replace("``", "`")
+
+
+def shown(place: str) -> str:
+    return f"{place}/" if (ROOT / PACKAGE / place).is_dir() else f"{place}.py"
+
+
+def test_the_docs_show_the_same_order() -> None:
+    rows = [f"| `{shown(place)}` | {first_line(place)} |" for place in ORDER]
+    text = (ROOT / "docs" / "internals.md").read_text("utf-8")
+    table = "\n".join(rows)
+    assert table in text, f"docs/internals.md should have:\n{table}"
 
 
 def test_the_sandbox_knows_nothing_of_the_crawl() -> None:

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import attrs
 
 from tmapi_spiders.api.json_text import decode
-from tmapi_spiders.printable import printable
 from tmapi_spiders.processors import to_int, to_quantity
+from tmapi_spiders.wording import printable
 
 __all__ = ["TABLE", "Answer", "Converted", "Kind", "NoPage", "Page", "Row", "read_answer"]
 

@@ -21,9 +21,8 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
 from tmapi_spiders.local.summary import MADE_UP
 from tmapi_spiders.monitoring.judged_job import JudgedJob
-from tmapi_spiders.printable import printable
 from tmapi_spiders.system.signals import interruptible
-from tmapi_spiders.wording import endings
+from tmapi_spiders.wording import endings, printable
 
 if TYPE_CHECKING:
     import argparse

@@ -15,7 +15,7 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import PRODUCTS
 from tmapi_spiders.jobs.series import all_jobs, series_jobs
-from tmapi_spiders.printable import printable
+from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
     import argparse

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from tmapi_spiders.config.settings import Config
+from tmapi_spiders.config.values import count
 from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems, shortened
-from tmapi_spiders.inputs.argument_values import count
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import LOCK
 from tmapi_spiders.jobs.series import series_jobs, told_last
-from tmapi_spiders.printable import printable
 from tmapi_spiders.system.signals import interruptible
-from tmapi_spiders.wording import plural
+from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
     import argparse

@@ -13,8 +13,7 @@ from rich.cells import cell_len
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.numbers import MOVES, move_of
 from tmapi_spiders.fields.target_price import CNY
-from tmapi_spiders.printable import printable
-from tmapi_spiders.wording import plural
+from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -22,7 +22,6 @@ from scrapy.utils.conf import closest_scrapy_cfg
 
 from tmapi_spiders.config.token import Token
 from tmapi_spiders.errors import did_you_mean
-from tmapi_spiders.inputs.argument_values import MOST
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.system.output_file import is_there
 
@@ -30,7 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "MOST",
     "base_url",
+    "count",
     "is_loopback",
     "number",
     "one_of",
@@ -45,6 +46,9 @@ __all__ = [
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _RATE = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,8})?")
+
+#: Of whole numbers without a bound of their own: more than anybody can pay for.
+MOST = 999_999_999
 
 
 def is_loopback(host: str) -> bool:
@@ -193,3 +197,25 @@ def sandbox_options(value: Any) -> SandboxOptions:
         return SandboxOptions(**given)
     except TypeError as exc:
         raise ValueError(str(exc)) from exc
+
+
+def count(least: int, most: int | None = None) -> Callable[[Any], int]:
+    """Return what reads a whole number from *least* to *most*.
+
+    >>> count(1, 50)("20")
+    20
+    """
+    span = f"from {least} up to {MOST}" if most is None else f"from {least} to {most}"
+    most = MOST if most is None else most
+    rule = f"accepted: a whole number {span}."
+
+    def read(given: Any) -> int:
+        # Python refuses to read numbers of thousands of digits, and takes its time over others.
+        if not re.fullmatch(r"[0-9]{1,12}", str(given).strip()):
+            raise ValueError(rule)
+        number = int(given)
+        if not least <= number <= most:
+            raise ValueError(rule)
+        return number
+
+    return read

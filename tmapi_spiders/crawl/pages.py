@@ -9,8 +9,8 @@ import attrs
 
 from tmapi_spiders import stats
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.paging import Reading
+from tmapi_spiders.formats import utc_now
 from tmapi_spiders.items import Sighting
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from tmapi_spiders.distributed import worker_report
 from tmapi_spiders.distributed.worker import worker_of
 from tmapi_spiders.extensions import RunExtension
 from tmapi_spiders.formats import to_line
-from tmapi_spiders.spider_middleware import LedgerSpiderMiddleware
+from tmapi_spiders.middlewares import LedgerSpiderMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator

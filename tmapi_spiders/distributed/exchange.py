@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from redis import exceptions
 
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.outage import SHORTEST_PAUSE
 from tmapi_spiders.distributed.keys import conversion_prefix
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.formats import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable

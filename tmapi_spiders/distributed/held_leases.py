@@ -6,9 +6,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import stats
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.lease_fields import read_image
 from tmapi_spiders.distributed.staged_commit import stage_burial, stage_failure
+from tmapi_spiders.formats import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

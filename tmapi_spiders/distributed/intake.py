@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.distributed.store import Step
+from tmapi_spiders.formats import utc_now
 
 if TYPE_CHECKING:
     from scrapy import Request

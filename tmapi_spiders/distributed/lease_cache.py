@@ -16,11 +16,10 @@ from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.distributed.worker import worker_of
 
 if TYPE_CHECKING:
-    from scrapy import Request
+    from scrapy import Request, Spider
     from scrapy.http import Response
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 __all__ = ["LeaseStorage"]
 
@@ -31,13 +30,13 @@ class LeaseStorage:
     def __init__(self, settings: BaseSettings) -> None:
         """Make the storage; it has no settings."""
 
-    def open_spider(self, spider: ImageSearchSpider) -> None:
+    def open_spider(self, spider: Spider) -> None:
         """Do nothing."""
 
-    def close_spider(self, spider: ImageSearchSpider) -> None:
+    def close_spider(self, spider: Spider) -> None:
         """Do nothing."""
 
-    def retrieve_response(self, spider: ImageSearchSpider, request: Request) -> Response | None:
+    def retrieve_response(self, spider: Spider, request: Request) -> Response | None:
         """Return the answer that came with the lease, if one did."""
         worker, call = worker_of(spider.crawler), call_of(request)
         lease = worker.holding.of(call)
@@ -49,9 +48,7 @@ class LeaseStorage:
         worker.count(stats.CONVERSION_KEPT if call.is_conversion else stats.PAGE_REPLAYED)
         return JsonResponse(request.url, status=200, body=lease.body, request=request)
 
-    def store_response(
-        self, spider: ImageSearchSpider, request: Request, response: Response
-    ) -> None:
+    def store_response(self, spider: Spider, request: Request, response: Response) -> None:
         """Keep an answer that was paid for at hand."""
         worker, call = worker_of(spider.crawler), call_of(request)
         lease = worker.holding.of(call)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.run import EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.distributed.connection import UNWRITABLE
 from tmapi_spiders.distributed.expiry import expire
@@ -22,7 +21,7 @@ from tmapi_spiders.distributed.row_file import RowFile, digest
 from tmapi_spiders.distributed.shared_job import facts_of, refusals_of, unreadable_of
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.formats import to_line
+from tmapi_spiders.formats import to_line, utc_now
 from tmapi_spiders.jobs.archive import ARCHIVE
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS, Job
 from tmapi_spiders.jobs.job_json import read_job_json

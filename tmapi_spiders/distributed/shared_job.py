@@ -9,7 +9,6 @@ import attrs
 import orjson
 
 from tmapi_spiders import __version__
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.config.settings import PREFIX, given_value
 from tmapi_spiders.distributed.damage import check_facts
 from tmapi_spiders.distributed.keys import (
@@ -25,6 +24,7 @@ from tmapi_spiders.distributed.letter import query_task
 from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.formats import utc_now
 from tmapi_spiders.inputs.queries import Query
 from tmapi_spiders.inputs.seed import Seed
 from tmapi_spiders.inputs.spider_kind import SpiderKind

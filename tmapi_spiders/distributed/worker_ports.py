@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.backoff import backoff
 from tmapi_spiders.crawl.interfaces import Gate, GateClosed, Ledger, Permit, Retries
 from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK
+from tmapi_spiders.formats import utc_now
 from tmapi_spiders.local.retries import wait_of
 from tmapi_spiders.middlewares import QueryEnded, nobody_waits
 

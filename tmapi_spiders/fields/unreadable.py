@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tmapi_spiders.formats import to_json
-from tmapi_spiders.printable import printable
-from tmapi_spiders.wording import plural
+from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

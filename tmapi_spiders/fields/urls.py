@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from tmapi_spiders.inputs.seed import ALIBABA_HOSTS
+from tmapi_spiders.api.endpoint import ALIBABA_HOSTS
 from tmapi_spiders.processors import to_words
 
 __all__ = ["to_url"]

@@ -9,20 +9,17 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tmapi_spiders.api.endpoint import FILTERS
 from tmapi_spiders.errors import did_you_mean, shortened
-from tmapi_spiders.inputs.combinations import FILTERS, Filters, PriceRange
+from tmapi_spiders.inputs.combinations import Filters, PriceRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MOST", "count", "filters_of", "prices_of", "words"]
+__all__ = ["filters_of", "prices_of", "words"]
 
 _DECIMAL = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _RANGE = re.compile(rf"(?P<start>{_DECIMAL})?\s*-\s*(?P<end>{_DECIMAL})?")
-
-
-#: Of whole numbers without a bound of their own: more than anybody can pay for.
-MOST = 999_999_999
 
 
 def _split(given: Any) -> list[Any]:
@@ -105,25 +102,3 @@ def filters_of(given: Any) -> tuple[Filters, ...]:
     if wrong:
         raise ValueError(f"{_quote(wrong)} no filter; {rule}.{did_you_mean(wrong[0], FILTERS)}")
     return _unique(alternatives)
-
-
-def count(least: int, most: int | None = None) -> Callable[[Any], int]:
-    """Return what reads a whole number from *least* to *most*.
-
-    >>> count(1, 50)("20")
-    20
-    """
-    span = f"from {least} up to {MOST}" if most is None else f"from {least} to {most}"
-    most = MOST if most is None else most
-    rule = f"accepted: a whole number {span}."
-
-    def read(given: Any) -> int:
-        # Python refuses to read numbers of thousands of digits, and takes its time over others.
-        if not re.fullmatch(r"[0-9]{1,12}", str(given).strip()):
-            raise ValueError(rule)
-        number = int(given)
-        if not least <= number <= most:
-            raise ValueError(rule)
-        return number
-
-    return read

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from tmapi_spiders.api.endpoint import LANGUAGES, SORTS
 from tmapi_spiders.config import values
+from tmapi_spiders.config.values import count
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
-from tmapi_spiders.inputs.argument_values import count, filters_of, prices_of, words
-from tmapi_spiders.inputs.combinations import LANGUAGES, SORTS, Combinations, Filters, PriceRange
+from tmapi_spiders.inputs.argument_values import filters_of, prices_of, words
+from tmapi_spiders.inputs.combinations import Combinations, Filters, PriceRange
 from tmapi_spiders.inputs.job_names import (
     LONGEST,
     LONGEST_SERIES,

@@ -12,25 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "FILTERS",
-    "LANGUAGES",
-    "SORTS",
     "Combination",
     "Combinations",
     "Filters",
     "PriceRange",
 ]
-
-# Source of all three: the vendor's page of the endpoint.
-LANGUAGES = ("en", "zh", "ru", "vi", "ja", "ko")
-SORTS = ("default", "sales", "price_up", "price_down")
-FILTERS = (
-    "support_dropshipping",
-    "is_factory",
-    "verified_supplier",
-    "free_shipping",
-    "new_arrival",
-)
 
 
 @attrs.frozen

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tmapi_spiders.inputs.argument_values import count, filters_of, prices_of, words
-from tmapi_spiders.inputs.combinations import LANGUAGES, SORTS, Combinations, Filters, PriceRange
+from tmapi_spiders.api.endpoint import LANGUAGES, SORTS
+from tmapi_spiders.config.values import count
+from tmapi_spiders.inputs.argument_values import filters_of, prices_of, words
+from tmapi_spiders.inputs.combinations import Combinations, Filters, PriceRange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,20 +10,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
+from tmapi_spiders.api.endpoint import ALIBABA_HOSTS, ALIBABA_PATH
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.inputs.overrides import NO_OVERRIDES, Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ALIBABA_HOSTS", "Seed", "looks_like_image", "stable_hash"]
-
-#: Hosts (with their subdomains) whose images the search reads without conversion.
-#: Source: observed by users of the API, on its V1 endpoint.
-ALIBABA_HOSTS = ("alicdn.com", "1688.com", "taobao.com", "tmall.com", "alibaba.com", "aliimg.com")
-
-#: Paths that the API itself hands out for images.
-ALIBABA_PATH = "/search/"
+__all__ = ["Seed", "looks_like_image", "stable_hash"]
 
 _BEGINNING = re.compile(rf"https?:|//|{ALIBABA_PATH}", re.IGNORECASE)
 

@@ -12,7 +12,7 @@ import attrs
 from tmapi_spiders.errors import did_you_mean, shortened
 from tmapi_spiders.fields.target_price import TARGET_COLUMN
 from tmapi_spiders.inputs.overrides import OVERRIDDEN
-from tmapi_spiders.printable import printable
+from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,8 +20,7 @@ from tmapi_spiders.inputs.seed_columns import IMAGE, Layout, listed
 from tmapi_spiders.inputs.seed_header import image_argument
 from tmapi_spiders.inputs.seed_text import REMEDY, text_rows
 from tmapi_spiders.inputs.seed_workbook import workbook_rows
-from tmapi_spiders.printable import printable
-from tmapi_spiders.wording import plural
+from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,6 +8,7 @@ import attrs
 from scrapy.addons import AddonManager
 from scrapy.spiderloader import get_spider_loader
 
+from tmapi_spiders.api.endpoint import SEARCH_PATH
 from tmapi_spiders.config.project import no_such_spider
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.arguments import Arguments
@@ -18,13 +19,10 @@ if TYPE_CHECKING:
     from scrapy import Spider
     from scrapy.settings import BaseSettings
 
-__all__ = ["IMAGE_SEARCH", "SEARCH_PATH", "SpiderKind", "kind_for"]
+__all__ = ["IMAGE_SEARCH", "SpiderKind", "kind_for"]
 
 #: This package's own spider; a job that does not say whose it is is this one's.
 IMAGE_SEARCH = "image_search"
-
-#: Source: the vendor's page of the endpoint. A job that does not say what it asked has asked this.
-SEARCH_PATH = "/1688/global/search/image/v2"
 
 
 @attrs.frozen
@@ -33,7 +31,7 @@ class SpiderKind:
 
     name: str = IMAGE_SEARCH
     endpoint: str = SEARCH_PATH
-    """Path of what it asks of the API."""
+    """Path of what it asks of the API; a job that does not say what it asked has asked this."""
     arguments_model: type[Arguments] = Arguments
 
     @classmethod

@@ -12,9 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from tmapi_spiders import __version__
-from tmapi_spiders.clock import not_before, utc_now
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.formats import to_document
+from tmapi_spiders.formats import not_before, to_document, utc_now
 from tmapi_spiders.items import versions
 from tmapi_spiders.jobs.job_json import JOB_JSON, read_job_json
 from tmapi_spiders.system.output_file import create, part_path, put_in_place

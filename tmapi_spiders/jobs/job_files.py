@@ -18,9 +18,8 @@ from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.job_json import read_job_json
 from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.jobs.series import find_job
-from tmapi_spiders.printable import printable
 from tmapi_spiders.system.input_file import open_plain
-from tmapi_spiders.wording import plural
+from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.interfaces import Gate, GateClosed, Permit
 from tmapi_spiders.crawl.outage import MOST_PROBES, Outage
 from tmapi_spiders.errors import StorageError
+from tmapi_spiders.formats import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable

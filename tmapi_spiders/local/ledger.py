@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tmapi_spiders.clock import not_before, utc_now
 from tmapi_spiders.crawl.interfaces import Ledger
 from tmapi_spiders.crawl.paging import Ending
 from tmapi_spiders.crawl.progress import Progress
+from tmapi_spiders.formats import not_before, utc_now
 from tmapi_spiders.items import Outcome
 from tmapi_spiders.jobs.journal import History
 

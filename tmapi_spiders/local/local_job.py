@@ -13,8 +13,7 @@ from tmapi_spiders.inputs.job_names import is_job_name
 from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
 from tmapi_spiders.jobs import resume
 from tmapi_spiders.jobs.job_json import read_job_json
-from tmapi_spiders.printable import printable
-from tmapi_spiders.wording import calls, dead_letters, plural
+from tmapi_spiders.wording import calls, dead_letters, plural, printable
 
 if TYPE_CHECKING:
     from pathlib import Path

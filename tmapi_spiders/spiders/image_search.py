@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from tmapi_spiders.api.answers import Converted, Kind, NoPage, Page
 from tmapi_spiders.api.calls import CALL, CONVERSION, Call, call_of
+from tmapi_spiders.api.endpoint import CONVERT_PATH, SEARCH_PATH
 from tmapi_spiders.backends import prepare
 from tmapi_spiders.crawl.compatibility import check_compatibility
 from tmapi_spiders.crawl.interfaces import GateClosed
@@ -23,7 +24,7 @@ from tmapi_spiders.crawl.requirements import check_addon, check_spider
 from tmapi_spiders.crawl.run import EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.inputs.arguments import Arguments
-from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH, SEARCH_PATH, SpiderKind
+from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH, SpiderKind
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.middlewares import TriesAgain
 
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 __all__ = ["ImageSearchSpider", "refuse_look"]
 
 logger = logging.getLogger(__name__)
-
-#: Source: observed behaviour of the API; so is the body of :meth:`request_conversion`.
-CONVERT_PATH = "/1688/tools/image/convert_url"
 
 
 class ImageSearchSpider(Spider):
@@ -153,6 +151,8 @@ class ImageSearchSpider(Spider):
 
     def request_conversion(self, seed: Seed, query_id: str, repeat: int) -> Request:
         """Return the request for a conversion of a seed's image.
+
+        Source of its body: observed behaviour of the API.
 
         :param query_id: the query that asks, and pays, for it
         :param repeat: which conversion of the image it is, from 1

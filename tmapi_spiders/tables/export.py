@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders import __version__
-from tmapi_spiders.clock import utc_now
 from tmapi_spiders.crawl.evidence import in_words
 from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.formats import utc_now
 from tmapi_spiders.jobs.destination import part_of, scratch_of
 from tmapi_spiders.tables.csv_table import write_csv
 from tmapi_spiders.tables.notes import Notes
