@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from tmapi_spiders import stats
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.crawl.closing import Closing
+from tmapi_spiders.crawl.shutdown import Shutdown
 from tmapi_spiders.crawl.run import run_of
 from tmapi_spiders.feeds import JobFeedStorage
 from tmapi_spiders.local import summary
@@ -73,7 +73,7 @@ class RunExtension(ABC):
         crawler, run = self.crawler, self._run
         assert crawler.stats is not None
         assert crawler.engine is not None
-        closing = Closing(crawler)
+        closing = Shutdown(crawler)
         if run.config.sandbox:
             # Loaded here: a crawl of the real API has no use for a web server.
             from tmapi_spiders.sandbox.server import Sandbox  # noqa: PLC0415

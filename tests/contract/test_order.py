@@ -1,7 +1,7 @@
 """How many queries are begun, in one process as for workers: the same state, the same decision.
 
 Random jobs, of queries that have so many pages, are worked on by hand, call by call: on Redis by
-the scripts, and beside them by the course of a process of its own. Whenever a place for a call is
+the scripts, and beside them by the flow of a process of its own. Whenever a place for a call is
 free, both are asked whether another query may be begun.
 """
 
@@ -17,11 +17,11 @@ import pytest
 from tests.distributed.filling import Desk
 from tmapi_spiders.api.answers import Page
 from tmapi_spiders.crawl.order import MOST_PAGES, Lengths
-from tmapi_spiders.crawl.paging import Ending, Reading
+from tmapi_spiders.crawl.paging import Ending, PageReading
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.staged_commit import stage_page
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.local.flow import LocalCourse
+from tmapi_spiders.local.flow import LocalFlow
 from tmapi_spiders.local.ledger import LocalLedger
 from tmapi_spiders.local.local_run import LocalRun
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Alone:
-    """A process of its own, as far as its course asks for it."""
+    """A process of its own, as far as its flow asks for it."""
 
     def __init__(self, job: SharedJob, world: World) -> None:
         self.arguments = job.arguments
@@ -49,7 +49,7 @@ class Alone:
         self.lengths = Lengths(min(most_pages or MOST_PAGES, MOST_PAGES))
         self.calls = 0
         self.queries = Queries(world.queries, most_pages)
-        self.course = LocalCourse(self)  # type: ignore[arg-type]
+        self.flow = LocalFlow(self)  # type: ignore[arg-type]
 
     pages_left = LocalRun.pages_left
 
@@ -62,11 +62,11 @@ class Alone:
 
     @property
     def may_begin(self) -> bool:
-        return self.course._end_is_near or self.course._has_place()
+        return self.flow._end_is_near or self.flow._has_place()
 
     def begin(self, query: Query) -> None:
-        self.course._not_begun -= 1
-        self.course._asking.add(query.query_id)
+        self.flow._not_begun -= 1
+        self.flow._asking.add(query.query_id)
         self.ledger.open(query)
 
     def call(self, query_id: str) -> None:
@@ -130,7 +130,7 @@ class Shared:
         progress.items += items
         progress.total_count = total
         page = Page([{}] * items, not is_last, total)
-        stage_page(lease, self.job, lease.page, page, Reading([], items, False))
+        stage_page(lease, self.job, lease.page, page, PageReading([], items, False))
         lease.seen = [int(lease.token) * 100 + n for n in range(items)]
         assert self._desk.commit_as_it_is(self.job, lease) == b"done"
         return lease.ends[0] is not None
@@ -190,7 +190,7 @@ def work(world: World, shared: Shared, alone: Alone) -> list[bool]:
             alone.call(query_id)
             in_flight.append(lease)
             continue
-        if len(in_flight) < world.allowed and alone.course._not_begun:
+        if len(in_flight) < world.allowed and alone.flow._not_begun:
             decisions.append(False)
             assert not may_begin, f"{len(decisions)}: workers begin none"
         if not in_flight and not alone.retries:

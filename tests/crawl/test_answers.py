@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import CannedApi
-from tmapi_spiders.sandbox.faults import FAULTS, Row
+from tmapi_spiders.sandbox.faults import FAULTS, FaultRow
 
 if TYPE_CHECKING:
     from tests.support import Crawler, SandboxThread
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 GOOD = "/search/a/onepage.jpg"
-STOPS = {Row.TOKEN: "auth", Row.BALANCE: "balance", Row.ROUTE: "base_url"}
+STOPS = {FaultRow.TOKEN: "auth", FaultRow.BALANCE: "balance", FaultRow.ROUTE: "base_url"}
 PASSING = [
     kind
     for kind, fault in FAULTS.items()
-    if fault.row in {Row.TRANSIENT, Row.FETCH_TIMEOUT, Row.NOT_A_PAGE}
+    if fault.row in {FaultRow.TRANSIENT, FaultRow.FETCH_TIMEOUT, FaultRow.NOT_A_PAGE}
 ]
 
 
@@ -67,7 +67,7 @@ def test_what_does_not_pass_fails_its_query_only(crawl: Crawler, sandbox: Sandbo
 
 
 def test_a_wrong_query_is_not_tried_again(crawl: Crawler, sandbox: SandboxThread) -> None:
-    kinds = [kind for kind, fault in FAULTS.items() if fault.row is Row.QUERY]
+    kinds = [kind for kind, fault in FAULTS.items() if fault.row is FaultRow.QUERY]
     done = crawl(seeds=f"{seeds_of(kinds)},{GOOD}")
     assert done.exit_status == 3
     assert sorted(row["status"] for row in done.outcomes) == ["complete"] + ["failed"] * len(kinds)

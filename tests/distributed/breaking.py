@@ -11,7 +11,7 @@ from typing import Any
 
 from settings.distributed import *  # noqa: F403
 from tmapi_spiders.crawl.pages import PageReader
-from tmapi_spiders.distributed.worker_flow import SharedCourse
+from tmapi_spiders.distributed.worker_flow import WorkerFlow
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 EXTENSIONS = {"tests.distributed.breaking.Bug": 1}
@@ -39,15 +39,15 @@ class Bug:
 
     @classmethod
     def after(cls) -> Bug:
-        page_read = SharedCourse.page_read
+        page_read = WorkerFlow.page_read
 
-        def broken(self: SharedCourse, progress: Any, page: int, *others: Any) -> Any:
+        def broken(self: WorkerFlow, progress: Any, page: int, *others: Any) -> Any:
             found = page_read(self, progress, page, *others)
             if page == 2 and "two" in progress.query.seed.text:
                 raise KeyError("no such field")
             return found
 
-        SharedCourse.page_read = broken  # type: ignore[method-assign, assignment]
+        WorkerFlow.page_read = broken  # type: ignore[method-assign, assignment]
         return cls()
 
     @classmethod

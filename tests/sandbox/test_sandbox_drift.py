@@ -17,7 +17,7 @@ from tests.support import Crawler
 from tmapi_spiders.loaders import ProductLoader
 from tmapi_spiders.sandbox import api, spellings
 from tmapi_spiders.sandbox.catalogue import catalogue_of
-from tmapi_spiders.sandbox.drift import Change, Offer, changes, offers
+from tmapi_spiders.sandbox.drift import Drift, Offer, changes, offers
 from tmapi_spiders.sandbox.looks import KIND_NAMES, Look, distance, look_of
 from tmapi_spiders.sandbox.options import MAX_DAY, SandboxOptions
 
@@ -37,7 +37,7 @@ BEFORE_THERE_WERE_DAYS = "f78984f7a3e24fadce03f5ed52f6db32b660d86024b33dffa5189f
 
 
 @cache
-def many(old: int, new: int) -> tuple[int, list[Change]]:
+def many(old: int, new: int) -> tuple[int, list[Drift]]:
     """How many products there are on the old day, and what changes until the new one."""
     options = SandboxOptions(products=15_000)
     return len(offers(options, old)), list(changes(options, old, new).values())

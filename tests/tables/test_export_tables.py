@@ -33,7 +33,7 @@ from tests.tables.export_jobs import (
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.tables import export as export_module
 from tmapi_spiders.tables import survey as survey_module
-from tmapi_spiders.tables.columns import Kind, columns_of
+from tmapi_spiders.tables.columns import ColumnKind, columns_of
 from tmapi_spiders.tables.target import SUFFIXES
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def test_every_field_has_a_kind(item_class: type[attrs.AttrsInstance]) -> None:
     kinds = {column.name: column.kind for column in columns_of(item_class)}
     assert len(kinds) == len(attrs.fields(item_class)) - 1, "all but seed_data"
     for name, kind in kinds.items():
-        assert (kind is Kind.PRICE) == ("price" in name and name != "price_source"), name
-        assert (kind is Kind.TIME) == name.endswith("_at"), name
-        assert (kind is Kind.LINK) == name.endswith(("img", "url")), name
+        assert (kind is ColumnKind.PRICE) == ("price" in name and name != "price_source"), name
+        assert (kind is ColumnKind.TIME) == name.endswith("_at"), name
+        assert (kind is ColumnKind.LINK) == name.endswith(("img", "url")), name
 
 
 def test_csv_holds_the_values_as_they_are(export: Exporter) -> None:

@@ -10,7 +10,15 @@ import attrs
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.loaded import told_of_provisional
 from tmapi_spiders.gallery.groups import CardKey, date_of, read_groups
-from tmapi_spiders.gallery.model import NOT_MADE, Card, Comparison, Gallery, Group, Mark, Query
+from tmapi_spiders.gallery.model import (
+    NOT_MADE,
+    Card,
+    Comparison,
+    Gallery,
+    GalleryQuery,
+    Group,
+    Mark,
+)
 from tmapi_spiders.inputs.job_names import series_of
 
 if TYPE_CHECKING:
@@ -114,7 +122,7 @@ class ChangedProducts:
                 there = before.get(group.seed_id)
                 before[group.seed_id] = group if there is None else _joined(there, group)
 
-    def _doubted(self, query: Query) -> Query:
+    def _doubted(self, query: GalleryQuery) -> GalleryQuery:
         why = self.provisional.get(query.query_id)
         if why is None:
             return query
@@ -130,7 +138,7 @@ class ChangedProducts:
         for query in old.queries if old else ():
             if query.query_id not in numbers:
                 numbers[query.query_id] = len(queries)
-                queries.append(Query(query.label, query.query_id, status=NOT_MADE))
+                queries.append(GalleryQuery(query.label, query.query_id, status=NOT_MADE))
             theirs.append(numbers[query.query_id])
         cards = [self._marked(new, card, numbers) for card in new.cards]
         for card in gone:

@@ -1,7 +1,7 @@
 """The parts of a run, as Scrapy's components see them, whichever way it crawls.
 
-In a process of its own: ``gate``, ``retries``, ``ledger`` and ``course``. As one worker of many:
-``distributed.turns`` and ``distributed.course``.
+In a process of its own: ``gate``, ``retries``, ``ledger`` and ``flow``. As one worker of many:
+``distributed.worker_ports`` and ``distributed.worker_flow``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tmapi_spiders.api.answers import Page
     from tmapi_spiders.api.calls import Call
     from tmapi_spiders.crawl.outage import Sign
-    from tmapi_spiders.crawl.paging import Reading
+    from tmapi_spiders.crawl.paging import PageReading
     from tmapi_spiders.crawl.progress import Progress
     from tmapi_spiders.inputs.queries import Query
     from tmapi_spiders.inputs.seed import Seed
 
-__all__ = ["Course", "Gate", "GateClosed", "Ledger", "Permit", "Requests", "Retries"]
+__all__ = ["Flow", "Gate", "GateClosed", "Ledger", "Permit", "Requests", "Retries"]
 
 
 class GateClosed(IgnoreRequest):
@@ -187,7 +187,7 @@ class Requests(Protocol):
         """Return the request for a conversion of a seed's image."""
 
 
-class Course(ABC):
+class Flow(ABC):
     """What happens after a page or a conversion was answered.
 
     Each method yields the requests that this process is to make now.
@@ -213,7 +213,7 @@ class Course(ABC):
 
     @abstractmethod
     def page_read(
-        self, progress: Progress, page: int, answer: Page, reading: Reading
+        self, progress: Progress, page: int, answer: Page, reading: PageReading
     ) -> Iterator[Request]:
         """Go on after a page whose products are on their way, or end the query."""
 

@@ -9,7 +9,7 @@ import attrs
 
 from tmapi_spiders import stats
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.crawl.paging import Reading
+from tmapi_spiders.crawl.paging import PageReading
 from tmapi_spiders.formats import utc_now
 from tmapi_spiders.items import Sighting
 
@@ -59,7 +59,7 @@ class PageReader:
         self._run = run
         self._loader = loader
 
-    def read(self, response: Response, progress: Progress, page: int, answer: Page) -> Reading:
+    def read(self, response: Response, progress: Progress, page: int, answer: Page) -> PageReading:
         """Read a page: its products get their ranks, and their sightings are written."""
         run, query = self._run, progress.query
         unread: list[Unread] = []
@@ -93,7 +93,7 @@ class PageReader:
         progress.items += len(products)
         fresh = {product.item_id for product in products} - progress.seen
         progress.seen |= fresh
-        return Reading(products, len(fresh), truncated)
+        return PageReading(products, len(fresh), truncated)
 
     def _load(
         self, response: Response, progress: Progress, page: int, answer: Page, lost: Lost

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.api.answers import Page
     from tmapi_spiders.items import Product
 
-__all__ = ["Ending", "Reading", "ending", "nothing_found"]
+__all__ = ["Ending", "PageReading", "ending", "nothing_found"]
 
 
 @attrs.frozen
@@ -26,7 +26,7 @@ class Ending:
 
 
 @attrs.frozen
-class Reading:
+class PageReading:
     """What was read of a page."""
 
     products: list[Product]

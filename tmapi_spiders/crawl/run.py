@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.config.settings import Config
     from tmapi_spiders.crawl.display import Display
     from tmapi_spiders.crawl.figures import Figures
-    from tmapi_spiders.crawl.interfaces import Course, Gate, Ledger, Requests, Retries
+    from tmapi_spiders.crawl.interfaces import Flow, Gate, Ledger, Requests, Retries
     from tmapi_spiders.fields.unreadable import Unread
     from tmapi_spiders.inputs.arguments import Arguments
     from tmapi_spiders.items import Sighting
@@ -57,7 +57,7 @@ class Run(ABC):
     gate: Gate
     retries: Retries
     ledger: Ledger
-    course: Course
+    flow: Flow
     requests: Requests
     """The spider, once there is one."""
 

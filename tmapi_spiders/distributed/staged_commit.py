@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.api.answers import Page
     from tmapi_spiders.crawl.image_state import Decision, Image
-    from tmapi_spiders.crawl.paging import Reading
+    from tmapi_spiders.crawl.paging import PageReading
     from tmapi_spiders.distributed.lease import Lease
     from tmapi_spiders.distributed.shared_job import SharedJob
 
@@ -42,7 +42,7 @@ _Changes = list[dict[str, Any]]
 """What becomes of other tasks."""
 
 
-def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: Reading) -> None:
+def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: PageReading) -> None:
     """Have a page committed: the query goes on, or ends with it."""
     asked, progress = job.arguments, lease.progress
     max_pages = progress.query.seed.overrides.most_pages(asked.max_pages)

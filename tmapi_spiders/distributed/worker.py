@@ -25,7 +25,7 @@ from tmapi_spiders.distributed.intake import request_of, unreadable
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.outbox import Outbox
 from tmapi_spiders.distributed.store import Step
-from tmapi_spiders.distributed.worker_flow import SharedCourse
+from tmapi_spiders.distributed.worker_flow import WorkerFlow
 from tmapi_spiders.distributed.worker_ports import LeaseGate, LeaseLedger, LeaseRetries
 from tmapi_spiders.formats import to_line
 
@@ -97,7 +97,7 @@ class Worker(Run):
         self.gate = LeaseGate(self.holding, self.exchange, config.lease_seconds)
         self.retries = LeaseRetries(self.holding, config.retry_times, config.retry_delay)
         self.ledger = LeaseLedger(self.holding)
-        self.course = SharedCourse(self.holding, job, config.conversion_days)
+        self.flow = WorkerFlow(self.holding, job, config.conversion_days)
         self._was_probing = False
         self._expects_others = False
         """Whether a request of the project's own may be on its way, or what comes of it."""

@@ -1,4 +1,4 @@
-"""The course of a job in a worker: what is committed after a page or a conversion was answered.
+"""The flow of a job in a worker: what is committed after a page or a conversion was answered.
 
 Nothing is yielded: the next page and other queries' turns are committed as tasks for whichever
 worker comes.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tmapi_spiders.crawl.image_state import refusal
-from tmapi_spiders.crawl.interfaces import Course
+from tmapi_spiders.crawl.interfaces import Flow
 from tmapi_spiders.distributed.staged_commit import (
     stage_conversion,
     stage_empty_page,
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from tmapi_spiders.api.answers import Page
-    from tmapi_spiders.crawl.paging import Reading
+    from tmapi_spiders.crawl.paging import PageReading
     from tmapi_spiders.crawl.progress import Progress
     from tmapi_spiders.distributed.held_leases import Holding
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.inputs.queries import Query
     from tmapi_spiders.inputs.seed import Seed
 
-__all__ = ["SharedCourse"]
+__all__ = ["WorkerFlow"]
 
 
-class SharedCourse(Course):
+class WorkerFlow(Flow):
     """Stages what is to be committed into the leases that a worker holds.
 
     :param keep_days: for how long a conversion is kept for other jobs
@@ -59,7 +59,7 @@ class SharedCourse(Course):
 
     @override
     def page_read(
-        self, progress: Progress, page: int, answer: Page, reading: Reading
+        self, progress: Progress, page: int, answer: Page, reading: PageReading
     ) -> Iterator[Request]:
         if (lease := self._holding.get(progress.query.query_id)) is not None:
             stage_page(lease, self._job, page, answer, reading)

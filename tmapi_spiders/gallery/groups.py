@@ -10,7 +10,15 @@ import attrs
 from tmapi_spiders.crawl.evidence import EVIDENCE
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.gallery.labels import BEST_MATCH, Labels, traits_of
-from tmapi_spiders.gallery.model import Card, Gallery, Group, Product, Query, in_words, web_link
+from tmapi_spiders.gallery.model import (
+    Card,
+    Gallery,
+    GalleryProduct,
+    GalleryQuery,
+    Group,
+    in_words,
+    web_link,
+)
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 
 if TYPE_CHECKING:
@@ -80,24 +88,24 @@ class _Products:
 
     def __init__(self, only: Collection[CardKey] | None) -> None:
         self._only = None if only is None else {key[1:] for key in only}
-        self._any: dict[tuple[str | None, int], Product] = {}
-        self._of_seed: dict[tuple[str | None, int, str], Product] = {}
+        self._any: dict[tuple[str | None, int], GalleryProduct] = {}
+        self._of_seed: dict[tuple[str | None, int, str], GalleryProduct] = {}
 
     def add(self, row: dict[str, Any]) -> None:
         if self._only is not None and (row.get("language") or "", row["item_id"]) not in self._only:
             return
-        product = Product.read(row)
+        product = GalleryProduct.read(row)
         key = (product.language, product.item_id)
         self._any.setdefault(key, product)
         self._of_seed.setdefault((*key, row["seed_id"]), product)
 
-    def find(self, language: str | None, item_id: int, seed_id: str) -> Product:
+    def find(self, language: str | None, item_id: int, seed_id: str) -> GalleryProduct:
         """Return the seed's own row of it, else any; one that knows nothing if there is none."""
         key = (language, item_id)
         return (
             self._of_seed.get((*key, seed_id))
             or self._any.get(key)
-            or Product(item_id, language, None, None, None)
+            or GalleryProduct(item_id, language, None, None, None)
         )
 
 
@@ -184,7 +192,7 @@ class _Seeds:
 
     def _ordered(
         self, query_ids: list[str], labels: Labels
-    ) -> tuple[tuple[Query, ...], dict[int, int]]:
+    ) -> tuple[tuple[GalleryQuery, ...], dict[int, int]]:
         """Return a seed's queries, those by relevance first, and the new number of each."""
         queries = [self._query(query_id, labels) for query_id in query_ids]
         order = sorted(
@@ -193,9 +201,9 @@ class _Seeds:
         )
         return tuple(queries[it] for it in order), {old: new for new, old in enumerate(order)}
 
-    def _query(self, query_id: str, labels: Labels) -> Query:
+    def _query(self, query_id: str, labels: Labels) -> GalleryQuery:
         row = self.outcomes.get(query_id, {})
-        return Query(
+        return GalleryQuery(
             label=labels.label(self._queries.get(query_id, {})),
             query_id=query_id,
             **{
@@ -206,7 +214,7 @@ class _Seeds:
         )
 
 
-def _card(product: Product, places: list[tuple[int, int, str | None]]) -> Card:
+def _card(product: GalleryProduct, places: list[tuple[int, int, str | None]]) -> Card:
     # One place a query: where it stands twice in one (pages that overlap), the better.
     first: dict[int, int] = {}
     for rank, query, _ in places:

@@ -16,10 +16,10 @@ __all__ = [
     "Card",
     "Comparison",
     "Gallery",
+    "GalleryProduct",
+    "GalleryQuery",
     "Group",
     "Mark",
-    "Product",
-    "Query",
     "in_words",
     "web_link",
 ]
@@ -55,7 +55,7 @@ FACTS = (
 
 
 @attrs.frozen(eq=False)
-class Product:
+class GalleryProduct:
     """A product as a seed's searches found it; what was not given is None."""
 
     item_id: int
@@ -70,7 +70,7 @@ class Product:
     """The values of `FACTS`."""
 
     @classmethod
-    def read(cls, row: dict[str, Any]) -> Product:
+    def read(cls, row: dict[str, Any]) -> GalleryProduct:
         """Take it from a line of products.jsonl."""
         area = row.get("area_from")
         return cls(
@@ -90,7 +90,7 @@ class Product:
 
 
 @attrs.frozen
-class Query:
+class GalleryQuery:
     """One search for a seed, and what became of it."""
 
     label: str
@@ -129,7 +129,7 @@ class Mark:
 class Card:
     """A product under a seed."""
 
-    product: Product
+    product: GalleryProduct
     price: str | None
     """When it was seen at its best rank, a decimal string."""
     places: tuple[tuple[int, int], ...]
@@ -151,7 +151,7 @@ class Group:
     """The other columns of the user's row."""
     link: str | None
     """The image, if it has an http(s) URL."""
-    queries: tuple[Query, ...]
+    queries: tuple[GalleryQuery, ...]
     cards: tuple[Card, ...]
     """The best-ranked."""
     rest: tuple[tuple[str | None, str | None], ...]

@@ -14,7 +14,7 @@ import attrs
 from tmapi_spiders import __version__
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.gallery.embedded import picture_address, seed_address
-from tmapi_spiders.gallery.model import FACTS, LONGEST_LINK, Mark, Query
+from tmapi_spiders.gallery.model import FACTS, LONGEST_LINK, GalleryQuery, Mark
 from tmapi_spiders.jobs.destination import part_of
 from tmapi_spiders.wording import plural
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tmapi_spiders.gallery.embedded import Embedded
-    from tmapi_spiders.gallery.model import Card, Gallery, Group, Product
+    from tmapi_spiders.gallery.model import Card, Gallery, GalleryProduct, Group
 
 __all__ = ["gallery_page", "told_of_pictures", "write_page"]
 
@@ -64,7 +64,7 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
     rows: dict[int, int] = {}
     products: list[list[Any]] = []
 
-    def row(product: Product) -> int:
+    def row(product: GalleryProduct) -> int:
         if (number := rows.get(id(product))) is None:
             number = rows[id(product)] = len(products)
             address = product.picture and picture_address(product.picture, made_up=made_up)
@@ -180,7 +180,7 @@ def _cut(value: Any) -> Any:
 
 
 def _is_shown(field: attrs.Attribute[Any], _: Any) -> bool:
-    return field is not attrs.fields(Query).query_id
+    return field is not attrs.fields(GalleryQuery).query_id
 
 
 def _read(name: str) -> str:

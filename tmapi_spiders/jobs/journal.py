@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-__all__ = ["History", "Journal"]
+__all__ = ["CallHistory", "Journal"]
 
 
 @attrs.frozen
-class History:
+class CallHistory:
     """What a query has cost."""
 
     calls: int = 0
@@ -73,14 +73,14 @@ class Journal:
             self._connection.execute("DELETE FROM calls WHERE call = ?", (number,))
         self.calls -= 1
 
-    def history(self, query_id: str) -> History:
+    def history(self, query_id: str) -> CallHistory:
         """Return what a query that this run has not begun has cost in earlier ones."""
         if not self._resumed:
-            return History()
+            return CallHistory()
         with failing_as_storage(self._path):
             row = self._connection.execute(
                 "SELECT count(*), count(nullif(attempt, 1)), min(sent_at), max(sent_at) "
                 "FROM calls WHERE query_id = ?",
                 (query_id,),
             ).fetchone()
-        return History(*row)
+        return CallHistory(*row)

@@ -1,4 +1,4 @@
-"""The course of a job: what happens after a page or a conversion was answered."""
+"""The flow of a job: what happens after a page or a conversion was answered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from tmapi_spiders import stats
 from tmapi_spiders.crawl.image_state import refusal
-from tmapi_spiders.crawl.interfaces import Course
+from tmapi_spiders.crawl.interfaces import Flow
 from tmapi_spiders.crawl.order import AHEAD, SOONEST, SPARE, most_calls
 from tmapi_spiders.crawl.pages import count_page
 from tmapi_spiders.crawl.paging import ending, nothing_found
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.api.answers import Page
     from tmapi_spiders.crawl.image_state import Decision, Image
-    from tmapi_spiders.crawl.paging import Reading
+    from tmapi_spiders.crawl.paging import PageReading
     from tmapi_spiders.crawl.progress import Progress
     from tmapi_spiders.inputs.queries import Query
     from tmapi_spiders.inputs.seed import Seed
     from tmapi_spiders.local.local_run import LocalRun
 
-__all__ = ["LocalCourse"]
+__all__ = ["LocalFlow"]
 
 #: Queries left out between two turns of the event loop.
 _LEFT_OUT_AT_ONCE = 100
@@ -38,8 +38,8 @@ _LEFT_OUT_AT_ONCE = 100
 _LOOK_AGAIN = 0.05
 
 
-class LocalCourse(Course):
-    """The course of a job that one process works on alone.
+class LocalFlow(Flow):
+    """The flow of a job that one process works on alone.
 
     An image is settled before the query's outcome may be written, since the image is forgotten with
     the last outcome.
@@ -200,7 +200,7 @@ class LocalCourse(Course):
 
     @override
     def page_read(
-        self, progress: Progress, page: int, answer: Page, reading: Reading
+        self, progress: Progress, page: int, answer: Page, reading: PageReading
     ) -> Iterator[Request]:
         asked = self._run.arguments
         if page > 1:

@@ -12,7 +12,7 @@ from tmapi_spiders.crawl.paging import Ending
 from tmapi_spiders.crawl.progress import Progress
 from tmapi_spiders.formats import not_before, utc_now
 from tmapi_spiders.items import Outcome
-from tmapi_spiders.jobs.journal import History
+from tmapi_spiders.jobs.journal import CallHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +40,7 @@ class LocalLedger(Ledger):
         self,
         job: str,
         write: Callable[[Outcome], None],
-        history: Callable[[str], History] = lambda _: History(),
+        history: Callable[[str], CallHistory] = lambda _: CallHistory(),
     ) -> None:
         """Begin with nothing.
 

@@ -21,7 +21,7 @@ from tmapi_spiders.crawl.stops import STOPS
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.formats import to_line
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.jobs.journal import History
+from tmapi_spiders.jobs.journal import CallHistory
 from tmapi_spiders.local.gate import LocalGate
 from tmapi_spiders.local.ledger import LocalLedger
 from tmapi_spiders.local.retries import LocalRetries
@@ -250,7 +250,7 @@ class LocalRun(Run):
             in_flight=self.gate.in_flight,
             allowed=self.gate.allowed,
             waiting=len(self.retries),
-            converting=self.course.converting,
+            converting=self.flow.converting,
         )
 
     def pages_left(self, progress: Progress) -> int:
@@ -291,12 +291,12 @@ class LocalRun(Run):
         """Say whether a query's first page is paid for."""
         return self.archive.has_page(query.seed.image_id, query.search_id)
 
-    def _history(self, query_id: str) -> History:
+    def _history(self, query_id: str) -> CallHistory:
         try:
             return self.archive.journal.history(query_id)
         except StorageError as exc:
             self.storage_failed(exc)
-            return History()
+            return CallHistory()
 
     def _write_outcome(self, outcome: Outcome) -> None:
         self.job.files[OUTCOMES].write(to_line(outcome))

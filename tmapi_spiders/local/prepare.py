@@ -18,7 +18,7 @@ from tmapi_spiders.jobs.conversions import Conversions
 from tmapi_spiders.jobs.job import Job
 from tmapi_spiders.jobs.job_json import read_job_json
 from tmapi_spiders.jobs.series_lock import hold_series
-from tmapi_spiders.local.flow import LocalCourse
+from tmapi_spiders.local.flow import LocalFlow
 from tmapi_spiders.local.local_run import LocalRun
 from tmapi_spiders.system.file_limit import check_file_limit
 
@@ -87,7 +87,7 @@ def prepare_run(
         conversions=conversions,
         command=command,
     )
-    run.course = LocalCourse(run)
+    run.flow = LocalFlow(run)
     return run
 
 

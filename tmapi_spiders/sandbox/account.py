@@ -34,7 +34,7 @@ CALLS_KEPT: Final = 10_000
 
 
 @attrs.define
-class Call:
+class SandboxCall:
     """One call in the books. It never holds the token."""
 
     endpoint: str
@@ -55,7 +55,7 @@ class Call:
 class Books:
     """What was counted since the start or the last reset."""
 
-    calls: deque[Call] = attrs.field(factory=lambda: deque(maxlen=CALLS_KEPT))
+    calls: deque[SandboxCall] = attrs.field(factory=lambda: deque(maxlen=CALLS_KEPT))
     made: int = 0
     ok: int = 0
     conversions: int = 0
@@ -79,13 +79,13 @@ class Account:
 
     def arrive(
         self, endpoint: str, query: Mapping[str, str], headers: Mapping[str, str]
-    ) -> tuple[Call, str]:
+    ) -> tuple[SandboxCall, str]:
         """A call comes in: it is in flight from here on. Returns it and its token, "" if none."""
         headers = {name.lower(): value for name, value in headers.items()}
         params = {name: query[name] for name in query}
         in_query, in_header = params.pop(TOKEN_PARAMETER, ""), headers.pop(TOKEN_HEADER, "")
         auth = "query" if in_query else "header" if in_header else "none"
-        call = Call(endpoint, params, headers, auth)
+        call = SandboxCall(endpoint, params, headers, auth)
         self._in_flight += 1
         books = self.books
         books.calls.append(call)
@@ -106,7 +106,7 @@ class Account:
             return self._out_of_balance()
         return None
 
-    def earlier(self, call: Call) -> int:
+    def earlier(self, call: SandboxCall) -> int:
         """How often this same call has come this far before, by whichever path to an image."""
         params = call.params
         if (url := str(params.get("img_url", ""))).startswith(SEARCH_PATH):
@@ -124,7 +124,7 @@ class Account:
         self.balance -= 1
         return answer
 
-    def enter(self, call: Call, answer: Answer) -> None:
+    def enter(self, call: SandboxCall, answer: Answer) -> None:
         """Write an answer that is about to be sent into the books."""
         call.status, call.code, call.item_ids = answer.status, answer.code, answer.item_ids
         self.books.ok += answer.code == OK
@@ -132,7 +132,7 @@ class Account:
         if answer.language:
             self.books.served[answer.language].update(answer.item_ids)
 
-    def leave(self, call: Call) -> None:
+    def leave(self, call: SandboxCall) -> None:
         """A call is over, answered or not."""
         self._in_flight -= 1
         self.books.by_status["none" if call.status is None else str(call.status)] += 1

@@ -17,17 +17,17 @@ from tmapi_spiders.sandbox.answers import (
     success,
 )
 from tmapi_spiders.sandbox.draws import chance
-from tmapi_spiders.sandbox.images import ALIBABA, FOREIGN, Image, read_image
+from tmapi_spiders.sandbox.images import ALIBABA, FOREIGN, SandboxImage, read_image
 from tmapi_spiders.sandbox.looks import Look, look_of
 from tmapi_spiders.sandbox.parameters import ParameterError, SearchCall, read_search
 from tmapi_spiders.sandbox.paths import Paths
 from tmapi_spiders.sandbox.search import Search
-from tmapi_spiders.sandbox.worlds import Page, delay_of, dress, mix, page_of
+from tmapi_spiders.sandbox.worlds import WorldPage, delay_of, dress, mix, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tmapi_spiders.sandbox.catalogue import Catalogue, Product
+    from tmapi_spiders.sandbox.catalogue import Catalogue, CatalogueProduct
     from tmapi_spiders.sandbox.options import SandboxOptions
 
 TEXT_TOTAL_SHARE: Final = 0.05
@@ -78,7 +78,7 @@ class Api:
         if image.host in self._refuses or (is_stale and self._stale == "refused"):
             answer = refusal(422, 422, CONVERT_FIRST)
         elif is_stale or fault is faults.FAULTS["empty"]:
-            answer = _answer(call, Page((), 0, call.page_size, has_next_page=False), [])
+            answer = _answer(call, WorldPage((), 0, call.page_size, has_next_page=False), [])
         elif fault:
             answer = fault.answer
         elif image.says("echo"):
@@ -107,24 +107,24 @@ class Api:
             answer = success({"image_url": self.paths.make(url)})
         return dress(answer, image), delay_of(image)
 
-    def product_named(self, stem: str) -> Product | None:
+    def product_named(self, stem: str) -> CatalogueProduct | None:
         """The product whose picture has this name."""
         return self._catalogue.pictured(int(stem)) if stem.isascii() and stem.isdigit() else None
 
-    def look_of(self, image: Image) -> Look:
+    def look_of(self, image: SandboxImage) -> Look:
         """What a search sees in an image."""
         pictured = self.product_named(image.stem)
         return pictured.look if pictured else look_of(image.stem)
 
     def _injected(
-        self, endpoint: str, fields: dict[str, Any], image: Image, earlier: int
+        self, endpoint: str, fields: dict[str, Any], image: SandboxImage, earlier: int
     ) -> faults.Fault | None:
         # By name, not by URL: the address of the sandbox's own pictures changes with its port.
         named = fields | {"img_url": image.stem, "url": ""}
         key = "&".join(f"{name}={named[name]}" for name in sorted(named))
         return self._injection.fault(f"{endpoint}?{key}", earlier)
 
-    def _page(self, call: SearchCall, image: Image, base: str) -> Answer:
+    def _page(self, call: SearchCall, image: SandboxImage, base: str) -> Answer:
         is_read = image.is_searchable and (image.is_converted or not image.says("unreadable"))
         matches = self._matches(call, image) if is_read else ()
         page = page_of(image, matches, call.page, call.page_size)
@@ -136,7 +136,7 @@ class Api:
             text_total=chance("total as text", image.stem) < TEXT_TOTAL_SHARE,
         )
 
-    def _matches(self, call: SearchCall, image: Image) -> tuple[Product, ...]:
+    def _matches(self, call: SearchCall, image: SandboxImage) -> tuple[CatalogueProduct, ...]:
         pictured = self.product_named(image.stem)
         return self._search.find(
             self.look_of(image),
@@ -151,7 +151,9 @@ def _wrong(message: str) -> Answer:
     return refusal(422, 422, f"{PARAMETER_ERROR}: {message}")
 
 
-def _answer(call: SearchCall, page: Page, items: list[Any], *, text_total: bool = False) -> Answer:
+def _answer(
+    call: SearchCall, page: WorldPage, items: list[Any], *, text_total: bool = False
+) -> Answer:
     """A true page, keys in the order of the vendor's example."""
     answer = success(
         {

@@ -42,7 +42,7 @@ _ID_STEP: Final = 76_543_210_987
 
 
 @attrs.frozen
-class Product:
+class CatalogueProduct:
     """One product of the sandbox."""
 
     item_id: int
@@ -97,8 +97,8 @@ class Catalogue:
 
     def __init__(self, count: int, seed: int, day: int = 0) -> None:
         self._seed = seed
-        self.by_id: dict[int, Product] = {}
-        self.by_kind: defaultdict[str, list[Product]] = defaultdict(list)
+        self.by_id: dict[int, CatalogueProduct] = {}
+        self.by_kind: defaultdict[str, list[CatalogueProduct]] = defaultdict(list)
         self._gone: dict[int, int] = {}
         for slot in range(count):
             for earlier, came in enumerate(arrival_days(seed, slot, day)):
@@ -112,7 +112,7 @@ class Catalogue:
                 else:
                     self._gone[item_id] = index
 
-    def pictured(self, item_id: int) -> Product | None:
+    def pictured(self, item_id: int) -> CatalogueProduct | None:
         """The product of this id, also one that has left: its pictures are still about."""
         if item_id in self._gone:
             return make_product(self._seed, self._gone[item_id])
@@ -128,7 +128,7 @@ def item_id_of(seed: int, index: int) -> int:
     return _FIRST_ID + (draw("ids", seed) + index * _ID_STEP) % _ID_SPAN
 
 
-def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Product:
+def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> CatalogueProduct:
     """Product number `index` of the catalogue `seed` on a day; it came on the day `came`.
 
     >>> make_product(1, 0).item_id, make_product(1, 0) == make_product(1, 0)
@@ -188,7 +188,7 @@ def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Product:
         "one_piece_min_order": "support_dropshipping" in flags,
         **forms.pick(rng, forms.EXTRA_FORMS),
     }
-    return Product(
+    return CatalogueProduct(
         item_id=item_id,
         look=look,
         price=facts.price if forms.told_price(price_fields) else None,

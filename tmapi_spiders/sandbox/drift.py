@@ -11,7 +11,7 @@ from tmapi_spiders.sandbox import forms
 from tmapi_spiders.sandbox.catalogue import catalogue_of
 
 if TYPE_CHECKING:
-    from tmapi_spiders.sandbox.catalogue import Product
+    from tmapi_spiders.sandbox.catalogue import CatalogueProduct
     from tmapi_spiders.sandbox.options import SandboxOptions
 
 ADDED: Final = "added"
@@ -43,7 +43,7 @@ FIELDS: Final = tuple(field.name for field in attrs.fields(Offer))[1:]
 
 
 @attrs.frozen
-class Change:
+class Drift:
     """What became of one product between two days."""
 
     item_id: int
@@ -81,7 +81,7 @@ def _values(offer: Offer) -> dict[str, Any]:
     return attrs.asdict(offer) | {"price": price}
 
 
-def offer_of(product: Product) -> Offer:
+def offer_of(product: CatalogueProduct) -> Offer:
     """What the API tells of a product."""
     fields = product.fields
     price, source = forms.told_price(fields) or (None, None)
@@ -103,7 +103,7 @@ def offers(options: SandboxOptions, day: int) -> dict[int, Offer]:
     return {item_id: offer_of(catalogue.by_id[item_id]) for item_id in sorted(catalogue.by_id)}
 
 
-def changes(options: SandboxOptions, old_day: int, new_day: int) -> dict[int, Change]:
+def changes(options: SandboxOptions, old_day: int, new_day: int) -> dict[int, Drift]:
     """What changed between two days, by `item_id` in ascending order.
 
     What is the same on both days is left out, whatever became of it in between. Raises ValueError
@@ -115,5 +115,5 @@ def changes(options: SandboxOptions, old_day: int, new_day: int) -> dict[int, Ch
     """
     old, new = offers(options, old_day), offers(options, new_day)
     ids = sorted({*old, *new})
-    found = [Change(item_id, old.get(item_id), new.get(item_id)) for item_id in ids]
+    found = [Drift(item_id, old.get(item_id), new.get(item_id)) for item_id in ids]
     return {change.item_id: change for change in found if change.kind != CHANGED or change.fields}

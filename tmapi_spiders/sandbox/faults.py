@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Row(Enum):
+class FaultRow(Enum):
     """The row of the table of answers (the API as observed) that a fault stands for."""
 
     TOKEN = "token missing or refused"  # noqa: S105 - a meaning, no secret
@@ -50,14 +50,14 @@ class Row(Enum):
     GATEWAY = "403 by the gateway: this machine or token is refused"
 
 
-TRANSIENT_ROWS: Final = {Row.TRANSIENT, Row.FETCH_TIMEOUT, Row.NOT_A_PAGE}
+TRANSIENT_ROWS: Final = {FaultRow.TRANSIENT, FaultRow.FETCH_TIMEOUT, FaultRow.NOT_A_PAGE}
 
 
 @attrs.frozen
 class Fault:
     """One kind of failure."""
 
-    row: Row
+    row: FaultRow
     answer: Answer
 
 
@@ -123,54 +123,55 @@ _EMPTY_PAGE: Final = {
 }
 
 FAULTS: Final[dict[str, Fault]] = {
-    "status-401": Fault(Row.TOKEN, _status(401)),
-    "code-401": Fault(Row.TOKEN, _code(401)),
-    "code-403": Fault(Row.TOKEN, _code(403)),
-    "code-4011": Fault(Row.TOKEN, _code(4011)),
+    "status-401": Fault(FaultRow.TOKEN, _status(401)),
+    "code-401": Fault(FaultRow.TOKEN, _code(401)),
+    "code-403": Fault(FaultRow.TOKEN, _code(403)),
+    "code-4011": Fault(FaultRow.TOKEN, _code(4011)),
     # Nothing but the message tells in these two: the status is 200 and there is no code.
-    "no-api-key": Fault(Row.TOKEN, gateway(200, NO_KEY)),
-    "no-balance": Fault(Row.BALANCE, gateway(200, NO_BALANCE)),
-    "status-439": Fault(Row.BALANCE, Answer(439, b"{}")),
-    "code-439": Fault(Row.BALANCE, _code(439)),
-    "no-route": Fault(Row.ROUTE, gateway(404, NO_ROUTE)),
-    "code-text-439": Fault(Row.BALANCE, _text_code(439)),
-    "status-503": Fault(Row.LIMIT, _status(503)),
-    "code-503": Fault(Row.LIMIT, _code(503)),
-    "code-text-503": Fault(Row.LIMIT, _text_code(503)),
-    "wait-503": Fault(Row.LIMIT, _wait(503)),
-    "status-403": Fault(Row.GATEWAY, _page(403)),
-    "status-408": Fault(Row.TRANSIENT, _page(408)),
-    "status-417": Fault(Row.TRANSIENT, _status(417)),
-    "code-417": Fault(Row.TRANSIENT, _code(417)),
-    "status-499": Fault(Row.TRANSIENT, _status(499)),
-    "code-499": Fault(Row.TRANSIENT, _code(499)),
-    "status-500": Fault(Row.TRANSIENT, _status(500)),
-    "code-500": Fault(Row.TRANSIENT, _code(500)),
-    "code-text-500": Fault(Row.TRANSIENT, _text_code(500)),
-    "status-502": Fault(Row.TRANSIENT, _page(502)),
-    "status-504": Fault(Row.TRANSIENT, _page(504)),
-    "status-429": Fault(Row.TRANSIENT, _status(429)),
-    "wait-429": Fault(Row.TRANSIENT, _wait(429)),
-    "status-520": Fault(Row.TRANSIENT, _page(520)),
-    "status-522": Fault(Row.TRANSIENT, _page(522)),
-    "status-529": Fault(Row.TRANSIENT, _page(529)),
-    "reset": Fault(Row.TRANSIENT, Answer(0, b"", delivery=Delivery.RESET)),
-    "hang": Fault(Row.TRANSIENT, Answer(0, b"", delivery=Delivery.HANG)),
-    "422-timeout": Fault(Row.FETCH_TIMEOUT, refusal(422, 422, FETCH_TIMED_OUT)),
-    "422-parameter": Fault(Row.QUERY, refusal(422, 422, WRONG_PARAMETER)),
-    "422-denied": Fault(Row.QUERY, refusal(422, 422, IMAGE_DENIED)),
-    "code-422-timeout": Fault(Row.FETCH_TIMEOUT, refusal(200, 422, FETCH_TIMED_OUT)),
-    "code-422-parameter": Fault(Row.QUERY, refusal(200, 422, WRONG_PARAMETER)),
-    "code-422-denied": Fault(Row.QUERY, refusal(200, 422, IMAGE_DENIED)),
-    "html": Fault(Row.NOT_A_PAGE, _page(200)),
+    "no-api-key": Fault(FaultRow.TOKEN, gateway(200, NO_KEY)),
+    "no-balance": Fault(FaultRow.BALANCE, gateway(200, NO_BALANCE)),
+    "status-439": Fault(FaultRow.BALANCE, Answer(439, b"{}")),
+    "code-439": Fault(FaultRow.BALANCE, _code(439)),
+    "no-route": Fault(FaultRow.ROUTE, gateway(404, NO_ROUTE)),
+    "code-text-439": Fault(FaultRow.BALANCE, _text_code(439)),
+    "status-503": Fault(FaultRow.LIMIT, _status(503)),
+    "code-503": Fault(FaultRow.LIMIT, _code(503)),
+    "code-text-503": Fault(FaultRow.LIMIT, _text_code(503)),
+    "wait-503": Fault(FaultRow.LIMIT, _wait(503)),
+    "status-403": Fault(FaultRow.GATEWAY, _page(403)),
+    "status-408": Fault(FaultRow.TRANSIENT, _page(408)),
+    "status-417": Fault(FaultRow.TRANSIENT, _status(417)),
+    "code-417": Fault(FaultRow.TRANSIENT, _code(417)),
+    "status-499": Fault(FaultRow.TRANSIENT, _status(499)),
+    "code-499": Fault(FaultRow.TRANSIENT, _code(499)),
+    "status-500": Fault(FaultRow.TRANSIENT, _status(500)),
+    "code-500": Fault(FaultRow.TRANSIENT, _code(500)),
+    "code-text-500": Fault(FaultRow.TRANSIENT, _text_code(500)),
+    "status-502": Fault(FaultRow.TRANSIENT, _page(502)),
+    "status-504": Fault(FaultRow.TRANSIENT, _page(504)),
+    "status-429": Fault(FaultRow.TRANSIENT, _status(429)),
+    "wait-429": Fault(FaultRow.TRANSIENT, _wait(429)),
+    "status-520": Fault(FaultRow.TRANSIENT, _page(520)),
+    "status-522": Fault(FaultRow.TRANSIENT, _page(522)),
+    "status-529": Fault(FaultRow.TRANSIENT, _page(529)),
+    "reset": Fault(FaultRow.TRANSIENT, Answer(0, b"", delivery=Delivery.RESET)),
+    "hang": Fault(FaultRow.TRANSIENT, Answer(0, b"", delivery=Delivery.HANG)),
+    "422-timeout": Fault(FaultRow.FETCH_TIMEOUT, refusal(422, 422, FETCH_TIMED_OUT)),
+    "422-parameter": Fault(FaultRow.QUERY, refusal(422, 422, WRONG_PARAMETER)),
+    "422-denied": Fault(FaultRow.QUERY, refusal(422, 422, IMAGE_DENIED)),
+    "code-422-timeout": Fault(FaultRow.FETCH_TIMEOUT, refusal(200, 422, FETCH_TIMED_OUT)),
+    "code-422-parameter": Fault(FaultRow.QUERY, refusal(200, 422, WRONG_PARAMETER)),
+    "code-422-denied": Fault(FaultRow.QUERY, refusal(200, 422, IMAGE_DENIED)),
+    "html": Fault(FaultRow.NOT_A_PAGE, _page(200)),
     "cut-json": Fault(
-        Row.NOT_A_PAGE, Answer(200, b'{"code":200,"msg":"success","data":{"page":1,"items":[{"it')
+        FaultRow.NOT_A_PAGE,
+        Answer(200, b'{"code":200,"msg":"success","data":{"page":1,"items":[{"it'),
     ),
-    "list": Fault(Row.NOT_A_PAGE, json_answer(200, [{"item_id": 612345678901}])),
-    "null-data": Fault(Row.NOT_A_PAGE, success(None)),
-    "null-items": Fault(Row.NOT_A_PAGE, success({**_EMPTY_PAGE, "items": None})),
-    "object-items": Fault(Row.NOT_A_PAGE, success({**_EMPTY_PAGE, "items": {}})),
-    "empty": Fault(Row.EMPTY, success(_EMPTY_PAGE)),
+    "list": Fault(FaultRow.NOT_A_PAGE, json_answer(200, [{"item_id": 612345678901}])),
+    "null-data": Fault(FaultRow.NOT_A_PAGE, success(None)),
+    "null-items": Fault(FaultRow.NOT_A_PAGE, success({**_EMPTY_PAGE, "items": None})),
+    "object-items": Fault(FaultRow.NOT_A_PAGE, success({**_EMPTY_PAGE, "items": {}})),
+    "empty": Fault(FaultRow.EMPTY, success(_EMPTY_PAGE)),
 }
 """Kind → the row it stands for, and the answer."""
 
@@ -188,7 +189,7 @@ _KINDS: Final = "|".join(sorted(FAULTS, key=len, reverse=True))
 
 
 @attrs.frozen
-class Mark:
+class FaultMark:
     """A fault that an image's name asks for."""
 
     fault: Fault
@@ -208,7 +209,7 @@ class Mark:
         )
 
 
-def marks_in(stem: str, mark: str) -> Iterator[Mark]:
+def marks_in(stem: str, mark: str) -> Iterator[FaultMark]:
     """The faults that a name asks for; raises ParameterError where it asks for an unknown one.
 
     >>> [(m.tries, m.page, m.day) for m in marks_in("1-fail-html-x2-p3-d1", "fail")]
@@ -226,7 +227,7 @@ def marks_in(stem: str, mark: str) -> Iterator[Mark]:
         if not found:
             raise ParameterError(f"the sandbox has no fault {wanted!r} ({stem})")
         numbers = {name: int(digits) for name, digits in re.findall(r"-([xpd])(\d+)", found[2])}
-        yield Mark(FAULTS[found[1]], *(numbers.get(name) for name in "xpd"))
+        yield FaultMark(FAULTS[found[1]], *(numbers.get(name) for name in "xpd"))
 
 
 def marked_fault(stem: str, mark: str, page: int | None, earlier: int, day: int) -> Fault | None:
@@ -256,7 +257,7 @@ class Injection:
 
 
 @attrs.define
-class Outage:
+class OutageFault:
     """A time in which every call that was let in fails."""
 
     kind: str = ""
@@ -267,7 +268,7 @@ class Outage:
     def fault(self) -> Fault | None:
         """The fault of the next call.
 
-        >>> outage = Outage("status-500", 1)
+        >>> outage = OutageFault("status-500", 1)
         >>> outage.fault() is FAULTS["status-500"], outage.fault()
         (True, None)
         """

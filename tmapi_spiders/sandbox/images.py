@@ -36,7 +36,7 @@ _CONVERTED: Final = re.compile(r"^\d{13}_")
 
 
 @attrs.frozen
-class Image:
+class SandboxImage:
     """An image as a search sees it."""
 
     stem: str
@@ -82,14 +82,14 @@ def stem_of(path: str) -> str:
     return _CONVERTED.sub("", name)
 
 
-def read_image(img_url: str, own_hosts: Collection[str]) -> Image:
+def read_image(img_url: str, own_hosts: Collection[str]) -> SandboxImage:
     """What the parameter `img_url` stands for.
 
     `own_hosts` are the "host:port" under which the sandbox is reached; its pictures stand in for
     those on alicdn.com.
 
     >>> read_image("https://cbu01.alicdn.com/a/mug.jpg", ())
-    Image(stem='mug', is_searchable=True, is_converted=False, host='alibaba')
+    SandboxImage(stem='mug', is_searchable=True, is_converted=False, host='alibaba')
     >>> read_image("https://example.com/mug.jpg", ()).host
     'foreign'
     >>> read_image("https://example.com/search/mug.jpg", ()).is_searchable
@@ -98,19 +98,21 @@ def read_image(img_url: str, own_hosts: Collection[str]) -> Image:
     False
     """
     if img_url.startswith(SEARCH_PATH):
-        return Image(stem_of(img_url.partition("?")[0]), is_searchable=True, is_converted=True)
+        return SandboxImage(
+            stem_of(img_url.partition("?")[0]), is_searchable=True, is_converted=True
+        )
     try:
         parts = urlsplit(img_url)
         host = parts.hostname or ""
     except ValueError:
-        return Image("", is_searchable=False, is_converted=False, host=FOREIGN)
+        return SandboxImage("", is_searchable=False, is_converted=False, host=FOREIGN)
     if parts.path.startswith(SEARCH_PATH):
         # A host in front of a converted path: no refusal, and no items (observed).
-        return Image(stem_of(parts.path), is_searchable=False, is_converted=False)
+        return SandboxImage(stem_of(parts.path), is_searchable=False, is_converted=False)
     on_alibaba = any(host == known or host.endswith(f".{known}") for known in ALIBABA_HOSTS)
     is_own = parts.netloc in own_hosts and parts.path.startswith(PICTURE_PATH)
     is_known = parts.scheme in {"http", "https", ""} and (on_alibaba or is_own)
-    return Image(
+    return SandboxImage(
         stem_of(parts.path),
         is_searchable=is_known,
         is_converted=False,

@@ -11,7 +11,7 @@ from tmapi_spiders.sandbox.looks import REACH, Look, distance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tmapi_spiders.sandbox.catalogue import Catalogue, Product
+    from tmapi_spiders.sandbox.catalogue import Catalogue, CatalogueProduct
 
 MAX_MATCHES: Final = 2000
 """No search finds more (the API's total_count as observed)."""
@@ -22,7 +22,7 @@ PriceRange = tuple[Decimal | None, Decimal | None]
 """From, to; both ends belong to it, None leaves one open."""
 
 _NO_PRICE: Final = Decimal("Infinity")
-ORDERS: Final[dict[str, Callable[[Product], Decimal | int]]] = {
+ORDERS: Final[dict[str, Callable[[CatalogueProduct], Decimal | int]]] = {
     "default": lambda _: 0,
     "sales": lambda product: 1 if product.sales is None else -product.sales,
     "price_up": lambda product: _NO_PRICE if product.price is None else product.price,
@@ -40,7 +40,7 @@ class Search:
         self.find = lru_cache(CACHED_RANKINGS)(self._find)
         """`_find`, remembered."""
 
-    def _rank(self, look: Look, pictured: int | None) -> tuple[Product, ...]:
+    def _rank(self, look: Look, pictured: int | None) -> tuple[CatalogueProduct, ...]:
         """What looks like it, nearest first; the product that is pictured before its equals."""
         ranked = [
             (unlike, product.item_id != pictured, product.item_id)
@@ -57,7 +57,7 @@ class Search:
         sort: str,
         prices: PriceRange,
         flags: frozenset[str],
-    ) -> tuple[Product, ...]:
+    ) -> tuple[CatalogueProduct, ...]:
         """The matches in a price range that have all the flags, in order."""
         matches = [
             product

@@ -16,7 +16,7 @@ from tmapi_spiders.sandbox.account import (
     SEARCH,
     TOKEN_HEADER,
     Account,
-    Call,
+    SandboxCall,
 )
 from tmapi_spiders.sandbox.answers import (
     NO_ROUTE,
@@ -30,7 +30,7 @@ from tmapi_spiders.sandbox.answers import (
 from tmapi_spiders.sandbox.api import Api, Caller
 from tmapi_spiders.sandbox.catalogue import catalogue_of
 from tmapi_spiders.sandbox.drift import changes
-from tmapi_spiders.sandbox.faults import FAULTS, Outage
+from tmapi_spiders.sandbox.faults import FAULTS, OutageFault
 from tmapi_spiders.sandbox.images import read_image
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.parameters import ParameterError, read_conversion, read_since
@@ -63,7 +63,7 @@ class Sandbox:
     def __init__(self, options: SandboxOptions = SandboxOptions()) -> None:  # noqa: B008 - frozen
         self._options = options
         self._account = Account(options.token, options.limit, options.balance)
-        self._outage = Outage(options.outage, options.outage_calls)
+        self._outage = OutageFault(options.outage, options.outage_calls)
         self._api = Api(options, catalogue_of(options.products, options.seed, options.day))
         self._runner: web.AppRunner | None = None
         self._base_url = ""
@@ -130,13 +130,13 @@ class Sandbox:
     # The API
 
     async def _search(self, request: web.Request) -> web.Response:
-        async def answer(call: Call) -> tuple[Answer, float]:
+        async def answer(call: SandboxCall) -> tuple[Answer, float]:
             return self._api.search(call.params, self._caller(request, call))
 
         return await self._call(SEARCH, request, answer)
 
     async def _convert(self, request: web.Request) -> web.Response:
-        async def answer(call: Call) -> tuple[Answer, float]:
+        async def answer(call: SandboxCall) -> tuple[Answer, float]:
             try:
                 call.params = read_conversion(await request.read())
             except ParameterError as exc:
@@ -149,7 +149,7 @@ class Sandbox:
         self,
         endpoint: str,
         request: web.Request,
-        answer_to: Callable[[Call], Awaitable[tuple[Answer, float]]],
+        answer_to: Callable[[SandboxCall], Awaitable[tuple[Answer, float]]],
     ) -> web.Response:
         account = self._account
         call, token = account.arrive(endpoint, request.query, request.headers)
@@ -167,7 +167,7 @@ class Sandbox:
             account.leave(call)
         return _respond(request, answer)
 
-    def _caller(self, request: web.Request, call: Call) -> Caller:
+    def _caller(self, request: web.Request, call: SandboxCall) -> Caller:
         url = request.url
         if call.auth == "header":
             url = url.update_query({TOKEN_HEADER: request.headers[TOKEN_HEADER]})
@@ -242,7 +242,7 @@ class Sandbox:
     async def _set_outage(self, request: web.Request) -> web.Response:
         try:
             given = json.loads(await request.read())
-            outage = Outage(**given)
+            outage = OutageFault(**given)
             known = outage.kind in FAULTS or (outage.kind == "" and outage.calls == -1)
             fits = known and type(outage.calls) is int and outage.calls >= -1
         except (ValueError, TypeError):

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from tmapi_spiders.sandbox.catalogue import Product
-from tmapi_spiders.sandbox.images import Image, word_in
+from tmapi_spiders.sandbox.catalogue import CatalogueProduct
+from tmapi_spiders.sandbox.images import SandboxImage, word_in
 
 if TYPE_CHECKING:
     from tmapi_spiders.sandbox.answers import Answer
 
-Matches = Sequence[Product]
+Matches = Sequence[CatalogueProduct]
 
 
 @attrs.frozen
-class Page:
+class WorldPage:
     """One page of a search."""
 
     products: Matches
@@ -31,18 +31,18 @@ class Page:
     has_next_page: bool
 
 
-def plain(matches: Matches, page: int, size: int) -> Page:
+def plain(matches: Matches, page: int, size: int) -> WorldPage:
     """The page as documented."""
     start = (page - 1) * size
     end = start + size
-    return Page(matches[start:end], len(matches), size, end < len(matches))
+    return WorldPage(matches[start:end], len(matches), size, end < len(matches))
 
 
 RAGGED: Final = (-3, 4, -1, 2)
 """By how much pages 1, 2, 3, 4, 5 … differ from the size asked for, in turn."""
 
 
-def ragged(matches: Matches, page: int, size: int) -> Page:
+def ragged(matches: Matches, page: int, size: int) -> WorldPage:
     """Pages with fewer or more items than asked for, and another page_size stated."""
     # Every page has an item at least, so no page after that many can hold one.
     pages = min(page, len(matches) + 1)
@@ -50,27 +50,27 @@ def ragged(matches: Matches, page: int, size: int) -> Page:
     start = sum(lengths[:-1])
     end = start + lengths[-1]
     stated = size + lengths[-1]
-    return Page(matches[start:end], len(matches), stated, end < len(matches))
+    return WorldPage(matches[start:end], len(matches), stated, end < len(matches))
 
 
-def endless(matches: Matches, page: int, size: int) -> Page:
+def endless(matches: Matches, page: int, size: int) -> WorldPage:
     """There is always a next page; past the last match they begin again."""
     start = (page - 1) * size
     products = [matches[(start + i) % len(matches)] for i in range(size)] if matches else []
-    return Page(products, len(matches), size, has_next_page=True)
+    return WorldPage(products, len(matches), size, has_next_page=True)
 
 
 OVERLAP: Final = 5
 
 
-def overlap(matches: Matches, page: int, size: int) -> Page:
+def overlap(matches: Matches, page: int, size: int) -> WorldPage:
     """Each page begins with the last items of the one before."""
     start = (page - 1) * max(1, size - OVERLAP)
     end = start + size
-    return Page(matches[start:end], len(matches), size, end < len(matches))
+    return WorldPage(matches[start:end], len(matches), size, end < len(matches))
 
 
-PAGINGS: Final[dict[str, Callable[[Matches, int, int], Page]]] = {
+PAGINGS: Final[dict[str, Callable[[Matches, int, int], WorldPage]]] = {
     "ragged": ragged,
     "endless": endless,
     "overlap": overlap,
@@ -81,7 +81,7 @@ MATCH_LIMITS: Final = {"nothing": 0, "onepage": 7}
 BIG_TOTAL: Final = 2000
 
 
-def page_of(image: Image, matches: Matches, page: int, size: int) -> Page:
+def page_of(image: SandboxImage, matches: Matches, page: int, size: int) -> WorldPage:
     """The page that this image's name asks for."""
     for word, limit in MATCH_LIMITS.items():
         if image.says(word):
@@ -95,7 +95,7 @@ def page_of(image: Image, matches: Matches, page: int, size: int) -> Page:
     return result
 
 
-def delay_of(image: Image) -> float:
+def delay_of(image: SandboxImage) -> float:
     """The seconds by which this image's calls take longer.
 
     >>> from tmapi_spiders.sandbox.images import read_image
@@ -106,7 +106,7 @@ def delay_of(image: Image) -> float:
     return float(found.group(1) or 2) if found else 0.0
 
 
-def dress(answer: Answer, image: Image) -> Answer:
+def dress(answer: Answer, image: SandboxImage) -> Answer:
     """The answer in the odd form that this image's name asks for.
 
     >>> from tmapi_spiders.sandbox.answers import success

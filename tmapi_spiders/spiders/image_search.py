@@ -109,7 +109,7 @@ class ImageSearchSpider(Spider):
 
     async def start(self) -> AsyncIterator[Request]:
         """Yield the requests that the crawl begins with, one whenever there is room for it."""
-        async for request in self.run.course.start(self._room):
+        async for request in self.run.flow.start(self._room):
             yield request
 
     async def _room(self) -> None:
@@ -175,8 +175,8 @@ class ImageSearchSpider(Spider):
         page: int = kwargs["page"]
         answer = self._answer_to(response)
         if isinstance(answer, NoPage):
-            course, wanted = self.run.course, answer.kind is Kind.CONVERT_FIRST
-            take_up = course.convert_first if wanted else course.page_failed
+            flow, wanted = self.run.flow, answer.kind is Kind.CONVERT_FIRST
+            take_up = flow.convert_first if wanted else flow.page_failed
             yield from take_up(query, page, answer.code, answer.message)
             return
         assert isinstance(answer, Page)
@@ -184,24 +184,24 @@ class ImageSearchSpider(Spider):
         if page == 1:
             if not answer.elements:
                 at = fetched_at(response)
-                yield from self.run.course.empty_first_page(progress, answer, at)
+                yield from self.run.flow.empty_first_page(progress, answer, at)
                 return
-            yield from self.run.course.first_items(progress)
+            yield from self.run.flow.first_items(progress)
         reading = self._pages.read(response, progress, page, answer)
         yield from reading.products
-        yield from self.run.course.page_read(progress, page, answer, reading)
+        yield from self.run.flow.page_read(progress, page, answer, reading)
 
     def parse_conversion(self, response: Response, **kwargs: Any) -> Iterator[Request]:
         """Yield the first pages of the queries that waited for this conversion."""
         seed: Seed = kwargs["seed"]
         query_id: str = kwargs["query_id"]
-        answer, course = self._answer_to(response), self.run.course
+        answer, flow = self._answer_to(response), self.run.flow
         if isinstance(answer, NoPage):
-            yield from course.conversion_failed(seed, query_id, answer.code, answer.message)
+            yield from flow.conversion_failed(seed, query_id, answer.code, answer.message)
         elif isinstance(answer, Converted):
             call = call_of(response)
             kept = call is not None and call.kept
-            yield from course.converted(seed, query_id, answer.image_url, kept=kept)
+            yield from flow.converted(seed, query_id, answer.image_url, kept=kept)
 
     def fail(self, failure: Failure) -> Iterator[Request]:
         """Fail the query of a call that brought no answer, unless it will be tried again."""
@@ -209,11 +209,11 @@ class ImageSearchSpider(Spider):
         query: Query = request.cb_kwargs["query"]
         page: int = request.cb_kwargs["page"]
         if isinstance(failure.value, GateClosed):
-            yield from self.run.course.page_cut_short(query, page)
+            yield from self.run.flow.page_cut_short(query, page)
         elif not isinstance(failure.value, TriesAgain):
             message = _describe(failure)
             logger.debug("No answer: %s", message)
-            yield from self.run.course.page_failed(query, page, None, message)
+            yield from self.run.flow.page_failed(query, page, None, message)
 
     def fail_conversion(self, failure: Failure) -> Iterator[Request]:
         """Fail the queries that waited for a conversion that brought no answer."""
@@ -221,9 +221,9 @@ class ImageSearchSpider(Spider):
         seed: Seed = request.cb_kwargs["seed"]
         query_id: str = request.cb_kwargs["query_id"]
         if isinstance(failure.value, GateClosed):
-            yield from self.run.course.conversion_cut_short(seed, query_id)
+            yield from self.run.flow.conversion_cut_short(seed, query_id)
         elif not isinstance(failure.value, TriesAgain):
-            yield from self.run.course.conversion_failed(seed, query_id, None, _describe(failure))
+            yield from self.run.flow.conversion_failed(seed, query_id, None, _describe(failure))
 
     def _meta(self, call: Call) -> dict[str, Any]:
         meta: dict[str, Any] = {CALL: call}

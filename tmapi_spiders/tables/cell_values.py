@@ -7,29 +7,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tmapi_spiders.formats import to_json
-from tmapi_spiders.tables.columns import Kind
+from tmapi_spiders.tables.columns import ColumnKind
 
 __all__ = ["as_text", "is_decimal", "is_number", "is_words", "to_time"]
 
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
-def as_text(kind: Kind, value: Any) -> str:
+def as_text(kind: ColumnKind, value: Any) -> str:
     """Return any value as text; None is "".
 
-    >>> as_text(Kind.WORDS, ["广东", "佛山"]), as_text(Kind.FILTERS, {"a": True, "b": True})
-    ('广东; 佛山', 'a+b')
-    >>> [as_text(Kind.TEXT, value) for value in ("00123", 7, 0.5, True, None, {"a": [1, "é"]})]
-    ['00123', '7', '0.5', 'true', '', '{"a": [1, "é"]}']
+    >>> as_text(ColumnKind.WORDS, ["广东", "佛山"])
+    '广东; 佛山'
+    >>> as_text(ColumnKind.FILTERS, {"a": True, "b": True})
+    'a+b'
+    >>> [as_text(ColumnKind.TEXT, value) for value in ("00123", 7, 0.5, True, None, {"a": ["é"]})]
+    ['00123', '7', '0.5', 'true', '', '{"a": ["é"]}']
     """
     if isinstance(value, str):
         return value
     if value is None:
         return ""
-    if kind is Kind.WORDS and is_words(value):
+    if kind is ColumnKind.WORDS and is_words(value):
         return "; ".join(value)
     if (
-        kind is Kind.FILTERS
+        kind is ColumnKind.FILTERS
         and isinstance(value, dict)
         and all(on is True for on in value.values())
     ):

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tmapi_spiders.gallery.model import LONGEST_LINK, web_link
 from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number, to_time
-from tmapi_spiders.tables.columns import LEAST_ID, Kind
+from tmapi_spiders.tables.columns import LEAST_ID, ColumnKind
 
 if TYPE_CHECKING:
     from tmapi_spiders.tables.columns import Column
@@ -28,9 +28,9 @@ _CUT = " […cut]"
 _NO_XML = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 127, 0xFFFE, 0xFFFF], "\ufffd")
 
 _FORMATS = {
-    Kind.PRICE: "0.00####",
-    Kind.SHARE: "0.0%",
-    Kind.TIME: 'yyyy-mm-dd hh:mm:ss "UTC"',
+    ColumnKind.PRICE: "0.00####",
+    ColumnKind.SHARE: "0.0%",
+    ColumnKind.TIME: 'yyyy-mm-dd hh:mm:ss "UTC"',
 }
 
 
@@ -59,7 +59,7 @@ class Cells:
         if (figure := _figure(kind, value)) is not None:
             sheet.write_number(row, number, figure, self._formats.get(kind))
             return str(value), False
-        if kind is Kind.TIME and (time := to_time(value)) and time >= _FIRST_TIME:
+        if kind is ColumnKind.TIME and (time := to_time(value)) and time >= _FIRST_TIME:
             # Excel knows no zones; the format says that it is UTC.
             sheet.write_datetime(row, number, time.replace(tzinfo=None), self._formats[kind])
             return "2026-11-25 00:00:00 UTC", False
@@ -94,20 +94,22 @@ class Cells:
         return text
 
 
-def _figure(kind: Kind, value: Any) -> float | None:
+def _figure(kind: ColumnKind, value: Any) -> float | None:
     """Return what is a number in Excel, too: with all of its digits.
 
-    >>> _figure(Kind.PRICE, "60.00"), _figure(Kind.TEXT, "60.00"), _figure(Kind.TEXT, 60)
-    (60.0, None, 60)
-    >>> _figure(Kind.ID, 7), _figure(Kind.TEXT, 4006381333931)
+    >>> _figure(ColumnKind.PRICE, "60.00"), _figure(ColumnKind.TEXT, "60.00")
+    (60.0, None)
+    >>> _figure(ColumnKind.TEXT, 60)
+    60
+    >>> _figure(ColumnKind.ID, 7), _figure(ColumnKind.TEXT, 4006381333931)
     (None, None)
     """
     if is_number(value):
-        if kind is Kind.ID or (isinstance(value, int) and abs(value) >= LEAST_ID):
+        if kind is ColumnKind.ID or (isinstance(value, int) and abs(value) >= LEAST_ID):
             return None
         figure: float = value
         return figure
-    if kind is not Kind.PRICE or not is_decimal(value):
+    if kind is not ColumnKind.PRICE or not is_decimal(value):
         return None
     digits = value.lstrip("-").replace(".", "").lstrip("0")
     return float(value) if len(digits) <= _MOST_DIGITS else None

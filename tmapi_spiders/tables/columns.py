@@ -10,7 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LEAST_ID", "SEED_DATA", "Column", "Kind", "columns_of"]
+__all__ = ["LEAST_ID", "SEED_DATA", "Column", "ColumnKind", "columns_of"]
 
 #: The column that holds the user's own row; each of its keys becomes a column.
 SEED_DATA = "seed_data"
@@ -20,7 +20,7 @@ SEED_DATA = "seed_data"
 LEAST_ID = 10**11
 
 
-class Kind(Enum):
+class ColumnKind(Enum):
     """What is in a column."""
 
     TEXT = auto()
@@ -46,27 +46,27 @@ class Kind(Enum):
 
 
 _BY_NAME = {
-    "item_id": Kind.ID,
-    "product_url": Kind.LINK,
-    "img": Kind.LINK,
-    "seed_img_url": Kind.LINK,
-    "price": Kind.PRICE,
-    "sale_price": Kind.PRICE,
-    "origin_price": Kind.PRICE,
-    "price_start": Kind.PRICE,
-    "price_end": Kind.PRICE,
-    "item_repurchase_rate": Kind.SHARE,
-    "fetched_at": Kind.TIME,
-    "started_at": Kind.TIME,
-    "finished_at": Kind.TIME,
+    "item_id": ColumnKind.ID,
+    "product_url": ColumnKind.LINK,
+    "img": ColumnKind.LINK,
+    "seed_img_url": ColumnKind.LINK,
+    "price": ColumnKind.PRICE,
+    "sale_price": ColumnKind.PRICE,
+    "origin_price": ColumnKind.PRICE,
+    "price_start": ColumnKind.PRICE,
+    "price_end": ColumnKind.PRICE,
+    "item_repurchase_rate": ColumnKind.SHARE,
+    "fetched_at": ColumnKind.TIME,
+    "started_at": ColumnKind.TIME,
+    "finished_at": ColumnKind.TIME,
 }
 _BY_TYPE = {
-    "str": Kind.TEXT,
-    "int": Kind.COUNT,
-    "float": Kind.NUMBER,
-    "bool": Kind.FLAG,
-    "list[str]": Kind.WORDS,
-    "Mapping[str, bool]": Kind.FILTERS,
+    "str": ColumnKind.TEXT,
+    "int": ColumnKind.COUNT,
+    "float": ColumnKind.NUMBER,
+    "bool": ColumnKind.FLAG,
+    "list[str]": ColumnKind.WORDS,
+    "Mapping[str, bool]": ColumnKind.FILTERS,
 }
 
 
@@ -76,7 +76,7 @@ class Column:
 
     name: str
     """Its header, the same in all formats."""
-    kind: Kind
+    kind: ColumnKind
     """Of all its values, where a format wants one type for a column."""
     key: str
     """Where its values are: in a row, or in the row's ``seed_data``."""
@@ -88,7 +88,7 @@ class Column:
     def value(self, row: Mapping[str, Any]) -> Any:
         """Return the column's value in a line of the job's files; None if it has none.
 
-        >>> column = Column("seed_data_sku", Kind.TEXT, "sku", is_seeds=True)
+        >>> column = Column("seed_data_sku", ColumnKind.TEXT, "sku", is_seeds=True)
         >>> column.value({"seed_data": {"sku": 7}})
         7
         """
@@ -110,5 +110,5 @@ def columns_of(item_class: type[attrs.AttrsInstance]) -> list[Column]:
     ]
 
 
-def _kind(field: attrs.Attribute[Any]) -> Kind:
+def _kind(field: attrs.Attribute[Any]) -> ColumnKind:
     return _BY_NAME.get(field.name) or _BY_TYPE[str(field.type).removesuffix(" | None")]

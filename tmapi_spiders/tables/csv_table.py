@@ -8,7 +8,7 @@ from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number
-from tmapi_spiders.tables.columns import Kind
+from tmapi_spiders.tables.columns import ColumnKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ def _cell(column: Column, value: Any, notes: Notes) -> str:
     if value is None:
         return ""
     text = as_text(column.kind, value)
-    if is_number(value) or (column.kind is Kind.PRICE and is_decimal(value)):
+    if is_number(value) or (column.kind is ColumnKind.PRICE and is_decimal(value)):
         return text
     return _guarded(text, notes)
 

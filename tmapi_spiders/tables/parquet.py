@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number, is_words, to_time
-from tmapi_spiders.tables.columns import Kind
+from tmapi_spiders.tables.columns import ColumnKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,19 +57,19 @@ def write_parquet(
             writer.write_batch(arrow.record_batch(arrays, schema=schema))
 
 
-def _types(arrow: Any) -> dict[Kind, Any]:
+def _types(arrow: Any) -> dict[ColumnKind, Any]:
     return {
-        Kind.TEXT: arrow.string(),
-        Kind.LINK: arrow.string(),
-        Kind.FILTERS: arrow.string(),
-        Kind.ID: arrow.int64(),
-        Kind.COUNT: arrow.int64(),
-        Kind.NUMBER: arrow.float64(),
-        Kind.SHARE: arrow.float64(),
-        Kind.PRICE: arrow.decimal128(_PRICE_DIGITS, _PRICE_PLACES),
-        Kind.FLAG: arrow.bool_(),
-        Kind.TIME: arrow.timestamp("ms", tz="UTC"),
-        Kind.WORDS: arrow.list_(arrow.string()),
+        ColumnKind.TEXT: arrow.string(),
+        ColumnKind.LINK: arrow.string(),
+        ColumnKind.FILTERS: arrow.string(),
+        ColumnKind.ID: arrow.int64(),
+        ColumnKind.COUNT: arrow.int64(),
+        ColumnKind.NUMBER: arrow.float64(),
+        ColumnKind.SHARE: arrow.float64(),
+        ColumnKind.PRICE: arrow.decimal128(_PRICE_DIGITS, _PRICE_PLACES),
+        ColumnKind.FLAG: arrow.bool_(),
+        ColumnKind.TIME: arrow.timestamp("ms", tz="UTC"),
+        ColumnKind.WORDS: arrow.list_(arrow.string()),
     }
 
 
@@ -89,20 +89,20 @@ def _values(column: Column, batch: list[Mapping[str, Any]], notes: Notes) -> lis
     return values
 
 
-def _to_int(_: Kind, value: Any) -> int | None:
+def _to_int(_: ColumnKind, value: Any) -> int | None:
     is_int = isinstance(value, int) and not isinstance(value, bool)
     return value if is_int and -(2**63) <= value < 2**63 else None
 
 
-def _to_float(_: Kind, value: Any) -> float | None:
+def _to_float(_: ColumnKind, value: Any) -> float | None:
     is_exact = isinstance(value, float) or (is_number(value) and abs(value) <= 2**53)
     return float(value) if is_exact else None
 
 
-def _to_price(_: Kind, value: Any) -> Decimal | None:
+def _to_price(_: ColumnKind, value: Any) -> Decimal | None:
     """Return a price, unless it would have to be rounded.
 
-    >>> _to_price(Kind.PRICE, "60.00"), _to_price(Kind.PRICE, "0.0000001")
+    >>> _to_price(ColumnKind.PRICE, "60.00"), _to_price(ColumnKind.PRICE, "0.0000001")
     (Decimal('60.000000'), None)
     """
     if not is_decimal(value):
@@ -114,28 +114,28 @@ def _to_price(_: Kind, value: Any) -> Decimal | None:
     return rounded if rounded == price else None
 
 
-def _to_flag(_: Kind, value: Any) -> bool | None:
+def _to_flag(_: ColumnKind, value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _to_time(_: Kind, value: Any) -> Any:
+def _to_time(_: ColumnKind, value: Any) -> Any:
     return to_time(value)
 
 
-def _to_words(_: Kind, value: Any) -> list[str] | None:
+def _to_words(_: ColumnKind, value: Any) -> list[str] | None:
     return value if is_words(value) else None
 
 
-_READERS: dict[Kind, Callable[[Kind, Any], Any]] = {
-    Kind.TEXT: as_text,
-    Kind.LINK: as_text,
-    Kind.FILTERS: as_text,
-    Kind.ID: _to_int,
-    Kind.COUNT: _to_int,
-    Kind.NUMBER: _to_float,
-    Kind.SHARE: _to_float,
-    Kind.PRICE: _to_price,
-    Kind.FLAG: _to_flag,
-    Kind.TIME: _to_time,
-    Kind.WORDS: _to_words,
+_READERS: dict[ColumnKind, Callable[[ColumnKind, Any], Any]] = {
+    ColumnKind.TEXT: as_text,
+    ColumnKind.LINK: as_text,
+    ColumnKind.FILTERS: as_text,
+    ColumnKind.ID: _to_int,
+    ColumnKind.COUNT: _to_int,
+    ColumnKind.NUMBER: _to_float,
+    ColumnKind.SHARE: _to_float,
+    ColumnKind.PRICE: _to_price,
+    ColumnKind.FLAG: _to_flag,
+    ColumnKind.TIME: _to_time,
+    ColumnKind.WORDS: _to_words,
 }

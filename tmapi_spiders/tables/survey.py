@@ -9,7 +9,7 @@ import attrs
 
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.tables.columns import LEAST_ID, SEED_DATA, Column, Kind, columns_of
+from tmapi_spiders.tables.columns import LEAST_ID, SEED_DATA, Column, ColumnKind, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,29 +46,29 @@ class Table:
 class _Seen:
     """What values a free column has."""
 
-    kinds: set[Kind] = attrs.field(factory=set)
+    kinds: set[ColumnKind] = attrs.field(factory=set)
     largest: int = 0
 
     def add(self, value: Any) -> None:
         if isinstance(value, bool):
-            self.kinds.add(Kind.FLAG)
+            self.kinds.add(ColumnKind.FLAG)
         elif isinstance(value, int):
-            self.kinds.add(Kind.COUNT)
+            self.kinds.add(ColumnKind.COUNT)
             self.largest = max(self.largest, abs(value))
         elif isinstance(value, float):
-            self.kinds.add(Kind.NUMBER)
+            self.kinds.add(ColumnKind.NUMBER)
         elif value is not None:
-            self.kinds.add(Kind.TEXT)
+            self.kinds.add(ColumnKind.TEXT)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ColumnKind:
         """The one type that holds them all, each exactly."""
-        if self.kinds == {Kind.FLAG}:
-            return Kind.FLAG
-        if self.kinds == {Kind.COUNT} and self.largest <= _LARGEST:
-            return Kind.COUNT if self.largest < LEAST_ID else Kind.ID
-        is_number = self.kinds in ({Kind.NUMBER}, {Kind.NUMBER, Kind.COUNT})
-        return Kind.NUMBER if is_number and self.largest <= _EXACT else Kind.TEXT
+        if self.kinds == {ColumnKind.FLAG}:
+            return ColumnKind.FLAG
+        if self.kinds == {ColumnKind.COUNT} and self.largest <= _LARGEST:
+            return ColumnKind.COUNT if self.largest < LEAST_ID else ColumnKind.ID
+        is_number = self.kinds in ({ColumnKind.NUMBER}, {ColumnKind.NUMBER, ColumnKind.COUNT})
+        return ColumnKind.NUMBER if is_number and self.largest <= _EXACT else ColumnKind.TEXT
 
 
 def survey(files: JobFiles, names: Iterable[str]) -> list[Table]:

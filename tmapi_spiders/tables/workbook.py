@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.tables.cells import Cells
-from tmapi_spiders.tables.columns import Kind
+from tmapi_spiders.tables.columns import ColumnKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,7 +145,7 @@ class Workbook:
 
     def _linked(self, table: Table) -> set[str]:
         """Return the columns whose cells are links: as many as Excel has room for in a sheet."""
-        there = [column.name for column in table.columns if column.kind is Kind.LINK]
+        there = [column.name for column in table.columns if column.kind is ColumnKind.LINK]
         wanted = [name for name in _LINKS if name in there]
         rows = min(table.count, self._most_rows)
         linked = wanted[: max(1, self._most_links // rows)] if rows else wanted
@@ -178,7 +178,7 @@ class _Sheet:
     def finish(self) -> None:
         """Set what depends on the rows."""
         for number, (column, width) in enumerate(zip(self._columns, self.widths, strict=True)):
-            widest = _WIDEST_LINK if column.kind is Kind.LINK else _WIDEST
+            widest = _WIDEST_LINK if column.kind is ColumnKind.LINK else _WIDEST
             self.sheet.set_column(number, number, min(max(width + 1, _NARROWEST), widest))
         self.sheet.autofilter(0, 0, max(self.rows, 1), len(self._columns) - 1)
 

@@ -1,4 +1,4 @@
-"""Closing a spider without losing what is paid for.
+"""Shutting a spider down without losing what is paid for.
 
 Scrapy closes a spider, or stops its engine, by dropping every request that is not in flight. Here
 it first comes to rest: no call goes out, calls in flight are finished, and pages that the job's
@@ -19,7 +19,7 @@ from tmapi_spiders.crawl.run import run_of
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
 
-__all__ = ["Closing"]
+__all__ = ["Shutdown"]
 
 #: Seconds between two looks at whether nothing is left to do.
 _POLL_SECONDS = 0.02
@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.02
 logger = logging.getLogger(__name__)
 
 
-class Closing:
+class Shutdown:
     """Stands between Scrapy and the two methods of its engine that all of Scrapy closes by.
 
     Scrapy tells of a closing by a signal only when the feeds are about to close, which is too late
