@@ -17,8 +17,8 @@ from typing_extensions import override
 
 from tmapi_spiders import stats
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.crawl.shutdown import Shutdown
 from tmapi_spiders.crawl.run import run_of
+from tmapi_spiders.crawl.shutdown import Shutdown
 from tmapi_spiders.feeds import JobFeedStorage
 from tmapi_spiders.local import summary
 from tmapi_spiders.local.local_run import local_run_of
