@@ -1,7 +1,7 @@
-"""Two crawls in one process, one after the other, and what they found.
+"""Run two crawls in one process, one after the other, and read what they found.
 
 TMAPI_TOKEN=… python two_crawls.py
-TMAPI_SANDBOX=1 python two_crawls.py      (of made-up products)
+TMAPI_SANDBOX=1 python two_crawls.py      (made-up products)
 """
 
 import asyncio
@@ -28,7 +28,7 @@ process = AsyncCrawlerProcess(
 
 
 async def crawl_both() -> int:
-    """Search for the lamps by two orders; return the worse of the two exit statuses."""
+    """Crawl the lamps in two sort orders; return the worse exit status."""
     statuses = []
     for sort in ("default", "sales"):
         crawler = process.create_crawler(ImageSearchSpider)
@@ -39,13 +39,13 @@ async def crawl_both() -> int:
             products = [json.loads(line) for line in file]
         prices = [float(product["price"]) for product in products if product["price"]]
         print(f"{sort}: {len(products)} products, the cheapest at {min(prices, default=None)}")
-        if spider.exit_status == 4:  # stopped early, by Ctrl-C perhaps: begin no other
+        if spider.exit_status == 4:  # stopped early, perhaps by Ctrl-C: start no other
             break
     return max(statuses)
 
 
 main = asyncio.get_event_loop().create_task(crawl_both())
-process.start()  # until no crawl is running: nothing else is awaited between the two
+process.start()  # returns once no crawl runs: await nothing else between the two
 try:
     sys.exit(main.result())
 except TmapiError:  # refused; nothing was sent, and the log says why

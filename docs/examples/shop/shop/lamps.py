@@ -1,4 +1,4 @@
-"""Lamps: products with two more fields, and the spider that finds them."""
+"""A product with two more fields, and the spider that finds it."""
 
 import attrs
 
@@ -10,22 +10,22 @@ from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
 @attrs.define(kw_only=True)
 class Lamp(Product):
-    """A product, and what this project wants to know besides."""
+    """A product with this project's own fields."""
 
     kind: str | None = extracted("type", to_words)
-    """The API's own word for the offer."""
+    """The API's own name for the kind of offer."""
     landed_price: str | None = None
-    """What it costs here; the pipeline works it out."""
+    """What it costs here, computed by the pipeline."""
 
 
 class LampLoader(ProductLoader):
-    """Makes lamps of the API's elements."""
+    """Loads lamps from the API's items."""
 
     default_item_class = Lamp
 
 
 class LampSpider(ImageSearchSpider):
-    """Searches as image_search does; its jobs are its own."""
+    """Crawls as image_search does, in its own jobs."""
 
     name = "lamps"
     loader = LampLoader

@@ -1,4 +1,4 @@
-"""What becomes of a lamp before it is written."""
+"""Computes the landed price of each lamp before it is written."""
 
 from decimal import Decimal
 
@@ -10,10 +10,10 @@ FREIGHT_AND_DUTY = Decimal("1.3")
 
 
 class LandedPrice:
-    """Works out what a lamp costs here; drops one whose price is not known."""
+    """Computes what a lamp costs here; drops lamps without a price."""
 
     def process_item(self, item):
-        """Return a lamp with its price; an item of another spider as it is."""
+        """Return a lamp with its landed price; other spiders' items unchanged."""
         if isinstance(item, Lamp):
             if item.price is None:
                 raise DropItem("its price is not known")

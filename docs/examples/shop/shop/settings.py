@@ -1,12 +1,12 @@
-"""A project that searches for lamps."""
+"""Settings of a project that crawls lamps."""
 
 ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}
 SPIDER_MODULES = ["shop.lamps"]
 
-# Behind 100, where this package keeps out what is no product. Dedupe is the last pipeline of all.
+# After 100, where this package drops what is no product. Dedupe always runs last.
 ITEM_PIPELINES = {"shop.pipelines.LandedPrice": 500}
 
-# A table of five columns, beside the job's own files.
+# A five-column table, in addition to the job's own files.
 FEEDS = {
     "lamps-%(time)s.csv": {
         "format": "csv",
