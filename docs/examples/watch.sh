@@ -1,33 +1,33 @@
 #!/bin/sh
-# A daily watch: crawl, compare with what was told last, tell, tidy up. docs/watch.md explains it.
+# A daily watch: crawl, compare with the last job reported, report, prune. See docs/watch.md.
 #
 #     watch.sh        today's job
-#     watch.sh JOB    the same with a job that was stopped (4), or in which searches failed (3)
+#     watch.sh JOB    the same with a job that was stopped (4) or had failed queries (3)
 #
-# Run it in the project's folder. It reads, from the environment:
+# Run it in the project's folder. It reads these environment variables:
 #
 #     WATCH_SEEDS     the list of articles (seeds.csv)
 #     WATCH_SERIES    the name of the series (watch)
-#     WATCH_KEEP      how many jobs stay on the disk (30; 2 at least)
-#     WATCH_NOTIFY    the webhook's URL; none: nobody is told
+#     WATCH_KEEP      how many jobs to keep on disk (30; at least 2)
+#     WATCH_NOTIFY    the webhook's URL; if unset, no message is sent
 #     TMAPI_…         settings: TMAPI_TOKEN, TMAPI_BUDGET, TMAPI_NOTIFY_SECRET, TMAPI_OUTPUT_DIR
 #
-# Exit status: 0 nothing changed, 5 something did, 3 the same, but some searches failed,
-# 2 wrong settings, 4 stopped early or not told, 75 a run of this watch is not done yet.
+# Exit status: 0 nothing changed, 5 something did, 3 either, but some queries failed,
+# 2 wrong settings, 4 stopped early or not reported, 75 another run is not done yet.
 #
-# A signal (Ctrl-C, kill, a terminal that was closed) ends what runs now in good order, and nothing
-# more is begun: exit status 4, unless all was told already. The next run tells the rest.
+# A signal (Ctrl-C, kill, a closed terminal) stops the running command cleanly, and no other is
+# started: exit status 4, unless all was reported already. The next run reports the rest.
 set -u
 series=${WATCH_SERIES:-watch}
 output=${TMAPI_OUTPUT_DIR:-output}
-told=$output/$series.told # the two jobs whose changes were told last
+told=$output/$series.told # the two jobs whose changes were reported last
 mkdir -p "$output" || exit 2
 
-say() { echo "watch.sh: $*" >&2 || true; } # there may be no terminal any more
+say() { echo "watch.sh: $*" >&2 || true; } # the terminal may be gone
 busy() { say "a run of $series is not done yet ($lock)" && exit 75; }
 
-# One run at a time. The system lets go of flock's lock however the run ends; a folder that is a
-# lock, where there is no flock, has to be removed by hand after a power cut.
+# One run at a time. flock's lock is released however the run ends. Without flock, the lock is a
+# folder, which has to be removed by hand after a power cut.
 lock=$output/$series.lock
 if command -v flock >/dev/null; then
     exec 9>"$lock"
@@ -38,7 +38,7 @@ else
     trap 'rmdir "$lock"' EXIT
 fi
 
-# What runs is no part of the terminal: else a Ctrl-C would reach it twice, which is a kill.
+# Detach commands from the terminal: else Ctrl-C would reach them twice, which ends them at once.
 apart=setsid
 command -v setsid >/dev/null || { apart='' && set -m 2>/dev/null; }
 child='' stopped='' unsent=''
@@ -48,14 +48,14 @@ hand_on() {
     fi
 }
 trap 'stopped=1 unsent=1; hand_on' INT TERM HUP
-run() { # runs a command to its end, whatever signals come meanwhile; returns its exit status
+run() { # run a command to its end, whatever signals arrive; return its exit status
     [ -z "$stopped" ] || return 4
     $apart "$@" </dev/null &
     child=$!
     hand_on
     wait "$child"
     ended=$?
-    while kill -0 "$child" 2>/dev/null; do # a signal has ended the wait, not the command
+    while kill -0 "$child" 2>/dev/null; do # a signal ended the wait, not the command
         wait "$child"
         ended=$?
     done
@@ -63,11 +63,11 @@ run() { # runs a command to its end, whatever signals come meanwhile; returns it
     return $ended
 }
 
-# What was told last: a job, and the one that it was compared with.
+# The last comparison reported: a job, and the one before it.
 before=- last=-
 [ ! -r "$told" ] || read -r before last <"$told"
 
-# Crawl. A job named SERIES-TIME is one of the series.
+# Crawl. A job named SERIES-TIME belongs to the series.
 if [ $# -gt 0 ]; then
     job=$1
     if [ "$last" != - ] && LC_ALL=C expr "x$job" \< "x$last" >/dev/null; then
@@ -87,8 +87,8 @@ case $crawled in
 esac
 [ -z "$stopped" ] || { say "stopped, nothing is compared; to go on: $0 $job" && exit 4; }
 
-# Compare with the last job that was told of, whatever came between: what could not be told
-# yesterday is told today. The first one has nothing to compare with.
+# Compare with the last job reported, whatever came between: what could not be reported yesterday
+# is reported today. The first job has nothing to compare with.
 [ "$last" = "$job" ] || before=$last
 if [ "$before" = - ]; then
     say "$job is the first of $series: nothing to compare yet"
@@ -104,7 +104,7 @@ case $compared in
 esac
 echo "$before $job" >"$told.new" && mv "$told.new" "$told" || exit 4
 
-# Tidy up.
+# Prune.
 run scrapy tmapi prune "$series" --keep "${WATCH_KEEP:-30}" --yes
 [ $crawled -eq 3 ] && exit 3
 exit $compared
