@@ -196,6 +196,18 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_the_page_of_benchmarks_has_what_the_programs_say() -> None:
+    """Each section begins with its program's docstring, as ``tables.introduce`` prints it."""
+    page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    programs = re.findall(r"^<!-- written by (benchmarks/\w+\.py) -->$", page, re.MULTILINE)
+    assert programs
+    for program in programs:
+        docstring = ast.get_docstring(ast.parse((ROOT / program).read_text("utf-8"))) or ""
+        heading, _, text = docstring.partition("\n")
+        section = f"<!-- written by {program} -->\n## {heading.rstrip('.')}\n{text.rstrip()}\n\n"
+        assert section in page, program
+
+
 WATCH = (ROOT / "docs" / "watch.md").read_text("utf-8")
 
 
