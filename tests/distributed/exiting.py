@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from settings.distributed import *  # noqa: F403
-from tmapi_spiders.distributed.held_leases import Holding
+from tmapi_spiders.distributed.held_leases import HeldLeases
 from tmapi_spiders.distributed.store import Store
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.distributed.worker_ports import LeaseGate
@@ -45,10 +45,10 @@ class Exits:
 
         Store._try = sent  # type: ignore[method-assign, assignment]
         between(LeaseGate, "answered")
-        between(Holding, "commit")
-        between(Holding, "give_back")
+        between(HeldLeases, "commit")
+        between(HeldLeases, "give_back")
         between(Worker, "take")
-        between(Holding, "_committed")
+        between(HeldLeases, "_committed")
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Exits:

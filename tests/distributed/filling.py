@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 from tmapi_spiders.commands import delete, export, replay, status, stop
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.distributed.lease_fields import read_image, read_lease
-from tmapi_spiders.distributed.seed_queue import feed
+from tmapi_spiders.distributed.seed_queue import enqueue_seeds
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.inputs.seed import Seed
@@ -100,7 +100,7 @@ class Desk:
         config = Config.from_settings(self.all_settings())
         job = SharedJob.create(self.client, self.name, {"convert": "never", **given}, config)
         images = (f"https://cbu01.alicdn.com/{n}.jpg" for n in range(seeds))
-        feed(self.client, job, map(Seed.parse, images))
+        enqueue_seeds(self.client, job, map(Seed.parse, images))
         if at_once:
             self.let_all_ask()
         return job
@@ -159,7 +159,7 @@ class Desk:
         lease.ends = ((status, "error"), (status, "error"))
         lease.change = _change(lease, items=items)
         if answer:
-            lease.burial, lease.answer, lease.is_parsed = b'{"error": "boom"}', answer, False
+            lease.letter_json, lease.answer, lease.is_parsed = b'{"error": "boom"}', answer, False
         assert self.commit_as_it_is(job, lease) == b"done"
 
     def commit_as_it_is(self, job: SharedJob, lease: Lease) -> bytes:
@@ -169,7 +169,7 @@ class Desk:
             reply: list[bytes] = run_script(self.client, "commit", job.keys, *step.values)
             if reply[0] != b"conflict":
                 return reply[0]
-            lease.take_image(*read_image(reply[1], lease.query, job))
+            lease.replace_image(*read_image(reply[1], lease.query, job))
 
     def say(self, job: SharedJob, worker: str = "w", **held: str) -> list[bytes]:
         """Have a worker say that it is alive; return what it has lost of the leases it held."""

@@ -212,7 +212,7 @@ def test_killed_between_any_two_steps(
     job = desk.make(6)
     desk.work(job)
     expected = desk.rows("items")
-    append, note = RowFile.append, redis_export.Export._note
+    append, note = RowFile.append, redis_export.RedisExport._note
     countdown = [0]
 
     def tick() -> None:
@@ -231,7 +231,7 @@ def test_killed_between_any_two_steps(
         tick()
 
     monkeypatch.setattr(RowFile, "append", torn)
-    monkeypatch.setattr(redis_export.Export, "_note", noted)
+    monkeypatch.setattr(redis_export.RedisExport, "_note", noted)
     for step in range(1, 40):
         countdown[0] = step % 5 + 1
         try:
@@ -418,7 +418,7 @@ def test_nothing_of_a_job_stays_when_it_has_expired(desk: Desk) -> None:
     for worker in ("killed", "stays"):
         assert desk.lease(job, worker=worker) == []
         desk.say(job, worker)
-    assert "killed" in str(job_status.look(desk.client, desk.name))
+    assert "killed" in str(job_status.read_status(desk.client, desk.name))
     time.sleep(0.9)
     desk.say(job, "stays")
     desk.lease(job, worker="stays")

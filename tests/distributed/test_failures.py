@@ -16,7 +16,7 @@ from tests.crawl.test_kill import paid
 from tests.distributed.proxies import CuttingProxy
 from tests.distributed.shared import Shared, result_of
 from tests.support import TOKEN, Crawler, SandboxThread
-from tmapi_spiders.distributed.seed_queue import feed
+from tmapi_spiders.distributed.seed_queue import enqueue_seeds
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.inputs.seed import Seed
@@ -424,7 +424,9 @@ def test_leases_that_come_when_a_worker_leaves_go_back(
     time.sleep(0.5)
     own_server.start()
     job = SharedJob.load(own_server.client, "j")
-    feed(own_server.client, job, [Seed.parse(f"/search/a/onepage-{n}.jpg") for n in range(5)])
+    enqueue_seeds(
+        own_server.client, job, [Seed.parse(f"/search/a/onepage-{n}.jpg") for n in range(5)]
+    )
     done = start.finish(worker)
     assert done.exit_status == 4, done.log
     assert "Traceback" not in done.log

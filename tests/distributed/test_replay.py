@@ -12,9 +12,9 @@ from tests.distributed.filling import Desk
 from tests.distributed.shared import Shared
 from tests.kinds import KINDS
 from tmapi_spiders.distributed import reopen as reopen_module
-from tmapi_spiders.distributed.job_status import look
+from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.join import prepare_worker
-from tmapi_spiders.distributed.reopen import Reopened, reopen
+from tmapi_spiders.distributed.reopen import ReopenCounts, reopen
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 
@@ -57,12 +57,12 @@ def test_a_conversion_that_cant_be_parsed(
     shared.check()
     assert sandbox.stats["calls"] == 1
     assert {row["status"] for row in shared.outcomes.values()} == {"failed"}
-    seen = look(desk.client, "j")
+    seen = read_status(desk.client, "j")
     assert seen is not None
     (letter,) = seen["dead_letters"]
     assert letter["id"].endswith("/c")
     assert "KeyError" in letter["error"]
-    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == Reopened(2, 0)
+    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == ReopenCounts(2, 0)
     done = worker(job="j")
     assert done.exit_status == 0, done.log
     shared.check()
@@ -83,7 +83,7 @@ def test_a_first_page_with_items_that_cant_be_parsed(
     assert sorted(row["status"] for row in shared.outcomes.values()) == ["empty", "failed"]
     (letter,) = shared.dead.values()
     assert letter["page"] == 1
-    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == Reopened(1, 0)
+    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == ReopenCounts(1, 0)
     done = worker(job="j")
     assert done.exit_status == 0, done.log
     shared.check()
@@ -98,7 +98,7 @@ def test_what_needs_no_call_is_done_though_the_budget_is_spent(desk: Desk) -> No
     one, two, three = desk.lease(job, 3)
     desk.fail(job, one, ANSWER)
     desk.fail(job, two, ANSWER)
-    assert reopen(desk.client, job, failed=False) == Reopened(2, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(2, 0)
     desk.commit(job, three, ends=False)  # the next page of each comes before others
     replayed = []
     for _ in range(2):
@@ -154,7 +154,7 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
     job = desk.make(1)
     (lease,) = desk.lease(job)
     desk.fail(job, lease, ANSWER)
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0)
     for _ in range(10):
         (lease,) = desk.lease(job)
         assert lease.body == ANSWER
@@ -183,7 +183,7 @@ def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
     shared, job = Shared(desk.client), SharedJob.load(desk.client, "j")
     (known,) = shared.dead.values()
     assert (known["failed"], len(shared.products)) == (["3", "6"], 5)
-    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(0, 0, 1)
     for _ in range(10):
         (lease,) = desk.lease(job)
         assert lease.body
@@ -217,7 +217,7 @@ def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
     assert len(shared.sightings) == 20
     (known,) = (letter for task, letter in shared.dead.items() if task.count("/") == 1)
     assert known["is_read"]
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0, 1)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0, 1)
     for _ in range(10):
         for lease in desk.lease(job, 2):
             die(desk, lease)
@@ -243,15 +243,15 @@ def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
     (first,) = desk.lease(job)
     first.progress.pages, first.handed = 1, ["1", "2", "3"]
     first.failed, first.rejected = ["2", "3"], 2
-    first.burial, first.answer = first.new_letter().to_json(error="boom"), ANSWER
+    first.letter_json, first.answer = first.new_letter().to_json(error="boom"), ANSWER
     desk.commit(job, first, ends=False)
     (second,) = desk.lease(job)
     assert (second.page, second.progress.rejected_items) == (2, 2)
-    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(0, 0, 1)
     (mend,) = desk.lease(job)
     assert mend.is_mend
     mend.handed, mend.failed, mend.rejected = ["2", "3"], ["3"], 1
-    mend.burial = mend.new_letter().to_json(error="boom")
+    mend.letter_json = mend.new_letter().to_json(error="boom")
     desk.commit(job, mend)
     second.progress.pages, second.progress.unreadable, second.rejected = 2, 5, 1
     desk.commit(job, second)
@@ -265,18 +265,18 @@ def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: De
     known = desk.client.hgetall(desk.key("images"))
     assert known
     for failed in (False, True):
-        assert reopen(desk.client, job, failed=failed) == Reopened(0, 0)
+        assert reopen(desk.client, job, failed=failed) == ReopenCounts(0, 0)
     assert desk.client.hgetall(desk.key("images")) == known
     assert desk.lease(job) == []
     desk.commit(job, two)
     desk.fail(job, three)
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
-    assert reopen(desk.client, job, failed=False) == Reopened(0, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(0, 0)
     (again,) = desk.lease(job, 3)
     assert (again.task, again.sends) == (one.task, False)
     assert again.image.with_items == {0}
     desk.commit(job, again)
-    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
+    assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 1)
     (again,) = desk.lease(job, 3)
     assert (again.task, again.sends) == (three.task, True)
 
@@ -290,7 +290,7 @@ def test_a_later_page_goes_on_though_the_image_is_known(desk: Desk) -> None:
     desk.commit(job, two)
     known = desk.client.hgetall(desk.key("images"))
     assert known
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0)
     assert desk.client.hgetall(desk.key("images")) == known
     (again,) = desk.lease(job, 3)
     assert (again.task, again.page, again.body) == (one.task, 2, ANSWER)
@@ -302,7 +302,7 @@ def test_an_image_whose_other_queries_have_items_is_not_converted_for_nothing(de
     goes_on, fails = desk.lease(job, 2)
     desk.commit(job, goes_on, ends=False)
     desk.fail(job, fails)
-    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
+    assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 1)
     (again,) = (lease for lease in desk.lease(job, 2) if lease.page == 1)
     assert again.image.settle(again.task, items=False).believed == [again.task]
 
@@ -315,7 +315,7 @@ def test_a_query_that_failed_before_its_image_was_converted(desk: Desk) -> None:
     desk.commit(job, other, ends=False)
     query = desk.key(f"query:{other.task}")
     desk.client.hset(query, mapping={"img_url": "/search/1.jpg", "generation": "1"})
-    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
+    assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 1)
     (again,) = (lease for lease in desk.lease(job, 2) if lease.page == 1)
     assert (again.progress.img_url, again.progress.generation) == ("/search/1.jpg", 1)
 
@@ -337,7 +337,7 @@ def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("tmapi_spiders.distributed.reopen.run_script", late)
     both.append(reopen(desk.client, job, failed=False))
-    assert both == [Reopened(2, 0), Reopened(1, 0)]
+    assert both == [ReopenCounts(2, 0), ReopenCounts(1, 0)]
     (lease,) = desk.lease(job, 2)
     assert lease.image.expected == 1
 
@@ -380,7 +380,7 @@ def test_a_replay_that_is_killed_leaves_nothing_to_expire(
             reopen(desk.client, job, failed=True)
     assert desk.client.ttl(desk.key("job")) > 0
     if next_one == "replay":
-        assert reopen(desk.client, job, failed=True) == Reopened(0, 0)
+        assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 0)
     else:
         prepare_worker(desk.all_settings(), {"job": "j"})
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}

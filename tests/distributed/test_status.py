@@ -220,7 +220,7 @@ def test_stop(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     assert "stopped already (interrupted)" in capsys.readouterr().out
     assert desk.facts()["stops"] == "1"
     run_script(desk.client, "join", job.keys)
-    desk.work(job.after(1))
+    desk.work(job.with_stops(1))
     assert desk.run("stop") == 0
     assert "has ended already" in capsys.readouterr().out
     assert desk.facts()["state"] == "ended"
@@ -230,5 +230,5 @@ def test_a_look_changes_nothing(desk: Desk) -> None:
     job = desk.make()
     desk.lease(job)
     before = {key: desk.client.dump(key) for key in desk.client.keys("*")}
-    assert job_status.look(desk.client, "j") is not None
+    assert job_status.read_status(desk.client, "j") is not None
     assert before == {key: desk.client.dump(key) for key in desk.client.keys("*")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["advice", "may_come"]
+__all__ = ["advice", "may_recover"]
 
 _PROTOCOL = (
     "It refuses HELLO, by which redis-py asks for a newer protocol: set ?protocol=2 at the end of "
@@ -62,16 +62,16 @@ def advice(problem: Exception, *, over_tls: bool) -> str:
     return next((what for marks, what in rows if any(mark in text for mark in marks)), _START)
 
 
-def may_come(problem: Exception, *, over_tls: bool) -> bool:
+def may_recover(problem: Exception, *, over_tls: bool) -> bool:
     """Say whether a server may be there soon: nothing but time is needed.
 
     One that takes a connection and hangs up may be a proxy whose server is not there yet.
 
-    >>> may_come(OSError("Connection closed by server."), over_tls=False)
+    >>> may_recover(OSError("Connection closed by server."), over_tls=False)
     True
-    >>> may_come(OSError("Connection refused"), over_tls=False)
+    >>> may_recover(OSError("Connection refused"), over_tls=False)
     True
-    >>> may_come(OSError("certificate verify failed: certificate has expired"), over_tls=True)
+    >>> may_recover(OSError("certificate verify failed: certificate has expired"), over_tls=True)
     False
     """
     what = advice(problem, over_tls=over_tls)

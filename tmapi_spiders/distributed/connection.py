@@ -23,8 +23,13 @@ from scrapy_redis import connection as scrapy_redis
 
 from tmapi_spiders.config.places import check_place, place_of, strike_out
 from tmapi_spiders.config.redis_settings import redis_url
-from tmapi_spiders.distributed.advice import advice, may_come
-from tmapi_spiders.distributed.sentinels import AsyncSentinels, Sentinels, options, reason
+from tmapi_spiders.distributed.advice import advice, may_recover
+from tmapi_spiders.distributed.sentinels import (
+    AsyncSentinels,
+    Sentinels,
+    sentinel_options,
+    underlying_error,
+)
 from tmapi_spiders.errors import StorageError, UsageProblems
 
 if TYPE_CHECKING:
@@ -107,7 +112,7 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
             service = settings.get("REDIS_SENTINEL_SERVICE_NAME", "mymaster")
             if settings.get("REDIS_DB"):
                 ours["db"] = settings.getint("REDIS_DB")
-            asked = sentinel(nodes, sentinel_kwargs=options(ours), **ours)
+            asked = sentinel(nodes, sentinel_kwargs=sentinel_options(ours), **ours)
             server = asked.master_for(service, client)
         else:
             copy = settings.copy()
@@ -223,14 +228,14 @@ def check_server(
     """
     where = describe(settings)
     try:
-        facts = _await(server, settings, wait, say)
+        facts = _wait_for(server, settings, wait, say)
     except exceptions.AuthenticationError as exc:
         raise UsageProblems(
             f"{where}: it refused the password ({quoted(exc, settings)}). Put the right one "
             "into REDIS_URL (redis://:PASSWORD@HOST:PORT) or REDIS_PARAMS."
         ) from exc
     except (exceptions.RedisError, OSError) as exc:
-        why, over_tls = reason(server, exc), _is_over_tls(server)
+        why, over_tls = underlying_error(server, exc), _is_over_tls(server)
         raise UsageProblems(
             f"{where}: it can't be used ({quoted(why, settings)}). {advice(why, over_tls=over_tls)}"
         ) from exc
@@ -274,7 +279,7 @@ def _check_keeping(facts: dict[str, Any], where: str, say: Callable[[str], None]
         )
 
 
-def _await(
+def _wait_for(
     server: Redis, settings: BaseSettings, wait: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Return what a server says of itself, once it is there; {} if nobody may ask for that.
@@ -285,12 +290,12 @@ def _await(
     is_told = False
     while True:
         try:
-            return _ask(server)
+            return _server_info(server)
         except exceptions.AuthenticationError:
             raise
         except (exceptions.RedisError, OSError) as exc:
-            why = reason(server, exc)
-            if not is_passing(exc) or not may_come(why, over_tls=_is_over_tls(server)):
+            why = underlying_error(server, exc)
+            if not is_passing(exc) or not may_recover(why, over_tls=_is_over_tls(server)):
                 raise
             now, what = time.monotonic(), f"{describe(settings)}: {quoted(why, settings)}"
             left = began + wait - now
@@ -305,7 +310,7 @@ def _await(
             time.sleep(min(_BETWEEN, left))
 
 
-def _ask(server: Redis) -> dict[str, Any]:
+def _server_info(server: Redis) -> dict[str, Any]:
     """Return what a server says of itself; {} if it is a managed one where nobody may ask."""
     try:
         facts: dict[str, Any] = server.info()

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from redis import Redis
 
 __all__ = [
-    "FIRST",
+    "CHECKED_PERMITS",
     "LONGEST_MS",
     "MOST_CALLS",
     "STATES",
     "check_facts",
-    "damage_of",
-    "looks",
-    "seek",
+    "find_damage",
+    "problems_in",
+    "status_commands",
 ]
 
 STATES: Final = ("open", "stopped", "ended", "deleting")
@@ -37,7 +37,7 @@ LONGEST_MS: Final = 7_200_000
 MOST_CALLS: Final = 1000
 """In flight: the most that TMAPI_MAX_CONCURRENCY takes."""
 
-FIRST: Final = 10
+CHECKED_PERMITS: Final = 10
 """Of the permits, how many are looked at: those that hold longest."""
 
 _WHOLE: Final = "[0-9]{1,15}"
@@ -100,10 +100,10 @@ def check_facts(name: str, facts: Mapping[str, str]) -> None:
         raise StorageError("\n".join(f"job={name}: {problem}" for problem in problems))
 
 
-def looks(name: str, account: str) -> dict[str, tuple[Any, ...]]:
-    """Return the commands whose replies :func:`damage_of` reads."""
+def status_commands(name: str, account: str) -> dict[str, tuple[Any, ...]]:
+    """Return the commands whose replies :func:`problems_in` reads."""
     key = job_key(name)
-    longest = (0, FIRST - 1, "WITHSCORES")
+    longest = (0, CHECKED_PERMITS - 1, "WITHSCORES")
     return {
         f"{key}:job": ("HGETALL", f"{key}:job"),
         f"{account}:limit": ("HGETALL", f"{account}:limit"),
@@ -113,10 +113,10 @@ def looks(name: str, account: str) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def damage_of(name: str, account: str, replies: Mapping[str, Any], now: int) -> list[str]:
+def problems_in(name: str, account: str, replies: Mapping[str, Any], now: int) -> list[str]:
     """Return what is wrong with a job, and with what its account's jobs share.
 
-    :param replies: of each key, to the command of :func:`looks`
+    :param replies: of each key, to the command of :func:`status_commands`
     :param now: Redis's time in milliseconds
     """
     problems = [
@@ -136,16 +136,16 @@ def damage_of(name: str, account: str, replies: Mapping[str, Any], now: int) -> 
     return problems
 
 
-def seek(server: Redis, name: str, account: str) -> list[str]:
+def find_damage(server: Redis, name: str, account: str) -> list[str]:
     """Look at a job on a connection of a command's own, and return what is wrong with it."""
-    commands = looks(name, account)
+    commands = status_commands(name, account)
     pipeline = server.pipeline(transaction=False)
     for command in commands.values():
         pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
     replies = pipeline.execute(raise_on_error=False)
     seconds, microseconds = server.time()
     now = seconds * 1000 + microseconds // 1000
-    return damage_of(name, account, dict(zip(commands, replies, strict=True)), now)
+    return problems_in(name, account, dict(zip(commands, replies, strict=True)), now)
 
 
 def _limit_problems(key: str, limit: Mapping[str, bytes], now: int) -> list[str]:

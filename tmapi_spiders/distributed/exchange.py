@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tmapi_spiders.crawl.outage import Sign
-    from tmapi_spiders.distributed.held_leases import Holding
+    from tmapi_spiders.distributed.held_leases import HeldLeases
     from tmapi_spiders.distributed.outbox import Outbox
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
@@ -36,14 +36,14 @@ __all__ = ["Exchange"]
 logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the queue: while the account bears no more calls; while it is empty.
-_STARVED = 0.1
-_IDLE = 0.5
+_POLL_AT_LIMIT = 0.1
+_POLL_IDLE = 0.5
 
 #: Seconds to say goodbye in; else the others notice in a while.
 _GOODBYE = 5.0
 
 #: Seconds without a sign of life, after which whoever fed the job is taken for dead.
-_FEEDER_LIFE = 60.0
+_FEEDER_DEAD_AFTER = 60.0
 
 
 class Exchange:
@@ -68,7 +68,7 @@ class Exchange:
         self,
         store: Store,
         outbox: Outbox,
-        holding: Holding,
+        leases: HeldLeases,
         job: SharedJob,
         *,
         worker: str,
@@ -85,7 +85,7 @@ class Exchange:
     ) -> None:
         self._store = store
         self._outbox = outbox
-        self._holding = holding
+        self._leases = leases
         self._job = job
         self._worker = worker
         self._lease_seconds = lease_seconds
@@ -132,7 +132,7 @@ class Exchange:
         """Whether nothing is left to do, and whoever fed the job has died before its end."""
         state = self.state
         idle = not state["requests"] and not state["leases"] and state["due"] < 0
-        return state["fed"] == "0" and idle and state["feed_age"] > _FEEDER_LIFE * 1000
+        return state["fed"] == "0" and idle and state["feed_age"] > _FEEDER_DEAD_AFTER * 1000
 
     async def is_spared(self) -> bool:
         """Ask whether failures are laid to the API, those told before included."""
@@ -164,12 +164,12 @@ class Exchange:
         values = [number, task, how, "1" if counts else "0", pause, *self._outage, *told]
         self._outbox.add(Step("release", values))
 
-    def look(self) -> None:
+    def check_for_leases(self) -> None:
         """Look for leases with the next batch."""
-        self._outbox.look()
+        self._outbox.check_for_leases()
         self._outbox.wake()
 
-    def tell(self) -> None:
+    def heartbeat_now(self) -> None:
         """Say with the next batch, before all else, how this worker is."""
         self._heartbeat_at = 0.0
         self._outbox.wake()
@@ -189,8 +189,8 @@ class Exchange:
     async def _work(self) -> None:
         """Run batch after batch, until this worker has left."""
         try:
-            while not self._leaving or self._holding or self._outbox.has_steps:
-                await self._turn()
+            while not self._leaving or self._leases or self._outbox.has_steps:
+                await self._run_batch()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE):
                     await self._store.run([self._heartbeat(goodbye=True)])
@@ -204,13 +204,13 @@ class Exchange:
             self._refused(None)
 
     def _give_up(self) -> None:
-        self._holding.clear()
-        self._outbox.give_up()
+        self._leases.clear()
+        self._outbox.abandon()
         self._asking += self._outbox.take_permits()[1]
-        self._answer(is_spared=False)
+        self._answer_asking(is_spared=False)
         self._task = None
 
-    async def _turn(self) -> None:
+    async def _run_batch(self) -> None:
         loop, outbox = asyncio.get_running_loop(), self._outbox
         begun = loop.time()
         steps: list[Step] = []
@@ -218,14 +218,14 @@ class Exchange:
             steps.append(self._heartbeat())
         steps += outbox.take_steps()
         wanted = self._wanted()
-        if outbox.has_permits or (self._looks(wanted) and begun >= outbox.look_at):
+        if outbox.has_permits or (self._must_check(wanted) and begun >= outbox.next_check_at):
             steps.append(self._exchange(wanted, begun))
         if steps:
             at_once = await self._store.run(steps)
             if not at_once or loop.time() - begun > self._lease_seconds / 3:
                 # A reply may have been lost, and leases with it: those go back, and are asked for.
                 self._heartbeat_at = 0.0
-                outbox.look()
+                outbox.check_for_leases()
         if self.state.get("amiss") and not self._is_damaged:
             # What is in flight is still committed.
             self._is_damaged = True
@@ -234,18 +234,18 @@ class Exchange:
         if outbox.has_steps or outbox.has_permits:
             return
         until = self._heartbeat_at
-        if self._looks(self._wanted()):
-            until = min(until, outbox.look_at)
+        if self._must_check(self._wanted()):
+            until = min(until, outbox.next_check_at)
         await outbox.wait(max(until - loop.time(), 0.001))
 
-    def _looks(self, wanted: int) -> bool:
+    def _must_check(self, wanted: int) -> bool:
         """Say whether the job is looked at: not only for leases, where a call waits for leave."""
         return bool(wanted) or self._is_awaited()
 
     def _heartbeat(self, *, goodbye: bool = False) -> Step:
         begun = asyncio.get_running_loop().time()
         self._heartbeat_at = begun + self._lease_seconds / 3
-        held = {lease.task: lease.token for lease in self._holding if not lease.is_lost}
+        held = {lease.task: lease.token for lease in self._leases if not lease.is_lost}
         about = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -256,11 +256,11 @@ class Exchange:
 
         def done(lost: list[bytes]) -> None:
             gone = {task.decode() for task in lost}
-            for lease in self._holding:
+            for lease in self._leases:
                 if lease.task not in held:
                     continue
                 if lease.task in gone:
-                    self._holding.lose(lease)
+                    self._leases.lose(lease)
                 else:
                     lease.valid_until = begun + self._lease_seconds
 
@@ -282,15 +282,15 @@ class Exchange:
             utc_now(),
             *self._outage,
         ]
-        return Step("exchange", values, lambda reply: self._exchanged(reply, begun))
+        return Step("exchange", values, lambda reply: self._on_reply(reply, begun))
 
-    def _exchanged(self, reply: list[Any], begun: float) -> None:
+    def _on_reply(self, reply: list[Any], begun: float) -> None:
         self.state = orjson.loads(reply[0])
-        self._answer(is_spared=bool(self.state.get("spares")))
-        self._outbox.look_at = asyncio.get_running_loop().time() + self._pause()
+        self._answer_asking(is_spared=bool(self.state.get("spares")))
+        self._outbox.next_check_at = asyncio.get_running_loop().time() + self._pause()
         self._told(reply[1:], begun + self._lease_seconds)
 
-    def _answer(self, *, is_spared: bool) -> None:
+    def _answer_asking(self, *, is_spared: bool) -> None:
         asking, self._asking = self._asking, []
         for one in asking:
             if not one.done():
@@ -299,6 +299,6 @@ class Exchange:
     def _pause(self) -> float:
         """Return for how long the queue need not be looked at, unless something happens."""
         if self.state.get("requests"):
-            return _STARVED
+            return _POLL_AT_LIMIT
         due = self.state.get("due", -1)
-        return min(due / 1000 + 0.001, _IDLE) if due >= 0 else _IDLE
+        return min(due / 1000 + 0.001, _POLL_IDLE) if due >= 0 else _POLL_IDLE

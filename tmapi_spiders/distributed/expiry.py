@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.distributed.shared_job import SharedJob
 
-__all__ = ["begin_erasing", "erase", "expire", "forget", "keep"]
+__all__ = ["begin_deletion", "cancel_expiry", "delete_keys", "expire_after", "forget_expired"]
 
 #: Keys in one step.
 _BATCH = 1000
@@ -23,7 +23,7 @@ _BATCH = 1000
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
-def keep(server: Redis, name: str) -> None:
+def cancel_expiry(server: Redis, name: str) -> None:
     """Have a job that was exported stay on Redis if it goes on.
 
     Once it is not ended any more, no export has its keys expire. Whoever has it go on may die
@@ -40,7 +40,7 @@ def keep(server: Redis, name: str) -> None:
     run_script(server, "keep", (job_key(name),), JOBS, name)
 
 
-def expire(server: Redis, job: SharedJob, days: float) -> bool:
+def expire_after(server: Redis, job: SharedJob, days: float) -> bool:
     """Have a job go after some days; return False if it goes on meanwhile, so that it has to stay.
 
     :param days: more than 0
@@ -55,7 +55,7 @@ def expire(server: Redis, job: SharedJob, days: float) -> bool:
     return bool(run_script(server, "expire", job.keys, job.id, at, JOBS, job.name, last))
 
 
-def begin_erasing(server: Redis, name: str) -> tuple[int, int]:
+def begin_deletion(server: Redis, name: str) -> tuple[int, int]:
     """Have nobody work on a job any more, unless somebody does.
 
     :return: workers that are alive, and leases that they hold; both 0 if it is to be erased
@@ -64,7 +64,7 @@ def begin_erasing(server: Redis, name: str) -> tuple[int, int]:
     return int(alive), int(held)
 
 
-def erase(server: Redis, name: str) -> int:
+def delete_keys(server: Redis, name: str) -> int:
     """Delete all keys of a job, itself at last; return how many. What jobs share stays."""
     last, count = f"{job_key(name)}:job".encode(), 1
     for keys in _keys(server, name):
@@ -75,7 +75,7 @@ def erase(server: Redis, name: str) -> int:
     return count
 
 
-def forget(server: Redis, name: str) -> bool:
+def forget_expired(server: Redis, name: str) -> bool:
     """Take a job that has expired from the list of jobs; return whether it had."""
     return bool(run_script(server, "forget", (job_key(name),), JOBS, name))
 

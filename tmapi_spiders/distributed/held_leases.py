@@ -1,4 +1,4 @@
-"""Holding: the leases that a worker has, each until the step that ends it has taken effect."""
+"""HeldLeases: the leases that a worker has, each until the step that ends it has taken effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import stats
 from tmapi_spiders.distributed.lease_fields import read_image
-from tmapi_spiders.distributed.staged_commit import stage_burial, stage_failure
+from tmapi_spiders.distributed.staged_commit import stage_dead_letter, stage_failure
 from tmapi_spiders.formats import utc_now
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Step
 
-__all__ = ["Holding"]
+__all__ = ["HeldLeases"]
 
 logger = logging.getLogger(__name__)
 
 
-class Holding:
+class HeldLeases:
     """Holds leases, by the query that the calls are for, and brings to an end what comes of them.
 
     :param outbox: takes the steps that end them
@@ -115,7 +115,7 @@ class Holding:
             lease.error = lease.error or "its answer was not taken: a middleware kept it back"
             lease.is_parsed = False
         if lease.error is not None:
-            self._keep_answer(lease, lease.error)
+            self._keep_dead_letter(lease, lease.error)
         self.commit(lease)
 
     def give_back(self, lease: Lease, how: str, **options: float) -> None:
@@ -132,7 +132,7 @@ class Holding:
         stage_failure(lease)
         self.commit(lease)
 
-    def _keep_answer(self, lease: Lease, error: str) -> None:
+    def _keep_dead_letter(self, lease: Lease, error: str) -> None:
         """Have an answer kept as a dead letter; it is not paid for again."""
         what = "a pipeline failed on its items" if lease.is_parsed else "it can't be parsed"
         logger.error(
@@ -142,8 +142,8 @@ class Holding:
         self._count(stats.ANSWER_DEAD)
         if not lease.is_parsed and not lease.is_mend:
             self.note(lease, None, error)
-            stage_burial(lease)
-        lease.burial = lease.new_letter().to_json(
+            stage_dead_letter(lease)
+        lease.letter_json = lease.new_letter().to_json(
             query_id=lease.query.query_id,
             seed=lease.query.seed.text,
             error=error,
@@ -164,7 +164,7 @@ class Holding:
     def _committed(self, lease: Lease, reply: list[Any]) -> None:
         if reply[0] == b"conflict":
             later = lease.progress if lease.page > 1 else None
-            lease.take_image(*read_image(reply[1], lease.query, self._job, later))
+            lease.replace_image(*read_image(reply[1], lease.query, self._job, later))
             self._outbox.add(lease.commit(lambda again: self._committed(lease, again)))
             return
         if reply[0] == b"done":
@@ -180,4 +180,4 @@ class Holding:
     def _let_go(self, lease: Lease) -> None:
         if self._held.get(lease.query.query_id) is lease:
             del self._held[lease.query.query_id]
-        self._outbox.look()
+        self._outbox.check_for_leases()

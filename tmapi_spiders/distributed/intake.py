@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.interfaces import Requests
     from tmapi_spiders.distributed.lease import Lease
 
-__all__ = ["request_of", "unreadable"]
+__all__ = ["request_of", "unreadable_step"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def request_of(lease: Lease, requests: Requests) -> Request:
     return request
 
 
-def unreadable(row: list[Any], problem: str) -> Step:
+def unreadable_step(row: list[Any], problem: str) -> Step:
     """Return the step that puts a task nobody can make sense of to the dead letters.
 
     :param row: what Redis has handed out

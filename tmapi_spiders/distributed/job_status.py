@@ -11,10 +11,10 @@ import orjson
 
 from tmapi_spiders.crawl import permits
 from tmapi_spiders.crawl.evidence import EVIDENCE
-from tmapi_spiders.distributed.damage import seek
+from tmapi_spiders.distributed.damage import find_damage
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.letter import page_of_mend
-from tmapi_spiders.distributed.replies import Reply, iso, number, to_text
+from tmapi_spiders.distributed.replies import Replies, iso, number, to_text
 from tmapi_spiders.distributed.shared_job import SharedJob, unreadable_of
 from tmapi_spiders.errors import TmapiError
 from tmapi_spiders.inputs.seed import Seed
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-__all__ = ["STATUSES", "look"]
+__all__ = ["STATUSES", "read_status"]
 
 #: In the order in which they are shown.
 STATUSES = ("complete", "empty", "partial", "failed", "not_started")
@@ -36,7 +36,7 @@ _PACE_MINUTES = 5
 _MINUTE_MS = 60_000
 
 
-def look(
+def read_status(
     server: Redis,
     name: str,
     kind_of: Callable[[Mapping[str, Any]], SpiderKind] = lambda _: SpiderKind(),
@@ -48,7 +48,7 @@ def look(
     seconds, microseconds = server.time()
     now = seconds * 1000 + microseconds // 1000
     key = job_key(name)
-    found = Reply(
+    found = Replies(
         server,
         job=("HGETALL", f"{key}:job"),
         ttl=("PTTL", f"{key}:job"),
@@ -69,7 +69,7 @@ def look(
     if not job:
         return None
     account = job.get("account", "")
-    shared = Reply(
+    shared = Replies(
         server,
         permits=("ZRANGE", f"{account}:permits", 0, -1, "WITHSCORES"),
         limit=("HGETALL", f"{account}:limit"),
@@ -119,7 +119,7 @@ def look(
         },
         "leases": _leases(server, name, found, permits_held, now, kind_of=kind_of),
         "workers": _workers(found, now),
-        "problems": seek(server, name, account),
+        "problems": find_damage(server, name, account),
         "dead_letters": [
             {"id": one, **_object(letter)} for one, letter in sorted(found.fields("dead").items())
         ],
@@ -193,7 +193,7 @@ def _seconds_left(
 def _leases(
     server: Redis,
     name: str,
-    found: Reply,
+    found: Replies,
     permits_held: set[str],
     now: int,
     *,
@@ -205,7 +205,7 @@ def _leases(
     if not tasks:
         return []
     seed_ids = [task.partition("/")[0] for task in tasks]
-    more = Reply(
+    more = Replies(
         server,
         seeds=("HMGET", f"{key}:seeds", *seed_ids),
         **{f"page {task}": ("HMGET", f"{key}:query:{task}", "page", "attempt") for task in tasks},
@@ -256,7 +256,7 @@ def _query_id(job: SharedJob | None, task: str, seed: bytes | None) -> str | Non
         return None
 
 
-def _workers(found: Reply, now: int) -> list[dict[str, Any]]:
+def _workers(found: Replies, now: int) -> list[dict[str, Any]]:
     """Return the workers that are alive."""
     known = found.fields("workers")
     return [

@@ -10,11 +10,11 @@ import orjson
 from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
 from tmapi_spiders.distributed.letter import (
-    Letter,
-    Names,
-    before,
+    DeadLetter,
+    ItemNames,
     is_mend,
     mend_of,
+    progress_before,
     query_task,
 )
 from tmapi_spiders.distributed.store import Step
@@ -52,7 +52,7 @@ class Lease:
     image_version: int
     body: bytes
     """An answer that is there already: another job's conversion, or a dead letter's."""
-    letter: Letter | None
+    letter: DeadLetter | None
     """That dead letter, if it is one's."""
     fetched_at: str | None
     """When that was paid for."""
@@ -74,7 +74,7 @@ class Lease:
     """Items on their way through the pipelines."""
     before: dict[str, Any] = attrs.field(init=False)
     """How far the query was before this page."""
-    names: Names = attrs.field(factory=Names)
+    names: ItemNames = attrs.field(factory=ItemNames)
     handed: list[str] = attrs.field(factory=list)
     """Names of the items that went into the pipelines."""
     failed: list[str] = attrs.field(factory=list)
@@ -115,7 +115,7 @@ class Lease:
     """
     believed: int = 0
     """Empty first pages that its commit has believed."""
-    burial: bytes = b""
+    letter_json: bytes = b""
     """The dead letter that the answer becomes."""
     keep: tuple[str, int, bytes] | None = None
     """A key, milliseconds, and the answer to keep there for other jobs."""
@@ -123,7 +123,7 @@ class Lease:
     """A key, and the id of an image whose own URL the API refuses, to keep there."""
 
     def __attrs_post_init__(self) -> None:
-        self.before = before(self.progress)
+        self.before = progress_before(self.progress)
 
     @property
     def is_mend(self) -> bool:
@@ -184,11 +184,11 @@ class Lease:
             scope = query_task(self.task)  # which the query's end removes
         self.rows.append((scope, item_id, line))
 
-    def new_letter(self) -> Letter:
+    def new_letter(self) -> DeadLetter:
         """Return the dead letter that its answer becomes, as things are."""
-        earlier = self.letter or Letter()
+        earlier = self.letter or DeadLetter()
         left = [one for one in earlier.failed if one not in self.handed]
-        return Letter(
+        return DeadLetter(
             page=self.page,
             is_read=self.is_read or self.was_read,
             before=self.before,
@@ -205,8 +205,8 @@ class Lease:
     def commit(self, done: Callable[[Any], None]) -> Step:
         """Return the step that commits it."""
         rest: dict[str, Any] = {}
-        if self.burial:
-            rest["letter"] = self.burial.decode()
+        if self.letter_json:
+            rest["letter"] = self.letter_json.decode()
             rest["letter_of"] = self.letter_id
         if self.is_mend:
             rest["mends"] = query_task(self.task)
@@ -224,7 +224,7 @@ class Lease:
             rest["refused"] = self.refused
         rest |= {
             "counts": self.is_counted,
-            "set": _texts((self.progressed() if self.is_read else {}) | self.set),
+            "set": _texts((self.progress_fields() if self.is_read else {}) | self.set),
             "count": self.count | {UNREADABLE + name: by for name, by in self.unreadable.items()},
             "first": {EXAMPLE + name: one for name, one in self.examples.items()},
             "rejected": self.newly_rejected,
@@ -241,7 +241,7 @@ class Lease:
         if self.keep is not None:
             rest["keep"], rest["keep_ms"], body = self.keep
             values.append(body)
-        elif self.burial:
+        elif self.letter_json:
             values.append(self.answer)
         values[2] = orjson.dumps(rest)
         return Step("commit", values, done)
@@ -264,7 +264,7 @@ class Lease:
         is_whole = self.is_mend or not self.is_parsed
         return self.task if is_whole else mend_of(self.task, self.page)
 
-    def progressed(self) -> dict[str, Any]:
+    def progress_fields(self) -> dict[str, Any]:
         """Return how far the query is, once all of the page's items are out of the pipelines."""
         names = ("pages", "items", "unreadable", "total_count", "finished_at")
         fields = {name: getattr(self.progress, name) for name in (*names, "img_url", "generation")}
@@ -302,7 +302,7 @@ class Lease:
         }
         return Step("give_back", [self.task, self.token, orjson.dumps(rest)], done)
 
-    def take_image(self, image: Image, version: int) -> None:
+    def replace_image(self, image: Image, version: int) -> None:
         """Take over what somebody else has found out about the image."""
         self.image, self.image_version = image, version
 

@@ -9,7 +9,7 @@ import orjson
 from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.crawl.progress import Progress
 from tmapi_spiders.distributed.lease import Lease
-from tmapi_spiders.distributed.letter import Letter, is_mend
+from tmapi_spiders.distributed.letter import DeadLetter, is_mend
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
@@ -37,7 +37,7 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
     if query.seed.key != name.partition("/")[0]:
         raise ValueError("its seed has another id")
     # A mend has its letter also where it is leased without the body, since workers died over it.
-    letter = Letter.from_json(kept) if kept and (body or is_mend(name)) else None
+    letter = DeadLetter.from_json(kept) if kept and (body or is_mend(name)) else None
     if is_mend(name):
         if letter is None or not letter.failed:
             raise ValueError("its dead letter does not say what failed")

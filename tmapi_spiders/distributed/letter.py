@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.crawl.progress import Progress
 
-__all__ = ["Letter", "Names", "before", "is_mend", "mend_of", "page_of_mend", "query_task"]
+__all__ = [
+    "DeadLetter",
+    "ItemNames",
+    "is_mend",
+    "mend_of",
+    "page_of_mend",
+    "progress_before",
+    "query_task",
+]
 
 #: What stands before the page's number in a mend's name.
 _MEND = "p"
@@ -61,7 +69,7 @@ def query_task(task: str) -> str:
 
 
 @attrs.frozen
-class Letter:
+class DeadLetter:
     """What is known of one such answer, besides its body."""
 
     page: int = 1
@@ -70,7 +78,7 @@ class Letter:
     before: dict[str, Any] = attrs.field(factory=dict)
     """How far the query was before the page: those fields that have a value."""
     handed: tuple[str, ...] = ()
-    """Names (:class:`Names`) of the items that went into the pipelines."""
+    """Names (:class:`ItemNames`) of the items that went into the pipelines."""
     failed: tuple[str, ...] = ()
     """Those of them that a pipeline failed on."""
     fetched_at: str | None = None
@@ -104,7 +112,7 @@ class Letter:
 
         :param whole: whether those do, too, that never got there
 
-        >>> letter = Letter(handed=("1", "2", "3"), failed=("2",))
+        >>> letter = DeadLetter(handed=("1", "2", "3"), failed=("2",))
         >>> [letter.wants(name, whole=False) for name in "1234"]
         [False, True, False, False]
         >>> [letter.wants(name, whole=True) for name in "1234"]
@@ -113,13 +121,13 @@ class Letter:
         return name in self.failed or (whole and name not in self.handed)
 
 
-def before(progress: Progress) -> dict[str, Any]:
+def progress_before(progress: Progress) -> dict[str, Any]:
     """Return how far a query is, for the letter of the page that comes next."""
     fields = {name: getattr(progress, name) for name in _BEFORE}
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def letters_in(server: Redis, prefix: str) -> int:
+def count_dead_letters(server: Redis, prefix: str) -> int:
     """Return how many answers of a job are kept as dead letters.
 
     :param prefix: what the job's keys begin with
@@ -128,13 +136,13 @@ def letters_in(server: Redis, prefix: str) -> int:
     return sum(b"/" in task for task in tasks)  # else it is what somebody has put into the queue
 
 
-class Names:
+class ItemNames:
     """Names the items of one answer, in the order in which they go into the pipelines.
 
     By its rank, and which one of that rank it is: a project's middlewares may bring several, or
     items without a rank. So an item has the same name when the answer is read again.
 
-    >>> names = Names()
+    >>> names = ItemNames()
     >>> [names.give(item) for item in ({"rank": 1}, {"rank": 1}, {}, {"rank": 2}, {})]
     ['1', '1.2', '?', '2', '?.2']
     """

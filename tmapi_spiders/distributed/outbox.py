@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.lease import Lease
 
     #: Task, token, and what its end tells; see the script.
-    Over = list[str | bool]
+    _EndedCall = list[str | bool]
 
 __all__ = ["Outbox"]
 
@@ -25,11 +25,11 @@ class Outbox:
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
-        self._over: list[Over] = []
+        self._over: list[_EndedCall] = []
         self._asking: list[asyncio.Future[bool]] = []
         self._waiting: dict[asyncio.Future[int], int] = {}
         self._wake = asyncio.Event()
-        self.look_at = 0.0
+        self.next_check_at = 0.0
         """When to look for leases, by the event loop's clock."""
 
     @property
@@ -47,13 +47,13 @@ class Outbox:
         self._steps.append(step)
         self._wake.set()
 
-    def ask(self, name: str, values: Sequence[Any], nobody: int) -> asyncio.Future[int]:
+    def ask(self, name: str, values: Sequence[Any], default: int) -> asyncio.Future[int]:
         """Have a step run with the next batch; return what it replies.
 
-        :param nobody: what is replied if there will be no batch
+        :param default: what is replied if there will be no batch
         """
         reply: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[reply] = nobody
+        self._waiting[reply] = default
 
         def done(number: int) -> None:
             if self._waiting.pop(reply, None) is not None and not reply.done():
@@ -62,13 +62,13 @@ class Outbox:
         self.add(Step(name, values, done))
         return reply
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         """Forget the steps that wait, and answer those who ask: there will be no batch."""
         self._steps = []
         while self._waiting:
-            reply, nobody = self._waiting.popitem()
+            reply, default = self._waiting.popitem()
             if not reply.done():
-                reply.set_result(nobody)
+                reply.set_result(default)
 
     def answered(self, lease: Lease, sign: Sign | None) -> None:
         """Have the permit of a call that was answered come back with the next batch.
@@ -91,9 +91,9 @@ class Outbox:
         self._wake.set()
         return await answer
 
-    def look(self) -> None:
+    def check_for_leases(self) -> None:
         """Look for leases with the next batch."""
-        self.look_at = 0.0
+        self.next_check_at = 0.0
 
     def wake(self) -> None:
         """End :meth:`wait`: there may be something to do."""
@@ -105,7 +105,7 @@ class Outbox:
         steps, self._steps = self._steps, []
         return steps
 
-    def take_permits(self) -> tuple[list[Over], list[asyncio.Future[bool]]]:
+    def take_permits(self) -> tuple[list[_EndedCall], list[asyncio.Future[bool]]]:
         """Return the permits that wait, and who asks whether they are spared; forget them."""
         over, self._over = self._over, []
         asking, self._asking = self._asking, []

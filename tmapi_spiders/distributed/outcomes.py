@@ -48,7 +48,7 @@ def write_outcomes(
     """
     ledger = LocalLedger(job.name, write)
     images: Counter[str] = Counter()
-    for batch in _tasks(server, job, images):
+    for batch in _queries_by_task(server, job, images):
         tasks = list(batch)
         stored: list[Any] = server.hmget(f"{job_key(job.name)}:outcomes", tasks) if tasks else []
         outcomes = dict(zip(tasks, stored, strict=True))
@@ -58,12 +58,14 @@ def write_outcomes(
             pipeline.hgetall(f"{job_key(job.name)}:query:{task}")
         begun = dict(zip(unfinished, pipeline.execute(), strict=True))
         for task in tasks:
-            _settle(ledger, batch[task], outcomes[task], begun.get(task), reason)
+            _write_outcome(ledger, batch[task], outcomes[task], begun.get(task), reason)
         ledger.finish(None, ())
     return ledger, sum(count for count in images.values() if count > 1)
 
 
-def _tasks(server: Redis, job: SharedJob, images: Counter[str]) -> Iterator[dict[str, Query]]:
+def _queries_by_task(
+    server: Redis, job: SharedJob, images: Counter[str]
+) -> Iterator[dict[str, Query]]:
     """Yield the queries of all seeds by their tasks, in batches; each query once.
 
     :param images: counts the seeds of each image
@@ -91,7 +93,7 @@ def _tasks(server: Redis, job: SharedJob, images: Counter[str]) -> Iterator[dict
     yield batch
 
 
-def _settle(
+def _write_outcome(
     ledger: LocalLedger,
     query: Query,
     outcome: bytes | None,

@@ -13,8 +13,8 @@ import orjson
 
 from tmapi_spiders.crawl.run import EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.distributed.connection import UNWRITABLE
-from tmapi_spiders.distributed.expiry import expire
-from tmapi_spiders.distributed.letter import letters_in
+from tmapi_spiders.distributed.expiry import expire_after
+from tmapi_spiders.distributed.letter import count_dead_letters
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.replies import iso, number
 from tmapi_spiders.distributed.row_file import RowFile, digest
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.jobs.job import JobFile
     from tmapi_spiders.local.ledger import LocalLedger
 
-__all__ = ["Export"]
+__all__ = ["RedisExport"]
 
 #: Rows in one step.
 _BATCH = 2000
@@ -49,7 +49,7 @@ _LISTS = {"items": PRODUCTS, "sightings": SIGHTINGS}
 _COUNTS = {"items": "products", "sightings": "sightings"}
 
 
-class Export:
+class RedisExport:
     """One process's export of a job into its folder, which it holds from entering to leaving.
 
     :raises UsageProblems: on entering, if another process has the folder, or another job
@@ -117,7 +117,7 @@ class Export:
             files[OUTCOMES] = sum(self.by_status.values())
         return files
 
-    def ask(self) -> str:
+    def final_state(self) -> str:
         """Return what the job came to if nothing more will come of it by itself, else ""."""
         found: bytes = run_script(self._server, "final", self._shared.keys, self._shared.id, "")
         return found.decode("utf-8", "replace")
@@ -133,7 +133,7 @@ class Export:
 
         All rows must have been copied since.
 
-        :param final: what :meth:`ask` has returned before that
+        :param final: what :meth:`final_state` has returned before that
         """
         facts = facts_of(self._server, self._shared.name)
         stopped = facts.get("state") == "stopped"
@@ -143,7 +143,7 @@ class Export:
         try:
             reason, shared = self.stop_reason, self._shared
             ledger, self.sharing = write_outcomes(self._server, shared, reason, _writer(outcomes))
-            is_final = self.ask() == final
+            is_final = self.final_state() == final
         except BaseException:
             outcomes.discard()
             raise
@@ -152,13 +152,13 @@ class Export:
             return False
         outcomes.publish(complete=True)
         self.by_status = dict(sorted(ledger.by_status.items()))
-        self.dead_letters = letters_in(self._server, self._key)
+        self.dead_letters = count_dead_letters(self._server, self._key)
         self._job.files |= {name: self._rows[rows] for rows, name in _LISTS.items()}  # type: ignore[misc]
         self._end(facts, ledger)
         values = (self._shared.id, final, utc_now())
         days = 0.0 if stopped else self._config.expire_days
         if run_script(self._server, "final", self._shared.keys, *values) and (
-            not days or expire(self._server, self._shared, days)
+            not days or expire_after(self._server, self._shared, days)
         ):
             return True
         self.by_status = {}
@@ -259,14 +259,14 @@ class Export:
         if missing > 0:
             if file.lines == number(committed):
                 return False  # they were written before somebody took them
-            self._taken(rows, file, number(committed), missing)
+            self._rows_missing(rows, file, number(committed), missing)
         if file.lines == before:
             last = (dropped or b"").decode()
         else:
             last = digest(found[0]) if found else ""
             found = found[1:]
         if file.lines and last != file.last:
-            self._differs(rows, file)
+            self._line_differs(rows, file)
         file.append(found[:_BATCH])
         if found:
             self._note(rows, file)
@@ -283,7 +283,7 @@ class Export:
             if reply == b"done" and self._config.trim_exported:
                 self._trimmed[rows] = file.lines
 
-    def _taken(self, rows: str, file: RowFile, committed: int, missing: int) -> None:
+    def _rows_missing(self, rows: str, file: RowFile, committed: int, missing: int) -> None:
         raise StorageError(
             f"{self._shared.name}: Redis, list {self._key}:{rows}: {missing:,} of the "
             f"{plural(committed, 'row')} that were committed are no longer in it: another consumer "
@@ -293,7 +293,7 @@ class Export:
             "-1. Other consumers should read it by LRANGE, or the exported files."
         )
 
-    def _differs(self, rows: str, file: RowFile) -> None:
+    def _line_differs(self, rows: str, file: RowFile) -> None:
         total = self._trimmed[rows] + number(self._server.llen(f"{self._key}:{rows}"))
         advice = "Move the file away and run the same command again."
         if self._trimmed[rows]:

@@ -15,7 +15,7 @@ import attrs
 import orjson
 
 from tmapi_spiders.crawl.image_state import Image
-from tmapi_spiders.distributed.expiry import keep
+from tmapi_spiders.distributed.expiry import cancel_expiry
 from tmapi_spiders.distributed.keys import CONVERSION_TASK
 from tmapi_spiders.distributed.lease_fields import read_image
 from tmapi_spiders.distributed.letter import is_mend, query_task
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.distributed.shared_job import SharedJob
 
-__all__ = ["Reopened", "reopen"]
+__all__ = ["ReopenCounts", "reopen"]
 
 _BATCH = 1000
 
@@ -37,7 +37,7 @@ _Fields = dict[str, Any]
 
 
 @attrs.define
-class Reopened:
+class ReopenCounts:
     """What is in the queue again."""
 
     queries: int = 0
@@ -48,7 +48,7 @@ class Reopened:
     """Those that a pipeline had failed on items of."""
 
 
-def reopen(server: Any, job: SharedJob, *, failed: bool) -> Reopened:
+def reopen(server: Any, job: SharedJob, *, failed: bool) -> ReopenCounts:
     """Have dead letters read again; return what there was.
 
     A conversion's dead letter is that of all queries that have waited for it.
@@ -61,8 +61,8 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> Reopened:
     by_seed: defaultdict[str, set[str]] = defaultdict(set)
     for task, outcome in _failed_outcomes(server, prefix):
         if failed or _has_letter(task, outcome, letters):
-            by_seed[_key_of(task)].add(task)
-    found = Reopened()
+            by_seed[_seed_key(task)].add(task)
+    found = ReopenCounts()
     for mends in _mends(letters):
         found.pages += int(run_script(server, "mend", job.keys, *mends))
     for key, tasks in by_seed.items():
@@ -76,7 +76,7 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> Reopened:
         free = sum(_has_letter(task, outcome, letters) for task, outcome in opened.items())
         found.queries += free
         found.others += len(opened) - free
-    keep(server, job.name)
+    cancel_expiry(server, job.name)
     return found
 
 
@@ -90,12 +90,12 @@ def _mends(letters: set[str]) -> Iterator[list[str]]:
         yield sorted(mends, key=lambda mend: (len(mend), mend))
 
 
-def _key_of(task: str) -> str:
+def _seed_key(task: str) -> str:
     return task.partition("/")[0]
 
 
 def _conversion_of(task: str) -> str:
-    return f"{_key_of(task)}/{CONVERSION_TASK}"
+    return f"{_seed_key(task)}/{CONVERSION_TASK}"
 
 
 def _has_letter(task: str, outcome: _Fields, letters: set[str]) -> bool:
@@ -143,7 +143,7 @@ def _reopen_seed(
     while True:
         stored = server.hget(f"{prefix}:images", key)
         _, version = read_image(stored or b"", queries[0], job)
-        ended, begun = _known(server, job, key, len(queries))
+        ended, begun = _stored_state(server, job, key, len(queries))
         tasks = {task: ended[task] for task in ended if task in chosen and _is_failed(ended[task])}
         later = [task for task in tasks if not _is_at_first_page(tasks[task])]
         first = [task for task in tasks if task not in later]
@@ -160,7 +160,7 @@ def _reopen_seed(
             for task in first:
                 if not conversion and task not in letters:
                     image.ask(task)
-            _await(image, first, job, seed, converts=bool(conversion))
+            _expect_first_pages(image, first, job, seed, converts=bool(conversion))
             content = orjson.dumps({**image.to_json(), "version": version + 1})
         if not first and not later:
             return {}
@@ -170,7 +170,9 @@ def _reopen_seed(
             return {task: tasks[task] for task in map(bytes.decode, opened)}
 
 
-def _await(image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, converts: bool) -> None:
+def _expect_first_pages(
+    image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, converts: bool
+) -> None:
     """Have the image await the first pages of these queries, or its conversion before them."""
     if converts:
         for task in tasks:
@@ -180,7 +182,7 @@ def _await(image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, conver
     image.expected = len(tasks)
 
 
-def _known(
+def _stored_state(
     server: Any, job: SharedJob, key: str, each: int
 ) -> tuple[dict[str, _Fields], list[_Fields]]:
     """Return what became of a seed's queries that have ended, by task, and how far others are."""

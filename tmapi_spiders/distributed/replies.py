@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["Reply", "iso", "number", "to_text"]
+__all__ = ["Replies", "iso", "number", "to_text"]
 
 #: From here on, floats don't tell all whole numbers apart.
 _TOO_MUCH = 2**53
@@ -48,7 +48,7 @@ def to_text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-class Reply:
+class Replies:
     """What a look at several keys came to; a key of another type than it should be is empty."""
 
     def __init__(self, server: Redis, **commands: tuple[Any, ...]) -> None:

@@ -10,7 +10,7 @@ import orjson
 
 from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.crawl.order import MOST_PAGES
-from tmapi_spiders.distributed.expiry import keep
+from tmapi_spiders.distributed.expiry import cancel_expiry
 from tmapi_spiders.distributed.keys import refused_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.inputs.seed import Seed
 
-__all__ = ["Fed", "feed"]
+__all__ = ["EnqueueCounts", "enqueue_seeds"]
 
 #: Seeds in one step.
 _BATCH = 500
 
 
 @attrs.define
-class Fed:
+class EnqueueCounts:
     """What was put in."""
 
     seeds: int = 0
@@ -41,7 +41,7 @@ class Fed:
     """Seeds that the job has already, with another row; that stays as it was."""
 
 
-def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
+def enqueue_seeds(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> EnqueueCounts:
     """Put seeds in; return what was new.
 
     Workers don't leave before it has ended. One that is killed has to be run again: what it had put
@@ -50,8 +50,8 @@ def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
     :raises UsageProblems: if the job is deleted meanwhile
     """
     run_script(server, "fed", job.keys, "0")
-    keep(server, job.name)
-    fed = Fed()
+    cancel_expiry(server, job.name)
+    fed = EnqueueCounts()
     remaining = iter(seeds)
     while batch := list(islice(remaining, _BATCH)):
         most = max(

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
-__all__ = ["AsyncSentinels", "Sentinels", "close", "options", "reason"]
+__all__ = ["AsyncSentinels", "Sentinels", "close_client", "sentinel_options", "underlying_error"]
 
 
-def options(params: dict[str, Any]) -> dict[str, Any]:
+def sentinel_options(params: dict[str, Any]) -> dict[str, Any]:
     """Return what of a connection's options holds for those to the sentinels, too.
 
-    >>> options({"ssl": True, "ssl_certfile": "a.pem", "password": "the master's"})
+    >>> sentinel_options({"ssl": True, "ssl_certfile": "a.pem", "password": "the master's"})
     {'ssl': True, 'ssl_certfile': 'a.pem'}
     """
     # Without "retry" redis-py tries each one that is away for some seconds before the next.
@@ -55,7 +55,7 @@ def _no_master(service_name: str) -> str:
     return f"no sentinel knows a master {service_name!r} that is up"
 
 
-def reason(server: Redis, problem: Exception) -> Exception:
+def underlying_error(server: Redis, problem: Exception) -> Exception:
     """Return why no master was found, if that is the problem and a sentinel can't be asked."""
     if isinstance(problem, MasterNotFoundError):
         pool: Any = server.connection_pool
@@ -67,7 +67,7 @@ def reason(server: Redis, problem: Exception) -> Exception:
     return problem
 
 
-async def close(server: AsyncRedis) -> None:
+async def close_client(server: AsyncRedis) -> None:
     """Close a client's connections, those to sentinels included."""
     await server.aclose()
     manager = getattr(server.connection_pool, "sentinel_manager", None)

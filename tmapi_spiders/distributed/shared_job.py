@@ -136,7 +136,7 @@ class SharedJob:
         """What the keys of the job and of the account begin with."""
         return job_key(self.name), self.account
 
-    def after(self, stops: int) -> SharedJob:
+    def with_stops(self, stops: int) -> SharedJob:
         """Return the job as it is after so many stops."""
         return attrs.evolve(self, stops=stops)
 

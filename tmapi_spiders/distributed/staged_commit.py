@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
 
 __all__ = [
-    "stage_burial",
     "stage_conversion",
+    "stage_dead_letter",
     "stage_empty_page",
     "stage_failure",
     "stage_page",
@@ -73,9 +73,11 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: P
     if not lease.was_read:
         lease.count["pages"] = 1
     if page == 1:
-        lease.change = _settling(lease, items=True)
+        lease.change = _change_by_first_page(lease, items=True)
     elif not lease.image.is_read:
-        lease.change = lambda image: _others(lease, image, image.read(lease.progress.generation))
+        lease.change = lambda image: _other_tasks(
+            lease, image, image.read(lease.progress.generation)
+        )
 
 
 def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) -> None:
@@ -91,7 +93,7 @@ def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) 
         decision = image.refuse(
             lease.task, code, message, first=lease.page == 1, generation=progress.generation
         )
-        return _others(lease, image, decision)
+        return _other_tasks(lease, image, decision)
 
     lease.set |= dict.fromkeys(_OF_TRIES) | {"page": lease.page}
     lease.change = change
@@ -100,13 +102,13 @@ def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) 
 def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
     """Have an empty first page committed: as the query's end, or as one in doubt."""
     # What was found is the outcome's once the page is believed; see the scripts.
-    lease.set |= lease.progressed()
+    lease.set |= lease.progress_fields()
     lease.set |= {
         "empty_at": fetched_at,
         "empty_total_count": answer.total_count,
         "empty_evidence": " ".join(nothing_found(answer).evidence),
     }
-    lease.change = _settling(lease, items=False)
+    lease.change = _change_by_first_page(lease, items=False)
 
 
 def stage_conversion(
@@ -124,7 +126,7 @@ def stage_conversion(
         others: _Changes = []
         for task in waiting:
             asks = image.ask(task)
-            others.append({"task": task, "set": _by_present_path(image, task), "queue": asks})
+            others.append({"task": task, "set": _current_path_fields(image, task), "queue": asks})
         return others[::-1]  # each is put before those that are in the queue already
 
     lease.change = change
@@ -137,7 +139,7 @@ def stage_conversion(
 def stage_failure(lease: Lease) -> None:
     """Have a query, or those that wait for a conversion, end by the error that was noted."""
     if lease.is_conversion:
-        lease.change = _failing(lease)
+        lease.change = _change_by_failed_conversion(lease)
     else:
         progress = lease.progress
         status = "partial" if progress.pages else "failed"
@@ -150,14 +152,14 @@ def stage_failure(lease: Lease) -> None:
             "page": lease.page,
         }
         if lease.page == 1:
-            lease.change = _settling(lease, items=lease.has_items)
+            lease.change = _change_by_first_page(lease, items=lease.has_items)
         elif not lease.image.is_read:
-            lease.change = lambda image: _others(lease, image, image.pass_on(lease.task))
+            lease.change = lambda image: _other_tasks(lease, image, image.pass_on(lease.task))
         lease.unsettled = 0
     lease.callback_ended = True
 
 
-def stage_burial(lease: Lease) -> None:
+def stage_dead_letter(lease: Lease) -> None:
     """Have a query end by an answer that the spider could not take.
 
     What had come of it before is committed; its items are new once more when it is read again.
@@ -170,7 +172,7 @@ def stage_burial(lease: Lease) -> None:
     stage_failure(lease)
 
 
-def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
+def _change_by_first_page(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
     """Return what a query's first page comes to for its image, and so for other queries."""
     read = lease.count.get("pages", 0)
 
@@ -178,12 +180,12 @@ def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes
         decision = image.settle(lease.task, items=items, generation=lease.progress.generation)
         lease.believed = len(decision.believed)
         lease.count["pages"] = read + lease.believed
-        return _others(lease, image, decision)
+        return _other_tasks(lease, image, decision)
 
     return change
 
 
-def _others(lease: Lease, image: Image, decision: Decision) -> _Changes:
+def _other_tasks(lease: Lease, image: Image, decision: Decision) -> _Changes:
     """Return what a decision comes to for other queries; its own part is staged."""
     changes: _Changes = []
     for task in decision.believed:
@@ -203,12 +205,12 @@ def _others(lease: Lease, image: Image, decision: Decision) -> _Changes:
         task = f"{lease.query.seed.key}/{CONVERSION_TASK}"
         changes.append({"task": task, "set": fields, "queue": True})
     for task in reversed(decision.ask):  # each is put before those that are in the queue already
-        fields = _by_present_path(image, task)
+        fields = _current_path_fields(image, task)
         changes.append({"task": task, "set": fields, "queue": True})
     return changes
 
 
-def _by_present_path(image: Image, task: str) -> dict[str, Any]:
+def _current_path_fields(image: Image, task: str) -> dict[str, Any]:
     """Return the fields of a query that is to ask by an image's present path."""
     fields: dict[str, Any] = {"img_url": image.paths[-1], "generation": image.generation}
     fields |= dict.fromkeys(_OF_TRIES)
@@ -218,7 +220,7 @@ def _by_present_path(image: Image, task: str) -> dict[str, Any]:
     return fields
 
 
-def _failing(lease: Lease) -> Callable[[Image], _Changes]:
+def _change_by_failed_conversion(lease: Lease) -> Callable[[Image], _Changes]:
     """Return what a conversion's failure comes to for the queries that waited for it."""
     progress = lease.progress
 

@@ -21,7 +21,7 @@ from redis import exceptions
 from tmapi_spiders.crawl import backoff, order, outage, permits
 from tmapi_spiders.distributed import damage
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
-from tmapi_spiders.distributed.sentinels import close
+from tmapi_spiders.distributed.sentinels import close_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def script(name: str) -> tuple[str, str]:
         "REMEMBERED_SECONDS": _REMEMBERED_SECONDS,
         "MOST_DEATHS": _MOST_DEATHS,
         "LONGEST_MS": damage.LONGEST_MS,
-        "FIRST_PERMITS": damage.FIRST,
+        "FIRST_PERMITS": damage.CHECKED_PERMITS,
         "MOST_CALLS": damage.MOST_CALLS,
     }
     head = "".join(f"local {key} = {value:g}\n" for key, value in constants.items())
@@ -180,7 +180,7 @@ class Store:
 
     async def damage(self, name: str, account: str) -> list[str]:
         """Return what is wrong with a job, if it can be looked at."""
-        commands = damage.looks(name, account)
+        commands = damage.status_commands(name, account)
         pipeline = self._server.pipeline(transaction=False)
         for command in commands.values():
             pipeline.execute_command(*command)
@@ -190,8 +190,8 @@ class Store:
         except (exceptions.RedisError, OSError):
             return []
         now = seconds * 1000 + microseconds // 1000
-        return damage.damage_of(name, account, dict(zip(commands, replies, strict=True)), now)
+        return damage.problems_in(name, account, dict(zip(commands, replies, strict=True)), now)
 
     async def close(self) -> None:
         """Close the connection."""
-        await close(self._server)
+        await close_client(self._server)
