@@ -34,7 +34,7 @@ FIELDS = [
     ("calls", "\x1b[2J", "a whole number from 0 up"),
     ("schema", "x", "a whole number from 0 up"),
     ("queries", "9" * 5000, "a whole number from 0 up"),
-    ("arguments", "[]", "it is no JSON object"),
+    ("arguments", "[]", "it is not a JSON object"),
 ]
 
 

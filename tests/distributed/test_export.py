@@ -302,7 +302,7 @@ def test_a_local_jobs_folder_is_refused(desk: Desk, capsys: pytest.CaptureFixtur
     desk.folder.mkdir(parents=True)
     (desk.folder / "archive.sqlite").touch()
     assert desk.run("export") == 2
-    assert "crawled on this machine alone" in capsys.readouterr().err
+    assert "crawled here by one process" in capsys.readouterr().err
     assert not (desk.folder / "products.jsonl").exists()
 
 

@@ -447,7 +447,7 @@ def test_a_middleware_that_keeps_an_answer_back_loses_no_query(
     shared = Shared(redis_server.client)
     shared.check()
     (letter,) = shared.dead.values()
-    assert letter["error"] == "its answer was not taken: a middleware kept it back"
+    assert letter["error"] == "its answer did not reach the spider: a middleware held it back"
     assert start.command("tmapi", "replay", "j").exit_status == 0
     assert start(job="j").exit_status == 0
     assert {row["status"] for row in shared.outcomes.values()} == {"complete"}

@@ -85,7 +85,7 @@ def test_a_replica(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisSe
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "there is no such job on this Redis. Put it there first: scrapy tmapi enqueue j"),
+        ({}, "there is no such job on this Redis. Create it first: scrapy tmapi enqueue j"),
         ({"job": "no/name"}, "job: missing"),
         ({"sort": "price"}, "sort=price: 'price' is not known"),
         ({"env": {"SCRAPY_PROJECT": "distributed", "REDIS_URL": "http://x"}}, "REDIS_URL=redis://"),
@@ -113,7 +113,7 @@ def test_a_worker_that_differs_from_the_job(
         ({"TMAPI_DEDUPE": "seed"}, {}, "TMAPI_DEDUPE=seed: the job j has job"),
         ({"TMAPI_TOKEN": "another-token-0123456789"}, {}, "another account's token"),
         ({"TMAPI_SANDBOX": "1"}, {}, "Products of two sources don't mix"),
-        ({}, {"sort": "sales"}, "sort=sales: the job j was enqueued with another"),
+        ({}, {"sort": "sales"}, "sort=sales: the job j was enqueued with another value"),
     ):
         refused(start, message, sandbox, env=env, **arguments)  # type: ignore[arg-type]
     again = start.command("tmapi", "enqueue", "j", seeds=SEEDS)

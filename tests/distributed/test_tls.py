@@ -164,8 +164,8 @@ def test_what_is_wrong_is_told(
     assert not problem_with(url, ssl_ca_certs=ca)
     for given, params, message in (
         (url, {"ssl_ca_certs": str(another.certificate)}, "Name the CA that signed it"),
-        (url, {"ssl_ca_certs": "/no/ca.pem"}, "are to name PEM files that are there"),
-        (url, {"ssl_ca_certs": str(no_pem)}, "are to name PEM files that are there"),
+        (url, {"ssl_ca_certs": "/no/ca.pem"}, "must name existing PEM files"),
+        (url, {"ssl_ca_certs": str(no_pem)}, "must name existing PEM files"),
         (url, wrong_pair, "the last two a pair"),
         (url, {"ssl_cert_reqs": "yes"}, "Invalid SSL Certificate Requirements Flag: yes"),
         (url.replace("rediss", "redis"), {"ssl_ca_certs": ca}, "rediss:// for TLS"),

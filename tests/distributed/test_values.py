@@ -48,4 +48,4 @@ def test_status_tells_of_them_and_another_version_is_refused(
     assert "\x1b" not in status.stdout
     assert seen["unreadable"] == UNREADABLE
     assert other.exit_status == 2
-    assert "which reads price otherwise than this one" in other.log
+    assert "which reads price differently from this one" in other.log

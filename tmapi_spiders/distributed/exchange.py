@@ -1,7 +1,6 @@
-"""The exchange: a worker's turns with Redis, one batch after the other.
+"""Sends a worker's batches to Redis, one after the other.
 
-What is in the outbox goes in with the next batch; leases come out. In between the worker says that
-it is alive.
+Each batch carries what is in the outbox, fetches new leases and, when due, a heartbeat.
 """
 
 from __future__ import annotations
@@ -35,33 +34,34 @@ __all__ = ["Exchange"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at the queue: while the account bears no more calls; while it is empty.
+#: Seconds between checks for leases: at the account's limit, and while the queue is empty.
 _POLL_AT_LIMIT = 0.1
 _POLL_IDLE = 0.5
 
-#: Seconds to say goodbye in; else the others notice in a while.
+#: Seconds allowed for saying goodbye; otherwise the others notice when the leases expire.
 _GOODBYE = 5.0
 
-#: Seconds without a sign of life, after which whoever fed the job is taken for dead.
+#: Seconds without progress after which the process that enqueues is taken for dead.
 _FEEDER_DEAD_AFTER = 60.0
 
 
 class Exchange:
     """Runs a worker's batches from :meth:`begin` to :meth:`end`.
 
-    :param worker: its name
-    :param lease_seconds: for how long a lease is good after the last sign of life
-    :param uses_kept: whether it uses conversions that other jobs have paid for
-    :param outage_calls: failures in a row that are taken for an outage; 0 = none are
-    :param outage_pause: seconds by which it is probed; see :mod:`tmapi_spiders.crawl.outage`
+    :param worker: the worker's name
+    :param lease_seconds: how long a lease is valid after the last heartbeat
+    :param uses_kept: whether to use conversions that other jobs have paid for
+    :param outage_calls: failures in a row that are taken for an outage; 0 = never
+    :param outage_pause: seconds that the pauses before probes grow from; see
+        :mod:`tmapi_spiders.crawl.outage`
     :param wanted: returns how many more leases the worker has room for
     :param calls: returns how many calls it has sent
-    :param is_awaited: returns whether rows may come of what has no lease
-    :param others: returns the numbers of those in flight that have no lease of their own
-    :param told: is told the rows of new leases, and until when they are good by the loop's clock;
-        what Redis says of the job is in :attr:`state` then
-    :param refused: is told that Redis does not take what this worker asks, and why; None if the
-        worker itself has crashed
+    :param is_awaited: returns whether requests without a lease may still lead to rows
+    :param others: returns the numbers of the calls in flight that have no lease of their own
+    :param told: called after each exchange with the rows of new leases and the loop time until
+        which they are valid; :attr:`state` then holds the job's state on Redis
+    :param refused: called with the error when Redis rejects what this worker sends for good, or
+        with None if the worker itself has crashed
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Exchange:
         self._told = told
         self._refused = refused
         self.state: dict[str, Any] = {}
-        """What the last exchange said of the job."""
+        """The job's state as of the last exchange."""
         self.stops = job.stops
         """How often the job was stopped, as far as this worker knows."""
         self._heartbeat_at = 0.0
@@ -109,12 +109,12 @@ class Exchange:
 
     @property
     def is_running(self) -> bool:
-        """Whether leases may come."""
+        """Whether leases may still arrive."""
         return self._task is not None
 
     @property
     def is_away(self) -> bool:
-        """Whether Redis did not answer when it was last asked."""
+        """Whether Redis failed to answer when last asked."""
         return self._store.is_away
 
     @property
@@ -124,26 +124,26 @@ class Exchange:
 
     @property
     def allowed(self) -> int:
-        """Calls in flight that the account bears, of all workers, as far as is known."""
+        """The account's concurrency limit, shared by all workers, as far as it is known."""
         return int(self.state.get("allowed", 1))
 
     @property
     def feeder_is_dead(self) -> bool:
-        """Whether nothing is left to do, and whoever fed the job has died before its end."""
+        """Whether the queue is empty and the process that enqueues has died before its end."""
         state = self.state
         idle = not state["requests"] and not state["leases"] and state["due"] < 0
         return state["fed"] == "0" and idle and state["feed_age"] > _FEEDER_DEAD_AFTER * 1000
 
     async def is_spared(self) -> bool:
-        """Ask whether failures are laid to the API, those told before included."""
+        """Return whether failures reported so far count against the API, not the page."""
         return bool(self._outage[0]) and self.is_running and await self._outbox.is_spared()
 
     async def ask_permit(self, number: int, task: str) -> int:
-        """Ask for leave to send a call that has no lease of its own.
+        """Ask for a permit for a call that has no lease of its own.
 
-        :param number: the call's
-        :param task: the task that it is counted to, if it is to one
-        :return: 1: it may leave; 0: ask again; -1: never
+        :param number: the call's number
+        :param task: the task that the call is counted to; "" if none
+        :return: 1: granted; 0: ask again; -1: never
         """
         if not self.is_running:
             return -1
@@ -153,9 +153,9 @@ class Exchange:
     def release(
         self, number: int, task: str, how: str, *, counts: bool, sign: Sign | None = None
     ) -> None:
-        """Take back the leave for a call that has no lease of its own.
+        """Return the permit of a call that has no lease of its own.
 
-        :param how: answered, refused or failed; see the script
+        :param how: how the call ended: answered, refused or failed; see ``release.lua``
         """
         told = (
             ["", ""] if sign is None else ["works", ""] if sign.works else [sign.reason, sign.said]
@@ -165,12 +165,12 @@ class Exchange:
         self._outbox.add(Step("release", values))
 
     def check_for_leases(self) -> None:
-        """Look for leases with the next batch."""
+        """Ask for leases with the next batch."""
         self._outbox.check_for_leases()
         self._outbox.wake()
 
     def heartbeat_now(self) -> None:
-        """Say with the next batch, before all else, how this worker is."""
+        """Send a heartbeat at the head of the next batch."""
         self._heartbeat_at = 0.0
         self._outbox.wake()
 
@@ -179,7 +179,7 @@ class Exchange:
         self._task = asyncio.ensure_future(self._work())
 
     async def end(self) -> None:
-        """Run what waits, say goodbye, and end."""
+        """Send what is waiting, say goodbye, and end."""
         self._leaving = True
         self._outbox.wake()
         if self._task is not None:
@@ -187,7 +187,7 @@ class Exchange:
         await self._store.close()
 
     async def _work(self) -> None:
-        """Run batch after batch, until this worker has left."""
+        """Run batch after batch until this worker has left."""
         try:
             while not self._leaving or self._leases or self._outbox.has_steps:
                 await self._run_batch()
@@ -199,7 +199,7 @@ class Exchange:
             self._give_up()
             self._refused(StorageError(" ".join(damage)) if damage else exc)
         except Exception:
-            logger.exception("A crash of the worker; what it holds goes to others")
+            logger.exception("The worker has crashed; what it holds goes to other workers")
             self._give_up()
             self._refused(None)
 
@@ -223,7 +223,7 @@ class Exchange:
         if steps:
             at_once = await self._store.run(steps)
             if not at_once or loop.time() - begun > self._lease_seconds / 3:
-                # A reply may have been lost, and leases with it: those go back, and are asked for.
+                # A reply with leases may be lost: the heartbeat gives them back; ask for others.
                 self._heartbeat_at = 0.0
                 outbox.check_for_leases()
         if self.state.get("amiss") and not self._is_damaged:
@@ -239,7 +239,7 @@ class Exchange:
         await outbox.wait(max(until - loop.time(), 0.001))
 
     def _must_check(self, wanted: int) -> bool:
-        """Say whether the job is looked at: not only for leases, where a call waits for leave."""
+        """Return whether to poll the job: for leases, or because a call waits for a permit."""
         return bool(wanted) or self._is_awaited()
 
     def _heartbeat(self, *, goodbye: bool = False) -> Step:
@@ -297,7 +297,7 @@ class Exchange:
                 one.set_result(is_spared)
 
     def _pause(self) -> float:
-        """Return for how long the queue need not be looked at, unless something happens."""
+        """Return for how long the queue need not be checked unless something happens."""
         if self.state.get("requests"):
             return _POLL_AT_LIMIT
         due = self.state.get("due", -1)

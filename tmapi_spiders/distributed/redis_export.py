@@ -1,7 +1,7 @@
-"""Exporting: a shared job's rows become the files of a job, each exactly once.
+"""Exports a shared job's rows from Redis to the job's files, each exactly once.
 
-The files are Redis's lists: line n of a file is row n of the job. An export counts the lines that
-are there and goes on behind them, so that it may be killed at any moment and started again.
+The files mirror Redis's lists: line n of a file is row n of the job. An export counts the lines
+that exist and continues after them, so it may be killed at any moment and started again.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _BATCH = 2000
 
 _LISTS = {"items": PRODUCTS, "sightings": SIGHTINGS}
 
-#: The job's counts of the rows that were committed to them.
+#: The job's counters of the rows committed to each list.
 _COUNTS = {"items": "products", "sightings": "sightings"}
 
 
 class RedisExport:
-    """One process's export of a job into its folder, which it holds from entering to leaving.
+    """One process's export of a job into its folder, which it holds while it is entered.
 
-    :raises UsageProblems: on entering, if another process has the folder, or another job
-    :raises StorageError: if a file can't be read or written, or does not go with what Redis has
+    :raises UsageProblems: on entering, if another process holds the folder or it is another job's
+    :raises StorageError: if a file can't be read or written, or does not match what Redis has
     """
 
     def __init__(self, server: Redis, job: SharedJob, config: Config) -> None:
@@ -74,19 +74,19 @@ class RedisExport:
         self.evidence: dict[str, int] = {}
         """Queries with evidence against the ending: ``all``, and by code."""
         self.dead_letters = 0
-        """Answers that could not be turned into rows, or not all of them; likewise."""
+        """Answers that could not be turned into rows, or not completely; once the job is final."""
         self.sharing = 0
-        """Seeds that have an image that another seed has too, once the job is final."""
+        """Seeds that share their image with another seed, once the job is final."""
         self.stop_reason: str | None = None
         """Why the job was stopped, if it was."""
         self.unreadable: dict[str, dict[str, Any]] = {}
-        """What of its items could not be read, once the job is final."""
+        """What could not be read in its items, once the job is final."""
         self.failures = 0
         """Queries that failed, or ended partial by an error, once the job is final."""
         self.errors: dict[str, int] = {}
-        """What these ended by, once the job is final, the most frequent first."""
+        """Errors that these ended with, the most frequent first, once the job is final."""
         self.products: dict[str, int] = {}
-        """Products by what became of them, once the job is final."""
+        """Products by what became of them (new, duplicates, rejected), once the job is final."""
 
     def __enter__(self) -> Self:
         """Take the folder."""
@@ -102,7 +102,7 @@ class RedisExport:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the folder go; what was not written whole is cut off."""
+        """Release the folder; cut off a line that was not written completely."""
         for file in self._rows.values():
             with suppress(OSError):
                 file.cut()
@@ -111,29 +111,29 @@ class RedisExport:
 
     @property
     def lines(self) -> dict[str, int]:
-        """The files of the folder, with their numbers of lines."""
+        """Number of lines of each file in the folder."""
         files = {name: self._rows[rows].lines for rows, name in _LISTS.items()}
         if self.by_status:
             files[OUTCOMES] = sum(self.by_status.values())
         return files
 
     def final_state(self) -> str:
-        """Return what the job came to if nothing more will come of it by itself, else ""."""
+        """Return a token of the job's final state; "" while rows may still come by themselves."""
         found: bytes = run_script(self._server, "final", self._shared.keys, self._shared.id, "")
         return found.decode("utf-8", "replace")
 
     def copy(self) -> None:
-        """Write all rows that are there."""
+        """Write all rows that Redis has."""
         for rows, file in self._rows.items():
             while self._copy_some(rows, file):
                 pass
 
     def finish(self, final: str) -> bool:
-        """Write the outcomes and how the job ended; return False if it goes on meanwhile.
+        """Write the outcomes and job.json; return False if the job was reopened meanwhile.
 
-        All rows must have been copied since.
+        All rows must have been copied before.
 
-        :param final: what :meth:`final_state` has returned before that
+        :param final: what :meth:`final_state` returned before they were copied
         """
         facts = facts_of(self._server, self._shared.name)
         stopped = facts.get("state") == "stopped"
@@ -166,7 +166,7 @@ class RedisExport:
         return False
 
     def _check_folder(self) -> None:
-        """Make sure that the folder is this job's, or nobody's.
+        """Check that the folder is this job's or new.
 
         :raises UsageProblems: if it is another job's
         """
@@ -175,8 +175,8 @@ class RedisExport:
         whose = last.get("shared") or {}
         if (self.folder / ARCHIVE).exists() or (last and not whose):
             raise UsageProblems(
-                f"{self.folder}: it belongs to the job {name} that was crawled on this machine "
-                "alone, not to the one on Redis. Set TMAPI_OUTPUT_DIR to another folder, or move "
+                f"{self.folder}: it belongs to the job {name} that was crawled here by one "
+                "process, not to the one on Redis. Set TMAPI_OUTPUT_DIR to another folder, or move "
                 "this one away."
             )
         if last and whose.get("id") != self._shared.id:
@@ -195,7 +195,7 @@ class RedisExport:
         )
 
     def _end(self, facts: dict[str, str], ledger: LocalLedger) -> None:
-        """Say in job.json how the job ended."""
+        """Write to job.json how the job ended."""
         queries, calls = ledger.by_status.total(), number(facts.get("calls"))
         of_queries = ledger.facts(queries)
         self.failures, self.errors = ledger.failures, of_queries["errors"]
@@ -232,7 +232,7 @@ class RedisExport:
     def _copy_some(self, rows: str, file: RowFile) -> bool:
         """Write one batch of rows; return False if there was none."""
         before = self._trimmed[rows]
-        known = min(file.lines, 1)  # one row that is in the file already is asked for, to compare
+        known = min(file.lines, 1)  # also ask for the last row in the file, to compare
         first = max(file.lines - before - known, 0)
         pipeline = self._server.pipeline(transaction=True)
         fields = ("id", f"trimmed:{rows}", f"trimmed_last:{rows}", _COUNTS[rows])
@@ -242,8 +242,8 @@ class RedisExport:
         (job_id, trimmed, dropped, committed), here, found = pipeline.execute()
         if job_id != self._shared.id.encode():
             raise StorageError(
-                f"{self._shared.name}: the job was deleted from Redis meanwhile. What is written "
-                f"in {self.folder} stays; more will not come."
+                f"{self._shared.name}: the job was deleted from Redis meanwhile. What has been "
+                f"written to {self.folder} stays; nothing more will be added."
             )
         self._trimmed[rows] = number(trimmed)
         if self._trimmed[rows] > file.lines:
@@ -258,7 +258,7 @@ class RedisExport:
         missing = number(committed) - self._trimmed[rows] - here
         if missing > 0:
             if file.lines == number(committed):
-                return False  # they were written before somebody took them
+                return False  # they were written before someone removed them
             self._rows_missing(rows, file, number(committed), missing)
         if file.lines == before:
             last = (dropped or b"").decode()
@@ -276,7 +276,7 @@ class RedisExport:
         """Note on Redis that rows are safe, and drop them there if the user wants that."""
         trims = "1" if self._config.trim_exported else "0"
         values = (rows, file.lines, trims, self._trimmed[rows], file.last)
-        # A server without room is read nevertheless.
+        # A server without room for the note can still be read.
         with suppress(*UNWRITABLE):
             keys = self._shared.keys
             reply = run_script(self._server, "exported", keys, self._shared.id, *values)
@@ -290,7 +290,7 @@ class RedisExport:
             f"has taken them (LPOP, RPOP, LTRIM), or deleted the list. {file.path} stays as it is, "
             f"with {plural(file.lines, 'line')}. Put the rows back where they were, and run the "
             f"same command again; what is left in the list: redis-cli LRANGE {self._key}:{rows} 0 "
-            "-1. Other consumers should read it by LRANGE, or the exported files."
+            "-1. Other consumers should read it with LRANGE, or read the exported files."
         )
 
     def _line_differs(self, rows: str, file: RowFile) -> None:
@@ -303,7 +303,7 @@ class RedisExport:
             )
         raise StorageError(
             f"{file.path}: its line {file.lines:,} is not row {file.lines:,} of the {total:,} that "
-            "Redis has of the job: the file was changed, or Redis has lost its last moments. "
+            "Redis has of the job: the file was changed, or Redis has lost its last writes. "
             + advice
         )
 

@@ -1,7 +1,7 @@
-"""Staging: what an answer comes to is written into its lease, from where it is committed.
+"""Stages what an answer changes in its lease, to be committed from there.
 
-Nothing here talks to anybody; what becomes of other queries of the image is decided when the commit
-is made, since somebody else may have changed the image meanwhile.
+Nothing here does I/O. Effects on the image's other queries are decided when the commit is built,
+since another worker may have changed the image meanwhile.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ __all__ = [
 
 _DAY_MS = 24 * 60 * 60 * 1000
 
-#: Of a query, an empty first page that is believed.
+#: How a query ends by an empty first page that is accepted.
 _EMPTY = ("empty", "empty_page")
 
-#: Of a query's hash: what is of one page.
+#: Fields of a query's hash that belong to one page.
 _OF_TRIES = ("attempt", "spared", "refusals", "rejections", "deaths")
 
 _Changes = list[dict[str, Any]]
-"""What becomes of other tasks."""
+"""Changes to other tasks."""
 
 
 def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: PageReading) -> None:
-    """Have a page committed: the query goes on, or ends with it."""
+    """Stage a page: the query goes on, or ends with it."""
     asked, progress = job.arguments, lease.progress
     max_pages = progress.query.seed.overrides.most_pages(asked.max_pages)
     ends = [
@@ -81,9 +81,9 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: P
 
 
 def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) -> None:
-    """Have it committed that the API wants an image converted before it gives a page.
+    """Stage that the API wants an image converted before it returns a page.
 
-    :param message: by which queries end if it may not be converted (any more)
+    :param message: the queries' error if the image may not be converted (any more)
     """
     progress, seed = lease.progress, lease.query.seed
     if progress.img_url == seed.img_url and seed.can_be_converted:
@@ -100,8 +100,8 @@ def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) 
 
 
 def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
-    """Have an empty first page committed: as the query's end, or as one in doubt."""
-    # What was found is the outcome's once the page is believed; see the scripts.
+    """Stage an empty first page: as the query's end, or as one that is still in doubt."""
+    # The outcome gets these once the page is accepted; see end_query in common.lua.
     lease.set |= lease.progress_fields()
     lease.set |= {
         "empty_at": fetched_at,
@@ -114,11 +114,11 @@ def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
 def stage_conversion(
     lease: Lease, job: SharedJob, path: str, *, kept: bool, keep_days: float
 ) -> None:
-    """Have the queries that waited for a conversion put into the queue.
+    """Stage a conversion: the queries that waited for it are queued.
 
-    :param path: what the conversion gave
+    :param path: the path it returned
     :param kept: whether another job has paid for it
-    :param keep_days: for how long it is kept for other jobs; 0 = not at all
+    :param keep_days: how long it is kept for other jobs; 0 = not at all
     """
 
     def change(image: Image) -> _Changes:
@@ -127,7 +127,7 @@ def stage_conversion(
         for task in waiting:
             asks = image.ask(task)
             others.append({"task": task, "set": _current_path_fields(image, task), "queue": asks})
-        return others[::-1]  # each is put before those that are in the queue already
+        return others[::-1]  # each goes to the head of the queue, so the first one goes last
 
     lease.change = change
     if keep_days and not kept:
@@ -137,7 +137,7 @@ def stage_conversion(
 
 
 def stage_failure(lease: Lease) -> None:
-    """Have a query, or those that wait for a conversion, end by the error that was noted."""
+    """Stage that a query, or those awaiting a conversion, end by the error that was noted."""
     if lease.is_conversion:
         lease.change = _change_by_failed_conversion(lease)
     else:
@@ -160,12 +160,12 @@ def stage_failure(lease: Lease) -> None:
 
 
 def stage_dead_letter(lease: Lease) -> None:
-    """Have a query end by an answer that the spider could not take.
+    """Stage that a query ends by an answer that the spider could not parse.
 
-    What had come of it before is committed; its items are new once more when it is read again.
+    What it yielded before is committed; its items count as new again when the answer is reread.
     """
     lease.seen, lease.goes_on = [], False
-    lease.ends, lease.set, lease.change = (None, None), {}, None  # as staged before the error
+    lease.ends, lease.set, lease.change = (None, None), {}, None  # as before the error
     lease.count.pop("pages", None)
     if lease.is_read and not lease.was_read:
         lease.count["pages"] = 1
@@ -173,7 +173,7 @@ def stage_dead_letter(lease: Lease) -> None:
 
 
 def _change_by_first_page(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
-    """Return what a query's first page comes to for its image, and so for other queries."""
+    """Return the change that a query's first page makes to its image and to other queries."""
     read = lease.count.get("pages", 0)
 
     def change(image: Image) -> _Changes:
@@ -186,7 +186,7 @@ def _change_by_first_page(lease: Lease, *, items: bool | None) -> Callable[[Imag
 
 
 def _other_tasks(lease: Lease, image: Image, decision: Decision) -> _Changes:
-    """Return what a decision comes to for other queries; its own part is staged."""
+    """Return a decision's changes to other queries; those to this one are staged."""
     changes: _Changes = []
     for task in decision.believed:
         if task == lease.task:
@@ -204,24 +204,24 @@ def _other_tasks(lease: Lease, image: Image, decision: Decision) -> _Changes:
         fields = {"payer": image.waiting[0], "repeat": image.generation + 1}
         task = f"{lease.query.seed.key}/{CONVERSION_TASK}"
         changes.append({"task": task, "set": fields, "queue": True})
-    for task in reversed(decision.ask):  # each is put before those that are in the queue already
+    for task in reversed(decision.ask):  # each goes to the head of the queue
         fields = _current_path_fields(image, task)
         changes.append({"task": task, "set": fields, "queue": True})
     return changes
 
 
 def _current_path_fields(image: Image, task: str) -> dict[str, Any]:
-    """Return the fields of a query that is to ask by an image's present path."""
+    """Return the fields of a query that is to use an image's current path."""
     fields: dict[str, Any] = {"img_url": image.paths[-1], "generation": image.generation}
     fields |= dict.fromkeys(_OF_TRIES)
-    if not image.is_past_first_page(task):  # as if it had not been asked for before
+    if not image.is_past_first_page(task):  # as if it had never been sent
         fields |= {"page": 1, "pages": 0}
         fields |= dict.fromkeys(("empty_at", "empty_total_count", "empty_evidence"))
     return fields
 
 
 def _change_by_failed_conversion(lease: Lease) -> Callable[[Image], _Changes]:
-    """Return what a conversion's failure comes to for the queries that waited for it."""
+    """Return the change that a failed conversion makes to the queries that waited for it."""
     progress = lease.progress
 
     def change(image: Image) -> _Changes:
