@@ -375,7 +375,7 @@ def test_a_replay_that_is_killed_leaves_nothing_to_expire(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(reopen_module, "keep", killed)
+        patched.setattr(reopen_module, "cancel_expiry", killed)
         with pytest.raises(Killed):
             reopen(desk.client, job, failed=True)
     assert desk.client.ttl(desk.key("job")) > 0
