@@ -110,7 +110,7 @@ def test_one_that_was_cut_short_can_be_ended(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tmapi_spiders.commands.delete.erase", die)
+        patch.setattr("tmapi_spiders.commands.delete.delete_keys", die)
         assert desk.run("delete", yes=True) == 2
     assert desk.run("export") == 2
     assert "scrapy tmapi delete j" in capsys.readouterr().err

@@ -497,13 +497,13 @@ def test_a_job_that_goes_on_while_it_is_to_expire(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.work(desk.make())
-    expire = redis_export.expire  # type: ignore[attr-defined]
+    expire = redis_export.expire_after  # type: ignore[attr-defined]
 
     def fed_again(*values: Any) -> Any:
         desk.make(4)
         return expire(*values)
 
-    monkeypatch.setattr(redis_export, "expire", fed_again)
+    monkeypatch.setattr(redis_export, "expire_after", fed_again)
     assert desk.run("export") == 0
     assert desk.job_json["running"]
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}

@@ -128,7 +128,7 @@ def test_stock_scrapy_redis_is_refused(
     stock = ("-s", "SCHEDULER=scrapy_redis.scheduler.Scheduler")
     done = start(*stock, seeds=SEEDS)
     assert done.exit_status == 2
-    assert "SCHEDULER=scrapy_redis.scheduler.Scheduler: pages that were paid for" in done.log
+    assert "SCHEDULER=scrapy_redis.scheduler.Scheduler: a worker that dies would lose" in done.log
     assert "tmapi_spiders.distributed.scheduler.LeaseScheduler" in done.log
 
 
