@@ -1,7 +1,8 @@
 """`make demo-distributed`: three workers share a job, one is killed, and nothing is lost.
 
-A real Redis-compatible server and the sandbox, on loopback. What the workers bring is compared with
-a crawl in one process. Everything is made up, and lies in output/demo-distributed and …-local.
+Uses a real Redis-compatible server and the sandbox, on loopback. The workers' results are compared
+with those of a crawl in one process. Everything is made up, and written to output/demo-distributed
+and output/demo-local.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Settings of workers that exit, as by kill -9, between any two steps: now and then, at random."""
+"""Settings of workers that exit at random between any two steps, as if by kill -9."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXTENSIONS = {"tests.distributed.exiting.Exits": 1}
 
 
 class Exits:
-    """Makes each of these steps, before and after it, a possible end of the process."""
+    """Makes the process exit at random before or after each of these steps."""
 
     def __init__(self) -> None:
         share = float(os.environ["EXIT_SHARE"])

@@ -1,4 +1,4 @@
-"""What somebody writes by hand into a job on Redis: whoever meets it says what, and ends."""
+"""Values that someone has edited in a job on Redis: workers and commands name them, and end."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def start(redis_server: RedisServer, sandbox: SandboxThread, tmp_path: Path) -> 
     return start
 
 
-#: The others are tried by ``make long``.
+#: ``make long`` tries the others.
 BRIEFLY = {
     ("max_concurrency", "0"),
     ("state", "running"),

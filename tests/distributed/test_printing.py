@@ -1,4 +1,4 @@
-"""Commands whose output nobody reads to its end (`| head -1`): they end without a word."""
+"""Commands whose output is cut off (`| head -1`) end silently."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_command(
 
 
 def test_as_a_process(offline: Crawler) -> None:
-    """What Python itself says as it ends is not there either; the status is that of others."""
+    """Python's own complaint at exit is absent as well; the exit status is as usual."""
     words = ["-m", "scrapy", "tmapi", "estimate", "-a", SEED]
     with nobody_reads() as stdout:
         done = subprocess.run(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BREAKING = "tests.distributed.breaking"
 
-#: An answer that a parser could not take.
+#: An answer that a parser could not read.
 ANSWER = b'{"code": 200}'
 
 
@@ -44,7 +44,7 @@ def broken(start: Crawler, what: str, **arguments: Any) -> None:
 
 
 def die(desk: Desk, lease: Lease) -> None:
-    """Have the worker that holds a lease be dead for so long that the lease is over."""
+    """Let the lease's worker be dead for so long that the lease has expired."""
     desk.client.zadd(desk.key("leases"), {lease.task: 1})
 
 
@@ -75,7 +75,7 @@ def test_a_conversion_that_cant_be_parsed(
 def test_a_first_page_with_items_that_cant_be_parsed(
     tmp_path: Path, sandbox: SandboxThread, worker: Crawler, desk: Desk
 ) -> None:
-    """It shows that the search can read the image: others that find nothing are believed."""
+    """It shows that the API can read the image: other queries' empty pages are accepted."""
     broken(worker, "first", seeds="https://cbu01.alicdn.com/onepage-two.jpg", price="0-,999999-")
     shared = Shared(desk.client)
     shared.check()
@@ -92,14 +92,14 @@ def test_a_first_page_with_items_that_cant_be_parsed(
 
 
 def test_what_needs_no_call_is_done_though_the_budget_is_spent(desk: Desk) -> None:
-    """Wherever pages are that wait for a call."""
+    """Wherever pages that wait for a call are."""
     desk = desk.with_settings(TMAPI_BUDGET=3)
     job = desk.make(4, max_pages=1)
     one, two, three = desk.lease(job, 3)
     desk.fail(job, one, ANSWER)
     desk.fail(job, two, ANSWER)
     assert reopen(desk.client, job, failed=False) == ReopenCounts(2, 0)
-    desk.commit(job, three, ends=False)  # the next page of each comes before others
+    desk.commit(job, three, ends=False)  # the next page of each goes ahead of the others
     replayed = []
     for _ in range(2):
         (lease,) = desk.lease(job)
@@ -150,7 +150,7 @@ def test_a_conversion_that_nobody_can_read_ends_the_queries_that_wait_for_it(des
 
 
 def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
-    """It is put away, and nobody is given it again by itself; what was paid for stays."""
+    """It is moved to the dead letters and not leased again by itself; what was paid for stays."""
     job = desk.make(1)
     (lease,) = desk.lease(job)
     desk.fail(job, lease, ANSWER)
@@ -161,7 +161,7 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
         die(desk, lease)
     (lease,) = desk.lease(job)
     assert (lease.sends, lease.body) == (False, b"")
-    desk.fail(job, lease)  # as a worker does that is given neither a call nor an answer
+    desk.fail(job, lease)  # as a worker does that gets neither a call nor an answer
     assert desk.lease(job) == []
     Shared(desk.client).check()
     assert desk.outcome(lease.task)["status"] == "failed"
@@ -173,7 +173,7 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
 def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
 ) -> None:
-    """It is put away, too: what is known of its items stays, and it can be replayed once more."""
+    """It becomes a dead letter again: what is known of its items stays, and it can be replayed."""
     kind = KINDS["fails"]
     start = redis_server.crawler(tmp_path / "output", sandbox.url)
     start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
@@ -207,7 +207,7 @@ def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
 def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
 ) -> None:
-    """What is written of it already is not written a second time by a later replay."""
+    """Rows that are already written are not written again by a later replay."""
     kind = KINDS["breaks"]
     start = redis_server.crawler(tmp_path / "output", sandbox.url)
     start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
@@ -238,7 +238,7 @@ def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
 
 
 def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
-    """Neither takes back what the other has counted."""
+    """Neither undoes what the other has counted."""
     job = desk.make(1)
     (first,) = desk.lease(job)
     first.progress.pages, first.handed = 1, ["1", "2", "3"]
@@ -297,7 +297,7 @@ def test_a_later_page_goes_on_though_the_image_is_known(desk: Desk) -> None:
 
 
 def test_an_image_whose_other_queries_have_items_is_not_converted_for_nothing(desk: Desk) -> None:
-    """Also if those have not ended yet."""
+    """Even if those have not ended yet."""
     job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     goes_on, fails = desk.lease(job, 2)
     desk.commit(job, goes_on, ends=False)
@@ -308,7 +308,7 @@ def test_an_image_whose_other_queries_have_items_is_not_converted_for_nothing(de
 
 
 def test_a_query_that_failed_before_its_image_was_converted(desk: Desk) -> None:
-    """It is asked for by the path that the others were read by: else nothing would be found."""
+    """It asks by the path that the others were read by; otherwise it would find nothing."""
     job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     fails, other = desk.lease(job, 2)
     desk.fail(job, fails)
@@ -321,7 +321,7 @@ def test_a_query_that_failed_before_its_image_was_converted(desk: Desk) -> None:
 
 
 def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slower one opens what is still to be done, and awaits no more than that."""
+    """The slower one reopens what is left to do, and waits for no more than that."""
     job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     for lease in desk.lease(job, 2):
         desk.fail(job, lease, ANSWER, items=True)
@@ -358,14 +358,14 @@ def test_garbage_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None
 
 
 class Killed(Exception):
-    """In the place of a kill."""
+    """Stands in for a kill."""
 
 
 @pytest.mark.parametrize("next_one", ["replay", "worker"])
 def test_a_replay_that_is_killed_leaves_nothing_to_expire(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, next_one: str
 ) -> None:
-    """Whoever comes next has the job stay that goes on."""
+    """The next replay or worker keeps the reopened job."""
     job = desk.make(1)
     desk.fail(job, desk.lease(job)[0])
     assert desk.run("export") == 0
