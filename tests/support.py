@@ -207,7 +207,7 @@ class CannedApi:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET  # the base class wants that name
+            do_POST = do_GET  # noqa: N815 - the base class wants that name
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""

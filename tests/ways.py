@@ -1,7 +1,7 @@
-"""The two ways to crawl, so that one test covers both: locally, or by a worker and an export.
+"""The two ways to crawl, so that one test covers both: locally, or by a worker with an export.
 
-A test in tests/crawl takes ``crawl``, or ``way`` if it is not about the sandbox, and runs both ways.
-Exceptions are listed in tests/crawl/one_way.py, with the reason.
+A test in tests/crawl takes ``crawl``, or ``way`` if it is not about the sandbox, and runs both
+ways. Exceptions are listed in tests/crawl/one_way.py, with the reason.
 """
 
 from __future__ import annotations
