@@ -50,7 +50,7 @@ def check_same(who: str, rows: dict[int, int], whose: str, others: dict[int, int
     if rows.keys() != others.keys():
         sys.exit(
             f"{who} has written {len(rows):,} rows, and {whose} {len(others):,}: "
-            f"{len(rows.keys() ^ others.keys()):,} items have a row of one of them alone"
+            f"{len(rows.keys() ^ others.keys()):,} items have a row of only one of them"
         )
     if differ := [item for item in rows if rows[item] != others[item]]:
         sys.exit(

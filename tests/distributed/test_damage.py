@@ -124,7 +124,7 @@ def test_a_field_while_a_worker_runs(
     said_it(done, field, rule)
 
 
-def test_permits_of_nobody(start: Crawler, redis_server: RedisServer) -> None:
+def test_permits_that_no_worker_holds(start: Crawler, redis_server: RedisServer) -> None:
     account = redis_server.client.hget(JOB, "account").decode()
     hour = (time.time() + 3000) * 1000
     foreign = {f"mine {number}": hour for number in range(1000)}

@@ -143,7 +143,7 @@ def test_a_stopped_job_has_an_outcome_for_each_query(desk: Desk) -> None:
     assert desk.client.ttl(desk.key("job")) == -1
 
 
-def test_a_query_nobody_accounts_for_is_failed(desk: Desk) -> None:
+def test_a_query_that_is_unaccounted_for_is_failed(desk: Desk) -> None:
     desk.work(desk.make())
     keys: Any = desk.client.hkeys(desk.key("outcomes"))
     desk.client.hdel(desk.key("outcomes"), keys[0])

@@ -37,7 +37,7 @@ def start(tmp_path: Path, slow: SandboxThread, redis_server: RedisServer) -> Cra
     return attrs.evolve(made, project=KINDS["asks"].make(tmp_path / "project"))
 
 
-def test_a_dead_worker_s_calls_are_in_nobody_s_way_once_its_leases_are_over(
+def test_a_dead_workers_calls_hold_no_permits_once_its_leases_expire(
     slow: SandboxThread, redis_server: RedisServer, start: Crawler
 ) -> None:
     limit = ("-s", "TMAPI_MAX_CONCURRENCY=2")

@@ -138,7 +138,7 @@ def test_what_another_job_has_kept_and_is_no_conversion_is_paid_for(desk: Desk) 
     assert (paid.sends, paid.attempt, paid.task) == (True, 1, kept.task)
 
 
-def test_a_conversion_that_nobody_can_read_ends_the_queries_that_wait_for_it(desk: Desk) -> None:
+def test_an_unreadable_conversion_ends_the_queries_that_wait_for_it(desk: Desk) -> None:
     job = desk.make(1, convert="always", sort="default,sales")
     (conversion,) = desk.lease(job)
     rest = {"how": "unreadable", "counts": False, "delay": 0, "letter": '{"error": "garbage"}'}

@@ -81,7 +81,7 @@ _SOCKET_TIMEOUT = 10
 _BETWEEN = 0.5
 
 #: Seconds between messages that we are still waiting for it.
-_TOLD_AGAIN = 30.0
+_SAY_AGAIN_AFTER = 30.0
 
 
 def connect(settings: BaseSettings) -> Redis:
@@ -286,8 +286,8 @@ def _wait_for(
 
     :raises StorageError: if it does not come up in time
     """
-    began = told = time.monotonic()
-    is_told = False
+    began = last_said = time.monotonic()
+    has_said = False
     while True:
         try:
             return _server_info(server)
@@ -304,8 +304,8 @@ def _wait_for(
                 raise StorageError(
                     f"{what}{said}. {advice(why, over_tls=_is_over_tls(server))}"
                 ) from exc
-            if not is_told or now > told + _TOLD_AGAIN:
-                is_told, told = True, now
+            if not has_said or now > last_said + _SAY_AGAIN_AFTER:
+                has_said, last_said = True, now
                 say(f"{what}; waiting for it, up to {left:.0f} s")
             time.sleep(min(_BETWEEN, left))
 

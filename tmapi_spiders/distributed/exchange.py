@@ -157,11 +157,11 @@ class Exchange:
 
         :param how: how the call ended: answered, refused or failed; see ``release.lua``
         """
-        told = (
+        sign_values = (
             ["", ""] if sign is None else ["works", ""] if sign.works else [sign.reason, sign.said]
         )
         pause = self._outage[1]
-        values = [number, task, how, "1" if counts else "0", pause, *self._outage, *told]
+        values = [number, task, how, "1" if counts else "0", pause, *self._outage, *sign_values]
         self._outbox.add(Step("release", values))
 
     def check_for_leases(self) -> None:

@@ -90,20 +90,21 @@ class DeadLetter:
 
         :raises ValueError: if it is not a letter
         """
-        told = orjson.loads(content)
-        if not isinstance(told, dict):
+        stored = orjson.loads(content)
+        if not isinstance(stored, dict):
             raise ValueError("a dead letter is not a JSON object")
-        known = {field.name: told[field.name] for field in attrs.fields(cls) if field.name in told}
+        names = [field.name for field in attrs.fields(cls)]
+        known = {name: stored[name] for name in names if name in stored}
         for name in ("handed", "failed"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
-    def to_json(self, **told: Any) -> bytes:
+    def to_json(self, **notes: Any) -> bytes:
         """Return it as JSON.
 
-        :param told: further fields, for people to read
+        :param notes: further fields, for people to read
         """
-        return orjson.dumps({**told, **attrs.asdict(self)})
+        return orjson.dumps({**notes, **attrs.asdict(self)})
 
     def wants(self, name: str, *, whole: bool) -> bool:
         """Return whether an item enters the pipelines when the answer is reread.

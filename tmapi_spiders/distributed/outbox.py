@@ -75,8 +75,8 @@ class Outbox:
 
         :param sign: what the answer says about the API as a whole
         """
-        told = [] if sign is None else ["works"] if sign.works else [sign.reason, sign.said]
-        self._over.append([lease.task, lease.token, *told])
+        sign_values = [] if sign is None else ["works"] if sign.works else [sign.reason, sign.said]
+        self._over.append([lease.task, lease.token, *sign_values])
         self._wake.set()
 
     def failed(self, lease: Lease, sign: Sign) -> None:

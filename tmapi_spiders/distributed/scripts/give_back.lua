@@ -20,7 +20,7 @@ end_lease(task, token)
 if rest.how == 'refused' then learn_from_refusal(call('ZCARD', PERMITS), rest.pause) end
 if rest.how == 'unreadable' then
   local letter = letter_of(task)  -- what is known of the answer still holds
-  for name, told in pairs(cjson.decode(rest.letter)) do letter[name] = told end
+  for name, value in pairs(cjson.decode(rest.letter)) do letter[name] = value end
   count('dead', call('HSET', DEAD, task, cjson.encode(letter)))
   if mended_by(task) then
     end_mend(task)
