@@ -12,8 +12,8 @@ import orjson
 from tmapi_spiders.crawl import permits
 from tmapi_spiders.crawl.evidence import EVIDENCE
 from tmapi_spiders.distributed.damage import find_damage
+from tmapi_spiders.distributed.dead_letter import page_of_mend
 from tmapi_spiders.distributed.keys import job_key
-from tmapi_spiders.distributed.letter import page_of_mend
 from tmapi_spiders.distributed.replies import Replies, iso, number, to_text
 from tmapi_spiders.distributed.shared_job import SharedJob, unreadable_of
 from tmapi_spiders.errors import TmapiError

@@ -28,7 +28,7 @@ key                              type   content
 ``P:sightings``                  list   lines of sightings.jsonl
 ``P:dupefilter:<scope>``         set    item ids that were written
 ``P:rows``                       set    ids of writes of rows without a page, so each is done once
-``P:dead``                       hash   id → JSON: dead letters; see ``letter.py``
+``P:dead``                       hash   id → JSON: dead letters; see ``dead_letter.py``
 ``P:bodies``                     hash   id → the answer of a dead letter, as received
 ``P:workers``                    hash   worker → JSON: host, process, calls, last heartbeat
 ``P:alive``                      zset   workers, by the time until which they count as alive (ms)

@@ -8,8 +8,7 @@ import attrs
 import orjson
 
 from tmapi_spiders.crawl.image_state import Image
-from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
-from tmapi_spiders.distributed.letter import (
+from tmapi_spiders.distributed.dead_letter import (
     DeadLetter,
     ItemNames,
     is_mend,
@@ -17,6 +16,7 @@ from tmapi_spiders.distributed.letter import (
     progress_before,
     query_task,
 )
+from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
 from tmapi_spiders.distributed.store import Step
 
 if TYPE_CHECKING:

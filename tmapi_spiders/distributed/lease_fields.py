@@ -8,8 +8,8 @@ import orjson
 
 from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.crawl.progress import Progress
+from tmapi_spiders.distributed.dead_letter import DeadLetter, is_mend
 from tmapi_spiders.distributed.lease import Lease
-from tmapi_spiders.distributed.letter import DeadLetter, is_mend
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob

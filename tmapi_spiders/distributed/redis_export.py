@@ -13,8 +13,8 @@ import orjson
 
 from tmapi_spiders.crawl.run import EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.distributed.connection import UNWRITABLE
+from tmapi_spiders.distributed.dead_letter import count_dead_letters
 from tmapi_spiders.distributed.expiry import expire_after
-from tmapi_spiders.distributed.letter import count_dead_letters
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.replies import iso, number
 from tmapi_spiders.distributed.row_file import RowFile, digest

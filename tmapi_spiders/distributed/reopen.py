@@ -15,10 +15,10 @@ import attrs
 import orjson
 
 from tmapi_spiders.crawl.image_state import Image
+from tmapi_spiders.distributed.dead_letter import is_mend, query_task
 from tmapi_spiders.distributed.expiry import cancel_expiry
 from tmapi_spiders.distributed.keys import CONVERSION_TASK
 from tmapi_spiders.distributed.lease_fields import read_image
-from tmapi_spiders.distributed.letter import is_mend, query_task
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.inputs.seed import Seed

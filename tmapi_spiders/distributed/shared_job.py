@@ -11,6 +11,7 @@ import orjson
 from tmapi_spiders import __version__
 from tmapi_spiders.config.settings import PREFIX, given_value
 from tmapi_spiders.distributed.damage import check_facts
+from tmapi_spiders.distributed.dead_letter import query_task
 from tmapi_spiders.distributed.keys import (
     EXAMPLE,
     JOBS,
@@ -20,7 +21,6 @@ from tmapi_spiders.distributed.keys import (
     account_key,
     job_key,
 )
-from tmapi_spiders.distributed.letter import query_task
 from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems

@@ -105,7 +105,7 @@ local function add_to_query(task, numbers)
   if outcome then call('HSET', OUTCOMES, task, cjson.encode(outcome)) end
 end
 
--- The query of a mend, a task that rereads a page (letter.py); nil for other tasks.
+-- The query of a mend, a task that rereads a page (dead_letter.py); nil for other tasks.
 local function mended_by(task) return string.match(task, '^(%x+/%d+)/p%d+$') end
 
 -- A task's dead letter; empty if there is none, or if it is not one of ours.
