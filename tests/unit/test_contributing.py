@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,11 +33,9 @@ MADE = {"__pycache__", "output", "dist", "build"}
 def test_the_map_has_every_folder() -> None:
     section = GUIDE.partition("\n## The folders\n")[2].partition("\n## ")[0]
     listed = set(re.findall(r"^\| \[?`([\w.]+)/`", section, re.MULTILINE))
-    folders = {
-        path.name
-        for path in ROOT.iterdir()
-        if path.is_dir() and not path.name.startswith(".") and path.name not in MADE
-    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    folders = {name for name in included if (ROOT / name).is_dir()}
     assert listed == {*folders, ".ci"}
 
 
