@@ -1,16 +1,15 @@
-# make demo   a crawl of the sandbox, what it wrote, and a gallery of it to click through
-# make demo-distributed  three workers on a Redis server, one of them killed; checked against one crawl
-# make test   all tests, but those of make long, make fuzz and make chaos
-# make coverage  the same, and which branches they went
-# make lint   ruff and mypy
-# make long   the tests that take their time (some minutes): a watch of five days, crawls by workers a second time
-# make fuzz   answers, files and Redis values of every shape, thousands of them (some 10 minutes)
-# make chaos  crawls killed at random moments, hundreds of times (some 8 minutes)
-# make bench  what a crawl costs, beside other ways to write it, how close it runs to an account's
-#             limit, and how it scales; writes docs/benchmarks.md (some 30 minutes; needs no more
-#             than the tests)
-# make bench-short  the same in a minute or two, to see that it works; writes nothing
-# make … PYTHON=python3.12 VENV=.venv-3.12   with another interpreter (3.11 or newer)
+# make demo              crawls the sandbox, shows what was written, and makes a gallery of it
+# make demo-distributed  three workers share a job on a Redis server; one is killed; the result is checked
+# make test              runs the tests, except those of make long, make fuzz and make chaos
+# make coverage          the same, and shows which branches they miss
+# make lint              runs ruff and mypy
+# make long              runs the slow tests: a five-day watch, every crawl test again with workers (minutes)
+# make fuzz              tries thousands of answers, files and Redis values of every shape (10 minutes)
+# make chaos             kills crawls at random moments, hundreds of times (8 minutes)
+# make bench             measures what a crawl costs, how close it runs to an account's limit and how
+#                        it scales, and writes docs/benchmarks.md (30 minutes; needs what the tests need)
+# make bench-short       the same in a minute or two, to see that it works; writes nothing
+# make … PYTHON=python3.12 VENV=.venv-3.12   uses another interpreter (3.11 or newer)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -20,7 +19,7 @@ READY := $(VENV)/.ready
 .PHONY: demo demo-distributed test coverage chaos fuzz long lint bench bench-short clean
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.12 make …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make … PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -29,7 +28,7 @@ demo: $(READY)
 	SCRAPY_PROJECT=sandbox $(BIN)/scrapy crawl image_search -L WARNING \
 		-a seeds=fixtures/articles.csv -a sort=default,sales -a job=demo
 	@echo
-	@echo "The first lines of output/demo/products.jsonl, cut short (outcomes.jsonl tells of each query):"
+	@echo "The first lines of output/demo/products.jsonl, cut short (outcomes.jsonl has the result of each query):"
 	@$(BIN)/python -c 'for n, line in zip(range(3), open("output/demo/products.jsonl", encoding="utf-8")): print(" ", line[:300], "…")'
 	@echo
 	SCRAPY_PROJECT=sandbox $(BIN)/scrapy tmapi export demo -o output/demo/demo.xlsx
@@ -40,8 +39,9 @@ demo: $(READY)
 demo-distributed: $(READY)
 	$(BIN)/python -m tests.distributed.demo
 
-# The tests wait for processes half of the time: four at once on two cores. Most of these processes
-# are forks of one that has all modules loaded (tests/forkserver.py); FRESH_PROCESSES=1: none is.
+# The tests spend half of their time waiting for processes, so four run on two cores. Most of these
+# processes are forked from one that has imported everything (tests/forkserver.py), unless
+# FRESH_PROCESSES=1.
 WORKERS ?= 4
 
 test: $(READY)

@@ -1,7 +1,7 @@
 """Runs the benchmarks and writes docs/benchmarks.md: ``python benchmarks [NAME …]``.
 
-What stands above the first of the page's marks is written by hand, and stays; below each mark is
-what that program has printed. Where only some are named, the others' sections stay as they are.
+The part of the page above its first mark is written by hand and stays; below each mark is what that
+program printed. If only some programs are named, the other sections stay as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from processes import HERE, ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 
-#: In the page's order, and the options of a run that only shows whether they work.
+#: In the page's order, with the options of a short run, which only shows that they work.
 PROGRAMS = {
     "cost": ["--rounds", "1", "--pages", "50", "--many", "0"],
     "stages": ["--rounds", "3", "--pages", "20"],
@@ -33,10 +33,10 @@ _MARK = "<!-- written by benchmarks/{}.py -->\n"
 
 
 def run(name: str, options: list[str]) -> str | None:
-    """Run a program and show what it prints; return that, or None if it failed."""
+    """Run a program, showing its output; return that, or None if the program failed."""
     with subprocess.Popen(
         [sys.executable, str(HERE / f"{name}.py"), *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},  # of this checkout, whatever is installed
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # this checkout, whatever is installed
         stdout=subprocess.PIPE,
         text=True,
     ) as program:
@@ -50,7 +50,7 @@ def run(name: str, options: list[str]) -> str | None:
 
 
 def write(page: Path, name: str, text: str) -> None:
-    """Put a program's section in its place in the page."""
+    """Replace a program's section of the page."""
     written = page.read_text("utf-8") if page.exists() else ""
     by_hand, *parts = re.split(_MARK.format(r"(\w+)"), written)
     sections = dict(zip(parts[::2], parts[1::2], strict=True)) | {name: text}
@@ -68,7 +68,7 @@ def write(page: Path, name: str, text: str) -> None:
 
 
 def main() -> None:
-    """Run them; the exit status is 1 if one of them has found something wrong."""
+    """Run the benchmarks; the exit status is 1 if one of them has found something wrong."""
     parser = argparse.ArgumentParser(prog="python benchmarks", description="Run the benchmarks.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PROGRAMS)}")
     sizes = parser.add_mutually_exclusive_group()
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument(
         "--page",
         type=Path,
-        help=f"the page to write (default: {PAGE.relative_to(ROOT)}; of a short run none)",
+        help=f"the page to write (default: {PAGE.relative_to(ROOT)}; for a short run: none)",
     )
     options = parser.parse_args()
     if unknown := set(options.names) - PROGRAMS.keys():

@@ -1,7 +1,7 @@
-"""What a good user writes without Scrapy: a session, so many calls in flight, dicts to JSON lines.
+"""What a good programmer writes without Scrapy: a session, N calls in flight, dicts as JSON lines.
 
-Run with the base URL, the file of images, the file to write and the number of calls in flight.
-No tries after the first, no limits, nothing to go on from.
+Arguments: the base URL, the file of images, the file to write, and the number of calls in flight.
+It has no retries and no adaptive limit, and can't be continued.
 """
 
 from __future__ import annotations

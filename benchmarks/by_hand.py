@@ -1,8 +1,8 @@
-"""Rows made by hand: what those who don't use this project write for the same pages.
+"""Rows made by hand: what people write for the same pages without this project.
 
-Each row has every field of :class:`tmapi_spiders.items.Product` that comes from the page or from
-the query that asked for it. The values are those of quick_api.py's pages; of others they would
-often be wrong, as hand-written ones are.
+Each row has every field of :class:`tmapi_spiders.items.Product` that comes from the page or its
+query. The values are right for quick_api.py's pages; for others they would often be wrong, as in
+hand-written code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PATH = "/1688/global/search/image/v2"
 
 
 def question(seed: str, page: int = 1) -> dict[str, Any]:
-    """Return the parameters that ask for a page of a query; the token is not one of them."""
+    """Return the parameters that ask for a page of a query, without the token."""
     return {
         "language": "en",
         "img_url": seed,
@@ -28,7 +28,7 @@ def question(seed: str, page: int = 1) -> dict[str, Any]:
 def page_rows(data: dict[str, Any], seed: str, before: int) -> list[dict[str, Any]]:
     """Return the products of a page.
 
-    :param data: of the API's answer
+    :param data: the ``data`` of the API's answer
     :param before: how many items the query's earlier pages had
     """
     found = found_by(data, seed)
@@ -39,7 +39,7 @@ def page_rows(data: dict[str, Any], seed: str, before: int) -> list[dict[str, An
 
 
 def found_by(data: dict[str, Any], seed: str) -> dict[str, Any]:
-    """Return the fields that all products of a page have alike."""
+    """Return the fields that all products of a page share."""
     filters = data["filters"]
     return {
         "seed": seed,
@@ -89,7 +89,7 @@ def product(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def number(text: str | None) -> int | None:
-    """Return a count, of "100000+" too."""
+    """Return a count, which may read "100000+"."""
     digits = (text or "").rstrip("+")
     return int(digits) if digits.isdigit() else None
 

@@ -1,6 +1,6 @@
 """Compare: what `scrapy tmapi compare` takes for two large jobs.
 
-Each has products that were seen once each, 500 a query; of the new job's, 2 % are new, 5 % have
+Each has products that were seen once each, 500 a query; in the new job, 2 % are new and 5 % have
 another price. The files are made first.
 
 - wall s, CPU s, peak MB: of the whole command
@@ -115,7 +115,7 @@ def make_job(folder: Path, products: int, job: str) -> int:
 
 
 def sighting(product: Product) -> Sighting:
-    """Return the line of a product's appearance."""
+    """Return the sighting line of a product."""
     return Sighting(
         job=product.job,
         query_id=product.query_id,
@@ -130,7 +130,7 @@ def sighting(product: Product) -> Sighting:
 
 
 def outcome(job: str, query: dict[str, str]) -> Outcome:
-    """Return the line of a query that was read to its end."""
+    """Return the outcome line of a query that was read to its end."""
     return Outcome(
         job=job,
         seed_data={},

@@ -1,4 +1,4 @@
-"""The crawls that are measured beside each other: how each is started."""
+"""The crawls that are compared with each other, and how each is started."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ ONE_PAGE = "https://cbu01.alicdn.com/img/single.jpg\n"
 
 @attrs.frozen
 class Crawl:
-    """What came of one crawl of quick_api.py."""
+    """Result of one crawl of quick_api.py."""
 
     usage: Usage
     first_call: float
     """Seconds from the start of the process to its first call."""
     calls: int
     rows: Path
-    """The JSON lines that it wrote."""
+    """The JSON lines it wrote."""
     log: str
 
 
 def start(
     who: str, api: Server, images: Path, folder: Path, *options: str, in_flight: int = IN_FLIGHT
 ) -> Child:
-    """Start a crawl of all pages of a file of images.
+    """Start a crawl of all pages for a file of images.
 
-    :param folder: for what it writes; ours goes on with the job that is there
-    :param options: further ones of its command
+    :param folder: where it writes; ours continues a job that is there
+    :param options: further options of its command
     """
     out = str(_rows(who, folder))
     log_level = ("-s", "LOG_LEVEL=INFO")
@@ -88,9 +88,9 @@ def crawl(
     in_flight: int = IN_FLIGHT,
     status: int = 0,
 ) -> Crawl:
-    """Crawl all pages of a file of images, from a server that was reset.
+    """Crawl all pages for a file of images, after resetting the server.
 
-    The parameters are those of :func:`start`, and the exit status that it ends with.
+    The parameters are those of :func:`start`, and the expected exit status.
     """
     with start(who, api, images, folder, *options, in_flight=in_flight) as child:
         usage = child.wait(status)

@@ -1,7 +1,7 @@
-"""Cost: what a crawl takes, beside other ways to write it.
+"""Cost: what a crawl takes, compared with other ways to write it.
 
 All crawl the same pages of 20 products from a server that answers at once, with 16 calls in flight,
-and write the same fields as JSON lines; that they wrote the same rows is checked.
+and write the same fields as JSON lines; the rows are checked to be the same.
 
 - `aiohttp`: a short script with one session, without Scrapy
 - `plain`: a Scrapy spider that makes dicts by hand from `response.json()`, FEEDS to JSON lines
@@ -9,14 +9,15 @@ and write the same fields as JSON lines; that they wrote the same rows is checke
 - `ours`: `scrapy crawl image_search` with everything on: validation, dedupe, sightings, outcomes,
   archive, budget and signing
 
-The Scrapy ones run at LOG_LEVEL INFO, which this project's profiles set; at Scrapy's own, DEBUG,
-each item would be a line of the log. They take turns, round after round. Figures are medians, and
-those of a round are compared with each other: look at the ratios, machines are shared and noisy.
+The Scrapy ones run at LOG_LEVEL INFO, which this project's profiles set; at Scrapy's default,
+DEBUG, each item would be a line in the log. They take turns, round after round. Figures are
+medians, and ratios are between crawls of one round: look at those, since machines are shared and
+noisy.
 
 - CPU s: of the process, user and system, without start and end (those of a crawl of one page)
-- ours ÷: the CPU of ours by that of this one
+- ours ÷: the CPU of ours divided by this one's
 - µs an item: CPU
-- wall s: without start and end; of a process on a core of its own, the server on another
+- wall s: without start and end; the process and the server each have a core to themselves
 - peak MB: the most resident memory
 """
 
@@ -41,16 +42,16 @@ if TYPE_CHECKING:
     from serving import Server
 
 AT_SCALE = ("plain", OURS)
-"""Those that also crawl many pages."""
+"""The ones that also crawl many pages."""
 
 Crawls = dict[tuple[str, int], list[Crawl]]
-"""By whose they are and how many pages they have."""
+"""Runs by contestant and number of pages."""
 
 
 def crawl_all(api: Server, folder: Path, rounds: int, sizes: dict[int, tuple[str, ...]]) -> Crawls:
-    """Crawl, round after round; each round begins with another one.
+    """Crawl, round after round; each round begins with another contestant.
 
-    :param sizes: who crawls how many pages; the last of them only in every other round
+    :param sizes: by number of pages: who crawls them; the last of them only in every other round
     """
     crawls: Crawls = defaultdict(list)
     for number in range(rounds):
@@ -81,7 +82,7 @@ def _crawl(who: str, api: Server, folder: Path, pages: int) -> tuple[Crawl, dict
 
 
 def show(crawls: Crawls, sizes: dict[int, tuple[str, ...]]) -> None:
-    """Print what the crawls took."""
+    """Print the results of the crawls."""
     starts = {who: _middle(crawls[who, 1]) for who in ALL}
     rows = []
     for pages, whose in sizes.items():
@@ -128,7 +129,7 @@ def main() -> None:
         "--many",
         type=int,
         default=10_000,
-        help="pages that plain and ours crawl besides, in every other round; 0: none "
+        help="pages that plain and ours also crawl, in every other round; 0: none "
         "(default: %(default)s)",
     )
     options = parser.parse_args()

@@ -1,20 +1,20 @@
-"""Workers: many that share a job, beside stock scrapy-redis.
+"""Workers: several that share a job, compared with stock scrapy-redis.
 
 `ours` are workers of this project with all they do; `stock` is scrapy-redis with its own scheduler,
-queue, filter and pipeline, and dicts made by hand. Both crawl the same pages of 20 products of a
-server that answers at once, or after 50 ms; each has 16 calls in flight a worker, and a Redis to
+queue, filter and pipeline, and dicts made by hand. Both crawl the same pages of 20 products from a
+server that answers at once, or after 50 ms; each has 16 calls in flight per worker, and a Redis to
 itself. They take turns, and the figures are medians. With few cores the server, Redis and three
-workers wait for each other; then CPU tells more.
+workers wait for each other; then CPU says more.
 
 - pages/s: from when every worker has made its first call to the last call, as the server saw them
-- × stock: pages/s by stock's
-- CPU ms: of all workers a page (user and system), without start and end (those of a crawl of one
-  page, once for each worker); stock's ÷: stock's by this
-- reads, writes: of Redis from and to its clients, a page: the round trips, but that what is longer
-  than its buffer of 16 KB takes a read for each; commands: those within scripts included
-- Redis CPU ms: of the server, a page
+- × stock: pages/s divided by stock's
+- CPU ms: of all workers, per page (user and system), without start and end (those of a crawl of one
+  page, once for each worker); stock's ÷: stock's divided by this
+- reads, writes: by Redis from and to its clients, per page: the round trips, except that whatever
+  is longer than its buffer of 16 KB takes several reads; commands: those within scripts included
+- Redis CPU ms: of the server, per page
 
-Memory on Redis is what MEMORY USAGE says of all elements of the keys, with seeds of 80 characters.
+Memory on Redis is what MEMORY USAGE says for all elements of the keys, with seeds of 80 characters.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Bench:
         return self.queries * PAGES_A_QUERY
 
     def environment(self, workers: int = 1) -> dict[str, str]:
-        """Return the environment of either's processes."""
+        """Return the environment of the processes of both."""
         return environment(
             REDIS_URL=self.redis.url,
             TMAPI_BASE_URL=self.api.url,
@@ -79,25 +79,25 @@ class Bench:
 
 @attrs.frozen
 class Crawl:
-    """What came of one crawl."""
+    """Result of one crawl."""
 
     pages: int
     begun: float
-    """Seconds from the start of the first process to when all workers have called."""
+    """Seconds from the start of the first process until all workers have made a call."""
     rate: float
     """Pages a second."""
     cpu: float
-    """Seconds of all workers."""
+    """CPU seconds of all workers."""
     reads: int
     writes: int
     commands: int
     redis_cpu: float
-    """Seconds."""
+    """CPU seconds of Redis."""
     ids: frozenset[int]
     calls: int
     products: int
     memory: dict[str, float]
-    """Bytes on Redis, by what they are for one of."""
+    """Bytes on Redis for one of each kind."""
 
 
 def crawl(bench: Bench, who: str, workers: int, latency: float, *, whole: bool = True) -> Crawl:
@@ -145,10 +145,10 @@ def crawl(bench: Bench, who: str, workers: int, latency: float, *, whole: bool =
 def _work(
     bench: Bench, who: str, pages: int, workers: int, command: list[str]
 ) -> tuple[dict[str, Any], int, float]:
-    """Run workers until all is on Redis.
+    """Run workers until everything is on Redis.
 
-    :return: what Redis says then, how many commands it was asked for that, and the workers' seconds
-        of CPU
+    :return: the server's INFO at that moment, the number of commands used to find out, and the
+        workers' CPU seconds
     """
     logs = [bench.folder / f"worker-{number}.log" for number in range(workers)]
     processes = []
@@ -177,7 +177,7 @@ def _work(
 
 
 def _wait(bench: Bench, who: str, pages: int, processes: list[subprocess.Popen[bytes]]) -> int:
-    """Wait until all is on Redis; return how many commands Redis was asked for that."""
+    """Wait until everything is on Redis; return the number of commands used to find out."""
     asked, deadline = 0, time.monotonic() + PATIENCE
     client = bench.redis.client
     while time.monotonic() < deadline:
@@ -186,7 +186,7 @@ def _wait(bench: Bench, who: str, pages: int, processes: list[subprocess.Popen[b
             asked += 1
             if who == STOCK:
                 if client.llen(items_key(who)) >= pages * PAGE_SIZE:
-                    return asked + 1  # INFO, too
+                    return asked + 1  # INFO included
             elif client.hget(f"image_search:{JOB}:job", "state") == b"ended":
                 return asked + 1
         elif any(map(_has_ended, processes)):
@@ -195,13 +195,13 @@ def _wait(bench: Bench, who: str, pages: int, processes: list[subprocess.Popen[b
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Say whether a process has ended, and leave it for wait4."""
+    """Return whether a process has ended, leaving it for wait4."""
     how = os.WEXITED | os.WNOHANG | os.WNOWAIT
     return os.waitid(os.P_PID, process.pid, how) is not None
 
 
 def _end(process: subprocess.Popen[bytes]) -> float:
-    """End a worker that has nothing left to do; return the seconds of CPU it took."""
+    """End a worker that has nothing left to do; return the CPU seconds it took."""
     if not _has_ended(process):  # ours end by themselves, stock's would wait for ever
         process.terminate()
     _, _, usage = os.wait4(process.pid, 0)
@@ -214,11 +214,11 @@ def _redis_cpu(info: dict[str, Any]) -> float:
 
 
 Kind = tuple[str, float, int]
-"""Of crawls: whose, latency and workers; one of one page has 0 workers."""
+"""Runs: contestant, latency and workers; a crawl of one page has 0 workers."""
 
 
 def crawl_all(bench: Bench, rounds: int) -> dict[Kind, list[Crawl]]:
-    """Crawl, round after round; either is the first in every other one."""
+    """Crawl, round after round; the two take turns in going first."""
     expected = item_ids(bench.queries, PAGES_A_QUERY, TWINS)
     crawls: dict[Kind, list[Crawl]] = {}
     for number in range(rounds):
@@ -235,7 +235,7 @@ def crawl_all(bench: Bench, rounds: int) -> dict[Kind, list[Crawl]]:
 
 
 def show_crawls(crawls: dict[Kind, list[Crawl]]) -> None:
-    """Print what the crawls took."""
+    """Print the results of the crawls."""
     begun, ends = {}, {}
     for who in (OURS, STOCK):
         begun[who] = median(one.begun for one in crawls[who, 0.0, 0])
@@ -275,7 +275,7 @@ def show_crawls(crawls: dict[Kind, list[Crawl]]) -> None:
 
 
 def _a_page(crawls: list[Crawl], figure: Callable[[Crawl], float], digits: int = 2) -> str:
-    """Return the median of a figure of crawls, for each page."""
+    """Return the median of a figure of crawls, per page."""
     return f"{median(figure(done) / done.pages for done in crawls):.{digits}f}"
 
 

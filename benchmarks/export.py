@@ -1,10 +1,10 @@
 """Export: a job's sightings as a table.
 
 `scrapy tmapi export JOB -o FILE --table sightings`, as a user runs it, of a job written for the
-purpose: each file's lines are read twice. The seeds have three columns of their own.
+purpose: each file is read twice. The seeds have three columns of their own.
 
-- rows, of sightings; wall and CPU seconds of the whole command; µs a row: CPU
-- peak MB: resident memory; MB: the file's size, beside that of sightings.jsonl
+- rows: sightings; wall and CPU seconds of the whole command; µs a row: CPU
+- peak MB: resident memory; MB: the file's size, compared with that of sightings.jsonl
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from tmapi_spiders.items import Sighting
 JOB = "bench"
 SUFFIXES = (".csv", ".parquet", ".xlsx")
 FEW = 10_000
-"""Rows of the job that the memory of the other is compared with."""
+"""Rows of the smaller job, whose memory is compared."""
 RANKS = 200
-"""Of a query."""
+"""Rows of a query."""
 
 
 def write_job(output: Path, rows: int) -> Path:
@@ -55,7 +55,7 @@ def write_job(output: Path, rows: int) -> Path:
 
 
 def measure(rows: int) -> list[list[str]]:
-    """Export a job to each format; return a row of the table for each."""
+    """Export a job to each format; return a table row for each."""
     found = []
     with tempfile.TemporaryDirectory() as name:
         output = Path(name)

@@ -1,9 +1,9 @@
-"""Runs a command, and tells what it took: a small process, for ``processes.Child``.
+"""Runs a command and measures it: a small process, for ``processes.Child``.
 
-Linux counts what a process holds when it starts another one as the other one's peak memory: a
-benchmark that has read results would lend its own to whatever it starts next.
+Linux counts the memory of a process when it starts another one as that one's peak memory: a
+benchmark that has read results would add its own memory to whatever it starts next.
 
-Run with the file for the command's output, and the command. Prints the process's id, then one
+Arguments: the file for the command's output, and the command. Prints the process's id, then one
 object: ``status`` (as in a shell; below 0: the signal), ``wall`` and ``cpu`` (seconds; user and
 system), ``peak`` (most resident memory, MB).
 """

@@ -1,26 +1,25 @@
-"""Limit: how close a crawl runs to an account's limit of calls in flight.
+"""Limit: how close a crawl runs to an account's concurrency limit.
 
-A server whose answers take their time, and which refuses a call above its limit at once, with 503.
-`ours` and `plain` (see Cost) may have 40 calls in flight and are not told the limit; *told*, they
-may have as many as it allows. `plain` does with a refusal what Scrapy does by default: two more
-tries, at once, and then the page is lost. `autothrottle` is `plain` with AUTOTHROTTLE_ENABLED and
-Scrapy's other defaults: by those it steers towards one call in flight, so that it gets fewer pages,
-to end in time.
+The server's answers take their time, and it refuses a call above its limit at once, with 503.
+`ours` and `plain` (see Cost) may have 40 calls in flight and don't know the limit; *told*, they may
+have as many as it allows. `plain` treats a refusal as Scrapy does by default: two retries, at once,
+and then the page is lost. `autothrottle` is `plain` with AUTOTHROTTLE_ENABLED and Scrapy's other
+defaults; with those it steers towards one call in flight, so it gets fewer pages, to end in time.
 
-Pages told as 26 × 34 are those of 26 queries, and the pages of each come one after another, so that
-one begun late goes on alone at the end. Elsewhere each query has one page.
+Pages given as 26 × 34 are those of 26 queries, and the pages of each come one after another, so
+that one begun late is left running by itself at the end. Elsewhere each query has one page.
 
-- lost: pages of which no row was written; of ours there must be none
+- lost: pages of which no row was written; for ours there must be none
 - wall s: from the first call to the last answer; least s: pages that were not lost × latency /
   limit (at least the pages of one query × latency); ratio: wall / least
 - refused: calls, in all; %: of all calls
 - in flight: the most at once, as the server saw them, refused ones included
 
-Of ours besides, since what it pays for is to find the limit:
+For ours also what finding the limit costs:
 
 - settled s: from the first call until the limit is found: the pages of the first refusals are
-  answered, or, where nothing is refused, as many calls as the limit are in flight at once
-- cost s: by how many seconds less the account could have answered as much
+  answered, or, if nothing is refused, as many calls as the limit are in flight at once
+- cost s: how many seconds less the account would have needed for as many answers
 - share: of what limit and latency allow, from then until the last call leaves
 - refused after: calls since then; %: of the calls since then
 - permits: the most that it allowed itself, and what it allowed at the end
@@ -53,7 +52,7 @@ MOST = 40
 
 @attrs.frozen
 class Setting:
-    """An account, and whether its limit is also told."""
+    """An account, and whether the crawl is also told its limit."""
 
     limit: int
     latency: float
@@ -61,7 +60,7 @@ class Setting:
     pages_a_query: int = 1
 
     def queries(self, seconds: float) -> int:
-        """Return how many queries take so many seconds at the limit."""
+        """Return how many queries take this many seconds at the limit."""
         return round(seconds * self.limit / self.latency / self.pages_a_query)
 
 
@@ -77,7 +76,7 @@ SHORT_SETTINGS = (Setting(20, 0.2, also_told=True),)
 
 @attrs.frozen
 class Crawl:
-    """What came of one crawl."""
+    """Result of one crawl."""
 
     who: str
     setting: Setting
@@ -95,7 +94,7 @@ class Crawl:
         return self.queries * self.setting.pages_a_query - self.written
 
     def row(self) -> list[str]:
-        """Return its line of the table."""
+        """Return its row of the table."""
         settling, setting = self.settling, self.setting
         refused, calls = len(settling.refused), len(settling.log)
         of_each = f" × {setting.pages_a_query}" if setting.pages_a_query > 1 else ""
@@ -110,7 +109,7 @@ class Crawl:
         ]
 
     def row_of_settling(self) -> list[str]:
-        """Return its line of the table of what it takes to find the limit."""
+        """Return its row of the table of what finding the limit costs."""
         settling = self.settling
         begun, settled, last_left = settling.begun, settling.settled, settling.last_left
         since = last_left - settled
@@ -130,7 +129,7 @@ class Crawl:
         return [f"{self.setting.limit}", f"{self.setting.latency:g} s", who]
 
     def _stat(self, name: str) -> int:
-        """Return a stat out of Scrapy's dump in the log."""
+        """Return a stat from Scrapy's dump in the log."""
         found = re.search(rf"'{re.escape(name)}': (\d+)", self.log)
         if found is None:
             sys.exit(f"The crawl's log has no stat {name}:\n{self.log}")
@@ -140,7 +139,7 @@ class Crawl:
 def crawl_at(
     setting: Setting, who: str, api: Server, folder: Path, queries: int, *, told: bool = False
 ) -> Crawl:
-    """Crawl so many queries of an account."""
+    """Crawl this many queries of an account."""
     images = folder / "images.txt"
     images.write_text(seeds(range(queries)))
     api.reset(latency=setting.latency, limit=setting.limit)
@@ -167,7 +166,7 @@ def crawl_at(
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--short", action="store_true", help="one account alone")
+    parser.add_argument("--short", action="store_true", help="only one account")
     parser.add_argument(
         "--seconds",
         type=float,

@@ -1,7 +1,7 @@
 """What a good user of Scrapy writes for the same pages: dicts made by hand.
 
 Run with `scrapy runspider`, outside of any project; the feed is -o, and settings are Scrapy's own
-but for those on the command line.
+except for those on the command line.
 """
 
 from __future__ import annotations
@@ -51,6 +51,6 @@ class PlainSpider(Spider):
 
 
 def next_page(response: TextResponse, page: int, seed: str, before: int) -> Request:
-    """Return the request for the page behind one."""
+    """Return the request for the next page."""
     url = add_or_replace_parameter(response.url, "page", str(page + 1))
     return Request(url, cb_kwargs={"seed": seed, "before": before})

@@ -1,4 +1,4 @@
-"""Processes that are measured: CPU seconds, peak memory, and how far they are."""
+"""Processes that are measured: CPU seconds, peak memory, and progress."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ROOT = HERE.parent
 SCRAPY = [sys.executable, "-m", "scrapy"]
 
 _LONGEST = 3 * 3600
-"""Seconds after which a process is ended, whatever it does."""
+"""Seconds after which a process is killed in any case."""
 
 _NOT_INHERITED = ("TMAPI_", "SCRAPY_", "REDIS_", "COVERAGE", "PYTHONWARNINGS")
 
 
 def environment(**given: object) -> dict[str, str]:
-    """Return the environment of what is measured: this process's, but its settings and proxies."""
+    """Return the environment of what is measured: this one without its settings and proxies."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -51,7 +51,7 @@ class Usage:
 
 
 class Child:
-    """A process that is measured; as a context manager it is ended with the block.
+    """A process that is measured; as a context manager it is killed at the end of the block.
 
     :param log: for its output
     """
@@ -80,7 +80,7 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the process, if it has not ended."""
+        """Kill the process, if it has not ended."""
         if self._launcher.poll() is None:
             os.kill(self.pid, 9)  # its launcher has not waited for it yet
             self._launcher.wait()
@@ -92,7 +92,7 @@ class Child:
         return self._launcher.poll() is None
 
     def so_far(self) -> tuple[float, float]:
-        """Return the CPU seconds it has taken until now, and the MB it holds. Linux alone."""
+        """Return the CPU seconds it has taken so far, and the MB it holds. Linux only."""
         process = Path("/proc", str(self.pid))
         fields = (process / "stat").read_text().rpartition(")")[2].split()
         ticks = int(fields[11]) + int(fields[12])
@@ -100,7 +100,7 @@ class Child:
         return ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def wait(self, status: int = 0) -> Usage:
-        """Wait until it has ended; end the benchmark if that was with another status."""
+        """Wait until it has ended; end the benchmark if its exit status is not the expected one."""
         timer = Timer(_LONGEST, os.kill, (self.pid, 9))
         timer.start()
         try:

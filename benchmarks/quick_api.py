@@ -1,19 +1,19 @@
-"""TMAPI as it would be if it cost nothing: pages of 20 made-up products, rendered beforehand.
+"""TMAPI as if it cost nothing: pages of 20 made-up products, rendered beforehand.
 
-A process of its own; ``serving.quick_api`` starts one. Run with the number of queries, of pages of
-each, and of twins; says its base URL, and serves until it is terminated. Query n is the image
-/img/query-n.jpg; any other image has one page. One item in five also stands in the queries beside,
-*twins* in a row; with 1 twin all items are different. Of a page only numbers are put in when it is
-asked for, so that it takes no memory for a million of them.
+A separate process; ``serving.quick_api`` starts one. Arguments: the numbers of queries, of pages of
+each, and of twins. It prints its base URL, and serves until it is terminated. Query n is the image
+/img/query-n.jpg; any other image has one page. One item in five also belongs to neighbouring
+queries, *twins* in a row; with 1 twin all items are different. Rendering a page only fills in
+numbers, so that a million of them take no memory.
 
-    POST /reset?workers=3&latency=0.05&limit=0   counts anew
+    POST /reset?workers=3&latency=0.05&limit=0   resets the counters
     GET /counts    {"calls", "begun", "after", "last", "most_in_flight", …}
     GET /log       [{"image", "page", "arrived", "ended", "refused"}, …], if there is a limit
 
 Each answer takes *latency* seconds, and a call above *limit* in flight is refused at once (0: none
-is). Workers tell themselves apart by user agent: ``begun`` is when the last of them has made its
-first call, ``after`` the calls from then on, that one included, and ``last`` when the last call
-came. Times are seconds since the epoch.
+is). Workers have different user agents: ``begun`` is when the last of them has made its first call,
+``after`` the calls from then on, that one included, and ``last`` when the last call came. Times are
+seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PATH = "/1688/global/search/image/v2"
 PAGE_SIZE = 20
 OVER_LIMIT = {"code": 503, "msg": "Too many concurrent requests", "data": None}
 SINGLE = 399_999
-"""The query that ids of items of any other image are made of: above all others."""
+"""The query number for item ids of any other image: above all others."""
 
 
 def item_id(query: int, page: int, place: int, twins: int) -> int:
@@ -56,7 +56,7 @@ def item_ids(queries: int, pages: int, twins: int) -> set[int]:
 class Pages:
     """The pages of all queries, in the API's shape.
 
-    :param pages: of a query
+    :param pages: number of pages of each query
     """
 
     def __init__(self, pages: int, twins: int) -> None:
@@ -65,7 +65,7 @@ class Pages:
         self._template = _template()
 
     def render(self, query: int | None, page: int) -> bytes:
-        """Return a page of a query; None is that of any other image."""
+        """Return a page of a query; None stands for any other image."""
         pages = 1 if query is None else self._pages
         numbers: list[object] = [page, pages * PAGE_SIZE]
         for place in range(PAGE_SIZE):
@@ -76,7 +76,7 @@ class Pages:
 
 
 def _template() -> bytes:
-    """Return a page for the operator %, with the numbers of :meth:`Pages.render` in its order."""
+    """Return a page as a template for %, with the numbers of :meth:`Pages.render` in its order."""
     answer = json.loads(FIXTURE.read_bytes())
     data = answer["data"]
     prices = {"price": "@s", "sale_price": "@s", "origin_price": ""}
@@ -92,7 +92,7 @@ def _template() -> bytes:
 
 @attrs.define
 class Counts:
-    """What was counted since the last reset."""
+    """Counters since the last reset."""
 
     workers: int = 1
     latency: float = 0.0
@@ -152,18 +152,18 @@ class Api:
         return web.Response(body=body, content_type="application/json")
 
     async def reset(self, request: web.Request) -> web.Response:
-        """Count anew."""
+        """Reset the counters."""
         asked = request.query
         self._counts = Counts(int(asked["workers"]), float(asked["latency"]), int(asked["limit"]))
         return web.Response()
 
     async def counts(self, _: web.Request) -> web.Response:
-        """Tell what was counted."""
+        """Return the counters."""
         told = attrs.filters.exclude("agents", "log")
         return web.json_response(attrs.asdict(self._counts, filter=told))
 
     async def log(self, _: web.Request) -> web.Response:
-        """Tell of each call."""
+        """Return the log of calls."""
         return web.json_response(self._counts.log)
 
 

@@ -1,4 +1,4 @@
-"""What jobs take on Redis, and what enqueueing them takes: a part of distributed.py."""
+"""What jobs take on Redis, and what enqueueing them takes; part of distributed.py."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 JOB = "bench"
 OURS, STOCK = "ours", "stock"
 QUEUED = 10_000
-"""Of stock's start URLs and requests, whose memory is measured."""
+"""Number of stock's start URLs and requests whose memory is measured."""
 
 
 def items_key(who: str) -> str:
-    """Return the key that products are at."""
+    """Return the key of the list of products."""
     return f"image_search:{JOB}:items" if who == OURS else f"{KEY}:items"
 
 
 @attrs.frozen
 class Memory:
-    """Memory on a Redis server, in bytes: what MEMORY USAGE says of all elements of keys.
+    """Memory on a Redis server, in bytes, as MEMORY USAGE says for all elements of keys.
 
-    :param client: redis-py's
+    :param client: a redis-py client
     """
 
     client: Any
@@ -42,7 +42,7 @@ class Memory:
         return sum(self.client.memory_usage(key, samples=0) or 0 for key in keys)
 
     def of_crawl(self, who: str, pages: int, queries: int) -> dict[str, float]:
-        """Return what a crawl has left, for one of each."""
+        """Return what a crawl has left, for one of each kind."""
         lines = self.client.llen(items_key(who))
         product = {"product": self.usage(items_key(who)) / lines}
         if who == STOCK:
@@ -58,7 +58,7 @@ class Memory:
         }
 
     def of_stock_queue(self, api: str) -> tuple[float, float]:
-        """Return what takes one start URL, and one request in the queue."""
+        """Return what one start URL takes, and one request in the queue."""
         self.client.flushall()
         starts = [start_url(api + PATH, seed) for seed in _long_seeds(QUEUED)]
         self.client.rpush(f"{KEY}:start_urls", *starts)
@@ -84,7 +84,7 @@ class Memory:
 
 
 def enqueue(file: Path, folder: Path, env: dict[str, str]) -> tuple[float, float]:
-    """Put seeds into the job; return the seconds that it took, and the peak memory in MB."""
+    """Enqueue seeds; return the seconds that took, and the peak memory in MB."""
     command = [*SCRAPY, "tmapi", "enqueue", JOB, "-a", f"seeds={file}"]
     with Child(command, folder / "enqueue.log", ROOT, env) as child:
         usage = child.wait()
@@ -102,9 +102,9 @@ def show_memory(
 ) -> None:
     """Print what is kept on Redis, and what enqueueing takes.
 
-    :param crawls: by whose: what :meth:`Memory.of_crawl` said, and its lines of items
-    :param counts: of queries to enqueue
-    :param env: of ours' processes
+    :param crawls: by contestant: what :meth:`Memory.of_crawl` returned, and its lines of items
+    :param counts: numbers of queries to enqueue
+    :param env: environment of our processes
     """
     memory = Memory(client)
     start, request = memory.of_stock_queue(api)

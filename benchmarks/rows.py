@@ -1,4 +1,4 @@
-"""Rows that crawls have written, compared."""
+"""Compares the rows that crawls have written."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _EXAMPLE = orjson.loads((ROOT / "fixtures" / "vendor_example.json").read_bytes()
 _NOT_COMPARED = {"fetched_at"}
 
 BY_HAND = frozenset(page_rows(_EXAMPLE["data"], "", 0)[0])
-"""The fields that those write who write rows by hand; ours may have more to tell."""
+"""The fields that hand-written rows have; ours may have more."""
 
 
 def read_rows(path: Path, names: Collection[str] | None = None) -> dict[int, int]:
-    """Return a hash of what is compared of each row, by its item's id.
+    """Return a hash of the compared fields of each row, by item id.
 
-    :param names: the fields that are compared, times never; None: all
+    :param names: the fields to compare, never times; None: all
     :raises SystemExit: if an item has two rows
     """
     hashes: dict[int, int] = {}
     with path.open("rb") as file:
         for line in file:
             row = orjson.loads(line)
-            # A loader leaves out what another one writes as null.
+            # A loader leaves out what others write as null.
             values = {
                 name: value
                 for name, value in row.items()
@@ -50,7 +50,7 @@ def check_same(who: str, rows: dict[int, int], whose: str, others: dict[int, int
     if rows.keys() != others.keys():
         sys.exit(
             f"{who} has written {len(rows):,} rows, and {whose} {len(others):,}: "
-            f"{len(rows.keys() ^ others.keys()):,} items have a row of one of them alone"
+            f"{len(rows.keys() ^ others.keys()):,} items have a row of only one of them"
         )
     if differ := [item for item in rows if rows[item] != others[item]]:
         sys.exit(

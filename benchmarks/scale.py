@@ -1,18 +1,18 @@
 """Scale: what stays the same, and what grows, with the size of a job.
 
-`ours` (see Cost) alone. All products are different ones, so that each leaves a mark for dedupe.
-Below are, for one job from its first page to its last:
+Only `ours` (see Cost). All products are different, so that each leaves a mark for dedupe. For one
+job, from its first page to its last:
 
-- pages: so far; products: so far
-- CPU ms a page: user and system, of the pages since the line before
-- ÷ first: the same by that of the first line; constant would be 1, but machines are shared
-- MB: resident memory at that point; bytes a product: what it has grown by above the peak of a job
-  of 10,000 products, for each further one
+- pages, products: so far
+- CPU ms a page: user and system, for the pages since the row above
+- ÷ first: the same divided by that of the first row; constant would be 1, but machines are shared
+- MB: resident memory at that point; bytes a product: its growth above the peak of a job of 10,000
+  products, for each further one
 
-Then that job's peak beside that of the job of 10,000 products; what a crawl of further pages takes
-that begins with an archive of all of that job's pages, beside one that begins with nothing (medians
-of 3 rounds); and what it takes to go on with a job that has ended, which replays all of it and must
-call nothing.
+Then that job's peak compared with that of the job of 10,000 products; what a crawl of further pages
+takes that begins with an archive of all of that job's pages, compared with one that begins with
+nothing (medians of 3 rounds); and what it takes to continue a job that has ended, which replays all
+of it and must make no call.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 SLICES = 10
 SECONDS = 0.2
-"""Between two looks at a crawl."""
+"""Seconds between two samples of a crawl."""
 FEW = 500
-"""Pages, of 10,000 products."""
+"""Pages with 10,000 products."""
 ROUNDS = 3
-"""Of further pages, whose figures are medians."""
+"""Rounds of further pages, whose figures are medians."""
 
 
 @attrs.frozen
 class Sample:
-    """How far a crawl was at one moment."""
+    """A sample of a crawl's progress."""
 
     pages: int
     cpu: float
@@ -58,7 +58,7 @@ class Sample:
 
 
 def watch(child: Child, api: Server) -> list[Sample]:
-    """Follow a crawl to its end; return what was seen from its first call on."""
+    """Follow a crawl to its end; return the samples from its first call on."""
     samples = []
     while child.is_running:
         pages = api.get("/counts")["calls"]
@@ -83,7 +83,7 @@ def slices(samples: list[Sample], pages: int, little: float) -> list[list[str]]:
         mark = pages * number // SLICES
         now = next((sample for sample in samples if sample.pages >= mark), samples[-1])
         if now.pages == last.pages:
-            continue  # it was too quick to be seen there
+            continue  # it was too quick to be sampled there
         cost = (now.cpu - last.cpu) / (now.pages - last.pages)
         first_cost = first_cost or cost
         rows.append(
@@ -96,30 +96,30 @@ def slices(samples: list[Sample], pages: int, little: float) -> list[list[str]]:
 
 
 def _bytes_a_product(more: float, pages: int) -> str:
-    """Return by how much memory grows with a product above those of :data:`FEW` pages.
+    """Return how much memory each product takes beyond those of :data:`FEW` pages.
 
-    :param more: than those take, in MB
+    :param more: MB beyond what those take
     """
     if pages <= 2 * FEW:
-        return "-"  # a few MB here or there would be all of it
+        return "-"  # dominated by noise of a few MB
     return f"{more * 2**20 / (pages - FEW) / PAGE_SIZE:.0f}"
 
 
 class Jobs:
-    """Crawls of ours, each job in a folder of its own."""
+    """Crawls of ours, each job in its own folder."""
 
     def __init__(self, api: Server, folder: Path) -> None:
         self._api = api
         self._folder = folder
 
     def path(self, job: str) -> Path:
-        """Return a job's folder, and make it."""
+        """Return a job's folder, created if need be."""
         path = self._folder / job
         path.mkdir(exist_ok=True)
         return path
 
     def crawl(self, job: str, images: str, calls: int) -> Crawl:
-        """Crawl the pages of images; it must take so many calls."""
+        """Crawl the pages of images; it must make this many calls."""
         self._api.reset()
         done = crawl(OURS, self._api, self._file(job, images), self.path(job))
         _check(f"{job}: calls", done.calls, calls)
@@ -135,7 +135,7 @@ class Jobs:
         return usage, samples
 
     def rows(self, job: str, numbers: range) -> dict[int, int]:
-        """Return the rows of a job, which must be those of all products of queries."""
+        """Return the rows of a job, which must be those of all products of the queries."""
         rows = read_rows(self.path(job) / "bench" / "products.jsonl")
         _check(f"{job}: rows", len(rows), len(numbers) * PAGES_A_QUERY * PAGE_SIZE)
         return rows
@@ -176,16 +176,16 @@ def show_growth(jobs: Jobs, queries: range) -> None:
 
 
 def show_archive(jobs: Jobs, pages: int, rounds: list[range]) -> None:
-    """Print what further pages cost on the archive of the big job, and on none.
+    """Print what further pages cost with the archive of the big job, and with none.
 
-    :param rounds: queries that are not in it
+    :param rounds: queries that are not in it, for each round
     """
     rows = []
     for held in (0, pages):
         ones, costs = [], []
         for number, further in enumerate(rounds):
             job, more = "big" if held else f"new-{number}", len(further) * PAGES_A_QUERY
-            # Its image is another one each time, so that it is called for.
+            # Each round has another image, so that it is called for.
             ones.append(jobs.crawl(job, ONE_PAGE.replace("single", f"single-{number}"), 1))
             whole = jobs.crawl(job, seeds(further), more)
             costs.append((whole.usage.cpu - ones[-1].usage.cpu) / more)
@@ -197,7 +197,7 @@ def show_archive(jobs: Jobs, pages: int, rounds: list[range]) -> None:
 
 
 def show_resume(jobs: Jobs, queries: range) -> None:
-    """Print what it takes to go on with a job that has ended."""
+    """Print what it takes to continue a job that has ended."""
     first = jobs.crawl("resumed", seeds(queries), len(queries) * PAGES_A_QUERY)
     before = jobs.rows("resumed", queries)
     again = jobs.crawl("resumed", seeds(queries), 0)
@@ -227,7 +227,7 @@ def main() -> None:
         "--resumed",
         type=int,
         default=10_000,
-        help="pages of the job that is gone on with (default: %(default)s)",
+        help="pages of the job that is continued (default: %(default)s)",
     )
     parser.add_argument(
         "--further",

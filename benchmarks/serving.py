@@ -1,4 +1,4 @@
-"""The server that is crawled: quick_api.py, a process of its own on loopback."""
+"""The server that is crawled: quick_api.py, as a separate process on loopback."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Server:
     """Its base URL."""
 
     def get(self, path: str, data: bytes | None = None) -> Any:
-        """Ask it; with *data* by POST."""
-        no_proxy = build_opener(ProxyHandler({}))  # none leads to this machine
+        """Send a request; with *data*, a POST."""
+        no_proxy = build_opener(ProxyHandler({}))  # no proxy leads to this machine
         with no_proxy.open(self.url + path, data) as answer:
             return json.loads(answer.read() or b"null")
 
     def reset(self, workers: int = 1, latency: float = 0.0, limit: int = 0) -> None:
-        """Count anew.
+        """Reset the counters.
 
         :param latency: seconds that each answer takes
-        :param limit: of calls in flight; 0: none
+        :param limit: most calls in flight; 0: no limit
         """
         self.get(f"/reset?workers={workers}&latency={latency}&limit={limit}", b"")
 
@@ -43,12 +43,12 @@ class Server:
 def quick_api(
     queries: int, pages: int, *, twins: int = 1, own_core: bool = True
 ) -> Iterator[Server]:
-    """Serve quick_api.py.
+    """Run quick_api.py.
 
-    :param pages: of a query
-    :param twins: so many queries in a row share one item in five
-    :param own_core: whether it gets a core to itself (where there are two), and this process, and
-        what it starts, keep to the others
+    :param pages: number of pages of each query
+    :param twins: number of queries in a row that share one item in five
+    :param own_core: whether it gets a core to itself (if there are two), while this process and
+        whatever it starts use the others
     """
     server = subprocess.Popen(
         [sys.executable, str(HERE / "quick_api.py"), *map(str, (queries, pages, twins))],
@@ -68,7 +68,7 @@ def quick_api(
 
 @contextmanager
 def _apart(server: int) -> Iterator[None]:
-    """Keep a process, and this one with those it starts, on different cores, if it can be done."""
+    """Keep a process and this one, with those it starts, on different cores, if possible."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     if len(cores) < 2:
         yield

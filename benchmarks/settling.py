@@ -1,4 +1,4 @@
-"""How a crawl finds an account's limit of calls in flight, and what that costs it."""
+"""How a crawl finds an account's concurrency limit, and what that costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 QUIET_SECONDS = 2.0
-"""A refusal so long after the one before it is no longer of the first search for the limit."""
+"""Seconds without a refusal after which the first search for the limit is over."""
 
 Page = tuple[str, int]
 """Its image, and its number."""
@@ -21,10 +21,10 @@ def page_of(call: dict[str, Any]) -> Page:
 
 @attrs.frozen
 class Settling:
-    """What the server's log of a crawl says; times in seconds since the epoch.
+    """What the server's log says about a crawl; times in seconds since the epoch.
 
-    :param log: quick_api.py's
-    :param limit: of calls in flight
+    :param log: quick_api.py's log
+    :param limit: most calls in flight
     :param latency: seconds that each answer takes
     """
 
@@ -49,15 +49,15 @@ class Settling:
 
     @property
     def last_left(self) -> float:
-        """When the last call that was answered came; from then on nothing waits."""
+        """When the last answered call came; from then on nothing waits."""
         return max(self.answered.values()) - self.latency
 
     @property
     def settled(self) -> float:
         """When the limit was found; the time of the last answer if it never was.
 
-        The pages of the first refusals are answered, or, where nothing is refused, as many calls as
-        the limit are in flight at once.
+        It is found when the pages of the first refusals are answered, or, if nothing is refused,
+        when as many calls as the limit are in flight at once.
         """
         answered, refused = self.answered, self.refused
         last = max(answered.values())
@@ -78,7 +78,7 @@ class Settling:
     def work(self, start: float, end: float) -> float:
         """Return how many seconds the limit needs for what was answered between two times.
 
-        Of a call that was in flight at either, the part between them counts.
+        For a call that was in flight at either time, the part in between counts.
         """
         overlaps = (min(end, at) - max(start, at - self.latency) for at in self.answered.values())
         return sum(overlap for overlap in overlaps if overlap > 0) / self.limit

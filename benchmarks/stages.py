@@ -1,11 +1,12 @@
-"""Stages: what one item takes, in each stage of its way.
+"""Stages: what one item takes in each stage of its way.
 
-The public functions that a crawl of this project calls, alone and in one process; beside them what
-`plain` and `textbook` (see Cost) do instead. What the table leaves out, up to the µs an item there,
-is Scrapy's: its engine, its downloader, the passing on of items and signals; and Python's start.
+The public functions that a crawl of this project calls, measured by themselves in one process;
+next to them, what `plain` and `textbook` (see Cost) do instead. What the table leaves out, up to
+the µs an item there, is Scrapy's: its engine, its downloader, passing on items and signals, and
+Python's start.
 
-- µs an item: CPU, user and system; what is done once a page is divided by its 20 items
-- wall: the same of ours by the clock; where it is above the CPU, the disk was waited for
+- µs an item: CPU, user and system; work done once a page is divided by its 20 items
+- wall: the same for ours by the clock; if it is above the CPU, the disk was waited for
 - loader: with the projection, and with the processors of all fields
 """
 
@@ -53,7 +54,7 @@ SEED = "https://cbu01.alicdn.com/img/query-0.jpg"
 
 @attrs.frozen
 class Stage:
-    """A stage, and what goes through it: all items of all pages, at each call."""
+    """A stage, and the items that go through it: all items of all pages, at each call."""
 
     name: str
     ours: Work
@@ -64,7 +65,7 @@ class Stage:
 class Stages:
     """The stages of a crawl of some pages.
 
-    :param folder: for the job
+    :param folder: the job's folder
     """
 
     def __init__(self, folder: Path, pages: int) -> None:
@@ -95,7 +96,7 @@ class Stages:
         self.items = self._load_by_the_book()
 
     def all(self) -> list[Stage]:
-        """Return them in the order of an item's way."""
+        """Return the stages in the order of an item's way."""
         return [
             Stage("decode", self._decode, self._decode_plainly),
             Stage("archive", self._archive),
@@ -125,7 +126,7 @@ class Stages:
     def _archive(self) -> None:
         """Note the call in the journal, and store the answer."""
         for (request, call), body in zip(self.requests, self.bodies, strict=True):
-            call.repeat += 1  # else it would replace what the last round has stored
+            call.repeat += 1  # otherwise it would replace what the last round has stored
             self.run.archive.journal.note(call.query_id, 1, call.fetched_at)
             self.run.archive.store(request, call, body, PAGE_SIZE)
 

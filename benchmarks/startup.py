@@ -1,7 +1,7 @@
 """Start-up: how long a crawl takes to its first call.
 
-One page of a server that answers at once, for `plain` (see Cost), which shows what Python and
-Scrapy take alone, and for `ours` with one seed and with many. Seeds are read and checked whole
+One page from a server that answers at once, for `plain` (see Cost), which shows what just Python
+and Scrapy take, and for `ours` with one seed and with many. Seeds are read and checked completely
 before anything is paid.
 
 - first call s: from the start of the process until the server has its first call

@@ -1,4 +1,4 @@
-"""What a good user of scrapy-redis writes for the same pages: for distributed.py to compare with.
+"""What a good user of scrapy-redis writes for the same pages; distributed.py compares with it.
 
 Its scheduler, queue, filter of duplicate requests and pipeline are scrapy-redis's own; products are
 dicts made by hand. Run with `scrapy runspider`, outside of any project, with REDIS_URL set.
@@ -25,7 +25,7 @@ KEY = "stock"
 
 
 def start_url(url: str, seed: str) -> bytes:
-    """Return what is pushed to the key of start URLs for one query."""
+    """Return what to push to the key of start URLs for one query."""
     return json.dumps(
         {"url": f"{url}?{urlencode(question(seed))}", "meta": {"seed": seed}}
     ).encode()
@@ -45,7 +45,7 @@ class StockSpider(RedisSpider):  # type: ignore[misc]  # scrapy-redis has no typ
         "CONCURRENT_REQUESTS": 16,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 16,
         "DOWNLOAD_DELAY": 0,
-        # Of no use here, and a port less.
+        # Of no use here, and one port less.
         "TELNETCONSOLE_ENABLED": False,
         # As in this project: at DEBUG each item would be written to the log.
         "LOG_LEVEL": "INFO",
@@ -66,6 +66,6 @@ class StockSpider(RedisSpider):  # type: ignore[misc]  # scrapy-redis has no typ
 
 
 def next_page(url: str, page: int, seed: str, before: int) -> Request:
-    """Return the request for the page behind one."""
+    """Return the request for the next page."""
     meta = {"seed": seed, "before": before}
     return Request(add_or_replace_parameter(url, "page", str(page + 1)), meta=meta)

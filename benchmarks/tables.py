@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def table(header: str, rows: list[list[str]]) -> None:
-    """Print a Markdown table; columns of figures are on the right."""
+    """Print a Markdown table; columns of figures are aligned to the right."""
     titles = [title.strip() for title in header.split("|")]
     columns = list(zip(*rows, strict=True))
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
@@ -31,12 +31,12 @@ def table(header: str, rows: list[list[str]]) -> None:
 
 
 def introduce(doc: str | None, *sentences: str, libraries: tuple[str, ...] = ()) -> None:
-    """Print what a page is to say above the tables of a benchmark.
+    """Print what a page says above the tables of a benchmark.
 
     :param doc: the module's docstring: its first line is the heading, the rest says what is
         measured and how to read it
-    :param sentences: what this run is like
-    :param libraries: whose versions matter, besides Scrapy's
+    :param sentences: what is special about this run
+    :param libraries: those whose versions matter, besides Scrapy
     """
     heading, _, text = (doc or "").partition("\n")
     print(f"## {heading.rstrip('.')}\n{text.rstrip()}\n\n{_machine(libraries)}.")

@@ -1,6 +1,6 @@
 """What Scrapy's documentation leads to for the same pages: an item loader, ``add_jmes`` per field.
 
-Run as plain_spider.py is. A field that the API left out is not in its item, as loaders have it.
+Run like plain_spider.py. A field that the API left out is missing from its item, as with loaders.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ProductItem(Item):
 
 
 def strip(value: Any) -> Any:
-    """Return a text without surrounding white space; anything else as it is."""
+    """Return a text without surrounding white space; anything else unchanged."""
     return value.strip() if isinstance(value, str) else value
 
 
@@ -82,8 +82,8 @@ class TextbookLoader(ItemLoader):
 def load(element: Any, found: dict[str, Any], rank: int) -> Any:
     """Return the product of an element.
 
-    :param element: a selector of it
-    :param found: what all products of its page have alike
+    :param element: a selector of the element
+    :param found: the fields that all products of its page share
     """
     loader = TextbookLoader(selector=element)
     for name, expression in EXPRESSIONS.items():

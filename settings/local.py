@@ -2,7 +2,7 @@
 
 The token belongs in the environment, not in a file: export TMAPI_TOKEN=…
 Every setting here can also be given on the command line (-s TMAPI_DEDUPE=seed) or in the
-environment (TMAPI_DEDUPE=seed). README.md explains each.
+environment (TMAPI_DEDUPE=seed). docs/reference.md explains each.
 """
 
 from settings.base import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Fixtures of all tests."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# A shell has them ignore Ctrl-C in the background, and nohup that the terminal is gone: and with
-# them the crawls that they start.
+# A shell makes background processes ignore Ctrl-C, and nohup makes them ignore SIGHUP; the crawls
+# that they start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -26,7 +26,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 @pytest.fixture
 def sandbox() -> Iterator[SandboxThread]:
-    """A sandbox of 2,000 products that any token may ask."""
+    """A sandbox of 2,000 products that accepts any token."""
     thread = SandboxThread()
     yield thread
     thread.stop()
@@ -34,13 +34,13 @@ def sandbox() -> Iterator[SandboxThread]:
 
 @pytest.fixture
 def crawl(sandbox: SandboxThread, tmp_path: Path) -> Crawler:
-    """Crawls of that sandbox."""
+    """Crawls against that sandbox."""
     return Crawler(tmp_path / "output", sandbox.url)
 
 
 @pytest.fixture
 def offline(tmp_path: Path) -> Crawler:
-    """Crawls without token and without anybody to ask."""
+    """Crawls without a token and without a server."""
     return Crawler(tmp_path / "output")
 
 
@@ -53,17 +53,17 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSer
 
 @pytest.fixture
 def redis_server(shared_server: RedisServer) -> RedisServer:
-    """A server without any data; it serves other tests of this process too."""
+    """An empty server, shared with other tests of this process."""
     shared_server.client.flushall()
     return shared_server
 
 
 @pytest.fixture(params=["alone", "worker"])
 def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
-    """One of the two ways to crawl; a test that takes this runs both ways.
+    """One of the two ways to crawl; a test that uses this runs both ways.
 
-    That of a worker and an export is run by ``make long``, and by ``make test`` where the test is
-    marked ``both_ways``.
+    The way with a worker and an export runs in ``make long``, and in ``make test`` for tests marked
+    ``both_ways``.
     """
     name = request.param
     server = request.getfixturevalue("redis_server") if name == "worker" else None
@@ -72,7 +72,7 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Way:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests' ways with a worker."""
+    """Mark the parameters that use a worker."""
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec is None or callspec.params.get("way") != "worker":
@@ -83,7 +83,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[browsers.Browser]:
-    """A browser; one is enough for all tests."""
+    """A browser, shared by all tests."""
     if browsers.MISSING:
         pytest.skip(browsers.MISSING)
     with browsers.browser() as started:

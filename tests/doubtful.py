@@ -1,4 +1,4 @@
-"""Seeds whose endings have something against them, for crawls in one process and by workers."""
+"""Seeds whose queries end with evidence against the ending, for local crawls and workers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-#: By name of the image in the sandbox: how the query ends, and what is against that.
+#: By image name in the sandbox: how the query ends, and the evidence against that.
 ENDINGS = {
     "teapot": ("complete last_page", []),
     "endless": ("complete no_new_items", ["repeated_page"]),
@@ -25,7 +25,7 @@ ENDINGS = {
     "mixed-fail-status-502-p2": ("partial error", ["unreadable_ids"]),
     "endless-mixed": ("complete no_new_items", ["repeated_page", "unreadable_ids"]),
     "fail-html": ("failed error", []),
-    # Told to end there, it claims nothing.
+    # An ending that was asked for makes no claim.
     "endless-1": ("complete max_pages", []),
 }
 
@@ -46,7 +46,7 @@ WORDS = (
 
 
 def write_seeds(folder: Path) -> Path:
-    """Write them as a table of the user's; endless-1 is to end at once."""
+    """Write them as a seed table; endless-1 is limited so that it ends at once."""
     path = folder / "doubtful.csv"
     lines = ["id;image;search_max_pages"]
     lines += [f"{name};/search/a/{name}.jpg;{1 if name == 'endless-1' else ''}" for name in ENDINGS]

@@ -1,10 +1,11 @@
-"""Starts Scrapy's commands as processes of their own in which all modules are loaded already.
+"""Starts Scrapy's commands as separate processes in which all modules are already loaded.
 
 Loading Scrapy, Twisted, pydantic and this package is most of what a short crawl costs. So one
-process loads them, and each command is a fork of it: a real process, with its own pid, streams,
-folder and environment, that is signalled and killed as any other. Nothing of the package may look
-at these when it is loaded. What a fork can't have (``PYTHON…`` variables of its own, a terminal,
-another system than Linux) is started as usual, and so is everything with ``FRESH_PROCESSES=1``.
+process loads them, and each command is a fork of it: a real process with its own pid, streams,
+folder and environment, which is signalled and killed like any other. Nothing in the package may
+read these at import. Whatever a fork can't have (its own ``PYTHON…`` variables, a terminal, an
+operating system other than Linux) is started normally, and so is everything with
+``FRESH_PROCESSES=1``.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ __all__ = ["SCRAPY", "Fork", "Process", "start_scrapy"]
 
 SCRAPY = (sys.executable, "-m", "scrapy")
 
-#: What a crawl, a worker and the commands load of others.
+#: Third-party modules that a crawl, a worker and the commands load.
 LIBRARIES = (
     "aiohttp.web",
     "itemadapter",
@@ -59,7 +60,7 @@ LIBRARIES = (
     "twisted.internet.asyncioreactor",
 )
 
-#: What these load of the package.
+#: Modules of the package that they load.
 PACKAGE = (
     "tmapi_spiders.addon",
     "tmapi_spiders.commands.crawl",
@@ -78,12 +79,12 @@ PACKAGE = (
     *(f"tmapi_spiders.commands.{name}" for name in ("prune", "replay", "status", "stop")),
 )
 
-#: Variables with these beginnings count where Python starts, and not again in a fork.
+#: Prefixes of variables that take effect when Python starts, and so not in a fork.
 AT_THE_START = ("PYTHON", "LD_", "LC_", "LANG", "COVERAGE", "SSL_")
 
 
 class Fork:
-    """A process, with the part of `subprocess.Popen` that the tests use; its output is text."""
+    """A process, with the part of `subprocess.Popen` that the tests use, in text mode."""
 
     def __init__(self, words: Sequence[str], pid: int, reply: IO[str], streams: list[int]) -> None:
         self.args = list(words)
@@ -98,7 +99,7 @@ class Fork:
     def _await_end(self) -> None:
         with self._reply:
             status = self._reply.readline()
-        # The server is gone, and its forks may be anywhere.
+        # The server is gone, and its forks may be in any state.
         self.returncode = int(status) if status else -signal.SIGKILL
 
     def poll(self) -> int | None:
@@ -164,7 +165,7 @@ Process = subprocess.Popen[str] | Fork
 
 
 class _Client:
-    """The server of this process, started at its first use."""
+    """The fork server of this process, started on first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -235,7 +236,7 @@ def start_scrapy(
     stdout: Any = subprocess.PIPE,
     stderr: Any = subprocess.PIPE,
 ) -> Process:
-    """Start ``scrapy`` with these words; it has no standard input."""
+    """Start ``scrapy`` with these arguments, without standard input."""
     forks = hasattr(os, "pidfd_open") and not os.environ.get("FRESH_PROCESSES")
     if forks and _client().serves(env):
         return _client().start(words, cwd, env, stdout, stderr)
@@ -251,7 +252,7 @@ def start_scrapy(
 
 
 def _serve(control: int) -> dict[str, Any] | None:
-    """Fork for each request; return the request in the fork, and nothing when nobody asks more."""
+    """Fork for each request; return the request in the fork, and None when there are no more."""
     poll = select.poll()  # has no descriptor that a fork would have to close
     poll.register(control, select.POLLIN)
     running: dict[int, tuple[int, int]] = {}
@@ -301,7 +302,7 @@ def _main() -> None:
     list(walk_modules_iter("scrapy.commands"))
     for name in PACKAGE:
         importlib.import_module(name)
-    gc.freeze()  # what is there already is never looked through by a fork
+    gc.freeze()  # so that forks never scan what exists already
     assert "twisted.internet.reactor" not in sys.modules
     request = _serve(int(sys.argv[1]))
     if request is None:
@@ -312,7 +313,7 @@ def _main() -> None:
     time.tzset()
     sys.path[0] = request["cwd"]
     sys.argv[1:] = request["words"]
-    # As Python opens them; those at hand were made for the streams of the server.
+    # As Python opens them; the present ones were made for the server's streams.
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     if os.environ.get("PYTHONUNBUFFERED"):

@@ -1,4 +1,4 @@
-"""Kinds of projects whose crawls are disturbed, by what they attach to the spider."""
+"""Kinds of projects for crawls under faults, by what they attach to the spider."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ class Kind:
     spider: str = "image_search"
     arguments: dict[str, str] = attrs.field(factory=dict)
     fails: bool = False
-    """Whether its pipeline fails on some items until it is mended."""
+    """Whether its pipeline fails on some items until it is repaired."""
     breaks: bool = False
-    """Whether it fails on whole answers, too."""
+    """Whether it also fails on whole answers."""
     asks: bool = False
     """Whether it makes requests of its own."""
 
     def make(self, folder: Path) -> Path:
-        """Write the project, as yet broken where it is of such a kind."""
+        """Write the project, still broken if its kind is."""
         folder.mkdir(parents=True)
         for name, text in _PROFILES.items():
             (folder / name).write_text(text)
@@ -129,7 +129,7 @@ class Kind:
         return folder
 
     def mend(self, folder: Path) -> None:
-        """Mend what is broken."""
+        """Repair what is broken."""
         (folder / "broken").unlink()
 
 
@@ -149,12 +149,12 @@ KINDS = {
     )
 }
 
-#: Of the crawls: several pages a query, and pages whose items are on others, too.
+#: Arguments of the crawls: several pages a query, and pages that share items.
 ARGUMENTS = {"sort": "default,sales", "page_size": 10, "max_pages": 4}
 
 
 def seeds_of(portion: int) -> list[str]:
-    """Return some seeds, others for each portion; half of them need a conversion."""
+    """Return seeds, different for each portion; half of them need a conversion."""
     return [
         *(f"https://cbu01.alicdn.com/p{portion}-{number}.jpg" for number in range(2)),
         *(f"https://shop.example/p{portion}-{number}.jpg" for number in range(2)),
@@ -164,18 +164,18 @@ def seeds_of(portion: int) -> list[str]:
 
 
 def unexpected(log: str, *, was_killed: bool) -> bool:
-    """Say whether a log has a traceback that is not of what is broken on purpose.
+    """Return whether a log has a traceback other than those that are provoked.
 
     :param was_killed: whether the last one may be cut off
     """
     of_ours = log.count("ValueError: broken on purpose")
-    # Of a worker that is ended while redis-py connects; shown to nobody but tests.
+    # From a worker that is ended while redis-py connects; only tests see it.
     of_sockets = log.count("ResourceWarning: unclosed <socket.socket")
     known = of_ours + of_sockets + (was_killed and "broken on purpose" in log)
     return log.count("Traceback (most recent call last)") > known
 
 
-#: Of a row: what depends on which call it came by.
+#: Fields of a row that depend on which call it came from.
 _OF_CALL = ("fetched_at", "img", "seed_img_url")
 
 _OF_OUTCOME = (
@@ -185,7 +185,7 @@ _OF_OUTCOME = (
 
 
 def _rows(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return the rows by what tells them apart."""
+    """Return the rows by their unique keys."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         key = (row["query_id"], row["item_id"])
@@ -195,7 +195,7 @@ def _rows(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
 
 
 def result_of(done: Crawl) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
-    """Return what a job's files tell that may not depend on timing; nothing is there twice."""
+    """Return what in a job's files may not depend on timing; check that keys are unique."""
     sightings = {}
     for row in done.sightings:
         key = (row["query_id"], row["page"], row["rank"])
@@ -215,7 +215,7 @@ def result_of(done: Crawl) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
 
 
 def difference(left: dict[str, Any], right: dict[str, Any]) -> dict[str, list[Any]]:
-    """Return what differs between two results, some of each: the keys, and in what."""
+    """Return the first differences between two results: the keys, and the fields that differ."""
     found = {}
     for name, ones in left.items():
         others = right[name]

@@ -1,4 +1,4 @@
-"""What the crawl tests share: a sandbox in a thread, and crawls as real processes."""
+"""Shared by the crawl tests: a sandbox in a thread, and crawls as real processes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tmapi_spiders.sandbox.server import Sandbox
 
 ROOT = Path(__file__).parent.parent
 
-#: Long enough to be struck out wherever it stands, and no word of any title.
+#: Long enough to be recognised and struck out anywhere, and not a word of any title.
 TOKEN = "test-only-token-0123456789"
 
 
 class SandboxThread:
-    """A sandbox that serves from a thread of its own, and what it counted."""
+    """A sandbox that serves from its own thread, and its counters."""
 
     def __init__(self, **options: Any) -> None:
         self._loop = asyncio.new_event_loop()
@@ -51,7 +51,7 @@ class SandboxThread:
         urllib.request.urlopen(f"{self.url}/_sandbox/reset", b"", timeout=90).close()
 
     def fail_all(self, kind: str, calls: int = -1) -> None:
-        """Have so many calls, or all, fail from now on."""
+        """Make the next calls, or all, fail."""
         body = json.dumps({"kind": kind, "calls": calls}).encode()
         urllib.request.urlopen(f"{self.url}/_sandbox/outage", body, timeout=90).close()
 
@@ -68,18 +68,18 @@ class SandboxThread:
 
 @attrs.frozen
 class Crawl:
-    """What a finished crawl left."""
+    """What a finished crawl left behind."""
 
     exit_status: int
     log: str
     stdout: str
     folder: Path
     exported: str = ""
-    """What the export of a worker's job said."""
+    """Output of the export of a worker's job."""
 
     @property
     def told(self) -> str:
-        """All that a user is told of the crawl, also by the export."""
+        """Everything a user sees of the crawl, including the export's output."""
         return self.log + self.exported
 
     def rows(self, name: str) -> list[dict[str, Any]]:
@@ -111,20 +111,20 @@ class Crawl:
 
 @attrs.frozen
 class Crawler:
-    """Starts ``scrapy crawl image_search`` as a user does, in a folder of its own."""
+    """Starts ``scrapy crawl image_search`` as a user does, in its own folder."""
 
     output: Path
     url: str = ""
     project: Path = ROOT
     covered: bool = True
-    """Whether coverage may be measured: it can hang on a Ctrl-C, and needs a disk to write to."""
+    """Whether coverage may be measured: it can hang on a Ctrl-C, and needs a writable disk."""
 
     variables: dict[str, str] = attrs.field(factory=dict)
-    """Of the environment, besides."""
+    """Further environment variables."""
 
     def environment(self, **variables: str) -> dict[str, str]:
-        # COLUMNS and LINES: a library that pytest loads has put them there. And compiled modules
-        # are kept, or each crawl would compile the project anew.
+        # COLUMNS and LINES: a library that pytest loads has set them. Compiled modules are kept, or
+        # each crawl would compile the project anew.
         theirs = ["TMAPI_", "SCRAPY_", "COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE"]
         if not self.covered:
             theirs.append("COVERAGE")
@@ -183,14 +183,14 @@ class Crawler:
         return Crawl(process.wait(), log, stdout, self.output / job)
 
     def __call__(self, *options: str, **arguments: Any) -> Crawl:
-        """Run a crawl of the job "j" to its end; *arguments* may be those of start, too."""
+        """Run a crawl of the job "j" to its end; *arguments* may include those of start."""
         if "series" not in arguments:
             arguments.setdefault("job", "j")
         return self.finish(self.start(*options, **arguments), arguments.get("job", "j"))
 
 
 class CannedApi:
-    """A server that gives the same bytes to every call, and keeps the request lines."""
+    """A server that answers every call with the same bytes, and records the request lines."""
 
     def __init__(
         self, body: bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
@@ -207,7 +207,7 @@ class CannedApi:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET  # noqa: N815 - its base class asks for that name
+            do_POST = do_GET  # noqa: N815 - the base class wants that name
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -228,13 +228,13 @@ class CannedApi:
 
 
 def page_of(*items: str, has_next_page: bool = False) -> bytes:
-    """Return a page whose items are given as JSON."""
+    """Return a page with the given items as JSON."""
     text = f'{{"items": [{", ".join(items)}], "has_next_page": {str(has_next_page).lower()}}}'
     return f'{{"code": 200, "msg": "success", "data": {text}}}'.encode()
 
 
 def in_project(folder: Path, url: str, module: str, **variables: str) -> Crawler:
-    """Return crawls in a project whose settings and components are *module*."""
+    """Return crawls in a project whose settings and components are in *module*."""
     folder.mkdir()
     (folder / "scrapy.cfg").write_text("[settings]\ndefault = own\n")
     (folder / "own.py").write_text(

@@ -1,4 +1,4 @@
-"""A terminal that a crawl's standard error can be."""
+"""A terminal to which a crawl's standard error can be connected."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-#: Behind what a display ends with: it is whole then.
+#: What follows a complete frame of the display.
 _WHOLE = re.compile(rb"(?<= in flight of \d)")
 
 
 class Terminal:
-    """An emulated terminal, and what was ever to be seen on it."""
+    """An emulated terminal, and everything that was ever visible on it."""
 
     def __init__(self, columns: int = 160, lines: int = 24) -> None:
         self._screen = pyte.HistoryScreen(columns, lines, history=100_000)
@@ -44,7 +44,7 @@ class Terminal:
         self.hang_up()
 
     def hang_up(self) -> None:
-        """Wait for all that was written."""
+        """Wait for everything that was written."""
         if self._thread.is_alive():
             os.close(self.file)
             self._thread.join()
@@ -55,7 +55,7 @@ class Terminal:
         while True:
             try:
                 data = os.read(self._master, 65536)
-            except OSError:  # nobody has the other end open any more
+            except OSError:  # no one has the other end open any more
                 return
             for part in _WHOLE.split(data):
                 with self._lock:
@@ -68,7 +68,7 @@ class Terminal:
 
     @property
     def rows(self) -> list[str]:
-        """All rows: those that have left the screen, and those to be seen, but empty ones below."""
+        """All rows, those scrolled off and those visible, without empty ones at the bottom."""
         with self._lock:
             gone = [
                 "".join(row[column].data for column in range(self._screen.columns)).rstrip()
@@ -82,7 +82,7 @@ class Terminal:
             return not self._screen.cursor.hidden
 
     def wait_for(self, seen: Callable[[Terminal], bool]) -> None:
-        """Wait until something is to be seen."""
+        """Wait until some text is visible."""
         deadline = time.monotonic() + 120
         while not seen(self):
             assert time.monotonic() < deadline, "\n".join(self.rows)

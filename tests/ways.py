@@ -1,7 +1,7 @@
-"""The two ways to crawl, so that one test holds both: alone, or as a worker and an export.
+"""The two ways to crawl, so that one test covers both: locally, or by a worker with an export.
 
-A test in tests/crawl takes ``crawl``, or ``way`` where it is not about the sandbox, and runs both
-ways. What can have one way only is listed in tests/crawl/one_way.py, with the reason.
+A test in tests/crawl takes ``crawl``, or ``way`` if it is not about the sandbox, and runs both
+ways. Exceptions are listed in tests/crawl/one_way.py, with the reason.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Way"]
 
-#: The settings of a job that its workers can't change: ``scrapy tmapi enqueue`` does.
+#: Settings that belong to the job, so that its workers can't change them; ``enqueue`` can.
 _OF_THE_JOB = ("TMAPI_BUDGET", "TMAPI_MAX_CONCURRENCY")
 
 
 @attrs.frozen
 class Way:
-    """Makes crawlers of one way."""
+    """Makes crawlers for one of the ways."""
 
     name: str
     output: Path
@@ -35,17 +35,17 @@ class Way:
 
     @property
     def alone(self) -> bool:
-        """Whether a crawl is a process of its own, with the archive and the files of its job."""
+        """Whether a crawl is local, with its job's archive and files."""
         return self.server is None
 
     @property
     def settings(self) -> str:
-        """What a project's settings.py has to say for this way."""
+        """What a project's settings.py needs for this way."""
         scheduler = "tmapi_spiders.distributed.scheduler.LeaseScheduler"
         return "" if self.alone else f'SCHEDULER = "{scheduler}"\n'
 
     def __call__(self, url: str = "", project: Path = ROOT) -> Crawler:
-        """Return what crawls the API at *url*; its files are where a crawl alone has them.
+        """Return what crawls the API at *url*; its files are where a local crawl puts them.
 
         :param project: whose settings have :attr:`settings`
         """
@@ -53,7 +53,7 @@ class Way:
         return self._of(crawler, **({"SCRAPY_PROJECT": "distributed"} if project == ROOT else {}))
 
     def in_project(self, folder: Path, url: str, module: str = "") -> Crawler:
-        """Return crawls in a project whose settings and components are *module*."""
+        """Return crawls in a project whose settings and components are in *module*."""
         return self._of(in_project(folder, url, self.settings + module))
 
     def _of(self, crawler: Crawler, **variables: str) -> Crawler:
@@ -67,14 +67,14 @@ class Way:
 
 @attrs.frozen(kw_only=True)
 class ExportingCrawler(Crawler):
-    """Starts one worker, and exports what has come of the job."""
+    """Starts one worker, and exports the job."""
 
     server: RedisServer
 
     def __call__(self, *options: str, **arguments: Any) -> Crawl:
         """Run it to its end.
 
-        Where the job is there already, its budget and limit become those given.
+        If the job exists already, its budget and limit are changed to those given.
         """
         if "series" not in arguments:
             arguments.setdefault("job", "j")
@@ -96,7 +96,7 @@ class ExportingCrawler(Crawler):
     def _exported(
         self, done: Crawl, job: str, *settings: str, env: dict[str, str] | None = None
     ) -> Crawl:
-        """Export the job, unless its worker was refused, crashed or killed."""
+        """Export the job, unless its worker was refused, crashed or was killed."""
         if done.exit_status not in {0, 3, 4} or "nothing was sent" in done.log:
             return done
         exported = self.command("tmapi", "export", job, *settings, env=env)
@@ -106,5 +106,5 @@ class ExportingCrawler(Crawler):
 
 
 def _given(settings: list[str]) -> list[str]:
-    """Return settings as a command takes them."""
+    """Return settings as command-line arguments."""
     return [word for setting in settings for word in ("-s", setting)]

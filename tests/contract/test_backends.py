@@ -21,7 +21,7 @@ from tmapi_spiders.crawl.outage import DIFFERENT, WORKS, Outage, Sign
 from tmapi_spiders.crawl.permits import FIRST, Permits
 from tmapi_spiders.distributed import store
 from tmapi_spiders.distributed.lease_fields import read_lease
-from tmapi_spiders.distributed.seed_queue import feed
+from tmapi_spiders.distributed.seed_queue import enqueue_seeds
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.inputs.queries import Query
 from tmapi_spiders.inputs.seed import Seed
@@ -472,7 +472,7 @@ class TestDedupe:
     def shared(dedupe: str, desk: Desk) -> list[list[int]]:
         desk.settings.update(TMAPI_DEDUPE=dedupe)
         job = desk.make(seeds=0, language="en,ru", sort="default,sales")
-        feed(desk.client, job, [LAMP, HAT])
+        enqueue_seeds(desk.client, job, [LAMP, HAT])
         desk.let_all_ask()
         desk.client.hset(f"{job.account}:limit", "allowed", 100)
         written = []

@@ -1,7 +1,8 @@
-"""Settings of a worker whose parser has a bug: it fails on page 2 of one query (BREAK=read), or
-when that is read and its products are on their way (BREAK=after), or a middleware of the project
-swallows it (BREAK=silently); or it fails on page 1 of one (BREAK=first), or on each conversion
-(BREAK=conversion).
+"""Settings of a worker whose parser has a bug, chosen by the environment variable BREAK.
+
+It fails on page 2 of one query (read), after reading that page, with its products in the pipelines
+(after), on page 1 of one query (first), or on each conversion (conversion); or a middleware of the
+project swallows the answer (silently).
 """
 
 from __future__ import annotations

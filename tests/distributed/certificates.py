@@ -1,4 +1,4 @@
-"""Certificates: authorities of one test, and what they sign."""
+"""Certificate authorities for one test, and the certificates they sign."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 @attrs.frozen
 class Authority:
-    """A certificate authority (CA), whose files are in a folder of its name."""
+    """A certificate authority (CA), with its files in a folder of its name."""
 
     folder: Path
     key: ec.EllipticCurvePrivateKey = attrs.field(init=False, repr=False)
@@ -46,11 +46,11 @@ class Authority:
 
     @property
     def certificate(self) -> Path:
-        """What whoever is to trust it needs."""
+        """Settings for whoever is to trust it."""
         return self.folder / f"{self.folder.name}.pem"
 
     def issue(self, host: str = "127.0.0.1") -> tuple[Path, Path]:
-        """Return a certificate for an address or a host's name, and its key."""
+        """Return a certificate for an address or a host name, and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         secret = self.folder / f"{host}.key"
         secret.write_bytes(
@@ -65,9 +65,9 @@ class Authority:
     def server_context(
         self, host: str = "127.0.0.1", *, asks_clients: bool = False
     ) -> ssl.SSLContext:
-        """Return what a server speaks TLS with.
+        """Return the TLS context of a server.
 
-        :param asks_clients: whether those that connect have to show a certificate of this authority
+        :param asks_clients: whether clients have to present a certificate of this authority
         """
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*self.issue(host))
@@ -90,7 +90,7 @@ class Authority:
             .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         )
-        # From Python 3.13 on, what RFC 5280 asks of certificates is checked.
+        # From Python 3.13 on, certificates are checked for what RFC 5280 requires.
         ours = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
         if is_authority:

@@ -1,4 +1,4 @@
-"""A real Redis or Valkey server of a test's own, and workers."""
+"""A real Redis or Valkey server for a single test, and workers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """A server of this test alone, which may be killed; it writes all to its disk (AOF)."""
+    """A server for this test only, which may be killed; it writes everything to disk (AOF)."""
     with RedisServer(tmp_path / "redis", "--appendonly", "yes") as server:
         yield server
 
 
 @pytest.fixture
 def worker(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> Crawler:
-    """Starts workers of the sandbox on the shared server."""
+    """Starts workers that crawl the sandbox, on the shared server."""
     return redis_server.crawler(tmp_path / "output", sandbox.url)

@@ -1,7 +1,8 @@
 """`make demo-distributed`: three workers share a job, one is killed, and nothing is lost.
 
-A real Redis-compatible server and the sandbox, on loopback. What the workers bring is compared with
-a crawl in one process. Everything is made up, and lies in output/demo-distributed and …-local.
+Uses a real Redis-compatible server and the sandbox, on loopback. The workers' results are compared
+with those of a crawl in one process. Everything is made up, and written to output/demo-distributed
+and output/demo-local.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def main() -> None:
 
 def demonstrate(server: RedisServer, sandbox: SandboxThread, output: Path) -> None:
     workers = server.crawler(output, sandbox.url, TMAPI_LEASE_SECONDS="3")
-    say(f"A job is put on Redis; the account bears {LIMIT} calls in flight, each takes 0.3 s")
+    say(f"A job is put on Redis; the account allows {LIMIT} calls in flight, and each takes 0.3 s")
     run(workers, "tmapi", "enqueue", SHARED, **ARGUMENTS)
     say("Three workers begin, as they would on three machines")
     processes = [workers.start("-L", "WARNING", job=SHARED) for _ in range(3)]
@@ -74,7 +75,7 @@ def demonstrate(server: RedisServer, sandbox: SandboxThread, output: Path) -> No
     calls, most = sandbox.stats["calls"] - sandbox.stats["refused"], sandbox.stats["max_in_flight"]
     say("The job's files are written")
     run(workers, "tmapi", "export", SHARED)
-    say("The same crawl in one process, to compare with")
+    say("The same crawl in one process, for comparison")
     sandbox.reset()
     alone = attrs.evolve(workers, variables={})("-L", "WARNING", **ARGUMENTS, job=LOCAL)
     paid = sandbox.stats["calls"] - sandbox.stats["refused"]

@@ -1,4 +1,4 @@
-"""Settings of workers that exit, as by kill -9, between any two steps: now and then, at random."""
+"""Settings of workers that exit at random between any two steps, as if by kill -9."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from settings.distributed import *  # noqa: F403
-from tmapi_spiders.distributed.held_leases import Holding
+from tmapi_spiders.distributed.held_leases import HeldLeases
 from tmapi_spiders.distributed.store import Store
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.distributed.worker_ports import LeaseGate
@@ -16,7 +16,7 @@ EXTENSIONS = {"tests.distributed.exiting.Exits": 1}
 
 
 class Exits:
-    """Makes each of these steps, before and after it, a possible end of the process."""
+    """Makes the process exit at random before or after each of these steps."""
 
     def __init__(self) -> None:
         share = float(os.environ["EXIT_SHARE"])
@@ -45,10 +45,10 @@ class Exits:
 
         Store._try = sent  # type: ignore[method-assign, assignment]
         between(LeaseGate, "answered")
-        between(Holding, "commit")
-        between(Holding, "give_back")
+        between(HeldLeases, "commit")
+        between(HeldLeases, "give_back")
         between(Worker, "take")
-        between(Holding, "_committed")
+        between(HeldLeases, "_committed")
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> Exits:

@@ -1,4 +1,4 @@
-"""Jobs on Redis that are worked on by hand, without a worker or a sandbox."""
+"""Jobs on Redis that a test works on by hand, without a worker or a sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 from tmapi_spiders.commands import delete, export, replay, status, stop
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.distributed.lease_fields import read_image, read_lease
-from tmapi_spiders.distributed.seed_queue import feed
+from tmapi_spiders.distributed.seed_queue import enqueue_seeds
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.inputs.seed import Seed
@@ -45,7 +45,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 def _change(lease: Lease, *, items: bool | None) -> Callable[[Image], list[Any]] | None:
-    """Return what a lease comes to for its image, where no first page is in doubt."""
+    """Return a lease's changes to its image, when no first page is in doubt."""
 
     def fail(image: Image) -> list[Any]:
         waiting = image.fail(None, "boom")
@@ -92,21 +92,21 @@ class Desk:
         )
 
     def make(self, seeds: int = 3, *, at_once: bool = False, **given: Any) -> SharedJob:
-        """Make the job, or add seeds to it.
+        """Create the job, or add seeds to it.
 
-        :param at_once: whether it is known that the API reads the images as they are, so that no
-            query goes ahead of the others
+        :param at_once: whether the API is known to accept the images as they are, so that no query
+            has to go ahead of the others
         """
         config = Config.from_settings(self.all_settings())
         job = SharedJob.create(self.client, self.name, {"convert": "never", **given}, config)
         images = (f"https://cbu01.alicdn.com/{n}.jpg" for n in range(seeds))
-        feed(self.client, job, map(Seed.parse, images))
+        enqueue_seeds(self.client, job, map(Seed.parse, images))
         if at_once:
             self.let_all_ask()
         return job
 
     def let_all_ask(self) -> None:
-        """Have no query go ahead of the others of its image."""
+        """Let all queries of its image ask at once."""
         for key, content in dict(self.client.hgetall(self.key("images"))).items():
             image = json.loads(content)
             self.client.rpush(self.key("requests"), *image["behind"])
@@ -128,7 +128,7 @@ class Desk:
         return [read_lease(row, job, 0.0) for row in rows]
 
     def commit(self, job: SharedJob, lease: Lease, rows: int = 3, *, ends: bool = True) -> None:
-        """Commit a page of so many products."""
+        """Commit a page of this many products."""
         first = 1000 * int(lease.token)
         lease.sent = True
         lease.seen = list(range(first, first + rows))
@@ -148,10 +148,10 @@ class Desk:
     def fail(
         self, job: SharedJob, lease: Lease, answer: bytes = b"", *, items: bool | None = None
     ) -> None:
-        """Have a query, or those that wait for a conversion, end by an error.
+        """End a query, or those that wait for a conversion, by an error.
 
-        :param answer: what can't be parsed, so that it goes to the dead letters
-        :param items: of a first page, whether it has some
+        :param answer: an answer that can't be parsed, which goes to the dead letters
+        :param items: for a first page, whether it has items
         """
         status = "partial" if lease.page > 1 else "failed"
         lease.sent = True
@@ -159,20 +159,20 @@ class Desk:
         lease.ends = ((status, "error"), (status, "error"))
         lease.change = _change(lease, items=items)
         if answer:
-            lease.burial, lease.answer, lease.is_parsed = b'{"error": "boom"}', answer, False
+            lease.letter_json, lease.answer, lease.is_parsed = b'{"error": "boom"}', answer, False
         assert self.commit_as_it_is(job, lease) == b"done"
 
     def commit_as_it_is(self, job: SharedJob, lease: Lease) -> bytes:
-        """Commit what is staged; return what became of it."""
+        """Commit what is staged; return the reply."""
         while True:
             step = lease.commit(lambda _: None)
             reply: list[bytes] = run_script(self.client, "commit", job.keys, *step.values)
             if reply[0] != b"conflict":
                 return reply[0]
-            lease.take_image(*read_image(reply[1], lease.query, job))
+            lease.replace_image(*read_image(reply[1], lease.query, job))
 
     def say(self, job: SharedJob, worker: str = "w", **held: str) -> list[bytes]:
-        """Have a worker say that it is alive; return what it has lost of the leases it held."""
+        """Send a worker's heartbeat; return which of its leases it has lost."""
         values = (worker, 30_000, json.dumps(held), "{}")
         lost: list[bytes] = run_script(self.client, "heartbeat", job.keys, *values)
         return lost
@@ -181,7 +181,7 @@ class Desk:
         run_script(self.client, "heartbeat", job.keys, worker, 30_000, "{}", "")
 
     def work(self, job: SharedJob, rows: int = 3) -> None:
-        """Do all that is to be done."""
+        """Do all that is left to do."""
         while leases := self.lease(job):
             for lease in leases:
                 self.commit(job, lease, rows)

@@ -1,4 +1,4 @@
-"""Proxies in front of a server, in a thread: TLS, and networks that are held up or cut."""
+"""Proxies in front of a server, in a thread: TLS, and networks that stall or break."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """Passes bytes on.
+    """Forwards bytes.
 
-    :param tls: what it speaks TLS with to its clients; the server is spoken to in plain
+    :param tls: the TLS context towards clients; the server itself is spoken to in plain text
     """
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
@@ -41,7 +41,7 @@ class Proxy:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
-            await asyncio.sleep(0.01)  # in which connections that are aborted close
+            await asyncio.sleep(0.01)  # time for aborted connections to close
 
         asyncio.run_coroutine_threadsafe(stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -76,14 +76,14 @@ class Proxy:
                     return
 
     async def _send(self, data: bytes, writer: asyncio.StreamWriter) -> bool:
-        """Pass a piece on; return whether the connection stays."""
+        """Forward a piece; return whether the connection stays open."""
         writer.write(data)
         await writer.drain()
         return True
 
 
 class HoldingProxy(Proxy):
-    """Passes nothing on while it is held."""
+    """Forwards nothing while it is held."""
 
     held = False
 
@@ -96,7 +96,7 @@ class HoldingProxy(Proxy):
 class CuttingProxy(Proxy):
     """Cuts a connection now and then, before or after a request or a reply has gone through.
 
-    :param share: of the pieces that go through, how many end their connection
+    :param share: the share of forwarded pieces after which the connection ends
     """
 
     def __init__(self, port: int, share: float, seed: int = 1) -> None:
@@ -114,10 +114,10 @@ class CuttingProxy(Proxy):
 
 
 class LosingProxy(Proxy):
-    """Loses replies: what was asked has been done, and the connection ends without a word.
+    """Loses replies: the request is carried out, and the connection ends without an answer.
 
-    :param word: of the replies to lose
-    :param times: how many of them
+    :param word: part of the replies to lose
+    :param times: how many of them to lose
     """
 
     def __init__(self, port: int, word: bytes, times: int = 1) -> None:
@@ -135,9 +135,9 @@ class LosingProxy(Proxy):
 
 
 class RefusingProxy(Proxy):
-    """Answers by itself what it is asked, while its reply is set.
+    """Answers requests itself while its reply is set.
 
-    :param word: of what is refused; the rest is passed on
+    :param word: part of the requests to refuse; others are forwarded
     """
 
     def __init__(self, port: int, reply: bytes, word: bytes = b"") -> None:
@@ -155,5 +155,5 @@ class RefusingProxy(Proxy):
         if not first:
             writer.close()
             return
-        reader.feed_data(first)  # as if nobody had looked
+        reader.feed_data(first)  # as if no one had looked at it
         await super()._connected(reader, writer)

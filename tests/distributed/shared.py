@@ -1,4 +1,4 @@
-"""What a job on Redis has come to, read as any consumer of its lists would."""
+"""Results of a job on Redis, read as any consumer of its lists would."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Shared:
     """A job on Redis."""
 
     client: Any
-    """A redis.Redis; its types leave open whether it decodes."""
+    """A redis.Redis; its types leave open whether replies are decoded."""
     name: str = "j"
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ class Shared:
         return {task.decode(): json.loads(letter) for task, letter in found.items()}
 
     def check(self) -> None:
-        """Nothing is there twice, nothing is left over, every query has its outcome."""
+        """Check that no key repeats, nothing is left over, and every query has its outcome."""
         products = Counter((row["item_id"], row["language"]) for row in self.products)
         assert max(products.values(), default=1) == 1
         sightings = Counter((row["query_id"], row["page"], row["rank"]) for row in self.sightings)
@@ -67,7 +67,7 @@ class Shared:
         self.check_left()
 
     def check_left(self) -> None:
-        """Nothing is left over, every query has its outcome."""
+        """Check that nothing is left over, and every query has its outcome."""
         facts = self.facts
         assert facts["state"] == "ended"
         ended = self.client.hlen(f"image_search:{self.name}:outcomes")
@@ -92,7 +92,7 @@ class Shared:
 
 
 def result_of(shared: Shared) -> tuple[Any, ...]:
-    """Return what may not depend on timing, nor on how many work on the job."""
+    """Return what may depend neither on timing nor on the number of workers."""
     names = ("status", "reason", "pages", "items")
     return (
         {(row["item_id"], row["language"]) for row in shared.products},
@@ -105,7 +105,7 @@ def result_of(shared: Shared) -> tuple[Any, ...]:
 
 
 def result_of_crawl(crawl: Crawl) -> tuple[Any, ...]:
-    """Return the same of a crawl in one process."""
+    """Return the same for a crawl in one process."""
     names = ("query_id", "status", "reason", "pages", "items")
     return (
         {(row["item_id"], row["language"]) for row in crawl.products},

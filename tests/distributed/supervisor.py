@@ -1,4 +1,4 @@
-"""A supervisor of workers and exports, which starts those that die again, and has them die."""
+"""A supervisor that restarts workers and exports when they die, and makes them die."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Service:
 
     name: str
     begin: Callable[[Any], Process]
-    """Starts it, given where its log goes."""
+    """Starts it, given the path of its log."""
     done: frozenset[int]
-    """With which exit statuses it has nothing more to do."""
+    """Exit statuses with which it has nothing more to do."""
     is_worker: bool = True
     process: Process | None = None
     log: Path | None = None
     is_done: bool = False
     wakes_at: float | None = None
-    """When it goes on, once it was halted."""
+    """When it continues, once it was stopped."""
     starts: int = 0
 
     @property
@@ -53,9 +53,9 @@ class Service:
 class Supervisor:
     """Runs services, and injects faults at random moments.
 
-    :param faults: kinds of faults, each as often as it is to be drawn: kill, term, halt and exit of
-        a worker, the end of an export, a kill of redis, and a replay in the middle
-    :param most: how many faults in all
+    :param faults: kinds of faults, repeated as often as they should be drawn: kill, term, halt and
+        exit of a worker, the end of an export, a kill of Redis, and a replay in the middle
+    :param most: the number of faults in all
     :param replay: starts a replay
     """
 
@@ -77,7 +77,7 @@ class Supervisor:
     def run(self, go_on: Callable[[], bool], seconds: float) -> None:
         """Run the services until all are done, and *go_on* says that there is no more to do.
 
-        :param go_on: is asked when all are done; starts them anew by returning True
+        :param go_on: called when all are done; restarts them if it returns True
         """
         deadline = time.monotonic() + seconds
         try:
@@ -102,7 +102,7 @@ class Supervisor:
                     service.process.communicate()
 
     def wants_exit(self) -> bool:
-        """Say whether a worker that starts now is to exit by itself some time."""
+        """Return whether a worker that starts now is to exit by itself some time."""
         return "exit" in self.faults and self.injected < self.most and self.draw.random() < 0.5
 
     def _look(self) -> None:
@@ -123,7 +123,7 @@ class Supervisor:
                     service.process = service.begin(log)
 
     def _ended(self, service: Service) -> None:
-        """Look at how a service has ended, and whether it is done."""
+        """Check how a service has ended, and whether it is done."""
         assert service.process is not None
         assert service.log is not None
         stdout, _ = service.process.communicate()
@@ -139,11 +139,11 @@ class Supervisor:
         elif status in service.done:
             service.is_done = True
         else:
-            # 4: ended by a signal; an export that started while Redis was away.
+            # 4: ended by a signal, or an export that started while Redis was away.
             assert was_killed or status in {4, -signal.SIGTERM}, said
 
     def _fault(self) -> None:
-        """Inject one."""
+        """Inject one fault."""
         kind = self.draw.choice([one for one in self.faults if one != "exit"] or [""])
         if kind == "redis":
             self.server.kill()

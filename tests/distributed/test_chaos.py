@@ -1,4 +1,4 @@
-"""Workers killed, stopped, and cut off: nothing is lost, nothing is there twice.
+"""Workers killed, stopped and cut off: nothing is lost or duplicated.
 
 The long form (`make chaos`) kills more often; every test run has a short one.
 """
@@ -31,13 +31,13 @@ SHARE = {name: value for name, value in ARGUMENTS.items() if name != "job"}
 
 @pytest.fixture
 def refused() -> str:
-    """Whose images the sandbox wants converted first, where a test does not say."""
+    """Sets whose images the sandbox wants converted first, unless a test says otherwise."""
     return "foreign"
 
 
 @pytest.fixture
 def busy(refused: str) -> Iterator[SandboxThread]:
-    """A sandbox with a limit, some latency and failures that pass."""
+    """A sandbox with a limit, some latency and passing failures."""
     with sandbox_of(refused, 0.15) as thread:
         yield thread
 
@@ -47,7 +47,7 @@ _EXPECTED: dict[str, tuple[Any, ...]] = {}
 
 @pytest.fixture
 def expected(refused: str, tmp_path: Path) -> tuple[Any, ...]:
-    """The result of a crawl in one process that nobody disturbed."""
+    """The result of an undisturbed crawl in one process."""
     if refused not in _EXPECTED:
         with sandbox_of(refused, 0.01) as quiet:
             local = Crawler(tmp_path / "local", quiet.url)(**ARGUMENTS)

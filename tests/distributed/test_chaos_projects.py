@@ -1,8 +1,8 @@
 """Projects of every kind, whose workers and exports are killed at random moments.
 
-Nothing is lost, nothing is there twice, and the counts are those of a crawl that nobody disturbed.
-The long form (`make chaos`) injects some 300 faults, every test run some of them. A test's id has
-the seed that its faults are drawn by.
+Nothing is lost or duplicated, and the counts are those of an undisturbed crawl. The long form
+(`make chaos`) injects about 300 faults, every test run some of them. A test's id contains the seed
+that its faults are drawn with.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ LIMIT = 8
 LEASE = 1.5
 WORKERS = 3
 SECONDS = 200
-"""For how long one job may take."""
+"""How long one job may take."""
 
-#: Which faults are drawn, as often as they stand there.
+#: The faults to draw from, each repeated as often as it should be drawn.
 FAULTS = ("kill", "kill", "term", "halt", "exit", "export")
 
 
 @pytest.fixture(autouse=True)
 def forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have processes be forks also in ``make chaos``: else their starts were most of the time."""
+    """Fork processes even in ``make chaos``, where starting them would take most of the time."""
     monkeypatch.delenv("FRESH_PROCESSES", raising=False)
 
 
 def sandbox_for(kind: Kind, latency: float) -> SandboxThread:
-    # A request of the project's own is not tried again.
+    # Requests of the project's own are not retried.
     rate = 0.0 if kind.asks else 0.05
     return SandboxThread(latency=latency, limit=LIMIT, failure_rate=rate, refused="foreign")
 
 
 @attrs.define
 class Disturbed:
-    """A job of one kind of project that is being disturbed."""
+    """A job of one kind of project, under faults."""
 
     kind: Kind
     project: Path
@@ -77,7 +77,7 @@ class Disturbed:
         return {**ARGUMENTS, **self.kind.arguments}
 
     def feed(self) -> bool:
-        """Put another portion of seeds in, if there is one."""
+        """Add another portion of seeds, if there is one."""
         if self.portions >= self.most_portions:
             return False
         seeds = seeds_of(self.portions)
@@ -92,7 +92,7 @@ class Disturbed:
         return True
 
     def replay(self, kills: int) -> None:
-        """Have the dead letters read again, by a command that is killed some times."""
+        """Replay the dead letters, with a command that is killed a few times."""
         for _ in range(kills):
             process = self.start_command("tmapi", "replay", "j")
             try:
@@ -142,7 +142,7 @@ class Disturbed:
         return made
 
     def undisturbed(self, name: str, status: int) -> Crawl:
-        """Crawl the same seeds in one process that nobody disturbs.
+        """Crawl the same seeds undisturbed, in one process.
 
         :param status: its exit status
         """
@@ -159,13 +159,13 @@ class Disturbed:
         return done
 
     def exported(self) -> Crawl:
-        """Export what there is once more, and return it."""
+        """Export once more, and return the result."""
         done = self.start.command("tmapi", "export", "j")
         assert done.exit_status == 0, done.log
         return attrs.evolve(done, folder=self.folder / "shared" / "j")
 
     def check(self, expected: Crawl, faults: int) -> None:
-        """Compare what has come of it with what should."""
+        """Compare the result with what it should be."""
         shared = Shared(self.server.client)
         shared.check_left()
         exported = self.exported()
@@ -188,7 +188,7 @@ class Disturbed:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest, faults: tuple[str, ...]) -> RedisServer:
-    """A server of the test's own where that is killed, too."""
+    """A server for this test only if Redis is killed, too."""
     name = "own_server" if "redis" in faults else "redis_server"
     found: RedisServer = request.getfixturevalue(name)
     return found

@@ -1,4 +1,4 @@
-"""What somebody writes by hand into a job on Redis: whoever meets it says what, and ends."""
+"""Values that someone has edited in a job on Redis: workers and commands name them, and end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FIELDS = [
     ("calls", "\x1b[2J", "a whole number from 0 up"),
     ("schema", "x", "a whole number from 0 up"),
     ("queries", "9" * 5000, "a whole number from 0 up"),
-    ("arguments", "[]", "it is no JSON object"),
+    ("arguments", "[]", "it is not a JSON object"),
 ]
 
 
@@ -53,7 +53,7 @@ def start(redis_server: RedisServer, sandbox: SandboxThread, tmp_path: Path) -> 
     return start
 
 
-#: The others are tried by ``make long``.
+#: ``make long`` tries the others.
 BRIEFLY = {
     ("max_concurrency", "0"),
     ("state", "running"),
@@ -124,7 +124,7 @@ def test_a_field_while_a_worker_runs(
     said_it(done, field, rule)
 
 
-def test_permits_of_nobody(start: Crawler, redis_server: RedisServer) -> None:
+def test_permits_that_no_worker_holds(start: Crawler, redis_server: RedisServer) -> None:
     account = redis_server.client.hget(JOB, "account").decode()
     hour = (time.time() + 3000) * 1000
     foreign = {f"mine {number}": hour for number in range(1000)}

@@ -30,7 +30,7 @@ class _Terminal(io.StringIO):
 
 @pytest.mark.parametrize("name", ["j", "account", "conversion", "jobs", "job", "-", "_"])
 def test_nothing_else_goes(desk: Desk, name: str) -> None:
-    """No job's name clashes with another's, nor with what jobs share."""
+    """No job's name clashes with another job's, nor with what jobs share."""
     desk = attrs.evolve(desk, name=name)
     others = [attrs.evolve(desk, name=other) for other in (f"{name}2", f"{name}-a", "a")]
     for other in others:
@@ -97,7 +97,7 @@ def test_a_job_at_work_is_not_deleted(desk: Desk, capsys: pytest.CaptureFixture[
     assert "scrapy tmapi stop j" in said
     desk.client.zrem(desk.key("alive"), "w")
     assert desk.run("delete", yes=True) == 2
-    desk.client.zadd(desk.key("leases"), {lease.task: 1})  # expired, and nobody there to see it
+    desk.client.zadd(desk.key("leases"), {lease.task: 1})  # expired, but no one has noticed yet
     assert desk.run("delete", yes=True) == 0
 
 
@@ -110,7 +110,7 @@ def test_one_that_was_cut_short_can_be_ended(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("tmapi_spiders.commands.delete.erase", die)
+        patch.setattr("tmapi_spiders.commands.delete.delete_keys", die)
         assert desk.run("delete", yes=True) == 2
     assert desk.run("export") == 2
     assert "scrapy tmapi delete j" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""How far a job is, live on a worker's terminal."""
+"""A job's progress, live on a worker's terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ending has against it, where workers share the job: as in one process."""
+"""Evidence against an ending is the same with workers as in one process."""
 
 from __future__ import annotations
 

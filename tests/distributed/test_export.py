@@ -143,7 +143,7 @@ def test_a_stopped_job_has_an_outcome_for_each_query(desk: Desk) -> None:
     assert desk.client.ttl(desk.key("job")) == -1
 
 
-def test_a_query_nobody_accounts_for_is_failed(desk: Desk) -> None:
+def test_a_query_that_is_unaccounted_for_is_failed(desk: Desk) -> None:
     desk.work(desk.make())
     keys: Any = desk.client.hkeys(desk.key("outcomes"))
     desk.client.hdel(desk.key("outcomes"), keys[0])
@@ -161,7 +161,7 @@ def test_a_query_nobody_accounts_for_is_failed(desk: Desk) -> None:
 
 @pytest.mark.parametrize("trim", [pytest.param(False, marks=pytest.mark.chaos), True])
 def test_killed_at_any_moment(desk: Desk, trim: bool) -> None:
-    """Each row once, in the order in which they were committed, while a worker goes on."""
+    """Each row once, in the order of the commits, while a worker goes on."""
     job = desk.make(300)
     chance = random.Random(11)
     stop = threading.Event()
@@ -212,7 +212,7 @@ def test_killed_between_any_two_steps(
     job = desk.make(6)
     desk.work(job)
     expected = desk.rows("items")
-    append, note = RowFile.append, redis_export.Export._note
+    append, note = RowFile.append, redis_export.RedisExport._note
     countdown = [0]
 
     def tick() -> None:
@@ -231,7 +231,7 @@ def test_killed_between_any_two_steps(
         tick()
 
     monkeypatch.setattr(RowFile, "append", torn)
-    monkeypatch.setattr(redis_export.Export, "_note", noted)
+    monkeypatch.setattr(redis_export.RedisExport, "_note", noted)
     for step in range(1, 40):
         countdown[0] = step % 5 + 1
         try:
@@ -291,7 +291,7 @@ def test_rows_that_were_dropped(
     assert len(desk.lines("products.jsonl")) == 9
     assert desk.facts()["exported:items"] == "9"
     assert desk.client.llen(desk.key("items")) == (0 if trim else 9)
-    # With nothing left to compare with on Redis, a changed file is known all the same.
+    # A changed file is noticed even if Redis has nothing left to compare it with.
     path = desk.folder / "products.jsonl"
     path.write_bytes(path.read_bytes().replace(b"pad", b"PAD"))
     assert desk.run("export") == 4
@@ -302,7 +302,7 @@ def test_a_local_jobs_folder_is_refused(desk: Desk, capsys: pytest.CaptureFixtur
     desk.folder.mkdir(parents=True)
     (desk.folder / "archive.sqlite").touch()
     assert desk.run("export") == 2
-    assert "crawled on this machine alone" in capsys.readouterr().err
+    assert "crawled here by one process" in capsys.readouterr().err
     assert not (desk.folder / "products.jsonl").exists()
 
 
@@ -399,7 +399,7 @@ def test_keys_expire_when_ended_and_exported(desk: Desk) -> None:
     ttls = {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")}
     assert min(ttls) > 2 * 86400 - 60
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j2:*")} == {-1}
-    desk.make(5)  # fed again
+    desk.make(5)  # seeds are added again
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}
     assert "exported_at" not in desk.facts()
     desk.work(job)
@@ -409,7 +409,7 @@ def test_keys_expire_when_ended_and_exported(desk: Desk) -> None:
 
 
 def test_nothing_of_a_job_stays_when_it_has_expired(desk: Desk) -> None:
-    """Though nobody looks, and workers have come when it had ended, and one of them died."""
+    """Even if no one looks, and workers came after it had ended, and one of them died."""
     day = 24 * 60 * 60
     desk = desk.with_settings(TMAPI_EXPIRE_DAYS=0.8 / day)
     job = desk.make()
@@ -418,7 +418,7 @@ def test_nothing_of_a_job_stays_when_it_has_expired(desk: Desk) -> None:
     for worker in ("killed", "stays"):
         assert desk.lease(job, worker=worker) == []
         desk.say(job, worker)
-    assert "killed" in str(job_status.look(desk.client, desk.name))
+    assert "killed" in str(job_status.read_status(desk.client, desk.name))
     time.sleep(0.9)
     desk.say(job, "stays")
     desk.lease(job, worker="stays")
@@ -427,7 +427,7 @@ def test_nothing_of_a_job_stays_when_it_has_expired(desk: Desk) -> None:
 
 
 def test_the_list_of_jobs_forgets_one_that_has_expired(desk: Desk) -> None:
-    """Also where others stay: as soon as there is a new one, if nobody looks before."""
+    """Even if other jobs stay: as soon as a new one is created, unless someone looks before."""
     jobs = [attrs.evolve(desk, name=name) for name in ("stays", "goes", "goes_on", "new")]
     stays, goes, goes_on, new = jobs
     soon = {"TMAPI_EXPIRE_DAYS": 0.5 / (24 * 60 * 60)}
@@ -497,20 +497,20 @@ def test_a_job_that_goes_on_while_it_is_to_expire(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.work(desk.make())
-    expire = redis_export.expire  # type: ignore[attr-defined]
+    expire = redis_export.expire_after  # type: ignore[attr-defined]
 
     def fed_again(*values: Any) -> Any:
         desk.make(4)
         return expire(*values)
 
-    monkeypatch.setattr(redis_export, "expire", fed_again)
+    monkeypatch.setattr(redis_export, "expire_after", fed_again)
     assert desk.run("export") == 0
     assert desk.job_json["running"]
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}
 
 
 def test_no_outcome_ends_before_it_began(desk: Desk) -> None:
-    """Workers have clocks of their own, and one may have begun what another has ended."""
+    """Workers have their own clocks, and one may have begun what another has ended."""
     desk.work(desk.make())
     for task, outcome in desk.client.hgetall(desk.key("outcomes")).items():
         times = {
@@ -532,7 +532,7 @@ def test_no_outcome_ends_before_it_began(desk: Desk) -> None:
 def test_rows_that_another_consumer_takes(
     desk: Desk, capsys: pytest.CaptureFixture[str], rows: str, side: str, *, trim: bool
 ) -> None:
-    """The export says so, and writes no file that looks whole."""
+    """The export says so, and writes no file that looks complete."""
     job = desk.make()
     desk.work(job)
     all_rows = desk.rows(rows)
@@ -550,7 +550,7 @@ def test_rows_that_another_consumer_takes(
 
 
 def test_rows_that_are_taken_after_an_export(desk: Desk) -> None:
-    """What is in the files already is not missed."""
+    """Rows that are already in the files are not missed."""
     job = desk.make()
     desk.work(job)
     assert desk.run("export") == 0

@@ -1,4 +1,4 @@
-"""Stalls, restarts, stops, garbage: what a shared job survives, and what it says."""
+"""Stalls, restarts, stops, garbage: what a shared job survives, and what it reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.crawl.test_kill import paid
 from tests.distributed.proxies import CuttingProxy
 from tests.distributed.shared import Shared, result_of
 from tests.support import TOKEN, Crawler, SandboxThread
-from tmapi_spiders.distributed.seed_queue import feed
+from tmapi_spiders.distributed.seed_queue import enqueue_seeds
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.inputs.seed import Seed
@@ -54,7 +54,7 @@ def started(
     calls: int = 6,
     **arguments: Any,
 ) -> list[Process]:
-    """Start workers, and return when all are at work and have called so often together."""
+    """Start workers; return once all are working and have made this many calls together."""
     before = sandbox.stats["calls"]
     given: dict[str, Any] = {"job": "j", "seeds": SEEDS} | arguments
     processes = [start.start(*options, **given) for _ in range(workers)]
@@ -68,7 +68,7 @@ def started(
 def test_a_stalled_worker_loses_its_pages_and_comes_back(
     tmp_path: Path, slow: SandboxThread, redis_server: RedisServer
 ) -> None:
-    """SIGSTOP for longer than a lease, then SIGCONT: others did its pages, it writes nothing."""
+    """SIGSTOP for longer than a lease, then SIGCONT: others took its pages, it writes nothing."""
     start = redis_server.crawler(tmp_path, slow.url, TMAPI_LEASE_SECONDS="1")
     stalled, other = started(start, slow, 2)
     stalled.send_signal(signal.SIGSTOP)
@@ -109,7 +109,7 @@ def test_redis_is_killed_and_comes_back(
     shared = Shared(own_server.client)
     shared.check()
     assert {row["status"] for row in shared.outcomes.values()} == {"complete"}
-    # AOF is written to disk each second: a kill of the server alone loses nothing of it.
+    # AOF is written to disk each second: killing only the server loses none of it.
     assert sum(count - 1 for count in paid(slow).values()) == 0
 
 
@@ -206,7 +206,7 @@ def test_a_queue_of_another_type_is_moved_away(
 def test_one_refusal_stops_all_workers(
     tmp_path: Path, slow: SandboxThread, redis_server: RedisServer, kind: str, reason: str
 ) -> None:
-    """And starting workers again goes on."""
+    """And starting workers again continues the job."""
     start = redis_server.crawler(tmp_path, slow.url)
     seeds = f"{SEEDS},/search/a/onepage-fail-{kind}-x1.jpg"
     workers = [start.start(job="j", seeds=seeds) for _ in range(3)]
@@ -327,9 +327,9 @@ def test_a_page_that_cant_be_parsed_goes_to_the_dead_letters(
 def test_what_was_doubted_leaves_nothing_behind(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
 ) -> None:
-    """An empty first page that is asked for again once the image is converted: as if it were new.
+    """An empty first page that is requested again after the conversion starts afresh.
 
-    Each of its calls needs all tries that it has.
+    Each of its calls has all its tries.
     """
     start = redis_server.crawler(tmp_path, sandbox.url, TMAPI_RETRY_TIMES="2")
     found = "https://cbu01.alicdn.com/onepage-unreadable-fail-html-x2.jpg"
@@ -385,7 +385,7 @@ def test_keep_alive_waits_for_more(
 
 @pytest.mark.long
 def test_a_network_that_is_cut_again_and_again(tmp_path: Path, redis_server: RedisServer) -> None:
-    """Requests and replies get lost: nothing else does, and nothing is there or paid twice."""
+    """Requests and replies get lost: nothing else does, and nothing is duplicated or paid twice."""
     busy = SandboxThread(latency=0.1, limit=6)
     try:
         with CuttingProxy(redis_server.port, 0.04) as proxy:
@@ -394,7 +394,7 @@ def test_a_network_that_is_cut_again_and_again(tmp_path: Path, redis_server: Red
             enqueued.command("tmapi", "enqueue", "j", seeds=SEEDS)
             start = redis_server.crawler(tmp_path, busy.url, REDIS_URL=url, TMAPI_LEASE_SECONDS="3")
             done = []
-            for _ in range(20):  # a cut while a worker joins is its end
+            for _ in range(20):  # a worker that is cut off while it joins ends
                 workers = [start.start(job="j") for _ in range(2)]
                 done += [start.finish(process) for process in workers]
                 if Shared(redis_server.client).facts["state"] == "ended":
@@ -413,18 +413,20 @@ def test_a_network_that_is_cut_again_and_again(tmp_path: Path, redis_server: Red
 def test_leases_that_come_when_a_worker_leaves_go_back(
     tmp_path: Path, sandbox: SandboxThread, own_server: RedisServer
 ) -> None:
-    """It asked for them, Redis was away, and by the time it answers the worker is leaving."""
+    """It asked for leases, Redis was away, and by the time of the answer it is leaving."""
     start = own_server.crawler(tmp_path / "out", sandbox.url, TMAPI_LEASE_SECONDS="12")
     worker = start.start(job="j", seeds="/search/a/onepage.jpg", keep_alive=1)
     shared = Shared(own_server.client)
     wait_until(lambda: shared.facts.get("state") == "ended")
     own_server.kill()
-    time.sleep(1)  # it has asked by now, and asks again
+    time.sleep(1)  # it has asked by now, and will ask again
     worker.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     own_server.start()
     job = SharedJob.load(own_server.client, "j")
-    feed(own_server.client, job, [Seed.parse(f"/search/a/onepage-{n}.jpg") for n in range(5)])
+    enqueue_seeds(
+        own_server.client, job, [Seed.parse(f"/search/a/onepage-{n}.jpg") for n in range(5)]
+    )
     done = start.finish(worker)
     assert done.exit_status == 4, done.log
     assert "Traceback" not in done.log
@@ -445,7 +447,7 @@ def test_a_middleware_that_keeps_an_answer_back_loses_no_query(
     shared = Shared(redis_server.client)
     shared.check()
     (letter,) = shared.dead.values()
-    assert letter["error"] == "its answer was not taken: a middleware kept it back"
+    assert letter["error"] == "its answer did not reach the spider: a middleware held it back"
     assert start.command("tmapi", "replay", "j").exit_status == 0
     assert start(job="j").exit_status == 0
     assert {row["status"] for row in shared.outcomes.values()} == {"complete"}

@@ -1,4 +1,4 @@
-"""A hang-up ends what works on a shared job, or looks at it, as SIGTERM does."""
+"""A SIGHUP ends workers and commands on a shared job as SIGTERM does."""
 
 from __future__ import annotations
 

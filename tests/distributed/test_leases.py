@@ -1,4 +1,4 @@
-"""Leases: a lease that Redis has lost is no leave to write what another one brings."""
+"""A lease that Redis has lost does not let a worker write what another one commits."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def desk(redis_server: RedisServer, tmp_path: Path) -> Desk:
 
 
 def test_a_server_comes_back_without_its_last_moments(desk: Desk) -> None:
-    """After a power cut, or a failover, it knows nothing of a lease, and has another have the page.
+    """After a power cut or failover, Redis has forgotten a lease, and gives its page to another.
 
-    Its counters are those of before, too: the new lease is the first one again.
+    Its counters have gone back, too: the new lease is numbered as the first one was.
     """
     job = desk.make(1)
     before: dict[Any, Any] = {key: desk.client.dump(key) for key in desk.client.keys("*")}

@@ -1,4 +1,4 @@
-"""A reply that is lost on the way: what was asked is done, and the worker does not know of it."""
+"""A reply lost on the way: the request was carried out, and the worker does not know."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tests.distributed.servers import RedisServer
     from tests.support import SandboxThread
 
-#: So long that a crawl which waits for its next regular heartbeat, a third of it, is told apart
-#: from one that does not, however slow the machine is.
+#: Long enough to distinguish a crawl that waits for its next regular heartbeat, a third of it, from
+#: one that does not, however slow the machine is.
 LEASE_SECONDS = 300
 
-#: What a reply has in it that brings the lease of a second page; and one that a commit was made.
+#: Part of a reply with the lease of a second page, and part of a reply to a commit.
 LEASE, COMMIT = b"page\r\n$1\r\n2\r\n", b"\r\n$4\r\ndone\r\n"
 
 

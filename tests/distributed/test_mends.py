@@ -1,4 +1,4 @@
-"""Pages that a pipeline failed on items of, read again by workers: whatever is wrong there."""
+"""Workers reread pages that a pipeline failed on, whatever is wrong with them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEAD, BODIES = "image_search:j:dead", "image_search:j:bodies"
 
 @pytest.fixture
 def job(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> Crawler:
-    """A job with a dead letter for each of its three pages; what was wrong is mended."""
+    """A job with a dead letter for each of its three pages, and its pipeline repaired."""
     start = in_project(tmp_path / "p", sandbox.url, PROJECT, REDIS_URL=redis_server.url)
     (start.project / "broken").touch()
     done = start(seeds="/search/a/teapot.jpg", page_size=10, max_pages=3)
@@ -97,7 +97,7 @@ def test_a_letter_tells_what_failed(job: Crawler, redis_server: RedisServer) -> 
 
 
 def test_a_damaged_image_is_none_of_its_business(job: Crawler, redis_server: RedisServer) -> None:
-    """Nor does an error of one worker take away what is known of an answer."""
+    """Nor does a worker's error delete what is known of an answer."""
     client = redis_server.client
     (task, *_) = client.hkeys(DEAD)
     seed = task.partition(b"/")[0]

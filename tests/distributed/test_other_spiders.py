@@ -1,4 +1,4 @@
-"""A project of workers has other spiders and components of scrapy-redis: they do as before."""
+"""Other spiders in a project of workers, and components of scrapy-redis, work as before."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def site() -> Iterator[str]:
 
 
 def urls(crawler: Crawler, spider: str, site: str, *options: str) -> set[str]:
-    """Crawl, and return the last part of the URL of each page."""
+    """Crawl, and return the last part of each page's URL."""
     out = crawler.output.parent / f"{spider}.csv"
     env = {"SITE": site, "PYTHONWARNINGS": "default"}
     done = crawler.command("crawl", spider, "-O", str(out), *options, env=env)

@@ -1,4 +1,4 @@
-"""An API that fails everything, where workers share the job: they find out together."""
+"""An API that fails everything: workers on a job find out together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers on a table of the user's own: what becomes of its columns, ids and arguments."""
+"""Workers on a user's own table: its columns, ids and arguments."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_result_is_that_of_a_local_crawl(
     assert keys_of(exported.outcomes) == keys_of(local.outcomes)
     assert len(exported.outcomes) == len(local.outcomes) == 4 + 1 + 1 + 1 + 1 + 2
     assert {row["seed_data"]["sku"] for row in exported.products} == {"00123", "=1+1", "7", "8"}
-    # Conversions are kept by image, whatever its id is; what failed is asked for again.
+    # Conversions are kept by image, whatever the id; what failed is requested again.
     again = start.command("tmapi", "replay", "j", "--failed")
     assert "3 others that ended by an error are in the queue again" in again.stdout
     other = [ROWS[0], ROWS[2].replace(";;;;", ";G;;;"), ROWS[3]]

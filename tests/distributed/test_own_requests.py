@@ -1,4 +1,4 @@
-"""Requests of a project's own that are in flight when a worker dies, or when the job ends."""
+"""Requests of a project's own that are in flight when a worker dies or the job ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.distributed.servers import RedisServer
 
-#: One page of seven items, of which two have a request of the project's own made.
+#: One page of seven items, two of which lead to a request of the project's own.
 ONE_PAGE: dict[str, Any] = {"seeds": "/search/a/onepage.jpg", "job": "j"}
 
 
@@ -37,7 +37,7 @@ def start(tmp_path: Path, slow: SandboxThread, redis_server: RedisServer) -> Cra
     return attrs.evolve(made, project=KINDS["asks"].make(tmp_path / "project"))
 
 
-def test_a_dead_worker_s_calls_are_in_nobody_s_way_once_its_leases_are_over(
+def test_a_dead_workers_calls_hold_no_permits_once_its_leases_expire(
     slow: SandboxThread, redis_server: RedisServer, start: Crawler
 ) -> None:
     limit = ("-s", "TMAPI_MAX_CONCURRENCY=2")
@@ -58,7 +58,7 @@ def test_a_dead_worker_s_calls_are_in_nobody_s_way_once_its_leases_are_over(
 
 
 def test_a_living_worker_s_calls_keep_their_places(slow: SandboxThread, start: Crawler) -> None:
-    """Also those that take longer than a lease."""
+    """Even those that take longer than a lease."""
     done = start("-s", "TMAPI_MAX_CONCURRENCY=1", **ONE_PAGE)
     assert done.exit_status == 0, done.log
     assert slow.stats["calls"] == 3

@@ -1,4 +1,4 @@
-"""A project's own spider of this package's kind: its jobs are its own, and so are its arguments."""
+"""A project's own spider of this package's kind has its own jobs and arguments."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ WHOSE = "job=j: it is of the spider shop_search, and this is image_search."
 
 @pytest.fixture
 def project(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> Crawler:
-    """A project with a spider of its own, for crawls alone and (SCRAPY_PROJECT=shared) workers."""
+    """A project with its own spider, for local crawls and (SCRAPY_PROJECT=shared) for workers."""
     package = tmp_path / "shop"
     package.mkdir()
     (tmp_path / "scrapy.cfg").write_text(

@@ -1,4 +1,4 @@
-"""Commands whose output nobody reads to its end (`| head -1`): they end without a word."""
+"""Commands whose output is cut off (`| head -1`) end silently."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
 }
 
 
-def nobody_reads() -> IO[str]:
+def closed_pipe() -> IO[str]:
     reads, writes = os.pipe()
     os.close(reads)
     return os.fdopen(writes, "w")
@@ -59,7 +59,7 @@ def test_a_command(
     desk.make()
     command = Command()
     command.settings = desk.all_settings()
-    with nobody_reads() as stdout:
+    with closed_pipe() as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
         command.run([], argparse.Namespace(**{"subcommand": name, "job": "j"} | COMMANDS[name]))
     assert command.exitcode == EXIT_BROKEN_PIPE
@@ -67,9 +67,9 @@ def test_a_command(
 
 
 def test_as_a_process(offline: Crawler) -> None:
-    """What Python itself says as it ends is not there either; the status is that of others."""
+    """Python's own complaint at exit is absent as well; the exit status is as usual."""
     words = ["-m", "scrapy", "tmapi", "estimate", "-a", SEED]
-    with nobody_reads() as stdout:
+    with closed_pipe() as stdout:
         done = subprocess.run(
             [sys.executable, *words],
             cwd=offline.project,

@@ -1,4 +1,4 @@
-"""What is refused before anything is paid, what a server in trouble leads to, and what is said."""
+"""What is refused before anything is paid, what a failing server leads to, and the messages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def slow() -> Iterator[SandboxThread]:
 
 
 def refused(start: Crawler, message: str, sandbox: SandboxThread, **arguments: str) -> None:
-    """A worker and, where seeds are given, the command that feeds are refused alike."""
+    """A worker and, with seeds, the enqueue command are refused alike."""
     env: Any = arguments.pop("env", {})
     done = start.finish(start.start(env=env, **{"job": "j"} | arguments))
     assert done.exit_status == 2, done.log
@@ -48,7 +48,7 @@ def test_no_server(tmp_path: Path, sandbox: SandboxThread) -> None:
         done = start.command("tmapi", *command)
         assert done.exit_status == 4, command
         line, *more = done.log.strip().splitlines()
-        # Whoever asks for the state of a crawl may have one without a Redis.
+        # `status` also names the command that lists local jobs, which needs no Redis.
         assert [one.rpartition(": ")[2] for one in more] == (
             ["scrapy tmapi jobs"] if command == ["status"] else []
         )
@@ -68,7 +68,7 @@ def test_wrong_password(tmp_path: Path, sandbox: SandboxThread) -> None:
 
 
 def test_a_cluster(tmp_path: Path, sandbox: SandboxThread) -> None:
-    # Its bus is at the port + 10,000, which only Redis 7 and newer can be told otherwise.
+    # Its bus is at the port + 10,000; only Redis 7 and newer can be told otherwise.
     port = next(port for port in iter(free_port, None) if port < 55_000)
     with RedisServer(tmp_path / "redis", "--cluster-enabled", "yes", port=port) as server:
         start = server.crawler(tmp_path, sandbox.url)
@@ -85,7 +85,7 @@ def test_a_replica(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisSe
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "there is no such job on this Redis. Put it there first: scrapy tmapi enqueue j"),
+        ({}, "there is no such job on this Redis. Create it first: scrapy tmapi enqueue j"),
         ({"job": "no/name"}, "job: missing"),
         ({"sort": "price"}, "sort=price: 'price' is not known"),
         ({"env": {"SCRAPY_PROJECT": "distributed", "REDIS_URL": "http://x"}}, "REDIS_URL=redis://"),
@@ -113,7 +113,7 @@ def test_a_worker_that_differs_from_the_job(
         ({"TMAPI_DEDUPE": "seed"}, {}, "TMAPI_DEDUPE=seed: the job j has job"),
         ({"TMAPI_TOKEN": "another-token-0123456789"}, {}, "another account's token"),
         ({"TMAPI_SANDBOX": "1"}, {}, "Products of two sources don't mix"),
-        ({}, {"sort": "sales"}, "sort=sales: the job j was enqueued with another"),
+        ({}, {"sort": "sales"}, "sort=sales: the job j was enqueued with another value"),
     ):
         refused(start, message, sandbox, env=env, **arguments)  # type: ignore[arg-type]
     again = start.command("tmapi", "enqueue", "j", seeds=SEEDS)
@@ -128,7 +128,7 @@ def test_stock_scrapy_redis_is_refused(
     stock = ("-s", "SCHEDULER=scrapy_redis.scheduler.Scheduler")
     done = start(*stock, seeds=SEEDS)
     assert done.exit_status == 2
-    assert "SCHEDULER=scrapy_redis.scheduler.Scheduler: pages that were paid for" in done.log
+    assert "SCHEDULER=scrapy_redis.scheduler.Scheduler: a worker that dies would lose" in done.log
     assert "tmapi_spiders.distributed.scheduler.LeaseScheduler" in done.log
 
 
@@ -167,7 +167,7 @@ def test_read_only_in_the_middle(tmp_path: Path, slow: SandboxThread) -> None:
     ):
         start = server.crawler(tmp_path / "out", slow.url, TMAPI_LEASE_SECONDS="2")
         (worker,) = started(start, slow, 1)
-        # It keeps its data until it has reached a master, and refuses to be written to at once.
+        # It keeps its data until it has reached a master, and refuses writes at once.
         server.client.replicaof("127.0.0.1", 1)
         wait_until(lambda: not master.client.info()["connected_clients"] > 99)
         with pytest.raises(AssertionError):
@@ -181,7 +181,7 @@ def test_read_only_in_the_middle(tmp_path: Path, slow: SandboxThread) -> None:
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, redis_server: RedisServer) -> None:
-    """What it held goes to others when its leases are over."""
+    """What it held goes to others when its leases expire."""
     stuck = SandboxThread(latency=30)
     try:
         start = redis_server.crawler(tmp_path, stuck.url, TMAPI_LEASE_SECONDS="1")
@@ -200,7 +200,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path, redis_server: RedisServer)
 
 
 def test_the_feeder_dies(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer) -> None:
-    """A job that was fed in part is not taken for whole: its workers say so and leave."""
+    """A partly enqueued job is not taken for complete: its workers say so and leave."""
     start = redis_server.crawler(tmp_path, sandbox.url)
     start.command("tmapi", "enqueue", "j", seeds=SEEDS)
     client = redis_server.client
@@ -230,7 +230,7 @@ def test_wrong_seeds_put_nothing_in(
     content: bytes,
     message: str,
 ) -> None:
-    """A file is checked whole before anything is put in, though it is never held in memory."""
+    """A file is checked completely before anything is added, but is never held in memory."""
     (tmp_path / "seeds.txt").write_bytes(content)
     start = redis_server.crawler(tmp_path, sandbox.url)
     done = start.command("tmapi", "enqueue", "j", seeds=str(tmp_path / "seeds.txt"))

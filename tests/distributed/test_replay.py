@@ -12,9 +12,9 @@ from tests.distributed.filling import Desk
 from tests.distributed.shared import Shared
 from tests.kinds import KINDS
 from tmapi_spiders.distributed import reopen as reopen_module
-from tmapi_spiders.distributed.job_status import look
+from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.join import prepare_worker
-from tmapi_spiders.distributed.reopen import Reopened, reopen
+from tmapi_spiders.distributed.reopen import ReopenCounts, reopen
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import run_script
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BREAKING = "tests.distributed.breaking"
 
-#: An answer that a parser could not take.
+#: An answer that a parser could not read.
 ANSWER = b'{"code": 200}'
 
 
@@ -44,7 +44,7 @@ def broken(start: Crawler, what: str, **arguments: Any) -> None:
 
 
 def die(desk: Desk, lease: Lease) -> None:
-    """Have the worker that holds a lease be dead for so long that the lease is over."""
+    """Let the lease's worker be dead for so long that the lease has expired."""
     desk.client.zadd(desk.key("leases"), {lease.task: 1})
 
 
@@ -57,12 +57,12 @@ def test_a_conversion_that_cant_be_parsed(
     shared.check()
     assert sandbox.stats["calls"] == 1
     assert {row["status"] for row in shared.outcomes.values()} == {"failed"}
-    seen = look(desk.client, "j")
+    seen = read_status(desk.client, "j")
     assert seen is not None
     (letter,) = seen["dead_letters"]
     assert letter["id"].endswith("/c")
     assert "KeyError" in letter["error"]
-    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == Reopened(2, 0)
+    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == ReopenCounts(2, 0)
     done = worker(job="j")
     assert done.exit_status == 0, done.log
     shared.check()
@@ -75,7 +75,7 @@ def test_a_conversion_that_cant_be_parsed(
 def test_a_first_page_with_items_that_cant_be_parsed(
     tmp_path: Path, sandbox: SandboxThread, worker: Crawler, desk: Desk
 ) -> None:
-    """It shows that the search can read the image: others that find nothing are believed."""
+    """It shows that the API can read the image: other queries' empty pages are accepted."""
     broken(worker, "first", seeds="https://cbu01.alicdn.com/onepage-two.jpg", price="0-,999999-")
     shared = Shared(desk.client)
     shared.check()
@@ -83,7 +83,7 @@ def test_a_first_page_with_items_that_cant_be_parsed(
     assert sorted(row["status"] for row in shared.outcomes.values()) == ["empty", "failed"]
     (letter,) = shared.dead.values()
     assert letter["page"] == 1
-    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == Reopened(1, 0)
+    assert reopen(desk.client, SharedJob.load(desk.client, "j"), failed=False) == ReopenCounts(1, 0)
     done = worker(job="j")
     assert done.exit_status == 0, done.log
     shared.check()
@@ -92,14 +92,14 @@ def test_a_first_page_with_items_that_cant_be_parsed(
 
 
 def test_what_needs_no_call_is_done_though_the_budget_is_spent(desk: Desk) -> None:
-    """Wherever pages are that wait for a call."""
+    """Wherever pages that wait for a call are."""
     desk = desk.with_settings(TMAPI_BUDGET=3)
     job = desk.make(4, max_pages=1)
     one, two, three = desk.lease(job, 3)
     desk.fail(job, one, ANSWER)
     desk.fail(job, two, ANSWER)
-    assert reopen(desk.client, job, failed=False) == Reopened(2, 0)
-    desk.commit(job, three, ends=False)  # the next page of each comes before others
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(2, 0)
+    desk.commit(job, three, ends=False)  # the next page of each goes ahead of the others
     replayed = []
     for _ in range(2):
         (lease,) = desk.lease(job)
@@ -138,7 +138,7 @@ def test_what_another_job_has_kept_and_is_no_conversion_is_paid_for(desk: Desk) 
     assert (paid.sends, paid.attempt, paid.task) == (True, 1, kept.task)
 
 
-def test_a_conversion_that_nobody_can_read_ends_the_queries_that_wait_for_it(desk: Desk) -> None:
+def test_an_unreadable_conversion_ends_the_queries_that_wait_for_it(desk: Desk) -> None:
     job = desk.make(1, convert="always", sort="default,sales")
     (conversion,) = desk.lease(job)
     rest = {"how": "unreadable", "counts": False, "delay": 0, "letter": '{"error": "garbage"}'}
@@ -150,18 +150,18 @@ def test_a_conversion_that_nobody_can_read_ends_the_queries_that_wait_for_it(des
 
 
 def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
-    """It is put away, and nobody is given it again by itself; what was paid for stays."""
+    """It is moved to the dead letters and not leased again by itself; what was paid for stays."""
     job = desk.make(1)
     (lease,) = desk.lease(job)
     desk.fail(job, lease, ANSWER)
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0)
     for _ in range(10):
         (lease,) = desk.lease(job)
         assert lease.body == ANSWER
         die(desk, lease)
     (lease,) = desk.lease(job)
     assert (lease.sends, lease.body) == (False, b"")
-    desk.fail(job, lease)  # as a worker does that is given neither a call nor an answer
+    desk.fail(job, lease)  # as a worker does that gets neither a call nor an answer
     assert desk.lease(job) == []
     Shared(desk.client).check()
     assert desk.outcome(lease.task)["status"] == "failed"
@@ -173,7 +173,7 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
 def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
 ) -> None:
-    """It is put away, too: what is known of its items stays, and it can be replayed once more."""
+    """It becomes a dead letter again: what is known of its items stays, and it can be replayed."""
     kind = KINDS["fails"]
     start = redis_server.crawler(tmp_path / "output", sandbox.url)
     start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
@@ -183,7 +183,7 @@ def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
     shared, job = Shared(desk.client), SharedJob.load(desk.client, "j")
     (known,) = shared.dead.values()
     assert (known["failed"], len(shared.products)) == (["3", "6"], 5)
-    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(0, 0, 1)
     for _ in range(10):
         (lease,) = desk.lease(job)
         assert lease.body
@@ -207,7 +207,7 @@ def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
 def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
 ) -> None:
-    """What is written of it already is not written a second time by a later replay."""
+    """Rows that are already written are not written again by a later replay."""
     kind = KINDS["breaks"]
     start = redis_server.crawler(tmp_path / "output", sandbox.url)
     start = attrs.evolve(start, project=kind.make(tmp_path / "project"))
@@ -217,7 +217,7 @@ def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
     assert len(shared.sightings) == 20
     (known,) = (letter for task, letter in shared.dead.items() if task.count("/") == 1)
     assert known["is_read"]
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0, 1)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0, 1)
     for _ in range(10):
         for lease in desk.lease(job, 2):
             die(desk, lease)
@@ -238,20 +238,20 @@ def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
 
 
 def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
-    """Neither takes back what the other has counted."""
+    """Neither undoes what the other has counted."""
     job = desk.make(1)
     (first,) = desk.lease(job)
     first.progress.pages, first.handed = 1, ["1", "2", "3"]
     first.failed, first.rejected = ["2", "3"], 2
-    first.burial, first.answer = first.new_letter().to_json(error="boom"), ANSWER
+    first.letter_json, first.answer = first.new_letter().to_json(error="boom"), ANSWER
     desk.commit(job, first, ends=False)
     (second,) = desk.lease(job)
     assert (second.page, second.progress.rejected_items) == (2, 2)
-    assert reopen(desk.client, job, failed=False) == Reopened(0, 0, 1)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(0, 0, 1)
     (mend,) = desk.lease(job)
     assert mend.is_mend
     mend.handed, mend.failed, mend.rejected = ["2", "3"], ["3"], 1
-    mend.burial = mend.new_letter().to_json(error="boom")
+    mend.letter_json = mend.new_letter().to_json(error="boom")
     desk.commit(job, mend)
     second.progress.pages, second.progress.unreadable, second.rejected = 2, 5, 1
     desk.commit(job, second)
@@ -265,18 +265,18 @@ def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: De
     known = desk.client.hgetall(desk.key("images"))
     assert known
     for failed in (False, True):
-        assert reopen(desk.client, job, failed=failed) == Reopened(0, 0)
+        assert reopen(desk.client, job, failed=failed) == ReopenCounts(0, 0)
     assert desk.client.hgetall(desk.key("images")) == known
     assert desk.lease(job) == []
     desk.commit(job, two)
     desk.fail(job, three)
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
-    assert reopen(desk.client, job, failed=False) == Reopened(0, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(0, 0)
     (again,) = desk.lease(job, 3)
     assert (again.task, again.sends) == (one.task, False)
     assert again.image.with_items == {0}
     desk.commit(job, again)
-    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
+    assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 1)
     (again,) = desk.lease(job, 3)
     assert (again.task, again.sends) == (three.task, True)
 
@@ -290,38 +290,38 @@ def test_a_later_page_goes_on_though_the_image_is_known(desk: Desk) -> None:
     desk.commit(job, two)
     known = desk.client.hgetall(desk.key("images"))
     assert known
-    assert reopen(desk.client, job, failed=False) == Reopened(1, 0)
+    assert reopen(desk.client, job, failed=False) == ReopenCounts(1, 0)
     assert desk.client.hgetall(desk.key("images")) == known
     (again,) = desk.lease(job, 3)
     assert (again.task, again.page, again.body) == (one.task, 2, ANSWER)
 
 
 def test_an_image_whose_other_queries_have_items_is_not_converted_for_nothing(desk: Desk) -> None:
-    """Also if those have not ended yet."""
+    """Even if those have not ended yet."""
     job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     goes_on, fails = desk.lease(job, 2)
     desk.commit(job, goes_on, ends=False)
     desk.fail(job, fails)
-    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
+    assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 1)
     (again,) = (lease for lease in desk.lease(job, 2) if lease.page == 1)
     assert again.image.settle(again.task, items=False).believed == [again.task]
 
 
 def test_a_query_that_failed_before_its_image_was_converted(desk: Desk) -> None:
-    """It is asked for by the path that the others were read by: else nothing would be found."""
+    """It asks by the path that the others were read by; otherwise it would find nothing."""
     job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     fails, other = desk.lease(job, 2)
     desk.fail(job, fails)
     desk.commit(job, other, ends=False)
     query = desk.key(f"query:{other.task}")
     desk.client.hset(query, mapping={"img_url": "/search/1.jpg", "generation": "1"})
-    assert reopen(desk.client, job, failed=True) == Reopened(0, 1)
+    assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 1)
     (again,) = (lease for lease in desk.lease(job, 2) if lease.page == 1)
     assert (again.progress.img_url, again.progress.generation) == ("/search/1.jpg", 1)
 
 
 def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slower one opens what is still to be done, and awaits no more than that."""
+    """The slower one reopens what is left to do, and waits for no more than that."""
     job = desk.make(1, at_once=True, convert="auto", sort="default,sales")
     for lease in desk.lease(job, 2):
         desk.fail(job, lease, ANSWER, items=True)
@@ -337,7 +337,7 @@ def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("tmapi_spiders.distributed.reopen.run_script", late)
     both.append(reopen(desk.client, job, failed=False))
-    assert both == [Reopened(2, 0), Reopened(1, 0)]
+    assert both == [ReopenCounts(2, 0), ReopenCounts(1, 0)]
     (lease,) = desk.lease(job, 2)
     assert lease.image.expected == 1
 
@@ -358,14 +358,14 @@ def test_garbage_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None
 
 
 class Killed(Exception):
-    """In the place of a kill."""
+    """Stands in for a kill."""
 
 
 @pytest.mark.parametrize("next_one", ["replay", "worker"])
 def test_a_replay_that_is_killed_leaves_nothing_to_expire(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, next_one: str
 ) -> None:
-    """Whoever comes next has the job stay that goes on."""
+    """The next replay or worker keeps the reopened job."""
     job = desk.make(1)
     desk.fail(job, desk.lease(job)[0])
     assert desk.run("export") == 0
@@ -375,12 +375,12 @@ def test_a_replay_that_is_killed_leaves_nothing_to_expire(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(reopen_module, "keep", killed)
+        patched.setattr(reopen_module, "cancel_expiry", killed)
         with pytest.raises(Killed):
             reopen(desk.client, job, failed=True)
     assert desk.client.ttl(desk.key("job")) > 0
     if next_one == "replay":
-        assert reopen(desk.client, job, failed=True) == Reopened(0, 0)
+        assert reopen(desk.client, job, failed=True) == ReopenCounts(0, 0)
     else:
         prepare_worker(desk.all_settings(), {"job": "j"})
     assert {desk.client.ttl(key) for key in desk.client.keys("image_search:j:*")} == {-1}

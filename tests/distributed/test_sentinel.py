@@ -1,4 +1,4 @@
-"""Sentinel: it is asked for the master, also when that has died and a replica is promoted."""
+"""Sentinel: it is asked for the master, even after that died and a replica was promoted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_job_by_sentinel(
 
 
 def problem_with(*ports: int, **settings: str) -> str:
-    """Return what is said of sentinels at the start."""
+    """Return the message about sentinels at the start."""
     nodes = ",".join(f"127.0.0.1:{port}" for port in ports)
     given = Settings({"REDIS_SENTINELS": nodes, **settings})
     with pytest.raises(TmapiError) as caught, connect(given) as client:
@@ -52,7 +52,7 @@ def problem_with(*ports: int, **settings: str) -> str:
 
 
 def test_no_master_is_found(tmp_path: Path, redis_server: RedisServer) -> None:
-    """What is said is short, and soon: redis-py would print all options, after many seconds."""
+    """The message is short and soon there; redis-py would print all options, after many seconds."""
     nowhere = free_port()
     begun = time.monotonic()
     line = problem_with(nowhere, nowhere)
@@ -67,7 +67,7 @@ def test_no_master_is_found(tmp_path: Path, redis_server: RedisServer) -> None:
 
 
 def received(replica: RedisServer) -> int:
-    """Return how much a replica has of what its master wrote; -1 while it is not in sync."""
+    """Return how far a replica has replicated its master; -1 while it is not in sync."""
     facts = replica.client.info("replication")
     is_up = facts["master_link_status"] == "up"
     return int(facts["slave_repl_offset"]) if is_up else -1
@@ -79,9 +79,9 @@ def received(replica: RedisServer) -> int:
 def test_the_master_dies_and_a_replica_takes_over(
     tmp_path: Path, slow: SandboxThread, behind: float
 ) -> None:
-    """The replica may be behind: what it lacks is paid again, nothing is missing.
+    """The replica may lag: what it lacks is paid again, and nothing is missing.
 
-    :param behind: for how many seconds the replica has been given nothing when the master is killed
+    :param behind: seconds for which the replica received nothing when the master is killed
     """
     local = Crawler(tmp_path / "local", slow.url)(seeds=SEEDS)
     slow.reset()

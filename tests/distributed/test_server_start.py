@@ -1,4 +1,4 @@
-"""Redis as it is met at the start: not there yet, loading, or a strange one."""
+"""Redis at the start of a worker: not up yet, loading, or of an unusual kind."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def test_a_server_that_throws_jobs_away(tmp_path: Path, sandbox: SandboxThread) 
         assert "CONFIG SET maxmemory-policy noeviction" in log
         assert not server.client.keys("*")
         assert start(job="j").exit_status == 2
-        assert start.command("tmapi", "status").exit_status == 0  # what is there can be saved
+        assert start.command("tmapi", "status").exit_status == 0  # existing data can still be saved
         server.client.config_set("maxmemory-policy", "volatile-ttl")
         status, log = enqueued(start)
         assert status == 0
         assert "maxmemory-policy is volatile-ttl" in log
         server.client.config_set("maxmemory-policy", "allkeys-lru")
-        server.client.config_set("maxmemory", 0)  # without a limit nothing is thrown away
+        server.client.config_set("maxmemory", 0)  # without a limit nothing is evicted
         status, log = enqueued(start)
         assert status == 0
         assert "maxmemory" not in log
@@ -98,7 +98,7 @@ def test_a_server_that_throws_jobs_away(tmp_path: Path, sandbox: SandboxThread) 
 
 @pytest.mark.long
 def test_a_user_who_may_not_ask_for_info(tmp_path: Path, sandbox: SandboxThread) -> None:
-    """As managed servers have it: what can't be asked is not looked at."""
+    """As on managed servers: what can't be queried is not checked."""
     with RedisServer(tmp_path / "redis", "--appendonly", "yes") as server:
         server.client.execute_command(
             *["ACL", "SETUSER", "some", "on", ">PASSWORD", "~*", "&*", "+@all", "-info", "-config"]
@@ -114,7 +114,7 @@ def test_a_user_who_may_not_ask_for_info(tmp_path: Path, sandbox: SandboxThread)
 def test_a_right_that_is_missed_on_the_way_ends_the_worker(
     tmp_path: Path, sandbox: SandboxThread
 ) -> None:
-    """Though pages are still in its hands by then."""
+    """Even though it still holds pages by then."""
     with RedisServer(tmp_path / "redis", "--appendonly", "yes") as server:
         rights = ("ACL", "SETUSER", "tmapi", "on", ">PASSWORD", "~*", "+@all", "-zscore")
         server.client.execute_command(*rights)
@@ -156,4 +156,4 @@ def test_a_user_with_the_documented_rights(tmp_path: Path, sandbox: SandboxThrea
             assert "NOPERM" not in done.log
         assert not server.client.keys("image_search:j:*")
         refused = {entry[b"object"] for entry in server.client.execute_command("ACL", "LOG")}
-        assert refused <= {b"client|setinfo", b"client"}  # redis-py tells its name, if it may
+        assert refused <= {b"client|setinfo", b"client"}  # redis-py announces its name, if it may

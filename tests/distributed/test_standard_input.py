@@ -1,4 +1,4 @@
-"""Seeds that another program writes into standard input (``seeds=-``), both ways."""
+"""Seeds that another program writes to standard input (``seeds=-``), both ways."""
 
 from __future__ import annotations
 

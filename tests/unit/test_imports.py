@@ -1,4 +1,4 @@
-"""Imports flow one way."""
+"""Imports between folders run in one direction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support import ROOT
 
 PACKAGE = "tmapi_spiders"
 
-#: The folders and top modules of the package. Each imports only those above it, for types too.
+#: The folders and top modules of the package. Each imports only earlier ones, for types too.
 ORDER = (
     *("sandbox", "stats", "wording", "errors", "processors", "formats", "system"),
     *("api", "http", "config", "fields", "items", "loaders", "inputs", "jobs"),
@@ -25,7 +25,7 @@ ORDER = (
 
 
 def imports() -> dict[str, set[str]]:
-    """Return the modules that each module of the package imports, for types included."""
+    """Return the modules that each module of the package imports, for types too."""
     modules = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for path in (ROOT / PACKAGE).rglob("*.py")
@@ -42,17 +42,17 @@ def imports() -> dict[str, set[str]]:
 
 
 def place_of(module: str) -> str:
-    """Return the folder of a module, or the module itself where it lies at the package's top."""
+    """Return the folder of a module; for a module at the package's top, the module."""
     return module.removeprefix(PACKAGE).removeprefix(".").partition(".")[0]
 
 
-def test_modules_do_not_import_each_other_in_circles() -> None:
+def test_modules_do_not_import_each_other_in_cycles() -> None:
     TopologicalSorter(imports()).prepare()
 
 
 def test_imports_between_folders_run_one_way() -> None:
     places = {place_of(module) for module in imports()} - {""}
-    assert places == set(ORDER), "ORDER names every folder and top module, and no other"
+    assert places == set(ORDER), "ORDER has to name every folder and top module, and nothing else"
     rank = {place: number for number, place in enumerate(ORDER)} | {"": -1}
     upward = [
         f"{module} imports {used}"
@@ -64,7 +64,7 @@ def test_imports_between_folders_run_one_way() -> None:
 
 
 def first_line(place: str) -> str:
-    """Return what the docstring of a folder or a module says it is."""
+    """Return the first paragraph of the docstring of a folder or module."""
     path = ROOT / PACKAGE / place
     source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(source.read_text("utf-8"))) or ""
@@ -82,15 +82,15 @@ def test_the_docs_show_the_same_order() -> None:
     assert table in text, f"docs/internals.md should have:\n{table}"
 
 
-def test_the_sandbox_knows_nothing_of_the_crawl() -> None:
+def test_the_sandbox_imports_nothing_else_of_the_package() -> None:
     for name, used in imports().items():
         if name.startswith(f"{PACKAGE}.sandbox"):
             assert all(module.startswith(f"{PACKAGE}.sandbox") for module in used), name
 
 
 @pytest.mark.parametrize("command", ["crawl", "tmapi"])
-def test_a_crawl_loads_what_it_needs_only(command: str) -> None:
-    """Scrapy loads both commands at each start, whatever it is asked to do."""
+def test_commands_load_only_what_a_crawl_needs(command: str) -> None:
+    """Scrapy loads both commands at every start, whatever the command line says."""
     code = f"import sys, {PACKAGE}.commands.{command}; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

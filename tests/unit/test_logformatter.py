@@ -1,4 +1,4 @@
-"""Lines for each page and each item are made where somebody reads them, and nowhere else."""
+"""Scrapy's lines for pages and items are formatted only if a handler takes them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def spider() -> Any:
     return spider
 
 
-def read_from_info(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one handler instead of pytest's, which take everything."""
+def handle_from_info(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install one handler from INFO, instead of pytest's, which take everything."""
     monkeypatch.setattr(logging.getLogger(), "handlers", [logging.NullHandler(logging.INFO)])
 
 
@@ -40,19 +40,21 @@ def lines(spider: Spider, drop_level: str | None = None) -> list[Any]:
     ]
 
 
-def test_nobody_reads_them(monkeypatch: pytest.MonkeyPatch, spider: Spider) -> None:
-    read_from_info(monkeypatch)
+def test_lines_without_a_handler_are_not_formatted(
+    monkeypatch: pytest.MonkeyPatch, spider: Spider
+) -> None:
+    handle_from_info(monkeypatch)
     crawled, scraped, dropped = lines(spider)
     assert (crawled, scraped) == (None, None)
-    assert dropped["level"] == logging.WARNING, "that is above DEBUG"
+    assert dropped["level"] == logging.WARNING, "a warning is above DEBUG"
     assert lines(spider, "DEBUG") == [None, None, None]
 
 
 @pytest.mark.parametrize("name", [None, "scrapy", "scrapy.core.scraper"])
-def test_a_handler_takes_them(
+def test_lines_with_a_handler_are_formatted(
     monkeypatch: pytest.MonkeyPatch, spider: Spider, name: str | None
 ) -> None:
-    read_from_info(monkeypatch)
+    handle_from_info(monkeypatch)
     logger, handler = logging.getLogger(name), logging.NullHandler(logging.DEBUG)
     logger.addHandler(handler)
     try:

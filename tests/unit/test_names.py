@@ -1,4 +1,4 @@
-"""Names of modules and classes: one thing, one name."""
+"""Modules and classes have nouns for names, and no two have the same."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 PACKAGE = ROOT / "tmapi_spiders"
 
-#: The field's own words.
+#: Nouns of the field that end in -ing.
 NOUNS = {"monitoring", "paging", "wording"}
 
-#: A stranger learns nothing from these.
+#: Names that say nothing.
 SAY_NOTHING = {"common", "helpers", "manager", "misc", "parts", "utils", "ways"}
 
 
 def modules() -> Iterator[Path]:
-    """Yield the package's modules, and its folders."""
+    """Yield the package's modules and folders."""
     for path in sorted(PACKAGE.rglob("*.py")):
         yield path.parent if path.name == "__init__.py" else path
 
 
-def test_modules_are_named_by_nouns() -> None:
+def test_modules_are_nouns() -> None:
     names = {path.stem for path in modules()}
     assert not {name for name in names if name.endswith("ing")} - NOUNS
     assert not names & SAY_NOTHING
 
 
 def test_no_two_modules_have_one_name() -> None:
-    """But a subcommand's is the subcommand's, and the sandbox is a world of its own."""
+    """Except in the sandbox, which is separate, and subcommands, which are named by users."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in modules():
         if path.parent.name not in {"commands", "sandbox"}:
@@ -43,7 +43,7 @@ def test_no_two_modules_have_one_name() -> None:
 
 
 def test_no_two_public_classes_have_one_name() -> None:
-    """But ``Command``, which is what Scrapy's own are called."""
+    """Except ``Command``, the name that Scrapy gives its own."""
     found: dict[str, list[str]] = defaultdict(list)
     for path in PACKAGE.rglob("*.py"):
         for node in ast.parse(path.read_text("utf-8")).body:

@@ -1,4 +1,4 @@
-"""What is handed on: the wheel, the sdist, and scrapyd's egg."""
+"""The wheel, the sdist and scrapyd's egg hold what they should, and work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.support import SandboxThread
 
-pytestmark = pytest.mark.long  # each of them builds something
+pytestmark = pytest.mark.long  # each test builds something
 
 
 def run(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
@@ -37,7 +37,7 @@ def run(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel, and the sdist unpacked."""
+    """Build the wheel and the sdist in a folder, and unpack the sdist there."""
     folder = tmp_path_factory.mktemp("built")
     run("-m", "hatchling", "build", "-d", str(folder), cwd=ROOT)
     with tarfile.open(next(folder.glob("*.tar.gz"))) as sdist:
@@ -59,7 +59,7 @@ def test_the_sdist_has_what_its_tests_need(built: Path) -> None:
     assert " passed" in run(*words, "tests/unit/test_docs.py", cwd=sdist)
 
 
-def test_the_wheel_runs_in_a_folder_far_away(
+def test_the_wheel_runs_outside_the_repository(
     built: Path, tmp_path: Path, sandbox: SandboxThread
 ) -> None:
     (wheel,) = built.glob("*.whl")
@@ -79,8 +79,8 @@ def test_the_wheel_runs_in_a_folder_far_away(
 
 
 def test_the_egg_of_scrapyd_deploy_names_its_settings(built: Path, tmp_path: Path) -> None:
-    words = ("setup.py", "bdist_egg", "-d", str(tmp_path))  # what scrapyd-deploy calls
-    quiet = {"PYTHONWARNINGS": "ignore"}  # setuptools on what scrapyd still uses of it
+    words = ("setup.py", "bdist_egg", "-d", str(tmp_path))  # what scrapyd-deploy runs
+    quiet = {"PYTHONWARNINGS": "ignore"}  # setuptools warns of what scrapyd still uses
     run(*words, cwd=unpacked(built), env={**os.environ, **quiet})
     with zipfile.ZipFile(next(tmp_path.glob("*.egg"))) as egg:
         names = egg.namelist()

@@ -1,4 +1,4 @@
-"""What a project's spider, loader or product is refused for."""
+"""Faulty spiders, loaders and products of a project are refused, with the reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Undecorated(Product):
 
 
 class Harmless(Product):
-    """It adds nothing that a decorator would have to see."""
+    """It adds no field, so it needs no decorator."""
 
     @property
     def is_cheap(self) -> bool:
@@ -114,7 +114,7 @@ HERE = __name__
         (Product, []),
     ],
 )
-def test_a_product_that_cannot_be_made(item_class: Any, expected: list[str]) -> None:
+def test_a_faulty_product_is_refused(item_class: Any, expected: list[str]) -> None:
     found = problems(spider(loader=loading(item_class)))
     assert len(found) == len(expected), found
     for problem, start in zip(found, expected, strict=True):
@@ -139,13 +139,13 @@ class Failing(ProductLoader):
         ({}, ""),
     ],
 )
-def test_a_spider_that_cannot_work(more: dict[str, Any], expected: str) -> None:
+def test_a_faulty_spider_is_refused(more: dict[str, Any], expected: str) -> None:
     found = problems(spider(**more))
     assert len(found) == bool(expected), found
     assert not expected or expected in found[0]
 
 
-def test_a_spider_needs_a_name_of_its_own() -> None:
+def test_a_spider_needs_a_unique_name() -> None:
     class Nameless(ImageSearchSpider):
         pass
 

@@ -1,1 +1,4 @@
-"""What is known of TMAPI: its endpoints, its answers and its calls."""
+"""What is known of TMAPI: its endpoints, its answers and its calls.
+
+Internal.
+"""

@@ -1,1 +1,4 @@
-"""The commands this package adds to Scrapy's."""
+"""The commands this package adds to Scrapy's.
+
+Internal.
+"""

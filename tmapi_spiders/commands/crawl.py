@@ -25,7 +25,7 @@ class Command(PaidCrawl, crawl.Command):
     def long_desc(self) -> str:
         """Return what ``scrapy crawl -h`` shows."""
         names = ", ".join(Arguments.model_fields)
-        return f"{self.short_desc()}. {IMAGE_SEARCH} takes with -a: {names} (README.md)."
+        return f"{self.short_desc()}. {IMAGE_SEARCH} takes with -a: {names} (docs/reference.md)."
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Refuse a spider that there is not; run any other."""

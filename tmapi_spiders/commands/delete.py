@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.crawl.run import EXIT_OK, EXIT_USAGE
 from tmapi_spiders.distributed.access import ask, no_such_job
-from tmapi_spiders.distributed.expiry import begin_erasing, erase
-from tmapi_spiders.distributed.job_status import look
+from tmapi_spiders.distributed.expiry import begin_deletion, delete_keys
+from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.wording import calls, plural
 
@@ -32,15 +32,15 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     name: str = options.job
 
     def act(server: Redis, config: Config) -> int:
-        seen = look(server, name)
+        seen = read_status(server, name)
         if seen is None:
             raise no_such_job(server, name)
         _refuse_if_busy(name, *_busy(seen))
         if not options.yes and not _agreed(name, _question(seen, config.call_price)):
             print(f"{name}: nothing was deleted.")
             return EXIT_USAGE
-        _refuse_if_busy(name, *begin_erasing(server, name))
-        print(f"{name}: deleted from Redis ({plural(erase(server, name), 'key')}).")
+        _refuse_if_busy(name, *begin_deletion(server, name))
+        print(f"{name}: deleted from Redis ({plural(delete_keys(server, name), 'key')}).")
         return EXIT_OK
 
     try:

@@ -17,7 +17,7 @@ from tmapi_spiders.crawl.evidence import in_words
 from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.distributed.access import ask, clean
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe, quoted
-from tmapi_spiders.distributed.redis_export import Export
+from tmapi_spiders.distributed.redis_export import RedisExport
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.fields.unreadable import told
@@ -148,7 +148,7 @@ def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
         )
 
     def act(server: Redis, config: Config) -> int:
-        with Export(
+        with RedisExport(
             server, SharedJob.load(server, options.job, partial(kind_for, settings)), config
         ) as export:
             try:
@@ -166,14 +166,14 @@ def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
     )
 
 
-def _once(export: Export) -> bool:
+def _once(export: RedisExport) -> bool:
     """Write what is there; return whether the job is final, so that this was all."""
-    final = export.ask()
+    final = export.final_state()
     export.copy()
     return bool(final) and export.finish(final)
 
 
-def _follow(export: Export, settings: BaseSettings) -> bool:
+def _follow(export: RedisExport, settings: BaseSettings) -> bool:
     """Write what comes until the job is final; return True."""
     wait = _POLL
     is_away = False
@@ -197,12 +197,12 @@ def _follow(export: Export, settings: BaseSettings) -> bool:
         time.sleep(wait)
 
 
-def _so_far(export: Export) -> str:
+def _so_far(export: RedisExport) -> str:
     lines = ", ".join(f"{name} {plural(count, 'line')}" for name, count in export.lines.items())
     return f"Files in {export.folder}: {lines}"
 
 
-def _report(job: str, export: Export, *, final: bool) -> list[str]:
+def _report(job: str, export: RedisExport, *, final: bool) -> list[str]:
     if not final:
         return [
             f"{job}: it is still running; outcomes and how it ended come when it has ended:",
@@ -238,7 +238,7 @@ def _letters(job: str, number: int) -> list[str]:
     return [f"  {dead_letters(number)}", f"    {in_project(f'scrapy tmapi replay {job}')}"]
 
 
-def _failed(job: str, export: Export) -> Iterator[str]:
+def _failed(job: str, export: RedisExport) -> Iterator[str]:
     """Yield what queries failed by, as a crawl's summary does, and how to have them go on."""
     if not export.failures or export.stop_reason is not None:
         return

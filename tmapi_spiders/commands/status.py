@@ -11,8 +11,8 @@ import orjson
 
 from tmapi_spiders.crawl.run import EXIT_OK
 from tmapi_spiders.distributed.access import ask, job_names, no_such_job
-from tmapi_spiders.distributed.expiry import forget
-from tmapi_spiders.distributed.job_status import look
+from tmapi_spiders.distributed.expiry import forget_expired
+from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.scheduler import is_shared
 from tmapi_spiders.distributed.status_text import show, show_short
 from tmapi_spiders.inputs.spider_kind import kind_for
@@ -88,17 +88,17 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
 def _look(server: Redis, job: str | None, settings: BaseSettings) -> list[dict[str, Any]]:
     kind_of = partial(kind_for, settings)
     if job is not None:
-        seen = look(server, job, kind_of)
+        seen = read_status(server, job, kind_of)
         if seen is None:
             raise no_such_job(server, job)
         return [seen]
     found = []
     for name in job_names(server):
-        seen = look(server, name, kind_of)
+        seen = read_status(server, name, kind_of)
         if seen is not None:
             found.append(seen)
         else:
-            forget(server, name)
+            forget_expired(server, name)
     return found
 
 

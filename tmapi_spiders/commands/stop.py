@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tmapi_spiders.crawl.run import EXIT_OK
 from tmapi_spiders.distributed.access import ask, clean, no_such_job
 from tmapi_spiders.distributed.damage import STATES
-from tmapi_spiders.distributed.job_status import look
+from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         state = run_script(server, "stop", (job_key(name),), "interrupted", _DETAIL, "")
         if state is None:
             raise no_such_job(server, name)
-        seen = look(server, name) or {}
+        seen = read_status(server, name) or {}
         if (said := state.decode("utf-8", "replace")) not in STATES:
             raise StorageError(" ".join(seen["problems"]))
         print("\n".join(_lines(name, said, seen)))

@@ -1,1 +1,4 @@
-"""What changed between two jobs that asked the same."""
+"""What changed between two jobs that asked the same.
+
+Internal.
+"""

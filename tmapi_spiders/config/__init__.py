@@ -1,1 +1,4 @@
-"""The settings, typed and checked, and the token."""
+"""The settings, typed and checked, and the token.
+
+Internal.
+"""

@@ -1,1 +1,4 @@
-"""The flow of a crawl and its interfaces, wherever it runs."""
+"""The flow of a crawl and its interfaces, wherever it runs.
+
+Internal.
+"""

@@ -1,1 +1,4 @@
-"""Across workers: one job on many machines, which share it through Redis."""
+"""Across workers: one job on many machines, which share it through Redis.
+
+Internal, except what docs/reference.md lists.
+"""

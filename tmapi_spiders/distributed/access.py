@@ -10,7 +10,7 @@ from redis import exceptions
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.run import EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.distributed.connection import check_server, connect, describe, quoted
-from tmapi_spiders.distributed.damage import seek
+from tmapi_spiders.distributed.damage import find_damage
 from tmapi_spiders.distributed.keys import JOBS
 from tmapi_spiders.distributed.shared_job import facts_of
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
@@ -83,7 +83,7 @@ def _damage(server: Redis, job: str) -> list[str]:
     """Return what is wrong with a job on Redis, as far as it can be looked at."""
     try:
         account = facts_of(server, job).get("account", "")
-        return [f"job={job}: {problem}" for problem in seek(server, job, account)]
+        return [f"job={job}: {problem}" for problem in find_damage(server, job, account)]
     except (exceptions.RedisError, OSError):
         return []
 

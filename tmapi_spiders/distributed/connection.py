@@ -1,9 +1,9 @@
-"""Connections to Redis or Valkey, by scrapy-redis's own settings, and what can be wrong with them.
+"""Connections to Redis or Valkey, configured by scrapy-redis's settings, and their checks.
 
 ``REDIS_URL`` (``redis://``, ``rediss://`` with TLS, ``unix://``), ``REDIS_HOST``, ``REDIS_PORT``,
-``REDIS_DB`` and ``REDIS_PARAMS`` mean what they mean there; ``REDIS_URL`` may also be in the
-environment, where a password belongs. ``REDIS_SENTINELS`` (a list of host and
-port) with ``REDIS_SENTINEL_SERVICE_NAME`` ask Sentinel for the present master.
+``REDIS_DB`` and ``REDIS_PARAMS`` mean what they mean in scrapy-redis; ``REDIS_URL`` may also come
+from the environment, where a password belongs. ``REDIS_SENTINELS`` (a list of hosts and ports)
+with ``REDIS_SENTINEL_SERVICE_NAME`` asks Sentinel for the current master.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ from scrapy_redis import connection as scrapy_redis
 
 from tmapi_spiders.config.places import check_place, place_of, strike_out
 from tmapi_spiders.config.redis_settings import redis_url
-from tmapi_spiders.distributed.advice import advice, may_come
-from tmapi_spiders.distributed.sentinels import AsyncSentinels, Sentinels, options, reason
+from tmapi_spiders.distributed.advice import advice, may_recover
+from tmapi_spiders.distributed.sentinels import (
+    AsyncSentinels,
+    Sentinels,
+    sentinel_options,
+    underlying_error,
+)
 from tmapi_spiders.errors import StorageError, UsageProblems
 
 if TYPE_CHECKING:
@@ -44,7 +49,7 @@ __all__ = [
     "quoted",
 ]
 
-#: The server can't be reached, or not now; it will be tried again.
+#: The server can't be reached, or not now; retried.
 AWAY = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
@@ -53,30 +58,30 @@ AWAY = (
     OSError,
 )
 
-#: It answers, and can't take what is written; somebody has to mend it, and it will be tried again.
+#: The server answers but can't accept writes until someone repairs it; retried.
 UNWRITABLE = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)
 
-#: The same, where redis-py has no class for it: its disk is full, or it lacks replicas.
+#: The same where redis-py has no class for it: a full disk, or too few replicas.
 _UNWRITABLE_CODES = ("MISCONF", "NOREPLICAS")
 
-#: How servers before 7.0 tell of it where a script met it.
+#: How servers before 7.0 report it when a script runs into it.
 _WITHIN_A_SCRIPT = ("-OOM ", "-READONLY ", "-MISCONF ", "-NOREPLICAS ")
 
 _OLDEST = (6, 2)
 
 _SENTINEL = re.compile(r"[\w.-]+:[0-9]{1,5}|[\[\]0-9a-fA-F:.]+:[0-9]{1,5}")
 
-#: In the names of options whose values nobody may see.
+#: Words in the names of options whose values must never be shown.
 _SECRET = ("password", "credential")
 
-#: One stalled command must not hold everything up: it is tried again on a new connection.
+#: A stalled command must not block everything: it is retried on a new connection.
 _SOCKET_TIMEOUT = 10
 
-#: Seconds between two tries to reach a server that is not there yet.
+#: Seconds between attempts to reach a server that is not up yet.
 _BETWEEN = 0.5
 
-#: Seconds after which it is said again that it is waited for.
-_TOLD_AGAIN = 30.0
+#: Seconds between messages that we are still waiting for it.
+_SAY_AGAIN_AFTER = 30.0
 
 
 def connect(settings: BaseSettings) -> Redis:
@@ -90,7 +95,7 @@ def connect_async(settings: BaseSettings) -> AsyncRedis:
 
 
 def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> Any:
-    # Nothing is sent twice behind our back: a repeated pop would lose what the first one took.
+    # redis-py must not resend a command: a repeated pop would lose what the first one took.
     ours = {
         "socket_timeout": _SOCKET_TIMEOUT,
         "socket_connect_timeout": _SOCKET_TIMEOUT,
@@ -107,7 +112,7 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
             service = settings.get("REDIS_SENTINEL_SERVICE_NAME", "mymaster")
             if settings.get("REDIS_DB"):
                 ours["db"] = settings.getint("REDIS_DB")
-            asked = sentinel(nodes, sentinel_kwargs=options(ours), **ours)
+            asked = sentinel(nodes, sentinel_kwargs=sentinel_options(ours), **ours)
             server = asked.master_for(service, client)
         else:
             copy = settings.copy()
@@ -115,7 +120,7 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
             copy.set("REDIS_PARAMS", {**ours, "redis_cls": client}, "cmdline")
             copy.set("REDIS_DECODE_RESPONSES", None, "cmdline")
             server = scrapy_redis.get_redis_from_settings(copy)
-        # Options go there as they are, and are looked at when a connection is made, not before.
+        # Unknown options are noticed only when a connection is made, so make one now, unconnected.
         pool = server.connection_pool
         pool.connection_class(**pool.connection_kwargs)
     except (ValueError, TypeError, exceptions.RedisError) as exc:
@@ -128,7 +133,7 @@ def _connect(settings: BaseSettings, client: Any, retry: Any, sentinel: Any) -> 
 
 
 def is_passing(problem: Exception) -> bool:
-    """Say whether a problem with the server is one to wait for the end of.
+    """Return whether a problem with the server is worth waiting out.
 
     >>> is_passing(exceptions.ReadOnlyError("READONLY You can't write against a replica."))
     True
@@ -139,12 +144,12 @@ def is_passing(problem: Exception) -> bool:
     """
     if isinstance(problem, exceptions.AuthenticationError | exceptions.AuthorizationError):
         return False
-    is_busy = str(problem).startswith("BUSY ")  # with somebody's script
+    is_busy = str(problem).startswith("BUSY ")  # running someone's script
     return isinstance(problem, AWAY) or is_busy or is_unwritable(problem)
 
 
 def is_unwritable(problem: Exception) -> bool:
-    """Say whether the server answers, and can't take what is written."""
+    """Return whether the server answers but can't accept writes."""
     text = str(problem)
     return (
         isinstance(problem, UNWRITABLE)
@@ -154,7 +159,7 @@ def is_unwritable(problem: Exception) -> bool:
 
 
 def _node(given: Any) -> tuple[str, int]:
-    """Read one of Sentinel's addresses.
+    """Parse one Sentinel address.
 
     >>> _node("10.0.0.1:26379"), _node(("10.0.0.1", 26379))
     (('10.0.0.1', 26379), ('10.0.0.1', 26379))
@@ -166,7 +171,7 @@ def _node(given: Any) -> tuple[str, int]:
 
 
 def describe(settings: BaseSettings) -> str:
-    """Return where Redis is, for messages; never a password.
+    """Return where Redis is, for messages; never includes a password.
 
     >>> from scrapy.settings import Settings
     >>> describe(Settings({"REDIS_URL": "redis://:secret@10.0.0.1:6379/0"}))
@@ -189,7 +194,7 @@ def describe(settings: BaseSettings) -> str:
 
 
 def quoted(problem: object, settings: BaseSettings) -> str:
-    """Return what somebody else's exception says, without a secret of the settings.
+    """Return a third party's error text with all secrets from the settings struck out.
 
     >>> from scrapy.settings import Settings
     >>> quoted("bad value 'hunter2'", Settings({"REDIS_PARAMS": {"password": "hunter2"}}))
@@ -213,24 +218,24 @@ def check_server(
     *,
     adds: bool,
 ) -> list[str]:
-    """Make sure that the server is there and will do; return what a worker should warn of.
+    """Check that the server is up and suitable; return what a worker should warn about.
 
-    :param wait: for so many seconds it may be away, or loading, before that is a problem
-    :param say: is told that it is waited for, and what it may throw away
-    :param adds: whether something is to be put there, which it has to keep
-    :raises UsageProblems: saying what is wrong, and what to do
-    :raises StorageError: if it is not there in time
+    :param wait: seconds for which it may be away, or loading, before that is a problem
+    :param say: called with messages about waiting, and about what the server may evict
+    :param adds: whether the caller stores something that the server has to keep
+    :raises UsageProblems: saying what is wrong and what to do
+    :raises StorageError: if it does not come up in time
     """
     where = describe(settings)
     try:
-        facts = _await(server, settings, wait, say)
+        facts = _wait_for(server, settings, wait, say)
     except exceptions.AuthenticationError as exc:
         raise UsageProblems(
             f"{where}: it refused the password ({quoted(exc, settings)}). Put the right one "
             "into REDIS_URL (redis://:PASSWORD@HOST:PORT) or REDIS_PARAMS."
         ) from exc
     except (exceptions.RedisError, OSError) as exc:
-        why, over_tls = reason(server, exc), _is_over_tls(server)
+        why, over_tls = underlying_error(server, exc), _is_over_tls(server)
         raise UsageProblems(
             f"{where}: it can't be used ({quoted(why, settings)}). {advice(why, over_tls=over_tls)}"
         ) from exc
@@ -256,41 +261,41 @@ def check_server(
 
 
 def _check_keeping(facts: dict[str, Any], where: str, say: Callable[[str], None]) -> None:
-    """Make sure that a server keeps what is put there, as far as it says.
+    """Check that a server keeps what is stored in it, as far as its settings tell.
 
-    :raises UsageProblems: if it throws away keys when its memory runs out
+    :raises UsageProblems: if it evicts any key when its memory is full
     """
     policy, most = str(facts.get("maxmemory_policy", "noeviction")), facts.get("maxmemory", 0)
     means = f"its maxmemory-policy is {policy}: when its {most:,} bytes are full, it throws away"
     remedy = "Set noeviction: redis-cli CONFIG SET maxmemory-policy noeviction."
     if most and policy.startswith("allkeys"):
         raise UsageProblems(
-            f"{where}: {means} parts of a job, and what was paid for with them. {remedy}"
+            f"{where}: {means} parts of jobs, and with them what was paid for. {remedy}"
         )
     if most and policy != "noeviction":
         say(
-            f"{where}: {means} conversions that are kept, what is known of the account's limit, "
-            f"and jobs that have ended and were exported. {remedy}"
+            f"{where}: {means} stored conversions, what is known of the account's limit, and "
+            f"jobs that have ended and were exported. {remedy}"
         )
 
 
-def _await(
+def _wait_for(
     server: Redis, settings: BaseSettings, wait: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Return what a server says of itself, once it is there; {} if nobody may ask for that.
+    """Return the server's INFO once it is up; {} if INFO is forbidden.
 
-    :raises StorageError: if it is not there in time
+    :raises StorageError: if it does not come up in time
     """
-    began = told = time.monotonic()
-    is_told = False
+    began = last_said = time.monotonic()
+    has_said = False
     while True:
         try:
-            return _ask(server)
+            return _server_info(server)
         except exceptions.AuthenticationError:
             raise
         except (exceptions.RedisError, OSError) as exc:
-            why = reason(server, exc)
-            if not is_passing(exc) or not may_come(why, over_tls=_is_over_tls(server)):
+            why = underlying_error(server, exc)
+            if not is_passing(exc) or not may_recover(why, over_tls=_is_over_tls(server)):
                 raise
             now, what = time.monotonic(), f"{describe(settings)}: {quoted(why, settings)}"
             left = began + wait - now
@@ -299,18 +304,18 @@ def _await(
                 raise StorageError(
                     f"{what}{said}. {advice(why, over_tls=_is_over_tls(server))}"
                 ) from exc
-            if not is_told or now > told + _TOLD_AGAIN:
-                is_told, told = True, now
+            if not has_said or now > last_said + _SAY_AGAIN_AFTER:
+                has_said, last_said = True, now
                 say(f"{what}; waiting for it, up to {left:.0f} s")
             time.sleep(min(_BETWEEN, left))
 
 
-def _ask(server: Redis) -> dict[str, Any]:
-    """Return what a server says of itself; {} if it is a managed one where nobody may ask."""
+def _server_info(server: Redis) -> dict[str, Any]:
+    """Return the server's INFO; {} on managed servers that forbid it."""
     try:
         facts: dict[str, Any] = server.info()
     except exceptions.ResponseError:
-        server.ping()  # it is INFO alone that is refused, or this fails alike
+        server.ping()  # only INFO is refused, or this raises the same error
         return {}
     if facts.get("loading"):
         raise exceptions.BusyLoadingError("it is loading its data")

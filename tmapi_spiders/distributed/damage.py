@@ -1,7 +1,7 @@
-"""Damage: what somebody has written by hand into a job on Redis, and no worker can go by.
+"""Finds values in a job's Redis keys that someone has edited and workers can't use.
 
-Whoever meets it says which key and field it is and what is accepted, instead of waiting for what
-will never be, or of a crash somewhere else.
+Workers and commands then name the key, the field and what is accepted, instead of waiting for
+ever or crashing somewhere else.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
     from redis import Redis
 
 __all__ = [
-    "FIRST",
+    "CHECKED_PERMITS",
     "LONGEST_MS",
     "MOST_CALLS",
     "STATES",
     "check_facts",
-    "damage_of",
-    "looks",
-    "seek",
+    "find_damage",
+    "problems_in",
+    "status_commands",
 ]
 
 STATES: Final = ("open", "stopped", "ended", "deleting")
 
 LONGEST_MS: Final = 7_200_000
-"""Of whatever holds for a while (leases, permits, pauses): twice the longest lease there is."""
+"""Limit for everything that lasts a while (leases, permits, pauses): twice the longest lease."""
 
 MOST_CALLS: Final = 1000
-"""In flight: the most that TMAPI_MAX_CONCURRENCY takes."""
+"""Most calls in flight: the highest value of TMAPI_MAX_CONCURRENCY."""
 
-FIRST: Final = 10
-"""Of the permits, how many are looked at: those that hold longest."""
+CHECKED_PERMITS: Final = 10
+"""How many permits are checked: those that expire last."""
 
 _WHOLE: Final = "[0-9]{1,15}"
 
-#: Of a job's hash: what a field is to be like, and that in words.
+#: Fields of a job's hash: the pattern of a value, and its description for messages.
 _RULES: Final = {
     "state": ("|".join(STATES), ", ".join(STATES)),
     "fed": ("[01]", "0 while seeds are put in, 1 after"),
@@ -60,10 +60,10 @@ _RULES: Final = {
     ),
 }
 
-#: What begins the names of fields that are such numbers, too.
+#: Prefixes of further fields that hold whole numbers.
 _COUNTED: Final = ("status:", "evidence:", "trimmed:", "exported:", UNREADABLE)
 
-#: Without which a job is none.
+#: Fields without which there is no job.
 _NEEDED: Final = ("id", "state", "fed", "stops", "schema", "version", "arguments", "source")
 _ALSO_NEEDED: Final = ("account", "budget", "max_concurrency", "dedupe")
 
@@ -92,18 +92,18 @@ def facts_problems(name: str, facts: Mapping[str, str]) -> list[str]:
 
 
 def check_facts(name: str, facts: Mapping[str, str]) -> None:
-    """Make sure that a job's hash is what this package writes.
+    """Check that a job's hash is what this package writes.
 
-    :raises StorageError: with all that is wrong
+    :raises StorageError: listing all that is wrong
     """
     if problems := facts_problems(name, facts):
         raise StorageError("\n".join(f"job={name}: {problem}" for problem in problems))
 
 
-def looks(name: str, account: str) -> dict[str, tuple[Any, ...]]:
-    """Return the commands whose replies :func:`damage_of` reads."""
+def status_commands(name: str, account: str) -> dict[str, tuple[Any, ...]]:
+    """Return the commands whose replies :func:`problems_in` reads."""
     key = job_key(name)
-    longest = (0, FIRST - 1, "WITHSCORES")
+    longest = (0, CHECKED_PERMITS - 1, "WITHSCORES")
     return {
         f"{key}:job": ("HGETALL", f"{key}:job"),
         f"{account}:limit": ("HGETALL", f"{account}:limit"),
@@ -113,14 +113,14 @@ def looks(name: str, account: str) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def damage_of(name: str, account: str, replies: Mapping[str, Any], now: int) -> list[str]:
-    """Return what is wrong with a job, and with what its account's jobs share.
+def problems_in(name: str, account: str, replies: Mapping[str, Any], now: int) -> list[str]:
+    """Return what is wrong with a job, and with the keys its account's jobs share.
 
-    :param replies: of each key, to the command of :func:`looks`
+    :param replies: by key, the replies to the commands of :func:`status_commands`
     :param now: Redis's time in milliseconds
     """
     problems = [
-        f"Redis, key {key}: it is of another type ({reply}). {_REMEDY.format(name=name)}"
+        f"Redis, key {key}: it has the wrong type ({reply}). {_REMEDY.format(name=name)}"
         for key, reply in replies.items()
         if isinstance(reply, Exception)
     ]
@@ -136,20 +136,20 @@ def damage_of(name: str, account: str, replies: Mapping[str, Any], now: int) -> 
     return problems
 
 
-def seek(server: Redis, name: str, account: str) -> list[str]:
-    """Look at a job on a connection of a command's own, and return what is wrong with it."""
-    commands = looks(name, account)
+def find_damage(server: Redis, name: str, account: str) -> list[str]:
+    """Return what is wrong with a job; for commands, which have a blocking connection."""
+    commands = status_commands(name, account)
     pipeline = server.pipeline(transaction=False)
     for command in commands.values():
         pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
     replies = pipeline.execute(raise_on_error=False)
     seconds, microseconds = server.time()
     now = seconds * 1000 + microseconds // 1000
-    return damage_of(name, account, dict(zip(commands, replies, strict=True)), now)
+    return problems_in(name, account, dict(zip(commands, replies, strict=True)), now)
 
 
 def _limit_problems(key: str, limit: Mapping[str, bytes], now: int) -> list[str]:
-    remedy = f"What is known there is soon found anew: redis-cli DEL {key}"
+    remedy = f"Its content is soon learned again: redis-cli DEL {key}"
     problems = []
     if "allowed" in limit and number(limit["allowed"]) < 1:
         problems.append(
@@ -167,7 +167,7 @@ def _limit_problems(key: str, limit: Mapping[str, bytes], now: int) -> list[str]
 def _lasting_problems(
     key: str, members: list[tuple[bytes, float]], now: int, *, of_permits: bool
 ) -> list[str]:
-    remedy = f"Remove what is foreign: redis-cli ZREM {key} MEMBER, or DEL of the key"
+    remedy = f"Remove foreign members: redis-cli ZREM {key} MEMBER, or delete the key"
     for member, until in members:
         if of_permits and not _PERMIT.fullmatch(to_text(member)):
             rule = "JOB TASK TOKEN, as workers write it; it takes a place among the calls in flight"

@@ -1,7 +1,6 @@
-"""The exchange: a worker's turns with Redis, one batch after the other.
+"""Sends a worker's batches to Redis, one after the other.
 
-What is in the outbox goes in with the next batch; leases come out. In between the worker says that
-it is alive.
+Each batch carries what is in the outbox, fetches new leases and, when due, a heartbeat.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tmapi_spiders.crawl.outage import Sign
-    from tmapi_spiders.distributed.held_leases import Holding
+    from tmapi_spiders.distributed.held_leases import HeldLeases
     from tmapi_spiders.distributed.outbox import Outbox
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
@@ -35,40 +34,41 @@ __all__ = ["Exchange"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at the queue: while the account bears no more calls; while it is empty.
-_STARVED = 0.1
-_IDLE = 0.5
+#: Seconds between checks for leases: at the account's limit, and while the queue is empty.
+_POLL_AT_LIMIT = 0.1
+_POLL_IDLE = 0.5
 
-#: Seconds to say goodbye in; else the others notice in a while.
+#: Seconds allowed for saying goodbye; otherwise the others notice when the leases expire.
 _GOODBYE = 5.0
 
-#: Seconds without a sign of life, after which whoever fed the job is taken for dead.
-_FEEDER_LIFE = 60.0
+#: Seconds without progress after which the process that enqueues is taken for dead.
+_FEEDER_DEAD_AFTER = 60.0
 
 
 class Exchange:
     """Runs a worker's batches from :meth:`begin` to :meth:`end`.
 
-    :param worker: its name
-    :param lease_seconds: for how long a lease is good after the last sign of life
-    :param uses_kept: whether it uses conversions that other jobs have paid for
-    :param outage_calls: failures in a row that are taken for an outage; 0 = none are
-    :param outage_pause: seconds by which it is probed; see :mod:`tmapi_spiders.crawl.outage`
+    :param worker: the worker's name
+    :param lease_seconds: how long a lease is valid after the last heartbeat
+    :param uses_kept: whether to use conversions that other jobs have paid for
+    :param outage_calls: failures in a row that are taken for an outage; 0 = never
+    :param outage_pause: seconds that the pauses before probes grow from; see
+        :mod:`tmapi_spiders.crawl.outage`
     :param wanted: returns how many more leases the worker has room for
     :param calls: returns how many calls it has sent
-    :param is_awaited: returns whether rows may come of what has no lease
-    :param others: returns the numbers of those in flight that have no lease of their own
-    :param told: is told the rows of new leases, and until when they are good by the loop's clock;
-        what Redis says of the job is in :attr:`state` then
-    :param refused: is told that Redis does not take what this worker asks, and why; None if the
-        worker itself has crashed
+    :param is_awaited: returns whether requests without a lease may still lead to rows
+    :param others: returns the numbers of the calls in flight that have no lease of their own
+    :param told: called after each exchange with the rows of new leases and the loop time until
+        which they are valid; :attr:`state` then holds the job's state on Redis
+    :param refused: called with the error when Redis rejects what this worker sends for good, or
+        with None if the worker itself has crashed
     """
 
     def __init__(
         self,
         store: Store,
         outbox: Outbox,
-        holding: Holding,
+        leases: HeldLeases,
         job: SharedJob,
         *,
         worker: str,
@@ -85,7 +85,7 @@ class Exchange:
     ) -> None:
         self._store = store
         self._outbox = outbox
-        self._holding = holding
+        self._leases = leases
         self._job = job
         self._worker = worker
         self._lease_seconds = lease_seconds
@@ -99,7 +99,7 @@ class Exchange:
         self._told = told
         self._refused = refused
         self.state: dict[str, Any] = {}
-        """What the last exchange said of the job."""
+        """The job's state as of the last exchange."""
         self.stops = job.stops
         """How often the job was stopped, as far as this worker knows."""
         self._heartbeat_at = 0.0
@@ -109,12 +109,12 @@ class Exchange:
 
     @property
     def is_running(self) -> bool:
-        """Whether leases may come."""
+        """Whether leases may still arrive."""
         return self._task is not None
 
     @property
     def is_away(self) -> bool:
-        """Whether Redis did not answer when it was last asked."""
+        """Whether Redis failed to answer when last asked."""
         return self._store.is_away
 
     @property
@@ -124,26 +124,26 @@ class Exchange:
 
     @property
     def allowed(self) -> int:
-        """Calls in flight that the account bears, of all workers, as far as is known."""
+        """The account's concurrency limit, shared by all workers, as far as it is known."""
         return int(self.state.get("allowed", 1))
 
     @property
     def feeder_is_dead(self) -> bool:
-        """Whether nothing is left to do, and whoever fed the job has died before its end."""
+        """Whether the queue is empty and the process that enqueues has died before its end."""
         state = self.state
         idle = not state["requests"] and not state["leases"] and state["due"] < 0
-        return state["fed"] == "0" and idle and state["feed_age"] > _FEEDER_LIFE * 1000
+        return state["fed"] == "0" and idle and state["feed_age"] > _FEEDER_DEAD_AFTER * 1000
 
     async def is_spared(self) -> bool:
-        """Ask whether failures are laid to the API, those told before included."""
+        """Return whether failures reported so far count against the API, not the page."""
         return bool(self._outage[0]) and self.is_running and await self._outbox.is_spared()
 
     async def ask_permit(self, number: int, task: str) -> int:
-        """Ask for leave to send a call that has no lease of its own.
+        """Ask for a permit for a call that has no lease of its own.
 
-        :param number: the call's
-        :param task: the task that it is counted to, if it is to one
-        :return: 1: it may leave; 0: ask again; -1: never
+        :param number: the call's number
+        :param task: the task that the call is counted to; "" if none
+        :return: 1: granted; 0: ask again; -1: never
         """
         if not self.is_running:
             return -1
@@ -153,24 +153,24 @@ class Exchange:
     def release(
         self, number: int, task: str, how: str, *, counts: bool, sign: Sign | None = None
     ) -> None:
-        """Take back the leave for a call that has no lease of its own.
+        """Return the permit of a call that has no lease of its own.
 
-        :param how: answered, refused or failed; see the script
+        :param how: how the call ended: answered, refused or failed; see ``release.lua``
         """
-        told = (
+        sign_values = (
             ["", ""] if sign is None else ["works", ""] if sign.works else [sign.reason, sign.said]
         )
         pause = self._outage[1]
-        values = [number, task, how, "1" if counts else "0", pause, *self._outage, *told]
+        values = [number, task, how, "1" if counts else "0", pause, *self._outage, *sign_values]
         self._outbox.add(Step("release", values))
 
-    def look(self) -> None:
-        """Look for leases with the next batch."""
-        self._outbox.look()
+    def check_for_leases(self) -> None:
+        """Ask for leases with the next batch."""
+        self._outbox.check_for_leases()
         self._outbox.wake()
 
-    def tell(self) -> None:
-        """Say with the next batch, before all else, how this worker is."""
+    def heartbeat_now(self) -> None:
+        """Send a heartbeat at the head of the next batch."""
         self._heartbeat_at = 0.0
         self._outbox.wake()
 
@@ -179,7 +179,7 @@ class Exchange:
         self._task = asyncio.ensure_future(self._work())
 
     async def end(self) -> None:
-        """Run what waits, say goodbye, and end."""
+        """Send what is waiting, say goodbye, and end."""
         self._leaving = True
         self._outbox.wake()
         if self._task is not None:
@@ -187,10 +187,10 @@ class Exchange:
         await self._store.close()
 
     async def _work(self) -> None:
-        """Run batch after batch, until this worker has left."""
+        """Run batch after batch until this worker has left."""
         try:
-            while not self._leaving or self._holding or self._outbox.has_steps:
-                await self._turn()
+            while not self._leaving or self._leases or self._outbox.has_steps:
+                await self._run_batch()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE):
                     await self._store.run([self._heartbeat(goodbye=True)])
@@ -199,18 +199,18 @@ class Exchange:
             self._give_up()
             self._refused(StorageError(" ".join(damage)) if damage else exc)
         except Exception:
-            logger.exception("A crash of the worker; what it holds goes to others")
+            logger.exception("The worker has crashed; what it holds goes to other workers")
             self._give_up()
             self._refused(None)
 
     def _give_up(self) -> None:
-        self._holding.clear()
-        self._outbox.give_up()
+        self._leases.clear()
+        self._outbox.abandon()
         self._asking += self._outbox.take_permits()[1]
-        self._answer(is_spared=False)
+        self._answer_asking(is_spared=False)
         self._task = None
 
-    async def _turn(self) -> None:
+    async def _run_batch(self) -> None:
         loop, outbox = asyncio.get_running_loop(), self._outbox
         begun = loop.time()
         steps: list[Step] = []
@@ -218,14 +218,14 @@ class Exchange:
             steps.append(self._heartbeat())
         steps += outbox.take_steps()
         wanted = self._wanted()
-        if outbox.has_permits or (self._looks(wanted) and begun >= outbox.look_at):
+        if outbox.has_permits or (self._must_check(wanted) and begun >= outbox.next_check_at):
             steps.append(self._exchange(wanted, begun))
         if steps:
             at_once = await self._store.run(steps)
             if not at_once or loop.time() - begun > self._lease_seconds / 3:
-                # A reply may have been lost, and leases with it: those go back, and are asked for.
+                # A reply with leases may be lost: the heartbeat gives them back; ask for others.
                 self._heartbeat_at = 0.0
-                outbox.look()
+                outbox.check_for_leases()
         if self.state.get("amiss") and not self._is_damaged:
             # What is in flight is still committed.
             self._is_damaged = True
@@ -234,18 +234,18 @@ class Exchange:
         if outbox.has_steps or outbox.has_permits:
             return
         until = self._heartbeat_at
-        if self._looks(self._wanted()):
-            until = min(until, outbox.look_at)
+        if self._must_check(self._wanted()):
+            until = min(until, outbox.next_check_at)
         await outbox.wait(max(until - loop.time(), 0.001))
 
-    def _looks(self, wanted: int) -> bool:
-        """Say whether the job is looked at: not only for leases, where a call waits for leave."""
+    def _must_check(self, wanted: int) -> bool:
+        """Return whether to poll the job: for leases, or because a call waits for a permit."""
         return bool(wanted) or self._is_awaited()
 
     def _heartbeat(self, *, goodbye: bool = False) -> Step:
         begun = asyncio.get_running_loop().time()
         self._heartbeat_at = begun + self._lease_seconds / 3
-        held = {lease.task: lease.token for lease in self._holding if not lease.is_lost}
+        held = {lease.task: lease.token for lease in self._leases if not lease.is_lost}
         about = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
@@ -256,11 +256,11 @@ class Exchange:
 
         def done(lost: list[bytes]) -> None:
             gone = {task.decode() for task in lost}
-            for lease in self._holding:
+            for lease in self._leases:
                 if lease.task not in held:
                     continue
                 if lease.task in gone:
-                    self._holding.lose(lease)
+                    self._leases.lose(lease)
                 else:
                     lease.valid_until = begun + self._lease_seconds
 
@@ -282,23 +282,23 @@ class Exchange:
             utc_now(),
             *self._outage,
         ]
-        return Step("exchange", values, lambda reply: self._exchanged(reply, begun))
+        return Step("exchange", values, lambda reply: self._on_reply(reply, begun))
 
-    def _exchanged(self, reply: list[Any], begun: float) -> None:
+    def _on_reply(self, reply: list[Any], begun: float) -> None:
         self.state = orjson.loads(reply[0])
-        self._answer(is_spared=bool(self.state.get("spares")))
-        self._outbox.look_at = asyncio.get_running_loop().time() + self._pause()
+        self._answer_asking(is_spared=bool(self.state.get("spares")))
+        self._outbox.next_check_at = asyncio.get_running_loop().time() + self._pause()
         self._told(reply[1:], begun + self._lease_seconds)
 
-    def _answer(self, *, is_spared: bool) -> None:
+    def _answer_asking(self, *, is_spared: bool) -> None:
         asking, self._asking = self._asking, []
         for one in asking:
             if not one.done():
                 one.set_result(is_spared)
 
     def _pause(self) -> float:
-        """Return for how long the queue need not be looked at, unless something happens."""
+        """Return for how long the queue need not be checked unless something happens."""
         if self.state.get("requests"):
-            return _STARVED
+            return _POLL_AT_LIMIT
         due = self.state.get("due", -1)
-        return min(due / 1000 + 0.001, _IDLE) if due >= 0 else _IDLE
+        return min(due / 1000 + 0.001, _POLL_IDLE) if due >= 0 else _POLL_IDLE

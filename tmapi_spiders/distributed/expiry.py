@@ -1,4 +1,4 @@
-"""Keeping: how long a job's keys stay on Redis, and how they go."""
+"""How long a job's keys stay on Redis, and how they are deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.distributed.shared_job import SharedJob
 
-__all__ = ["begin_erasing", "erase", "expire", "forget", "keep"]
+__all__ = ["begin_deletion", "cancel_expiry", "delete_keys", "expire_after", "forget_expired"]
 
 #: Keys in one step.
 _BATCH = 1000
@@ -23,11 +23,11 @@ _BATCH = 1000
 _DAY_MS = 24 * 60 * 60 * 1000
 
 
-def keep(server: Redis, name: str) -> None:
-    """Have a job that was exported stay on Redis if it goes on.
+def cancel_expiry(server: Redis, name: str) -> None:
+    """Keep an exported job on Redis if it is no longer ended.
 
-    Once it is not ended any more, no export has its keys expire. Whoever has it go on may die
-    before this, so that workers see to it as well.
+    Once a job is open again, no export makes its keys expire. The process that reopened it may die
+    before calling this, so workers call it as well.
     """
     state, exported_at = server.hmget(f"{job_key(name)}:job", ["state", "exported_at"])
     if exported_at is None or state == b"ended":
@@ -40,8 +40,8 @@ def keep(server: Redis, name: str) -> None:
     run_script(server, "keep", (job_key(name),), JOBS, name)
 
 
-def expire(server: Redis, job: SharedJob, days: float) -> bool:
-    """Have a job go after some days; return False if it goes on meanwhile, so that it has to stay.
+def expire_after(server: Redis, job: SharedJob, days: float) -> bool:
+    """Make an ended job expire in some days; return False if it was reopened, so that it stays.
 
     :param days: more than 0
     """
@@ -55,17 +55,17 @@ def expire(server: Redis, job: SharedJob, days: float) -> bool:
     return bool(run_script(server, "expire", job.keys, job.id, at, JOBS, job.name, last))
 
 
-def begin_erasing(server: Redis, name: str) -> tuple[int, int]:
-    """Have nobody work on a job any more, unless somebody does.
+def begin_deletion(server: Redis, name: str) -> tuple[int, int]:
+    """Close a job to workers before its keys are deleted, unless it is in use.
 
-    :return: workers that are alive, and leases that they hold; both 0 if it is to be erased
+    :return: live workers, and leases they hold; if both are 0 the job may be deleted
     """
     alive, held = run_script(server, "erase", (job_key(name),), "0", JOBS, name)
     return int(alive), int(held)
 
 
-def erase(server: Redis, name: str) -> int:
-    """Delete all keys of a job, itself at last; return how many. What jobs share stays."""
+def delete_keys(server: Redis, name: str) -> int:
+    """Delete a job's keys, its hash last; return how many. Keys shared by jobs stay."""
     last, count = f"{job_key(name)}:job".encode(), 1
     for keys in _keys(server, name):
         if others := [key for key in keys if key != last]:
@@ -75,13 +75,13 @@ def erase(server: Redis, name: str) -> int:
     return count
 
 
-def forget(server: Redis, name: str) -> bool:
-    """Take a job that has expired from the list of jobs; return whether it had."""
+def forget_expired(server: Redis, name: str) -> bool:
+    """Remove an expired job from the list of jobs; return whether it had expired."""
     return bool(run_script(server, "forget", (job_key(name),), JOBS, name))
 
 
 def _keys(server: Redis, name: str) -> Iterator[tuple[bytes, ...]]:
-    """Yield all keys of a job, in batches; one may come twice. No name has a wildcard in it."""
+    """Yield a job's keys in batches, some perhaps twice. Job names contain no wildcards."""
     found = server.scan_iter(match=f"{job_key(name)}:*", count=_BATCH)
     while keys := tuple(islice(found, _BATCH)):
         yield keys

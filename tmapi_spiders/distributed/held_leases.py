@@ -1,4 +1,4 @@
-"""Holding: the leases that a worker has, each until the step that ends it has taken effect."""
+"""Leases this worker holds until Redis acknowledges their end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders import stats
 from tmapi_spiders.distributed.lease_fields import read_image
-from tmapi_spiders.distributed.staged_commit import stage_burial, stage_failure
+from tmapi_spiders.distributed.staged_commit import stage_dead_letter, stage_failure
 from tmapi_spiders.formats import utc_now
 
 if TYPE_CHECKING:
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Step
 
-__all__ = ["Holding"]
+__all__ = ["HeldLeases"]
 
 logger = logging.getLogger(__name__)
 
 
-class Holding:
-    """Holds leases, by the query that the calls are for, and brings to an end what comes of them.
+class HeldLeases:
+    """The leases a worker holds, by query, and how each of them ends.
 
     :param outbox: takes the steps that end them
-    :param worker: whose they are: its name
-    :param count: adds to one of the stats
+    :param worker: the worker's name
+    :param count: adds to a stat
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Holding:
         return len(self._held)
 
     def __iter__(self) -> Iterator[Lease]:
-        """Return an iterator over those held now; they may end meanwhile."""
+        """Return an iterator over the leases held now; they may end meanwhile."""
         return iter(list(self._held.values()))
 
     def get(self, query_id: str) -> Lease | None:
@@ -55,7 +55,7 @@ class Holding:
         return self._held.get(query_id)
 
     def of(self, call: Call | None) -> Lease | None:
-        """Return the lease that a call is made for, if it is held.
+        """Return the lease a call is made for, if it is held.
 
         A request of the project's own may have another's call in its ``meta``, and come late.
         """
@@ -68,32 +68,32 @@ class Holding:
         self._count(stats.LEASE_TAKEN)
 
     def clear(self) -> None:
-        """Hold nothing any more: others get it when the leases are over."""
+        """Drop all leases; other workers get the tasks once the leases expire."""
         self._held.clear()
 
     def lose(self, lease: Lease) -> None:
-        """Note that somebody else has a lease by now: nothing that comes of it is committed.
+        """Note that another worker has the task by now, so that nothing is committed for it.
 
-        It is held until its request is over, so that what comes of that can't be taken for an
-        answer to another lease of the same query.
+        The lease is held until its request is over, so that the answer can't be mistaken for one to
+        another lease of the same query.
         """
         if not lease.settled and not lease.is_lost:
             logger.warning(
                 "Lost the lease of %s, page %d: this worker was silent for longer than "
-                "TMAPI_LEASE_SECONDS. Another one does it.",
+                "TMAPI_LEASE_SECONDS. Another worker has taken it over.",
                 *(lease.query.query_id, lease.page),
             )
             lease.is_lost = True
             self._count(stats.LEASE_LOST)
 
     def answered(self, lease: Lease, sign: Sign | None) -> None:
-        """Have the permit of a call come back before its page is parsed."""
+        """Return the permit of an answered call, before its page is parsed."""
         if lease.sends and not lease.answered:
             lease.answered = True
             self._outbox.answered(lease, sign)
 
     def failed(self, lease: Lease, sign: Sign) -> None:
-        """Have the permit of a call that brought no answer come back, and what that tells."""
+        """Return the permit of a call that got no answer, and what that says about the API."""
         if lease.sends and not lease.answered:
             lease.answered = True
             self._outbox.failed(lease, sign)
@@ -108,14 +108,16 @@ class Holding:
         self._end(lease, lease.commit(lambda reply: self._committed(lease, reply)))
 
     def commit_if_whole(self, lease: Lease) -> None:
-        """Commit a page that was parsed, once all of its products are out of the pipelines."""
+        """Commit a parsed page once all of its products have left the pipelines."""
         if not lease.is_whole or lease.settled:
             return
         if not lease.is_staged:
-            lease.error = lease.error or "its answer was not taken: a middleware kept it back"
+            lease.error = (
+                lease.error or "its answer did not reach the spider: a middleware held it back"
+            )
             lease.is_parsed = False
         if lease.error is not None:
-            self._keep_answer(lease, lease.error)
+            self._keep_dead_letter(lease, lease.error)
         self.commit(lease)
 
     def give_back(self, lease: Lease, how: str, **options: float) -> None:
@@ -123,7 +125,7 @@ class Holding:
         self._end(lease, lease.give_back(how, lambda _: self._let_go(lease), **options))
 
     def fail(self, lease: Lease, code: int | None, message: str) -> None:
-        """Have a query, or those that wait for a conversion, end by an error."""
+        """End a query, or those that wait for a conversion, by an error."""
         if lease.is_mend:
             lease.error, lease.callback_ended, lease.goes_on = message, True, True
             self.commit_if_whole(lease)
@@ -132,18 +134,18 @@ class Holding:
         stage_failure(lease)
         self.commit(lease)
 
-    def _keep_answer(self, lease: Lease, error: str) -> None:
-        """Have an answer kept as a dead letter; it is not paid for again."""
-        what = "a pipeline failed on its items" if lease.is_parsed else "it can't be parsed"
+    def _keep_dead_letter(self, lease: Lease, error: str) -> None:
+        """Keep an answer as a dead letter, so that it is not paid for again."""
+        what = "a pipeline failed on its items" if lease.is_parsed else "its answer can't be parsed"
         logger.error(
-            "Query %s, page %d: of its answer, %s (%s); it is kept as a dead letter",
+            "Query %s, page %d: %s (%s); the answer is kept as a dead letter",
             *(lease.query.query_id, lease.page, what, error),
         )
         self._count(stats.ANSWER_DEAD)
         if not lease.is_parsed and not lease.is_mend:
             self.note(lease, None, error)
-            stage_burial(lease)
-        lease.burial = lease.new_letter().to_json(
+            stage_dead_letter(lease)
+        lease.letter_json = lease.new_letter().to_json(
             query_id=lease.query.query_id,
             seed=lease.query.seed.text,
             error=error,
@@ -152,7 +154,7 @@ class Holding:
         )
 
     def _end(self, lease: Lease, step: Step) -> None:
-        """Have the step run that commits a lease or gives it back; only the first one counts."""
+        """Queue the step that commits a lease or gives it back; only the first one counts."""
         if lease.settled:
             return
         lease.settled = True
@@ -164,7 +166,7 @@ class Holding:
     def _committed(self, lease: Lease, reply: list[Any]) -> None:
         if reply[0] == b"conflict":
             later = lease.progress if lease.page > 1 else None
-            lease.take_image(*read_image(reply[1], lease.query, self._job, later))
+            lease.replace_image(*read_image(reply[1], lease.query, self._job, later))
             self._outbox.add(lease.commit(lambda again: self._committed(lease, again)))
             return
         if reply[0] == b"done":
@@ -180,4 +182,4 @@ class Holding:
     def _let_go(self, lease: Lease) -> None:
         if self._held.get(lease.query.query_id) is lease:
             del self._held[lease.query.query_id]
-        self._outbox.look()
+        self._outbox.check_for_leases()

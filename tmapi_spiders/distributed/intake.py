@@ -1,4 +1,4 @@
-"""Intake: what a worker makes of a lease that Redis has handed out."""
+"""Turns leases from Redis into requests."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.interfaces import Requests
     from tmapi_spiders.distributed.lease import Lease
 
-__all__ = ["request_of", "unreadable"]
+__all__ = ["request_of", "unreadable_step"]
 
 logger = logging.getLogger(__name__)
 
 
 def request_of(lease: Lease, requests: Requests) -> Request:
-    """Return the request of a lease, and note its call in the lease."""
+    """Return the request for a lease, and note its call in the lease."""
     query, progress = lease.query, lease.progress
     if lease.is_conversion:
         request = requests.request_conversion(query.seed, query.query_id, lease.repeat)
@@ -38,10 +38,10 @@ def request_of(lease: Lease, requests: Requests) -> Request:
     return request
 
 
-def unreadable(row: list[Any], problem: str) -> Step:
-    """Return the step that puts a task nobody can make sense of to the dead letters.
+def unreadable_step(row: list[Any], problem: str) -> Step:
+    """Return the step that moves a task that can't be read to the dead letters.
 
-    :param row: what Redis has handed out
+    :param row: the lease as Redis returned it
     """
     logger.error("Task %r: %s", row[0], problem)
     letter = orjson.dumps({"task": repr(row[0]), "error": problem, "at": utc_now()}).decode()

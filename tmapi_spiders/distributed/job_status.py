@@ -1,6 +1,6 @@
-"""Looking: what a job on Redis is at now, from one look that changes nothing.
+"""Reads the current state of a job on Redis, without changing anything.
 
-Whatever is in the place of a value, there is an answer: somebody may have to look because of that.
+It answers whatever the keys hold: a damaged value may be the very reason to look.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import orjson
 
 from tmapi_spiders.crawl import permits
 from tmapi_spiders.crawl.evidence import EVIDENCE
-from tmapi_spiders.distributed.damage import seek
+from tmapi_spiders.distributed.damage import find_damage
+from tmapi_spiders.distributed.dead_letter import page_of_mend
 from tmapi_spiders.distributed.keys import job_key
-from tmapi_spiders.distributed.letter import page_of_mend
-from tmapi_spiders.distributed.replies import Reply, iso, number, to_text
+from tmapi_spiders.distributed.replies import Replies, iso, number, to_text
 from tmapi_spiders.distributed.shared_job import SharedJob, unreadable_of
 from tmapi_spiders.errors import TmapiError
 from tmapi_spiders.inputs.seed import Seed
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-__all__ = ["STATUSES", "look"]
+__all__ = ["STATUSES", "read_status"]
 
-#: In the order in which they are shown.
+#: In display order.
 STATUSES = ("complete", "empty", "partial", "failed", "not_started")
 
-#: Complete minutes that the rate is taken from, at most.
+#: Most complete minutes that the rate is averaged over.
 _PACE_MINUTES = 5
 
 _MINUTE_MS = 60_000
 
 
-def look(
+def read_status(
     server: Redis,
     name: str,
     kind_of: Callable[[Mapping[str, Any]], SpiderKind] = lambda _: SpiderKind(),
 ) -> dict[str, Any] | None:
-    """Return what there is to know of a job, as JSON has it; None if there is no such job.
+    """Return a job's status as JSON-ready values; None if there is no such job.
 
     :param kind_of: see :meth:`SharedJob.load`
     """
     seconds, microseconds = server.time()
     now = seconds * 1000 + microseconds // 1000
     key = job_key(name)
-    found = Reply(
+    found = Replies(
         server,
         job=("HGETALL", f"{key}:job"),
         ttl=("PTTL", f"{key}:job"),
@@ -69,7 +69,7 @@ def look(
     if not job:
         return None
     account = job.get("account", "")
-    shared = Reply(
+    shared = Replies(
         server,
         permits=("ZRANGE", f"{account}:permits", 0, -1, "WITHSCORES"),
         limit=("HGETALL", f"{account}:limit"),
@@ -119,7 +119,7 @@ def look(
         },
         "leases": _leases(server, name, found, permits_held, now, kind_of=kind_of),
         "workers": _workers(found, now),
-        "problems": seek(server, name, account),
+        "problems": find_damage(server, name, account),
         "dead_letters": [
             {"id": one, **_object(letter)} for one, letter in sorted(found.fields("dead").items())
         ],
@@ -127,7 +127,7 @@ def look(
 
 
 def _object(value: bytes) -> dict[str, Any]:
-    """Return the object that some JSON is, else one that shows it."""
+    """Return the object that a JSON value holds, else one that quotes the value."""
     try:
         found = orjson.loads(to_text(value))
     except ValueError:
@@ -136,14 +136,14 @@ def _object(value: bytes) -> dict[str, Any]:
 
 
 def _rows(job: dict[str, str], name: str, here: int) -> dict[str, int]:
-    """Return how many rows there are in all, how many exported, and how many still on Redis."""
+    """Return the numbers of rows in all, exported, and still on Redis."""
     total = here + number(job.get(f"trimmed:{name}"))
     exported = min(number(job.get(f"exported:{name}")), total)
     return {"all": total, "exported": exported, "on_redis": here}
 
 
 def _limit(job: dict[str, str], known: dict[str, bytes], now: int) -> dict[str, Any]:
-    """Return how many calls the account bears, as far as is known."""
+    """Return the account's concurrency limit, as far as it is known."""
     most = number(job.get("max_concurrency"), 1)
     allowed = max(number(known.get("allowed"), permits.FIRST), 1)
     pause = max(number(known.get("paused_until")) - now, 0)
@@ -151,7 +151,7 @@ def _limit(job: dict[str, str], known: dict[str, bytes], now: int) -> dict[str, 
 
 
 def _outage(known: dict[str, bytes], now: int) -> dict[str, Any] | None:
-    """Return what is known of an API that fails everything, while it is probed; else None."""
+    """Return the outage, while the API fails everything and is probed; else None."""
     if "probe_at" not in known:
         return None
     return {
@@ -162,7 +162,7 @@ def _outage(known: dict[str, bytes], now: int) -> dict[str, Any] | None:
 
 
 def _rate(pace: dict[str, bytes], now: int) -> float | None:
-    """Return pages a minute, of the last complete minutes; None if there is none yet.
+    """Return pages a minute over the last complete minutes; None before the first one.
 
     >>> _rate({"7": b"10", "8": b"30", "9": b"50", "10": b"1"}, 10 * 60_000)
     40.0
@@ -180,7 +180,7 @@ def _rate(pace: dict[str, bytes], now: int) -> float | None:
 def _seconds_left(
     state: str | None, left: int, ended: int, pages: int, rate: float | None
 ) -> int | None:
-    """Return an estimate, from what the queries that ended have taken; None if there is none.
+    """Return an estimate from the queries that have ended; None if there is none.
 
     >>> _seconds_left("open", left=50, ended=100, pages=200, rate=20.0)
     300
@@ -193,19 +193,19 @@ def _seconds_left(
 def _leases(
     server: Redis,
     name: str,
-    found: Reply,
+    found: Replies,
     permits_held: set[str],
     now: int,
     *,
     kind_of: Callable[[Mapping[str, Any]], SpiderKind],
 ) -> list[dict[str, Any]]:
-    """Return who works on what, the longest first."""
+    """Return which worker works on which task, the longest-running first."""
     held, key = found.fields("leased"), job_key(name)
     tasks = list(held)
     if not tasks:
         return []
     seed_ids = [task.partition("/")[0] for task in tasks]
-    more = Reply(
+    more = Replies(
         server,
         seeds=("HMGET", f"{key}:seeds", *seed_ids),
         **{f"page {task}": ("HMGET", f"{key}:query:{task}", "page", "attempt") for task in tasks},
@@ -256,8 +256,8 @@ def _query_id(job: SharedJob | None, task: str, seed: bytes | None) -> str | Non
         return None
 
 
-def _workers(found: Reply, now: int) -> list[dict[str, Any]]:
-    """Return the workers that are alive."""
+def _workers(found: Replies, now: int) -> list[dict[str, Any]]:
+    """Return the live workers."""
     known = found.fields("workers")
     return [
         {"worker": name, **(_object(known[name]) if name in known else {})}

@@ -17,8 +17,8 @@ from tmapi_spiders.distributed.connection import (
     is_passing,
     quoted,
 )
-from tmapi_spiders.distributed.expiry import keep
-from tmapi_spiders.distributed.seed_queue import Fed, feed
+from tmapi_spiders.distributed.expiry import cancel_expiry
+from tmapi_spiders.distributed.seed_queue import EnqueueCounts, enqueue_seeds
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.distributed.store import Store, run_script
 from tmapi_spiders.distributed.worker import Worker
@@ -87,7 +87,7 @@ def prepare_worker(
         job.check_readers()
         job.check_settings(config, settings, update=False)
         stops = int(run_script(server, "join", job.keys))
-        keep(server, name)
+        cancel_expiry(server, name)
     except (exceptions.RedisError, OSError) as exc:
         said = f"{describe(settings)}: {quoted(exc, settings)}"
         if is_passing(exc):
@@ -95,7 +95,7 @@ def prepare_worker(
         raise UsageProblems(said) from exc
     finally:
         server.close()
-    job = job.after(stops)
+    job = job.with_stops(stops)
     store = Store(connect_async(settings), job.keys, config.lease_seconds / 6)
     return Worker(config, job, store, plan=plan, keep_alive=bool(arguments.keep_alive))
 
@@ -109,7 +109,7 @@ def enqueue(
     *,
     kind: SpiderKind,
     update: bool,
-) -> tuple[SharedJob, Fed]:
+) -> tuple[SharedJob, EnqueueCounts]:
     """Put seeds into a job, which is made if there is none; return it, and what was new.
 
     :param given: the spider's arguments as ``-a`` gives them
@@ -122,7 +122,7 @@ def enqueue(
     job.check_settings(config, settings, update=update)
     if update:
         job.update_settings(server, config, settings)
-    return job, feed(server, job, queries.seeds)
+    return job, enqueue_seeds(server, job, queries.seeds)
 
 
 def _read(

@@ -1,4 +1,4 @@
-"""Leases: a task that a worker holds, and what is to be committed of it."""
+"""Leases: tasks a worker holds, with everything to be committed for them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import attrs
 import orjson
 
 from tmapi_spiders.crawl.image_state import Image
-from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
-from tmapi_spiders.distributed.letter import (
-    Letter,
-    Names,
-    before,
+from tmapi_spiders.distributed.dead_letter import (
+    DeadLetter,
+    ItemNames,
     is_mend,
     mend_of,
+    progress_before,
     query_task,
 )
+from tmapi_spiders.distributed.keys import CONVERSION_TASK, EXAMPLE, UNREADABLE
 from tmapi_spiders.distributed.store import Step
 
 if TYPE_CHECKING:
@@ -31,142 +31,143 @@ __all__ = ["Lease"]
 
 @attrs.define(eq=False)
 class Lease:
-    """One page, or one conversion, that this worker alone may work on until its time is up."""
+    """A page or a conversion that only this worker may work on until the lease expires."""
 
     task: str
     token: str
     sends: bool
-    """Whether it is leave to make a call; else the answer is in *body*."""
+    """Whether the lease includes a permit for a call; otherwise the answer is in *body*."""
     query: Query
-    """Of a conversion, the one that pays for it."""
+    """For a conversion, the query that pays for it."""
     progress: Progress
     page: int
     attempt: int
     spared: int
-    """Earlier tries that are not the page's own; see :class:`~tmapi_spiders.api.calls.Call`."""
+    """Earlier tries that are not the page's fault; see :class:`~tmapi_spiders.api.calls.Call`."""
     refusals: int
     rejections: int
     repeat: int
-    """Of a conversion: which one of this image it is, from 1."""
+    """For a conversion, its number among those of this image, from 1."""
     image: Image
     image_version: int
     body: bytes
-    """An answer that is there already: another job's conversion, or a dead letter's."""
-    letter: Letter | None
-    """That dead letter, if it is one's."""
+    """An answer that exists already: another job's conversion, or a dead letter's."""
+    letter: DeadLetter | None
+    """The dead letter, if *body* is one's."""
     fetched_at: str | None
-    """When that was paid for."""
+    """When *body* was paid for."""
     valid_until: float
-    """By the event loop's clock."""
+    """When the lease expires, by the event loop's clock."""
     call: Call | None = None
-    """Its call, once the request is made."""
+    """The call, once the request is made."""
     answered: bool = False
-    """Whether its permit has been given back."""
+    """Whether the permit has been returned."""
     counts: bool = True
-    """Whether the call, if one was made, counts."""
+    """Whether the call, if one was made, counts towards the budget."""
     sent: bool = False
     is_lost: bool = False
-    """Whether somebody else has it by now."""
+    """Whether another worker has the task by now."""
     settled: bool = False
-    """Whether the step that ends it is on its way."""
+    """Whether the step that ends the lease has been queued."""
     callback_ended: bool = False
     unsettled: int = 0
-    """Items on their way through the pipelines."""
+    """Items that are still in the pipelines."""
     before: dict[str, Any] = attrs.field(init=False)
-    """How far the query was before this page."""
-    names: Names = attrs.field(factory=Names)
+    """The query's progress before this page."""
+    names: ItemNames = attrs.field(factory=ItemNames)
     handed: list[str] = attrs.field(factory=list)
-    """Names of the items that went into the pipelines."""
+    """Names of the items that entered the pipelines."""
     failed: list[str] = attrs.field(factory=list)
-    """Those of them that a pipeline failed on."""
+    """Names of those that a pipeline failed on."""
     rejected: int = 0
-    """Items that came out of the pipelines as no rows of a product, by an error or not."""
+    """Items that left the pipelines without becoming product rows, through an error or not."""
     has_items: bool | None = None
-    """Of a first page, whether it has elements, once that is known."""
+    """For a first page, whether it has elements, once that is known."""
     error: str | None = None
-    """What the parsing of its answer raised, or else the first pipeline that failed."""
+    """What parsing the answer raised, or else the first pipeline that failed."""
     is_parsed: bool = True
-    """Whether the spider could take the answer."""
+    """Whether the spider could parse the answer."""
     answer: bytes = b""
-    """The body of its answer, in case that it can't be parsed."""
+    """The body of the answer, in case it can't be parsed."""
     seen: list[int] = attrs.field(factory=list)
     rows: list[tuple[str, str, bytes]] = attrs.field(factory=list)
-    """What came out of the pipelines: scope and id (:mod:`tmapi_spiders.crawl.dedupe`; "" for
-    none) and
-    line."""
+    """Rows that left the pipelines: scope and id (:mod:`tmapi_spiders.crawl.dedupe`), and line.
+
+    Scope and id are "" for a row without an identity.
+    """
     sightings: list[bytes] = attrs.field(factory=list)
     set: dict[str, Any] = attrs.field(factory=dict)
-    """Fields of the query's hash; None removes one."""
+    """Fields of the query's hash to set; None removes one."""
     count: dict[str, int] = attrs.field(factory=dict)
-    """Counters of the job."""
+    """Amounts to add to the job's counters."""
     unreadable: dict[str, int] = attrs.field(factory=dict)
-    """By field, items in which a value could not be read."""
+    """By field, the number of items in which a value could not be read."""
     examples: dict[str, str] = attrs.field(factory=dict)
-    """By field, one of these values."""
+    """By field, one such value."""
     ends: tuple[Any, Any] = (None, None)
-    """How the query ends, if the page has an item that is new to it, and if not."""
+    """How the query ends if the page has an item that is new to it, and if it has none."""
     goes_on: bool = False
     left: int | None = None
-    """Pages that its query has left, as far as can be seen; None where nothing can."""
+    """Pages that the query has left; None if that is not known."""
     change: Callable[[Image], list[dict[str, Any]]] | None = None
-    """Given what is known of the image, changes that, and returns what becomes of other tasks.
+    """Updates what is known of the image, and returns what that changes for other tasks.
 
-    It is asked again if somebody else has changed the image meanwhile.
+    Called again if another worker has updated the image meanwhile.
     """
     believed: int = 0
-    """Empty first pages that its commit has believed."""
-    burial: bytes = b""
-    """The dead letter that the answer becomes."""
+    """Number of empty first pages that the commit has accepted."""
+    letter_json: bytes = b""
+    """The dead letter that the answer becomes, as JSON."""
     keep: tuple[str, int, bytes] | None = None
     """A key, milliseconds, and the answer to keep there for other jobs."""
     refused: tuple[str, str] | None = None
-    """A key, and the id of an image whose own URL the API refuses, to keep there."""
+    """The key of the set, and the id, of an image whose own URL the API refuses."""
 
     def __attrs_post_init__(self) -> None:
-        self.before = before(self.progress)
+        self.before = progress_before(self.progress)
 
     @property
     def is_mend(self) -> bool:
-        """Whether it reads a page again whose query has gone on."""
+        """Whether this rereads a page of a query that has gone on since."""
         return is_mend(self.task)
 
     @property
     def is_conversion(self) -> bool:
-        """Whether it converts an image instead of searching."""
+        """Whether this converts an image instead of fetching a page."""
         return self.task.endswith(f"/{CONVERSION_TASK}")
 
     @property
     def is_read(self) -> bool:
-        """Whether its page was read, so that how far its query is then is committed, too."""
+        """Whether the page was read, so that the query's progress is committed with it."""
         return bool(self.progress.pages > self.before["pages"])
 
     @property
     def was_read(self) -> bool:
-        """Whether an earlier reading of its answer has been committed."""
+        """Whether an earlier reading of the answer has been committed."""
         return self.letter is not None and self.letter.is_read
 
     @property
     def is_staged(self) -> bool:
-        """Whether it is known what becomes of its query, or of those that wait for it."""
+        """Whether it is decided what happens to its query, or to those awaiting the conversion."""
         return self.goes_on or self.change is not None or self.ends != (None, None)
 
     @property
     def is_counted(self) -> bool:
-        """Whether its place in the budget stays taken; without a call it has none."""
+        """Whether the call stays counted in the budget; a lease without a call takes no place."""
         return not self.sends or (self.sent and self.counts)
 
     @property
     def pages_before(self) -> int:
-        """Pages of the query that are committed."""
+        """Number of the query's pages that are committed."""
         return self.page - 1
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing more will come of its answer."""
+        """Whether nothing more will come from the answer."""
         return self.callback_ended and not self.unsettled
 
     def expects(self, item: Any) -> bool:
-        """Note an item that goes into the pipelines; return False for one that has been there."""
+        """Note an item that enters the pipelines; return False for one that was in them before."""
         name = self.names.give(item)
         if self.letter is not None and not self.letter.wants(name, whole=not self.is_mend):
             return False
@@ -175,20 +176,20 @@ class Lease:
         return True
 
     def add_row(self, identity: tuple[str, str] | None, line: bytes) -> None:
-        """Have a row committed.
+        """Add a row to the commit.
 
         :param identity: see :func:`tmapi_spiders.crawl.dedupe.identity_of`
         """
         scope, item_id = identity or ("", "")
         if scope == self.query.query_id:
-            scope = query_task(self.task)  # which the query's end removes
+            scope = query_task(self.task)  # removed when the query ends
         self.rows.append((scope, item_id, line))
 
-    def new_letter(self) -> Letter:
-        """Return the dead letter that its answer becomes, as things are."""
-        earlier = self.letter or Letter()
+    def new_letter(self) -> DeadLetter:
+        """Return the dead letter that the answer becomes, as things stand."""
+        earlier = self.letter or DeadLetter()
         left = [one for one in earlier.failed if one not in self.handed]
-        return Letter(
+        return DeadLetter(
             page=self.page,
             is_read=self.is_read or self.was_read,
             before=self.before,
@@ -198,15 +199,15 @@ class Lease:
         )
 
     def note_unread(self, field: str, example: str) -> None:
-        """Have a value counted that could not be read."""
+        """Count a value that could not be read."""
         self.unreadable[field] = self.unreadable.get(field, 0) + 1
         self.examples.setdefault(field, example)
 
     def commit(self, done: Callable[[Any], None]) -> Step:
-        """Return the step that commits it."""
+        """Return the step that commits the lease."""
         rest: dict[str, Any] = {}
-        if self.burial:
-            rest["letter"] = self.burial.decode()
+        if self.letter_json:
+            rest["letter"] = self.letter_json.decode()
             rest["letter_of"] = self.letter_id
         if self.is_mend:
             rest["mends"] = query_task(self.task)
@@ -224,7 +225,7 @@ class Lease:
             rest["refused"] = self.refused
         rest |= {
             "counts": self.is_counted,
-            "set": _texts((self.progressed() if self.is_read else {}) | self.set),
+            "set": _texts((self.progress_fields() if self.is_read else {}) | self.set),
             "count": self.count | {UNREADABLE + name: by for name, by in self.unreadable.items()},
             "first": {EXAMPLE + name: one for name, one in self.examples.items()},
             "rejected": self.newly_rejected,
@@ -241,16 +242,16 @@ class Lease:
         if self.keep is not None:
             rest["keep"], rest["keep_ms"], body = self.keep
             values.append(body)
-        elif self.burial:
+        elif self.letter_json:
             values.append(self.answer)
         values[2] = orjson.dumps(rest)
         return Step("commit", values, done)
 
     @property
     def newly_rejected(self) -> int:
-        """How many more items its query has rejected.
+        """How many more items the query has rejected.
 
-        It is added, not set: meanwhile a mend of an earlier page may have taken some away.
+        Added rather than set, since a mend of an earlier page may have subtracted some meanwhile.
         """
         if not self.is_read and not self.is_mend:
             return 0
@@ -260,15 +261,15 @@ class Lease:
 
     @property
     def letter_id(self) -> str:
-        """The name of the dead letter that its answer becomes."""
+        """Name of the dead letter that the answer becomes."""
         is_whole = self.is_mend or not self.is_parsed
         return self.task if is_whole else mend_of(self.task, self.page)
 
-    def progressed(self) -> dict[str, Any]:
-        """Return how far the query is, once all of the page's items are out of the pipelines."""
+    def progress_fields(self) -> dict[str, Any]:
+        """Return the query's progress, once all of the page's items have left the pipelines."""
         names = ("pages", "items", "unreadable", "total_count", "finished_at")
         fields = {name: getattr(self.progress, name) for name in (*names, "img_url", "generation")}
-        evidence = " ".join(self.progress.evidence)  # should it be cut short
+        evidence = " ".join(self.progress.evidence)  # in case the query is cut short
         return fields | {"evidence": evidence, "code": None, "message": None}
 
     def give_back(
@@ -279,11 +280,11 @@ class Lease:
         delay: float = 0.0,
         pause: float = 0.0,
     ) -> Step:
-        """Return the step that gives it back.
+        """Return the step that gives the lease back.
 
-        :param how: retry, refused or unsent; see the script
-        :param delay: seconds before anybody takes it
-        :param pause: seconds without calls, if not even one was borne
+        :param how: retry, refused or unsent; see ``give_back.lua``
+        :param delay: seconds before any worker may take the task
+        :param pause: seconds without calls, if the API refused even a single one
         """
         rest = {
             "how": how,
@@ -302,13 +303,13 @@ class Lease:
         }
         return Step("give_back", [self.task, self.token, orjson.dumps(rest)], done)
 
-    def take_image(self, image: Image, version: int) -> None:
-        """Take over what somebody else has found out about the image."""
+    def replace_image(self, image: Image, version: int) -> None:
+        """Replace what is known of the image by what another worker has found out."""
         self.image, self.image_version = image, version
 
 
 def _texts(fields: dict[str, Any]) -> dict[str, str]:
-    """Return fields as Redis holds them: text, where '' is none.
+    """Return fields as Redis stores them: as text, '' standing for None.
 
     >>> _texts({"page": 2, "code": None, "seen": ""})
     {'page': '2', 'code': '', 'seen': ''}

@@ -1,7 +1,7 @@
-"""Scrapy's HTTP cache in a worker: answers that are there already are not paid for again.
+"""Scrapy's HTTP cache in a worker: answers that exist already are not paid for again.
 
-Those are dead letters that are replayed, and other jobs' conversions. What comes in is kept at hand
-until it is committed, so that an answer that can't be parsed can go to the dead letters.
+They come from dead letters that are replayed and from other jobs' conversions. New answers are
+held until they are committed, so that one that can't be parsed can become a dead letter.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = ["LeaseStorage"]
 
 
 class LeaseStorage:
-    """Finds answers in leases (``HTTPCACHE_STORAGE``)."""
+    """Serves the answers that come with leases (``HTTPCACHE_STORAGE``)."""
 
     def __init__(self, settings: BaseSettings) -> None:
-        """Make the storage; it has no settings."""
+        """Create the storage; it has no settings."""
 
     def open_spider(self, spider: Spider) -> None:
         """Do nothing."""
@@ -37,7 +37,7 @@ class LeaseStorage:
         """Do nothing."""
 
     def retrieve_response(self, spider: Spider, request: Request) -> Response | None:
-        """Return the answer that came with the lease, if one did."""
+        """Return the answer that came with the lease, if any."""
         worker, call = worker_of(spider.crawler), call_of(request)
         lease = worker.holding.of(call)
         if call is None or lease is None or not lease.body:
@@ -49,7 +49,7 @@ class LeaseStorage:
         return JsonResponse(request.url, status=200, body=lease.body, request=request)
 
     def store_response(self, spider: Spider, request: Request, response: Response) -> None:
-        """Keep an answer that was paid for at hand."""
+        """Hold an answer that was paid for in its lease."""
         worker, call = worker_of(spider.crawler), call_of(request)
         lease = worker.holding.of(call)
         if call is not None and lease is not None:

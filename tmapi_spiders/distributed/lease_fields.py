@@ -1,4 +1,4 @@
-"""Reading: what Redis hands out with a lease becomes typed objects."""
+"""Turns what Redis returns with a lease into typed objects."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import orjson
 
 from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.crawl.progress import Progress
+from tmapi_spiders.distributed.dead_letter import DeadLetter, is_mend
 from tmapi_spiders.distributed.lease import Lease
-from tmapi_spiders.distributed.letter import Letter, is_mend
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
@@ -24,9 +24,9 @@ _COUNTS = (
 
 
 def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
-    """Return the lease that a row of an exchange's reply is.
+    """Return the lease described by one row of an exchange's reply.
 
-    :raises ValueError: and the like, if it is not what this package has written
+    :raises ValueError: or a similar error, if the row is not what this package has written
     """
     task, token, sends, seed, flat, image, body, kept = row
     fields = {
@@ -36,21 +36,21 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
     query = job.query_of(name, seed.decode())
     if query.seed.key != name.partition("/")[0]:
         raise ValueError("its seed has another id")
-    # A mend has its letter also where it is leased without the body, since workers died over it.
-    letter = Letter.from_json(kept) if kept and (body or is_mend(name)) else None
+    # A mend comes with its letter even without the body, as when workers died over it.
+    letter = DeadLetter.from_json(kept) if kept and (body or is_mend(name)) else None
     if is_mend(name):
         if letter is None or not letter.failed:
             raise ValueError("its dead letter does not say what failed")
-        # It goes by how far its query was then, not by what has become of it since.
+        # Use the query's progress of that time, not the present one.
         fields |= {field: str(value) for field, value in letter.before.items()}
         fields["page"] = str(letter.page)
     progress = read_progress(query, fields)
     page = int(fields.get("page", "1"))
     if is_mend(name):
-        image = b""  # of which it is nobody's turn any more
+        image = b""  # no query's turn depends on it any more
     known, version = read_image(image, query, job, progress if page > 1 else None)
     if page > 1 and known.generation > progress.generation and not known.is_converting:
-        # Another query has found that this one's path is no good any more.
+        # Another query has found that this one's path is no longer valid.
         progress.img_url, progress.generation = known.paths[-1], known.generation
     elif progress.img_url is None and known.paths[-1] is not None:
         progress.img_url, progress.generation = known.paths[-1], known.generation
@@ -78,9 +78,9 @@ def read_lease(row: list[Any], job: SharedJob, valid_until: float) -> Lease:
 def read_image(
     content: bytes, query: Query, job: SharedJob, later: Progress | None = None
 ) -> tuple[Image, int]:
-    """Return what is known of a query's image, and the version of that knowledge.
+    """Return what is known of a query's image, and the version of that state.
 
-    :param later: how far the query is, if it is past its first page
+    :param later: the query's progress, if it is past its first page
     """
     if not content:
         if later is not None:
@@ -93,7 +93,7 @@ def read_image(
 
 
 def read_progress(query: Query, fields: dict[str, str]) -> Progress:
-    """Return how far a query is, from the fields of its hash or of its outcome."""
+    """Return a query's progress from the fields of its hash or its outcome."""
     progress = Progress(query)
     for name in _COUNTS:
         setattr(progress, name, int(fields.get(name, "0")))

@@ -1,4 +1,4 @@
-"""Outcomes of a shared job: what became of each query, from what Redis has of it."""
+"""Writes the outcome of every query of a shared job, from what Redis has of it."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def write_outcomes(
     """Write exactly one outcome for each query of a job that is final.
 
     :param reason: why the job was stopped; None if it ended, so that a query without an outcome is
-        one that nobody can account for
-    :return: what has counted them, and how many seeds have an image that another seed has too
+        unaccounted for
+    :return: the ledger that has counted them, and the number of seeds that share their image
     """
     ledger = LocalLedger(job.name, write)
     images: Counter[str] = Counter()
-    for batch in _tasks(server, job, images):
+    for batch in _queries_by_task(server, job, images):
         tasks = list(batch)
         stored: list[Any] = server.hmget(f"{job_key(job.name)}:outcomes", tasks) if tasks else []
         outcomes = dict(zip(tasks, stored, strict=True))
@@ -58,15 +58,17 @@ def write_outcomes(
             pipeline.hgetall(f"{job_key(job.name)}:query:{task}")
         begun = dict(zip(unfinished, pipeline.execute(), strict=True))
         for task in tasks:
-            _settle(ledger, batch[task], outcomes[task], begun.get(task), reason)
+            _write_outcome(ledger, batch[task], outcomes[task], begun.get(task), reason)
         ledger.finish(None, ())
     return ledger, sum(count for count in images.values() if count > 1)
 
 
-def _tasks(server: Redis, job: SharedJob, images: Counter[str]) -> Iterator[dict[str, Query]]:
-    """Yield the queries of all seeds by their tasks, in batches; each query once.
+def _queries_by_task(
+    server: Redis, job: SharedJob, images: Counter[str]
+) -> Iterator[dict[str, Query]]:
+    """Yield all queries by task, in batches, each query once.
 
-    :param images: counts the seeds of each image
+    :param images: receives the number of seeds of each image
     """
     known: set[bytes] = set()
     batch: dict[str, Query] = {}
@@ -77,10 +79,10 @@ def _tasks(server: Redis, job: SharedJob, images: Counter[str]) -> Iterator[dict
         try:
             seed = Seed.from_record(record.decode())
         except ValueError as exc:
-            logger.warning("Seed %r on Redis is no seed (%s); it is left out.", record, exc)
+            logger.warning("Seed %r on Redis is not a seed (%s); it is left out.", record, exc)
             continue
         if seed.key.encode() != key:
-            logger.warning("Seed %r on Redis has another's key; it is left out.", record)
+            logger.warning("Seed %r on Redis has the wrong key; it is left out.", record)
             continue
         images[seed.image_id] += 1
         queries = job.queries_of(seed)
@@ -91,14 +93,14 @@ def _tasks(server: Redis, job: SharedJob, images: Counter[str]) -> Iterator[dict
     yield batch
 
 
-def _settle(
+def _write_outcome(
     ledger: LocalLedger,
     query: Query,
     outcome: bytes | None,
     begun: dict[bytes, bytes] | None,
     reason: str | None,
 ) -> None:
-    """Give one query its outcome."""
+    """Write the outcome of one query."""
     progress = ledger.open(query)
     ending: Ending | None = None
     try:

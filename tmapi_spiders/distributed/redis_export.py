@@ -1,7 +1,7 @@
-"""Exporting: a shared job's rows become the files of a job, each exactly once.
+"""Exports a shared job's rows from Redis to the job's files, each exactly once.
 
-The files are Redis's lists: line n of a file is row n of the job. An export counts the lines that
-are there and goes on behind them, so that it may be killed at any moment and started again.
+The files mirror Redis's lists: line n of a file is row n of the job. An export counts the lines
+that exist and continues after them, so it may be killed at any moment and started again.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import orjson
 
 from tmapi_spiders.crawl.run import EXIT_FAILED, EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.distributed.connection import UNWRITABLE
-from tmapi_spiders.distributed.expiry import expire
-from tmapi_spiders.distributed.letter import letters_in
+from tmapi_spiders.distributed.dead_letter import count_dead_letters
+from tmapi_spiders.distributed.expiry import expire_after
 from tmapi_spiders.distributed.outcomes import write_outcomes
 from tmapi_spiders.distributed.replies import iso, number
 from tmapi_spiders.distributed.row_file import RowFile, digest
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
     from tmapi_spiders.jobs.job import JobFile
     from tmapi_spiders.local.ledger import LocalLedger
 
-__all__ = ["Export"]
+__all__ = ["RedisExport"]
 
 #: Rows in one step.
 _BATCH = 2000
 
 _LISTS = {"items": PRODUCTS, "sightings": SIGHTINGS}
 
-#: The job's counts of the rows that were committed to them.
+#: The job's counters of the rows committed to each list.
 _COUNTS = {"items": "products", "sightings": "sightings"}
 
 
-class Export:
-    """One process's export of a job into its folder, which it holds from entering to leaving.
+class RedisExport:
+    """One process's export of a job into its folder, which it holds while it is entered.
 
-    :raises UsageProblems: on entering, if another process has the folder, or another job
-    :raises StorageError: if a file can't be read or written, or does not go with what Redis has
+    :raises UsageProblems: on entering, if another process holds the folder or it is another job's
+    :raises StorageError: if a file can't be read or written, or does not match what Redis has
     """
 
     def __init__(self, server: Redis, job: SharedJob, config: Config) -> None:
@@ -74,19 +74,19 @@ class Export:
         self.evidence: dict[str, int] = {}
         """Queries with evidence against the ending: ``all``, and by code."""
         self.dead_letters = 0
-        """Answers that could not be turned into rows, or not all of them; likewise."""
+        """Answers that could not be turned into rows, or not completely; once the job is final."""
         self.sharing = 0
-        """Seeds that have an image that another seed has too, once the job is final."""
+        """Seeds that share their image with another seed, once the job is final."""
         self.stop_reason: str | None = None
         """Why the job was stopped, if it was."""
         self.unreadable: dict[str, dict[str, Any]] = {}
-        """What of its items could not be read, once the job is final."""
+        """What could not be read in its items, once the job is final."""
         self.failures = 0
         """Queries that failed, or ended partial by an error, once the job is final."""
         self.errors: dict[str, int] = {}
-        """What these ended by, once the job is final, the most frequent first."""
+        """Errors that these ended with, the most frequent first, once the job is final."""
         self.products: dict[str, int] = {}
-        """Products by what became of them, once the job is final."""
+        """Products by what became of them (new, duplicates, rejected), once the job is final."""
 
     def __enter__(self) -> Self:
         """Take the folder."""
@@ -102,7 +102,7 @@ class Export:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the folder go; what was not written whole is cut off."""
+        """Release the folder; cut off a line that was not written completely."""
         for file in self._rows.values():
             with suppress(OSError):
                 file.cut()
@@ -111,29 +111,29 @@ class Export:
 
     @property
     def lines(self) -> dict[str, int]:
-        """The files of the folder, with their numbers of lines."""
+        """Number of lines of each file in the folder."""
         files = {name: self._rows[rows].lines for rows, name in _LISTS.items()}
         if self.by_status:
             files[OUTCOMES] = sum(self.by_status.values())
         return files
 
-    def ask(self) -> str:
-        """Return what the job came to if nothing more will come of it by itself, else ""."""
+    def final_state(self) -> str:
+        """Return a token of the job's final state; "" while rows may still come by themselves."""
         found: bytes = run_script(self._server, "final", self._shared.keys, self._shared.id, "")
         return found.decode("utf-8", "replace")
 
     def copy(self) -> None:
-        """Write all rows that are there."""
+        """Write all rows that Redis has."""
         for rows, file in self._rows.items():
             while self._copy_some(rows, file):
                 pass
 
     def finish(self, final: str) -> bool:
-        """Write the outcomes and how the job ended; return False if it goes on meanwhile.
+        """Write the outcomes and job.json; return False if the job was reopened meanwhile.
 
-        All rows must have been copied since.
+        All rows must have been copied before.
 
-        :param final: what :meth:`ask` has returned before that
+        :param final: what :meth:`final_state` returned before they were copied
         """
         facts = facts_of(self._server, self._shared.name)
         stopped = facts.get("state") == "stopped"
@@ -143,7 +143,7 @@ class Export:
         try:
             reason, shared = self.stop_reason, self._shared
             ledger, self.sharing = write_outcomes(self._server, shared, reason, _writer(outcomes))
-            is_final = self.ask() == final
+            is_final = self.final_state() == final
         except BaseException:
             outcomes.discard()
             raise
@@ -152,13 +152,13 @@ class Export:
             return False
         outcomes.publish(complete=True)
         self.by_status = dict(sorted(ledger.by_status.items()))
-        self.dead_letters = letters_in(self._server, self._key)
+        self.dead_letters = count_dead_letters(self._server, self._key)
         self._job.files |= {name: self._rows[rows] for rows, name in _LISTS.items()}  # type: ignore[misc]
         self._end(facts, ledger)
         values = (self._shared.id, final, utc_now())
         days = 0.0 if stopped else self._config.expire_days
         if run_script(self._server, "final", self._shared.keys, *values) and (
-            not days or expire(self._server, self._shared, days)
+            not days or expire_after(self._server, self._shared, days)
         ):
             return True
         self.by_status = {}
@@ -166,7 +166,7 @@ class Export:
         return False
 
     def _check_folder(self) -> None:
-        """Make sure that the folder is this job's, or nobody's.
+        """Check that the folder is this job's or new.
 
         :raises UsageProblems: if it is another job's
         """
@@ -175,8 +175,8 @@ class Export:
         whose = last.get("shared") or {}
         if (self.folder / ARCHIVE).exists() or (last and not whose):
             raise UsageProblems(
-                f"{self.folder}: it belongs to the job {name} that was crawled on this machine "
-                "alone, not to the one on Redis. Set TMAPI_OUTPUT_DIR to another folder, or move "
+                f"{self.folder}: it belongs to the job {name} that was crawled here by one "
+                "process, not to the one on Redis. Set TMAPI_OUTPUT_DIR to another folder, or move "
                 "this one away."
             )
         if last and whose.get("id") != self._shared.id:
@@ -195,7 +195,7 @@ class Export:
         )
 
     def _end(self, facts: dict[str, str], ledger: LocalLedger) -> None:
-        """Say in job.json how the job ended."""
+        """Write to job.json how the job ended."""
         queries, calls = ledger.by_status.total(), number(facts.get("calls"))
         of_queries = ledger.facts(queries)
         self.failures, self.errors = ledger.failures, of_queries["errors"]
@@ -232,7 +232,7 @@ class Export:
     def _copy_some(self, rows: str, file: RowFile) -> bool:
         """Write one batch of rows; return False if there was none."""
         before = self._trimmed[rows]
-        known = min(file.lines, 1)  # one row that is in the file already is asked for, to compare
+        known = min(file.lines, 1)  # also ask for the last row in the file, to compare
         first = max(file.lines - before - known, 0)
         pipeline = self._server.pipeline(transaction=True)
         fields = ("id", f"trimmed:{rows}", f"trimmed_last:{rows}", _COUNTS[rows])
@@ -242,8 +242,8 @@ class Export:
         (job_id, trimmed, dropped, committed), here, found = pipeline.execute()
         if job_id != self._shared.id.encode():
             raise StorageError(
-                f"{self._shared.name}: the job was deleted from Redis meanwhile. What is written "
-                f"in {self.folder} stays; more will not come."
+                f"{self._shared.name}: the job was deleted from Redis meanwhile. What has been "
+                f"written to {self.folder} stays; nothing more will be added."
             )
         self._trimmed[rows] = number(trimmed)
         if self._trimmed[rows] > file.lines:
@@ -258,15 +258,15 @@ class Export:
         missing = number(committed) - self._trimmed[rows] - here
         if missing > 0:
             if file.lines == number(committed):
-                return False  # they were written before somebody took them
-            self._taken(rows, file, number(committed), missing)
+                return False  # they were written before someone removed them
+            self._rows_missing(rows, file, number(committed), missing)
         if file.lines == before:
             last = (dropped or b"").decode()
         else:
             last = digest(found[0]) if found else ""
             found = found[1:]
         if file.lines and last != file.last:
-            self._differs(rows, file)
+            self._line_differs(rows, file)
         file.append(found[:_BATCH])
         if found:
             self._note(rows, file)
@@ -276,24 +276,24 @@ class Export:
         """Note on Redis that rows are safe, and drop them there if the user wants that."""
         trims = "1" if self._config.trim_exported else "0"
         values = (rows, file.lines, trims, self._trimmed[rows], file.last)
-        # A server without room is read nevertheless.
+        # A server without room for the note can still be read.
         with suppress(*UNWRITABLE):
             keys = self._shared.keys
             reply = run_script(self._server, "exported", keys, self._shared.id, *values)
             if reply == b"done" and self._config.trim_exported:
                 self._trimmed[rows] = file.lines
 
-    def _taken(self, rows: str, file: RowFile, committed: int, missing: int) -> None:
+    def _rows_missing(self, rows: str, file: RowFile, committed: int, missing: int) -> None:
         raise StorageError(
             f"{self._shared.name}: Redis, list {self._key}:{rows}: {missing:,} of the "
             f"{plural(committed, 'row')} that were committed are no longer in it: another consumer "
             f"has taken them (LPOP, RPOP, LTRIM), or deleted the list. {file.path} stays as it is, "
             f"with {plural(file.lines, 'line')}. Put the rows back where they were, and run the "
             f"same command again; what is left in the list: redis-cli LRANGE {self._key}:{rows} 0 "
-            "-1. Other consumers should read it by LRANGE, or the exported files."
+            "-1. Other consumers should read it with LRANGE, or read the exported files."
         )
 
-    def _differs(self, rows: str, file: RowFile) -> None:
+    def _line_differs(self, rows: str, file: RowFile) -> None:
         total = self._trimmed[rows] + number(self._server.llen(f"{self._key}:{rows}"))
         advice = "Move the file away and run the same command again."
         if self._trimmed[rows]:
@@ -303,7 +303,7 @@ class Export:
             )
         raise StorageError(
             f"{file.path}: its line {file.lines:,} is not row {file.lines:,} of the {total:,} that "
-            "Redis has of the job: the file was changed, or Redis has lost its last moments. "
+            "Redis has of the job: the file was changed, or Redis has lost its last writes. "
             + advice
         )
 

@@ -1,8 +1,8 @@
-"""Reopening: queries that ended by an error go on, and dead letters are read again.
+"""Reopens queries that ended by an error, and rereads dead letters.
 
-Queries with a dead letter, or whose image's conversion is one, go on from the answer that is there,
-at no cost. Others are asked for again. Where a pipeline had failed on items of a page, that page is
-read again for these alone.
+Queries with a dead letter, or whose image's conversion is one, go on from that answer at no cost.
+Others call the API again. If a pipeline failed on items of a page, the page is reread for these
+items only.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import attrs
 import orjson
 
 from tmapi_spiders.crawl.image_state import Image
-from tmapi_spiders.distributed.expiry import keep
+from tmapi_spiders.distributed.dead_letter import is_mend, query_task
+from tmapi_spiders.distributed.expiry import cancel_expiry
 from tmapi_spiders.distributed.keys import CONVERSION_TASK
 from tmapi_spiders.distributed.lease_fields import read_image
-from tmapi_spiders.distributed.letter import is_mend, query_task
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.inputs.seed import Seed
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.distributed.shared_job import SharedJob
 
-__all__ = ["Reopened", "reopen"]
+__all__ = ["ReopenCounts", "reopen"]
 
 _BATCH = 1000
 
-#: Of a query's outcome, or of its hash.
+#: Fields of a query's outcome or of its hash.
 _Fields = dict[str, Any]
 
 
 @attrs.define
-class Reopened:
-    """What is in the queue again."""
+class ReopenCounts:
+    """Numbers of what was put back in the queue."""
 
     queries: int = 0
-    """Those with a dead letter."""
+    """Queries with a dead letter."""
     others: int = 0
     """Queries that ended by another error."""
     pages: int = 0
-    """Those that a pipeline had failed on items of."""
+    """Pages that a pipeline had failed on."""
 
 
-def reopen(server: Any, job: SharedJob, *, failed: bool) -> Reopened:
-    """Have dead letters read again; return what there was.
+def reopen(server: Any, job: SharedJob, *, failed: bool) -> ReopenCounts:
+    """Put dead letters back in the queue; return how many there were.
 
-    A conversion's dead letter is that of all queries that have waited for it.
+    A conversion's dead letter counts for every query that was waiting for it.
 
-    :param failed: whether all others that ended by an error are reopened, too
+    :param failed: whether to reopen all other queries that ended by an error, too
     :raises StorageError: if what Redis has of a seed can't be read
     """
     prefix = job.keys[0]
@@ -61,8 +61,8 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> Reopened:
     by_seed: defaultdict[str, set[str]] = defaultdict(set)
     for task, outcome in _failed_outcomes(server, prefix):
         if failed or _has_letter(task, outcome, letters):
-            by_seed[_key_of(task)].add(task)
-    found = Reopened()
+            by_seed[_seed_key(task)].add(task)
+    found = ReopenCounts()
     for mends in _mends(letters):
         found.pages += int(run_script(server, "mend", job.keys, *mends))
     for key, tasks in by_seed.items():
@@ -76,7 +76,7 @@ def reopen(server: Any, job: SharedJob, *, failed: bool) -> Reopened:
         free = sum(_has_letter(task, outcome, letters) for task, outcome in opened.items())
         found.queries += free
         found.others += len(opened) - free
-    keep(server, job.name)
+    cancel_expiry(server, job.name)
     return found
 
 
@@ -90,26 +90,26 @@ def _mends(letters: set[str]) -> Iterator[list[str]]:
         yield sorted(mends, key=lambda mend: (len(mend), mend))
 
 
-def _key_of(task: str) -> str:
+def _seed_key(task: str) -> str:
     return task.partition("/")[0]
 
 
 def _conversion_of(task: str) -> str:
-    return f"{_key_of(task)}/{CONVERSION_TASK}"
+    return f"{_seed_key(task)}/{CONVERSION_TASK}"
 
 
 def _has_letter(task: str, outcome: _Fields, letters: set[str]) -> bool:
-    """Say whether the answer that a query failed by is there."""
+    """Return whether the answer that a query failed on is kept."""
     return task in letters or _lacks_conversion(task, outcome, letters)
 
 
 def _lacks_conversion(task: str, outcome: _Fields, letters: set[str]) -> bool:
-    """Say whether a query failed since its image's conversion is a dead letter."""
+    """Return whether a query failed because its image's conversion is a dead letter."""
     return "conversion" in outcome and _conversion_of(task) in letters
 
 
 def _is_failed(outcome: _Fields) -> bool:
-    """Say whether a query ended by an error."""
+    """Return whether a query ended by an error."""
     status, reason = outcome.get("status"), outcome.get("reason")
     return bool(status == "failed" or (status == "partial" and reason == "error"))
 
@@ -119,9 +119,9 @@ def _is_at_first_page(outcome: _Fields) -> bool:
 
 
 def _failed_outcomes(server: Any, prefix: str) -> Iterator[tuple[str, _Fields]]:
-    """Yield the queries that ended by an error, as tasks, with their outcomes."""
+    """Yield the tasks of queries that ended by an error, with their outcomes."""
     for task, content in server.hscan_iter(f"{prefix}:outcomes", count=_BATCH):
-        with suppress(ValueError):  # it is nobody's outcome
+        with suppress(ValueError):  # not an outcome
             outcome = orjson.loads(content)
             if isinstance(outcome, dict) and _is_failed(outcome):
                 yield task.decode(), outcome
@@ -130,9 +130,10 @@ def _failed_outcomes(server: Any, prefix: str) -> Iterator[tuple[str, _Fields]]:
 def _reopen_seed(
     server: Any, job: SharedJob, key: str, chosen: set[str], letters: set[str]
 ) -> dict[str, _Fields]:
-    """Reopen queries of one seed; return those that were, by task, with their outcomes.
+    """Reopen queries of one seed; return the tasks that were, with their outcomes.
 
-    What may change what others know of the image is left for later, while they know it.
+    Those at their first page are left for later while other queries of the image are at theirs:
+    reopening them would change what the others know of the image.
     """
     prefix = job.keys[0]
     record = server.hget(f"{prefix}:seeds", key)
@@ -143,11 +144,11 @@ def _reopen_seed(
     while True:
         stored = server.hget(f"{prefix}:images", key)
         _, version = read_image(stored or b"", queries[0], job)
-        ended, begun = _known(server, job, key, len(queries))
+        ended, begun = _stored_state(server, job, key, len(queries))
         tasks = {task: ended[task] for task in ended if task in chosen and _is_failed(ended[task])}
         later = [task for task in tasks if not _is_at_first_page(tasks[task])]
         first = [task for task in tasks if task not in later]
-        if stored:  # others of this image are at their first page
+        if stored:  # other queries of this image are at their first page
             first = []
         image = _image_of(seed, job, len(queries), [*ended.values(), *begun])
         conversion = ""
@@ -160,7 +161,7 @@ def _reopen_seed(
             for task in first:
                 if not conversion and task not in letters:
                     image.ask(task)
-            _await(image, first, job, seed, converts=bool(conversion))
+            _expect_first_pages(image, first, job, seed, converts=bool(conversion))
             content = orjson.dumps({**image.to_json(), "version": version + 1})
         if not first and not later:
             return {}
@@ -170,8 +171,10 @@ def _reopen_seed(
             return {task: tasks[task] for task in map(bytes.decode, opened)}
 
 
-def _await(image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, converts: bool) -> None:
-    """Have the image await the first pages of these queries, or its conversion before them."""
+def _expect_first_pages(
+    image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, converts: bool
+) -> None:
+    """Make the image wait for these queries' first pages, or for its conversion before them."""
     if converts:
         for task in tasks:
             image.wait(task)
@@ -180,10 +183,10 @@ def _await(image: Image, tasks: list[str], job: SharedJob, seed: Seed, *, conver
     image.expected = len(tasks)
 
 
-def _known(
+def _stored_state(
     server: Any, job: SharedJob, key: str, each: int
 ) -> tuple[dict[str, _Fields], list[_Fields]]:
-    """Return what became of a seed's queries that have ended, by task, and how far others are."""
+    """Return a seed's outcomes by task, and the progress of its queries that have not ended."""
     tasks = [f"{key}/{number}" for number in range(each)]
     prefix = job.keys[0]
     found = dict(zip(tasks, server.hmget(f"{prefix}:outcomes", tasks), strict=True))
@@ -199,7 +202,7 @@ def _known(
 
 
 def _image_of(seed: Seed, job: SharedJob, each: int, queries: list[_Fields]) -> Image:
-    """Return what is known of an image, as far as its queries tell."""
+    """Return what is known of an image, as far as its queries show it."""
     image = Image.first(seed, job.arguments.convert, each)
     paths: dict[int, str] = {}
     for query in queries:

@@ -1,4 +1,4 @@
-"""Replies: what Redis answers to a look, whatever is in the place of a value."""
+"""Reads replies from Redis, whatever values the keys hold."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from redis import Redis
 
-__all__ = ["Reply", "iso", "number", "to_text"]
+__all__ = ["Replies", "iso", "number", "to_text"]
 
-#: From here on, floats don't tell all whole numbers apart.
+#: From here on, floats can't represent all whole numbers.
 _TOO_MUCH = 2**53
 
 
 def number(value: Any, default: int = 0) -> int:
-    """Return a whole number, of text or bytes or whatever else it is.
+    """Return a whole number, from text, bytes or anything else.
 
     >>> number(b"12"), number("12.7"), number(b"garbage"), number(None)
     (12, 12, 0, 0)
 
-    :param default: for what is no number, or one that JSON can't hold
+    :param default: returned for what is not a number, or too large for JSON
     """
     try:
         found = int(float(value))
@@ -30,7 +30,7 @@ def number(value: Any, default: int = 0) -> int:
 
 
 def iso(ms: Any) -> str | None:
-    """Return a time of Redis's as the job's files have times; None if it is none.
+    """Return a Redis time as a job's files write times; None if there is none.
 
     >>> iso("0"), iso(b"1764000000123")
     (None, '2025-11-24T16:00:00.123Z')
@@ -44,12 +44,12 @@ def iso(ms: Any) -> str | None:
 
 
 def to_text(value: Any) -> str:
-    """Return text, whatever the bytes are."""
+    """Return bytes as text, whatever they hold, and anything else as a string."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-class Reply:
-    """What a look at several keys came to; a key of another type than it should be is empty."""
+class Replies:
+    """Replies to several read commands; a key of the wrong type reads as empty."""
 
     def __init__(self, server: Redis, **commands: tuple[Any, ...]) -> None:
         pipeline = server.pipeline(transaction=False)
@@ -76,6 +76,6 @@ class Reply:
         return found if isinstance(found, list) else []
 
     def number(self, name: str) -> int:
-        """Return how many there are."""
+        """Return an integer."""
         found = self._replies[name]
         return number(found) if isinstance(found, int) else 0

@@ -1,8 +1,8 @@
-"""The scheduler of a worker: scrapy-redis's, but that what Redis hands out are leases.
+"""scrapy-redis's scheduler, with leases instead of a queue of requests.
 
-Stock scrapy-redis takes a request out of Redis when it hands it to the engine, and knows nothing of
-what becomes of it. Here a task stays on Redis, leased, until what it brought is committed; the
-worker asks for leases as there is room, and hands each to the engine as a request.
+Stock scrapy-redis removes a request from Redis when it passes it to the engine, and does not know
+what becomes of it. Here a task stays on Redis, leased, until its results are committed; the worker
+asks for leases as it has room, and passes each to the engine as a request.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ __all__ = ["LeaseScheduler", "check_scheduler", "is_shared"]
 
 logger = logging.getLogger(__name__)
 
-#: Requests of the project's own that wait for leave at a time; fewer than the places in the
-#: downloader that the add-on adds to those of calls in flight.
+#: Most requests of the project's own that wait for a permit concurrently; fewer than the downloader
+#: slots that the add-on adds to those for calls in flight.
 MOST_WAITING = 4
 
 
 def is_shared(settings: BaseSettings) -> bool:
-    """Say whether a crawl with these settings is a worker's: its ``SCHEDULER`` says so."""
+    """Return whether the ``SCHEDULER`` of these settings makes the crawl a worker's."""
     found = load_object(settings["SCHEDULER"])
     return isinstance(found, type) and issubclass(found, LeaseScheduler)
 
 
 def check_scheduler(settings: BaseSettings) -> None:
-    """Refuse scrapy-redis's own scheduler: it loses what a worker has in hand when it dies.
+    """Refuse scrapy-redis's own scheduler: it loses a worker's requests when the worker dies.
 
     :raises UsageProblems: saying what to set instead
     """
@@ -52,30 +52,30 @@ def check_scheduler(settings: BaseSettings) -> None:
     if is_stock and not issubclass(found, LeaseScheduler):
         ours = f"{LeaseScheduler.__module__}.{LeaseScheduler.__qualname__}"
         raise UsageProblems(
-            f"SCHEDULER={settings['SCHEDULER']}: pages that were paid for would be lost with a "
-            f'worker that dies. For workers: SCHEDULER = "{ours}"; for a crawl in one process '
+            f"SCHEDULER={settings['SCHEDULER']}: a worker that dies would lose pages that were "
+            f'paid for. For workers: SCHEDULER = "{ours}"; for a crawl in one process '
             'leave it out, or: SCHEDULER = "scrapy.core.scheduler.Scheduler".'
         )
 
 
 class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no types
-    """Hands the requests of leased tasks to the engine (``SCHEDULER``)."""
+    """Passes the requests of leased tasks to the engine (``SCHEDULER``)."""
 
     def __init__(self, crawler: Crawler) -> None:
-        # Of the base class: nothing here is a queue on Redis, and nothing is ever flushed.
+        # For the base class: nothing here is a queue on Redis, and nothing is ever flushed.
         super().__init__(server=None, persist=True)
         self._crawler = crawler
         self._requests: deque[Request] = deque()
         self._others: deque[Request] = deque()
-        """Those of the project's own."""
-        # Scrapy's own: scrapy-redis's would remember what a project asks for longer than the job.
+        """The project's own requests."""
+        # Scrapy's filter: scrapy-redis's would remember a project's requests beyond the job.
         self._duplicates = RFPDupeFilter.from_crawler(crawler)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self | scheduler.Scheduler:
-        """Make the scheduler; the worker was made when the crawl was prepared.
+        """Create the scheduler; the worker exists since the crawl was prepared.
 
-        For any other spider, that of ``scrapy fetch`` or ``shell`` too, it is Scrapy's own.
+        Any other spider, including that of ``scrapy fetch`` and ``shell``, gets Scrapy's own.
         """
         if not isinstance(getattr(crawler.spider, "run", None), Worker):
             return scheduler.Scheduler.from_crawler(crawler)
@@ -84,20 +84,20 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
         return made
 
     def open(self, spider: Spider) -> None:
-        """Begin."""
+        """Open the duplicate filter."""
         self.spider = spider
         self._duplicates.open()
 
     def close(self, reason: str) -> None:
-        """End; what was not begun was given back."""
+        """Close the duplicate filter; what was not begun was given back."""
         self._duplicates.close(reason)
 
     def __len__(self) -> int:
-        """Return how many requests of leased tasks wait for the engine."""
+        """Return how many requests wait for the engine."""
         return len(self._requests) + len(self._others)
 
     def enqueue_request(self, request: Request) -> bool:
-        """Take a request: a leased task's, or one that the project makes, and not twice."""
+        """Accept a leased task's request, or one of the project's own if it is not a duplicate."""
         if not request.dont_filter and self._duplicates.request_seen(request):
             self._duplicates.log(request, self.spider)
             return False
@@ -109,9 +109,9 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
         return True
 
     def next_request(self, *_: Any) -> Request | None:
-        """Return the next request: a leased task's first, for that holds a permit already.
+        """Return the next request, a leased task's first, since that already holds a permit.
 
-        Only so many others wait at the gate that all leases find a place in the downloader.
+        Others are held back so that enough downloader slots stay free for all leases.
         """
         if self._requests:
             return self._requests.popleft()
@@ -120,9 +120,9 @@ class LeaseScheduler(Scheduler):  # type: ignore[misc]  # scrapy-redis has no ty
         return None
 
     def has_pending_requests(self) -> bool:
-        """Say whether the spider is not to be closed: this worker holds leases, or may get some."""
+        """Return whether to keep the spider open: the worker holds leases, or may get some."""
         if self._requests or self._others:
             return True
         worker = worker_of(self._crawler)
-        worker.notice_idle()  # the engine asks when neither downloader nor scraper has anything
+        worker.notice_idle()  # the engine asks when neither downloader nor scraper has work
         return worker.is_busy

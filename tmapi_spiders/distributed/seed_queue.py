@@ -1,4 +1,4 @@
-"""Feeding: seeds go into a job on Redis, in batches; what is there already is left alone."""
+"""Puts seeds into a job on Redis, in batches; seeds that are in it already are left alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.crawl.order import MOST_PAGES
-from tmapi_spiders.distributed.expiry import keep
+from tmapi_spiders.distributed.expiry import cancel_expiry
 from tmapi_spiders.distributed.keys import refused_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import UsageProblems
@@ -23,48 +23,48 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.inputs.seed import Seed
 
-__all__ = ["Fed", "feed"]
+__all__ = ["EnqueueCounts", "enqueue_seeds"]
 
 #: Seeds in one step.
 _BATCH = 500
 
 
 @attrs.define
-class Fed:
-    """What was put in."""
+class EnqueueCounts:
+    """What was added to the job."""
 
     seeds: int = 0
-    """New to the job."""
+    """New seeds."""
     queries: int = 0
-    """Of those seeds."""
+    """Queries of the new seeds."""
     differing: int = 0
-    """Seeds that the job has already, with another row; that stays as it was."""
+    """Seeds that the job already has with another row, which is kept."""
 
 
-def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
-    """Put seeds in; return what was new.
+def enqueue_seeds(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> EnqueueCounts:
+    """Put seeds into a job; return what was added.
 
-    Workers don't leave before it has ended. One that is killed has to be run again: what it had put
-    in stays, and is not put in twice.
+    Workers don't leave before this has ended. If it is killed, run it again: what was added stays,
+    and is not added twice.
 
     :raises UsageProblems: if the job is deleted meanwhile
     """
     run_script(server, "fed", job.keys, "0")
-    keep(server, job.name)
-    fed = Fed()
+    cancel_expiry(server, job.name)
+    fed = EnqueueCounts()
     remaining = iter(seeds)
     while batch := list(islice(remaining, _BATCH)):
         most = max(
             seed.overrides.most_pages(job.arguments.max_pages) or MOST_PAGES for seed in batch
         )
         values: list[Any] = [len(job.arguments.combinations), min(most, MOST_PAGES)]
-        # Another job may have learnt it, of the same image under any id.
+        # Another job may have learned that the API refuses the image, under whatever seed id.
         known = server.smismember(refused_key(job.source), [seed.image_id for seed in batch])
         for seed, refused in zip(batch, known, strict=True):
             values += _values(job, seed, refused=bool(refused))
         added = run_script(server, "feed", job.keys, *values)
         if not added:
-            raise UsageProblems(f"job={job.name}: it was deleted meanwhile. Put it there again.")
+            raise UsageProblems(f"job={job.name}: it was deleted meanwhile. Enqueue it again.")
         fed.seeds += int(added[0])
         fed.queries += int(added[1])
         fed.differing += int(added[2])
@@ -73,7 +73,7 @@ def feed(server: Redis, job: SharedJob, seeds: Iterable[Seed]) -> Fed:
 
 
 def _values(job: SharedJob, seed: Seed, *, refused: bool) -> Iterator[Any]:
-    """Yield a seed's key, its record, its queries, and its image if not all of them ask at once."""
+    """Yield a seed's key, record, number of queries, and image unless all may ask at once."""
     each = len(job.queries_of(seed))
     yield from (seed.key, seed.record(), each)
     image = Image.first(seed, job.arguments.convert, each, refused=refused)

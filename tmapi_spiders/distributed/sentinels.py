@@ -1,6 +1,6 @@
-"""Sentinels: redis-py's own, but for what they say, and how long they take, if no master is found.
+"""redis-py's Sentinel clients, with a useful error and no long wait if there is no master.
 
-Its error holds all options of all connections, and no word of what went wrong.
+redis-py's own error lists all options of all connections, but not what went wrong.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.asyncio import Redis as AsyncRedis
 
-__all__ = ["AsyncSentinels", "Sentinels", "close", "options", "reason"]
+__all__ = ["AsyncSentinels", "Sentinels", "close_client", "sentinel_options", "underlying_error"]
 
 
-def options(params: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a connection's options holds for those to the sentinels, too.
+def sentinel_options(params: dict[str, Any]) -> dict[str, Any]:
+    """Return those options of a connection that apply to connections to the sentinels, too.
 
-    >>> options({"ssl": True, "ssl_certfile": "a.pem", "password": "the master's"})
+    >>> sentinel_options({"ssl": True, "ssl_certfile": "a.pem", "password": "the master's"})
     {'ssl': True, 'ssl_certfile': 'a.pem'}
     """
-    # Without "retry" redis-py tries each one that is away for some seconds before the next.
+    # Without "retry", redis-py retries each unreachable sentinel for seconds before the next.
     kept = {"socket_timeout", "socket_connect_timeout", "retry"}
     return {name: value for name, value in params.items() if name in kept or name.startswith("ssl")}
 
 
 class Sentinels(Sentinel):
-    """What a command asks for the master."""
+    """Blocking Sentinel client, for commands."""
 
     def discover_master(self, service_name: str) -> Any:
         """Return the master's address."""
@@ -41,7 +41,7 @@ class Sentinels(Sentinel):
 
 
 class AsyncSentinels(asynchronous.Sentinel):
-    """What a worker asks for the master."""
+    """Asynchronous Sentinel client, for workers."""
 
     async def discover_master(self, service_name: str) -> Any:
         """Return the master's address."""
@@ -55,8 +55,8 @@ def _no_master(service_name: str) -> str:
     return f"no sentinel knows a master {service_name!r} that is up"
 
 
-def reason(server: Redis, problem: Exception) -> Exception:
-    """Return why no master was found, if that is the problem and a sentinel can't be asked."""
+def underlying_error(server: Redis, problem: Exception) -> Exception:
+    """Return why no master was found, if a sentinel can't be reached; else the problem itself."""
     if isinstance(problem, MasterNotFoundError):
         pool: Any = server.connection_pool
         for sentinel in pool.sentinel_manager.sentinels:
@@ -67,8 +67,8 @@ def reason(server: Redis, problem: Exception) -> Exception:
     return problem
 
 
-async def close(server: AsyncRedis) -> None:
-    """Close a client's connections, those to sentinels included."""
+async def close_client(server: AsyncRedis) -> None:
+    """Close a client's connections, including those to sentinels."""
     await server.aclose()
     manager = getattr(server.connection_pool, "sentinel_manager", None)
     for sentinel in manager.sentinels if manager else ():

@@ -11,6 +11,7 @@ import orjson
 from tmapi_spiders import __version__
 from tmapi_spiders.config.settings import PREFIX, given_value
 from tmapi_spiders.distributed.damage import check_facts
+from tmapi_spiders.distributed.dead_letter import query_task
 from tmapi_spiders.distributed.keys import (
     EXAMPLE,
     JOBS,
@@ -20,7 +21,6 @@ from tmapi_spiders.distributed.keys import (
     account_key,
     job_key,
 )
-from tmapi_spiders.distributed.letter import query_task
 from tmapi_spiders.distributed.replies import number
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError, UsageProblems
@@ -41,17 +41,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "SharedJob", "facts_of", "refusals_of", "unreadable_of"]
 
-#: Of all that is under a job's keys; rises when an older worker can't take part any more.
+#: Version of everything under a job's keys; raised when older workers can no longer take part.
 SCHEMA = 4
 
-#: Settings that are the job's: a worker whose own differ is refused.
+#: Settings that belong to the job: a worker that sets other values is refused.
 _SETTINGS = ("budget", "max_concurrency", "dedupe")
 
 _OUR_OWN = SpiderKind()
 
 _SOME_IMAGE = "/search/placeholder.jpg"
 
-#: Arguments that are not the job's.
+#: Arguments that are not stored with the job.
 _NOT_KEPT = {"seeds", "columns", "sheet", "job", "series", "keep_alive"}
 
 
@@ -62,7 +62,7 @@ def facts_of(server: Redis, name: str) -> dict[str, str]:
 
 
 def unreadable_of(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return what of the job's items could not be read, as a run's own has it.
+    """Return which fields of the job's items could not be read, in the form a run reports it.
 
     :param facts: the job's hash
 
@@ -81,9 +81,10 @@ def unreadable_of(facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def refusals_of(facts: Mapping[str, str]) -> dict[str, int] | None:
-    """Return how many calls were sent, and how many of them refused over the account's limit.
+    """Return how many calls were sent, and how many of them were refused over the limit.
 
-    :param facts: the job's hash; None for one that an older version has made, which did not count
+    :param facts: the job's hash
+    :return: None for a job of an older version, which did not count them
 
     >>> refusals_of({"calls": "10", "struck": "3", "over_limit": "2"})
     {'sent': 13, 'refused': 2}
@@ -97,7 +98,7 @@ def refusals_of(facts: Mapping[str, str]) -> dict[str, int] | None:
 def _object(name: str, facts: Mapping[str, str], field: str) -> dict[str, Any]:
     """Return the JSON object in a field of a job's hash.
 
-    :raises StorageError: if it is none
+    :raises StorageError: if it is not one
     """
     try:
         found = orjson.loads(facts.get(field) or "{}")
@@ -105,51 +106,51 @@ def _object(name: str, facts: Mapping[str, str], field: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise StorageError(
-            f"job={name}: Redis, key {job_key(name)}:job, field {field}: it is no JSON object. If "
-            f"somebody has written there: scrapy tmapi delete {name}"
+            f"job={name}: Redis, key {job_key(name)}:job, field {field}: it is not a JSON object. "
+            f"If someone has edited it: scrapy tmapi delete {name}"
         )
     return found
 
 
 @attrs.frozen
 class SharedJob:
-    """One job, as it is kept on Redis."""
+    """One job, as it is stored on Redis."""
 
     name: str
     id: str
-    """Of this very job: one that is deleted and made again has another."""
+    """Differs for a job that was deleted and created again under the same name."""
     kind: SpiderKind
-    """Of its spider."""
+    """The kind of its spider."""
     arguments: Arguments
     source: str
     budget: int
     max_concurrency: int
     dedupe: str
     account: str
-    """What the keys of the account begin with."""
+    """Prefix of the account's keys."""
     readers: dict[str, int] = attrs.field(factory=dict)
-    """Of each field of a product, the version of how it is read; of an older job, nothing."""
+    """For each field of a product, the version of its reader; empty for an older job."""
     stops: int = 0
 
     @property
     def keys(self) -> tuple[str, str]:
-        """What the keys of the job and of the account begin with."""
+        """Prefixes of the job's and of the account's keys."""
         return job_key(self.name), self.account
 
-    def after(self, stops: int) -> SharedJob:
-        """Return the job as it is after so many stops."""
+    def with_stops(self, stops: int) -> SharedJob:
+        """Return the job with this number of stops."""
         return attrs.evolve(self, stops=stops)
 
     def queries_of(self, seed: Seed) -> list[Query]:
-        """Return the queries of a seed, in the order of their numbers."""
+        """Return a seed's queries, in the order of their numbers."""
         combinations = seed.overrides.applied_to(self.arguments.combinations)
         return [Query(seed, *combination) for combination in combinations]
 
     def query_of(self, task: str, record: str) -> Query:
-        """Return the query that a task is of; of a conversion, the first one of its seed.
+        """Return the query that a task belongs to; for a conversion, the first one of its seed.
 
-        :param record: the seed's
-        :raises ValueError: if this is no seed
+        :param record: the seed's record
+        :raises ValueError: if that is not a seed
         :raises IndexError: if it has no such query
         """
         which = query_task(task).rpartition("/")[2]
@@ -164,10 +165,10 @@ class SharedJob:
         config: Config,
         kind: SpiderKind = _OUR_OWN,
     ) -> SharedJob:
-        """Put a new job there, without seeds, or return the one that is there.
+        """Create a job without seeds, or return the existing one.
 
         :param given: the spider's arguments as ``-a`` gives them
-        :raises UsageProblems: if it is another spider's
+        :raises UsageProblems: if the existing job is another spider's
         """
         kept = {key: value for key, value in given.items() if key not in _NOT_KEPT}
         facts = {
@@ -200,16 +201,16 @@ class SharedJob:
         name: str,
         kind_of: Callable[[Mapping[str, Any]], SpiderKind] = lambda _: _OUR_OWN,
     ) -> SharedJob:
-        """Return the job that is there.
+        """Return an existing job.
 
-        :param kind_of: returns the kind of spider that is to work on it, given the job's hash
-        :raises UsageProblems: if there is none, or if it is of another version or another spider
+        :param kind_of: given the job's hash, returns the kind of spider that is to work on it
+        :raises UsageProblems: if there is none, or if it is another version's or another spider's
         :raises StorageError: if what Redis has of it is not what this package writes
         """
         facts = facts_of(server, name)
         if "arguments" not in facts:
             raise UsageProblems(
-                f"job={name}: there is no such job on this Redis. Put it there first: "
+                f"job={name}: there is no such job on this Redis. Create it first: "
                 f"scrapy tmapi enqueue {name} -a seeds=seeds.txt"
             )
         if facts.get("state") == "deleting":
@@ -243,7 +244,7 @@ class SharedJob:
         )
 
     def check_arguments(self, given: Mapping[str, Any]) -> None:
-        """Make sure that arguments given for an existing job are its own; seeds may be added.
+        """Check that arguments given for an existing job are the job's; seeds may be added.
 
         :raises UsageProblems: naming those that differ
         """
@@ -251,8 +252,8 @@ class SharedJob:
         kept = {name: value for name, value in given.items() if name not in _NOT_KEPT}
         theirs, _ = model.parse({**kept, "seeds": _SOME_IMAGE, "job": self.name})
         problems = [
-            f"{name}={given[name]}: the job {self.name} was enqueued with another; a job has one "
-            "set of arguments, to which seeds may be added. Leave it out, or choose another job."
+            f"{name}={given[name]}: the job {self.name} was enqueued with another value; a job has "
+            "one set of arguments; only seeds may be added. Leave it out, or choose another job."
             for name in model.model_fields
             if name in given
             and name not in _NOT_KEPT
@@ -262,7 +263,7 @@ class SharedJob:
             raise UsageProblems(*problems)
 
     def check_readers(self) -> None:
-        """Make sure that a worker reads all fields as the others on the job do.
+        """Check that this version reads all fields as the job's other workers do.
 
         :raises UsageProblems: naming those that differ
         """
@@ -271,12 +272,12 @@ class SharedJob:
         if apart:
             raise UsageProblems(
                 f"job={self.name}: it was enqueued by another version of tmapi_spiders, which "
-                f"reads {', '.join(apart)} otherwise than this one ({__version__}). Use the same "
+                f"reads {', '.join(apart)} differently from this one ({__version__}). Use the same "
                 "version everywhere."
             )
 
     def check_settings(self, config: Config, settings: BaseSettings, *, update: bool) -> None:
-        """Make sure that a process's own settings are the job's.
+        """Check that this process's settings are the job's.
 
         :param update: whether budget and limit are about to be changed, so that they may differ
         :raises UsageProblems: naming those that differ
@@ -284,8 +285,8 @@ class SharedJob:
         problems = []
         if self.source != config.source:
             problems.append(
-                f"job={self.name}: its products come from {self.source}, and this worker would ask "
-                f"{config.source}. Products of two sources don't mix; choose another job name."
+                f"job={self.name}: its products come from {self.source}, and this worker would "
+                f"call {config.source}. Products of two sources don't mix; choose another job name."
             )
         elif self.account != account_key(config):
             problems.append(
@@ -312,7 +313,7 @@ class SharedJob:
             raise UsageProblems(*problems)
 
     def update_settings(self, server: Redis, config: Config, settings: BaseSettings) -> None:
-        """Take over budget and limit, where they are given."""
+        """Store the budget and the limit with the job, where they are given."""
         for setting in ("budget", "max_concurrency"):
             if given_value(settings, setting) is not None:
                 server.hset(f"{job_key(self.name)}:job", setting, getattr(config, setting))

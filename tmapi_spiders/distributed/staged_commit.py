@@ -1,7 +1,7 @@
-"""Staging: what an answer comes to is written into its lease, from where it is committed.
+"""Stages what an answer changes in its lease, to be committed from there.
 
-Nothing here talks to anybody; what becomes of other queries of the image is decided when the commit
-is made, since somebody else may have changed the image meanwhile.
+Nothing here does I/O. Effects on the image's other queries are decided when the commit is built,
+since another worker may have changed the image meanwhile.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.shared_job import SharedJob
 
 __all__ = [
-    "stage_burial",
     "stage_conversion",
+    "stage_dead_letter",
     "stage_empty_page",
     "stage_failure",
     "stage_page",
@@ -32,18 +32,18 @@ __all__ = [
 
 _DAY_MS = 24 * 60 * 60 * 1000
 
-#: Of a query, an empty first page that is believed.
+#: How a query ends by an empty first page that is accepted.
 _EMPTY = ("empty", "empty_page")
 
-#: Of a query's hash: what is of one page.
+#: Fields of a query's hash that belong to one page.
 _OF_TRIES = ("attempt", "spared", "refusals", "rejections", "deaths")
 
 _Changes = list[dict[str, Any]]
-"""What becomes of other tasks."""
+"""Changes to other tasks."""
 
 
 def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: PageReading) -> None:
-    """Have a page committed: the query goes on, or ends with it."""
+    """Stage a page: the query goes on, or ends with it."""
     asked, progress = job.arguments, lease.progress
     max_pages = progress.query.seed.overrides.most_pages(asked.max_pages)
     ends = [
@@ -73,15 +73,17 @@ def stage_page(lease: Lease, job: SharedJob, page: int, answer: Page, reading: P
     if not lease.was_read:
         lease.count["pages"] = 1
     if page == 1:
-        lease.change = _settling(lease, items=True)
+        lease.change = _change_by_first_page(lease, items=True)
     elif not lease.image.is_read:
-        lease.change = lambda image: _others(lease, image, image.read(lease.progress.generation))
+        lease.change = lambda image: _other_tasks(
+            lease, image, image.read(lease.progress.generation)
+        )
 
 
 def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) -> None:
-    """Have it committed that the API wants an image converted before it gives a page.
+    """Stage that the API wants an image converted before it returns a page.
 
-    :param message: by which queries end if it may not be converted (any more)
+    :param message: the queries' error if the image may not be converted (any more)
     """
     progress, seed = lease.progress, lease.query.seed
     if progress.img_url == seed.img_url and seed.can_be_converted:
@@ -91,32 +93,32 @@ def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) 
         decision = image.refuse(
             lease.task, code, message, first=lease.page == 1, generation=progress.generation
         )
-        return _others(lease, image, decision)
+        return _other_tasks(lease, image, decision)
 
     lease.set |= dict.fromkeys(_OF_TRIES) | {"page": lease.page}
     lease.change = change
 
 
 def stage_empty_page(lease: Lease, answer: Page, fetched_at: str) -> None:
-    """Have an empty first page committed: as the query's end, or as one in doubt."""
-    # What was found is the outcome's once the page is believed; see the scripts.
-    lease.set |= lease.progressed()
+    """Stage an empty first page: as the query's end, or as one that is still in doubt."""
+    # The outcome gets these once the page is accepted; see end_query in common.lua.
+    lease.set |= lease.progress_fields()
     lease.set |= {
         "empty_at": fetched_at,
         "empty_total_count": answer.total_count,
         "empty_evidence": " ".join(nothing_found(answer).evidence),
     }
-    lease.change = _settling(lease, items=False)
+    lease.change = _change_by_first_page(lease, items=False)
 
 
 def stage_conversion(
     lease: Lease, job: SharedJob, path: str, *, kept: bool, keep_days: float
 ) -> None:
-    """Have the queries that waited for a conversion put into the queue.
+    """Stage a conversion: the queries that waited for it are queued.
 
-    :param path: what the conversion gave
+    :param path: the path it returned
     :param kept: whether another job has paid for it
-    :param keep_days: for how long it is kept for other jobs; 0 = not at all
+    :param keep_days: how long it is kept for other jobs; 0 = not at all
     """
 
     def change(image: Image) -> _Changes:
@@ -124,8 +126,8 @@ def stage_conversion(
         others: _Changes = []
         for task in waiting:
             asks = image.ask(task)
-            others.append({"task": task, "set": _by_present_path(image, task), "queue": asks})
-        return others[::-1]  # each is put before those that are in the queue already
+            others.append({"task": task, "set": _current_path_fields(image, task), "queue": asks})
+        return others[::-1]  # each goes to the head of the queue, so the first one goes last
 
     lease.change = change
     if keep_days and not kept:
@@ -135,9 +137,9 @@ def stage_conversion(
 
 
 def stage_failure(lease: Lease) -> None:
-    """Have a query, or those that wait for a conversion, end by the error that was noted."""
+    """Stage that a query, or those awaiting a conversion, end by the error that was noted."""
     if lease.is_conversion:
-        lease.change = _failing(lease)
+        lease.change = _change_by_failed_conversion(lease)
     else:
         progress = lease.progress
         status = "partial" if progress.pages else "failed"
@@ -150,41 +152,41 @@ def stage_failure(lease: Lease) -> None:
             "page": lease.page,
         }
         if lease.page == 1:
-            lease.change = _settling(lease, items=lease.has_items)
+            lease.change = _change_by_first_page(lease, items=lease.has_items)
         elif not lease.image.is_read:
-            lease.change = lambda image: _others(lease, image, image.pass_on(lease.task))
+            lease.change = lambda image: _other_tasks(lease, image, image.pass_on(lease.task))
         lease.unsettled = 0
     lease.callback_ended = True
 
 
-def stage_burial(lease: Lease) -> None:
-    """Have a query end by an answer that the spider could not take.
+def stage_dead_letter(lease: Lease) -> None:
+    """Stage that a query ends by an answer that the spider could not parse.
 
-    What had come of it before is committed; its items are new once more when it is read again.
+    What it yielded before is committed; its items count as new again when the answer is reread.
     """
     lease.seen, lease.goes_on = [], False
-    lease.ends, lease.set, lease.change = (None, None), {}, None  # as staged before the error
+    lease.ends, lease.set, lease.change = (None, None), {}, None  # as before the error
     lease.count.pop("pages", None)
     if lease.is_read and not lease.was_read:
         lease.count["pages"] = 1
     stage_failure(lease)
 
 
-def _settling(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
-    """Return what a query's first page comes to for its image, and so for other queries."""
+def _change_by_first_page(lease: Lease, *, items: bool | None) -> Callable[[Image], _Changes]:
+    """Return the change that a query's first page makes to its image and to other queries."""
     read = lease.count.get("pages", 0)
 
     def change(image: Image) -> _Changes:
         decision = image.settle(lease.task, items=items, generation=lease.progress.generation)
         lease.believed = len(decision.believed)
         lease.count["pages"] = read + lease.believed
-        return _others(lease, image, decision)
+        return _other_tasks(lease, image, decision)
 
     return change
 
 
-def _others(lease: Lease, image: Image, decision: Decision) -> _Changes:
-    """Return what a decision comes to for other queries; its own part is staged."""
+def _other_tasks(lease: Lease, image: Image, decision: Decision) -> _Changes:
+    """Return a decision's changes to other queries; those to this one are staged."""
     changes: _Changes = []
     for task in decision.believed:
         if task == lease.task:
@@ -202,24 +204,24 @@ def _others(lease: Lease, image: Image, decision: Decision) -> _Changes:
         fields = {"payer": image.waiting[0], "repeat": image.generation + 1}
         task = f"{lease.query.seed.key}/{CONVERSION_TASK}"
         changes.append({"task": task, "set": fields, "queue": True})
-    for task in reversed(decision.ask):  # each is put before those that are in the queue already
-        fields = _by_present_path(image, task)
+    for task in reversed(decision.ask):  # each goes to the head of the queue
+        fields = _current_path_fields(image, task)
         changes.append({"task": task, "set": fields, "queue": True})
     return changes
 
 
-def _by_present_path(image: Image, task: str) -> dict[str, Any]:
-    """Return the fields of a query that is to ask by an image's present path."""
+def _current_path_fields(image: Image, task: str) -> dict[str, Any]:
+    """Return the fields of a query that is to use an image's current path."""
     fields: dict[str, Any] = {"img_url": image.paths[-1], "generation": image.generation}
     fields |= dict.fromkeys(_OF_TRIES)
-    if not image.is_past_first_page(task):  # as if it had not been asked for before
+    if not image.is_past_first_page(task):  # as if it had never been sent
         fields |= {"page": 1, "pages": 0}
         fields |= dict.fromkeys(("empty_at", "empty_total_count", "empty_evidence"))
     return fields
 
 
-def _failing(lease: Lease) -> Callable[[Image], _Changes]:
-    """Return what a conversion's failure comes to for the queries that waited for it."""
+def _change_by_failed_conversion(lease: Lease) -> Callable[[Image], _Changes]:
+    """Return the change that a failed conversion makes to the queries that waited for it."""
     progress = lease.progress
 
     def change(image: Image) -> _Changes:

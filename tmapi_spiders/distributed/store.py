@@ -1,9 +1,9 @@
-"""The store: a job's scripts, run on Redis one batch at a time.
+"""Runs a job's scripts on Redis, one batch at a time.
 
-What waits for the server goes in one pipeline, so that a page costs about two round trips, however
-many pages a worker has in hand. While the server is away, or can't be written to, a batch is tried
-again until it gets through: each step is safe to repeat, since a lease's token lets it take effect
-only once.
+Everything that waits for the server goes into one pipeline, so that a page costs about two round
+trips however many pages a worker has in hand. While the server is away or can't be written to, the
+batch is repeated until it gets through: every step is safe to repeat, since a lease's token lets it
+take effect only once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from redis import exceptions
 from tmapi_spiders.crawl import backoff, order, outage, permits
 from tmapi_spiders.distributed import damage
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
-from tmapi_spiders.distributed.sentinels import close
+from tmapi_spiders.distributed.sentinels import close_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,19 +36,19 @@ logger = logging.getLogger(__name__)
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 5.0
 
-#: Seconds between two complaints that the server is away.
+#: Seconds between messages that the server is away.
 _COMPLAINT = 30.0
 
-#: Of one page: what kills so many workers is not tried again.
+#: Deaths of workers over one page, after which it is not tried again.
 _MOST_DEATHS = 10
 
-#: For how long an account's limit is remembered when nobody calls.
+#: How long an account's limit is remembered while no one calls.
 _REMEMBERED_SECONDS = 3600
 
 
 @cache
 def script(name: str) -> tuple[str, str]:
-    """Return a script's text, with what it shares with the others, and its SHA-1."""
+    """Return a script's text, including the shared part, and its SHA-1."""
     folder = resources.files("tmapi_spiders.distributed") / "scripts"
     constants = {
         "AHEAD": order.AHEAD,
@@ -65,7 +65,7 @@ def script(name: str) -> tuple[str, str]:
         "REMEMBERED_SECONDS": _REMEMBERED_SECONDS,
         "MOST_DEATHS": _MOST_DEATHS,
         "LONGEST_MS": damage.LONGEST_MS,
-        "FIRST_PERMITS": damage.FIRST,
+        "FIRST_PERMITS": damage.CHECKED_PERMITS,
         "MOST_CALLS": damage.MOST_CALLS,
     }
     head = "".join(f"local {key} = {value:g}\n" for key, value in constants.items())
@@ -75,7 +75,7 @@ def script(name: str) -> tuple[str, str]:
 
 
 def run_script(server: Redis, name: str, keys: Sequence[str], *values: Any) -> Any:
-    """Run a script on a connection of a command's own, and return its reply."""
+    """Run a script on a command's blocking connection; return its reply."""
     text, sha = script(name)
     try:
         return server.evalsha(sha, len(keys), *keys, *values)
@@ -85,7 +85,7 @@ def run_script(server: Redis, name: str, keys: Sequence[str], *values: Any) -> A
 
 @attrs.frozen(eq=False)
 class Step:
-    """One run of a script, and who wants to know its reply."""
+    """One run of a script, and the callback that gets its reply."""
 
     name: str
     values: Sequence[Any]
@@ -93,10 +93,10 @@ class Step:
 
 
 class Store:
-    """A worker's way to its job on Redis.
+    """A worker's access to its job on Redis.
 
-    :param keys: what the keys of the job and of the account begin with
-    :param longest_wait: seconds between two tries while the server is away
+    :param keys: prefixes of the job's and of the account's keys
+    :param longest_wait: most seconds between two attempts while the server is away
     """
 
     def __init__(
@@ -106,18 +106,18 @@ class Store:
         self._keys = keys
         self._longest_wait = min(longest_wait, _LONGEST_WAIT)
         self.is_away = False
-        """Whether the last batch did not get through."""
+        """Whether the last batch failed to get through."""
         self._is_loaded = False
         self.batches = 0
         """Round trips so far."""
 
     async def run(self, steps: Sequence[Step]) -> bool:
-        """Run the steps in order, and tell each its reply; return when all have theirs.
+        """Run the steps in order and pass each its reply; return once all have run.
 
-        :return: whether they got through at once; else they may have run before, and the replies
-            of then are lost
+        :return: whether they got through at once; otherwise some may have run before, and the
+            replies of that attempt are lost
         :raises exceptions.RedisError: if a step is refused for another reason than that the server
-            is away or full; the steps behind it may have run
+            is away or full; the steps after it may have run
         """
         wait, complained = _FIRST_WAIT, 0.0
         while True:
@@ -145,9 +145,9 @@ class Store:
         return False
 
     async def _try(self, steps: Sequence[Step]) -> tuple[Sequence[Step], Exception | None]:
-        """Run the steps; return those that have to be run again, and why if that is to wait.
+        """Run the steps; return those to run again, and the error if that has to wait.
 
-        Those behind a step that failed may have run; to run them again changes nothing.
+        Steps after one that failed may have run; running them again changes nothing.
         """
         pipeline = self._server.pipeline(transaction=False)
         for step in steps:
@@ -159,7 +159,7 @@ class Store:
             replies = await pipeline.execute(raise_on_error=False)
             for number, (step, reply) in enumerate(zip(steps, replies, strict=True)):
                 if isinstance(reply, exceptions.NoScriptError):
-                    self._is_loaded = False  # it was restarted
+                    self._is_loaded = False  # the server was restarted
                     return steps[number:], None
                 if isinstance(reply, Exception):
                     steps = steps[number:]
@@ -172,15 +172,15 @@ class Store:
         return (), None
 
     async def _load(self) -> None:
-        """Have the server know all scripts."""
+        """Load all scripts into the server."""
         for path in (resources.files("tmapi_spiders.distributed") / "scripts").iterdir():
             if path.name.endswith(".lua") and path.name != "common.lua":
                 await self._server.script_load(script(path.name.removesuffix(".lua"))[0])
         self._is_loaded = True
 
     async def damage(self, name: str, account: str) -> list[str]:
-        """Return what is wrong with a job, if it can be looked at."""
-        commands = damage.looks(name, account)
+        """Return what is wrong with a job, if it can be checked."""
+        commands = damage.status_commands(name, account)
         pipeline = self._server.pipeline(transaction=False)
         for command in commands.values():
             pipeline.execute_command(*command)
@@ -190,8 +190,8 @@ class Store:
         except (exceptions.RedisError, OSError):
             return []
         now = seconds * 1000 + microseconds // 1000
-        return damage.damage_of(name, account, dict(zip(commands, replies, strict=True)), now)
+        return damage.problems_in(name, account, dict(zip(commands, replies, strict=True)), now)
 
     async def close(self) -> None:
         """Close the connection."""
-        await close(self._server)
+        await close_client(self._server)

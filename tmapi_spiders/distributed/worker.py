@@ -20,8 +20,8 @@ from tmapi_spiders.crawl.figures import Figures
 from tmapi_spiders.crawl.outage import MOST_PROBES
 from tmapi_spiders.crawl.run import Run, run_of
 from tmapi_spiders.distributed.exchange import Exchange
-from tmapi_spiders.distributed.held_leases import Holding
-from tmapi_spiders.distributed.intake import request_of, unreadable
+from tmapi_spiders.distributed.held_leases import HeldLeases
+from tmapi_spiders.distributed.intake import request_of, unreadable_step
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.outbox import Outbox
 from tmapi_spiders.distributed.store import Step
@@ -76,7 +76,7 @@ class Worker(Run):
         self.plan = plan
         self._keep_alive = keep_alive
         self._outbox = Outbox()
-        self.holding = Holding(self._outbox, job, self.name, self.count)
+        self.holding = HeldLeases(self._outbox, job, self.name, self.count)
         self.exchange = Exchange(
             store,
             self._outbox,
@@ -262,7 +262,7 @@ class Worker(Run):
         try:
             lease = read_lease(row, self.job, valid_until)
         except (ValueError, IndexError, KeyError, TypeError) as exc:
-            self._outbox.add(unreadable(row, f"what Redis has of it can't be read: {exc}"))
+            self._outbox.add(unreadable_step(row, f"what Redis has of it can't be read: {exc}"))
             return
         if not self.gate.is_open:  # it was asked for before
             self._outbox.add(lease.give_back("unsent", lambda _: None))
@@ -306,13 +306,13 @@ class Worker(Run):
         """Note a request of the project's own: till all is done, the job is final for nobody."""
         if not self._expects_others:
             self._expects_others = True
-            self.exchange.tell()
+            self.exchange.heartbeat_now()
 
     def notice_idle(self) -> None:
         """Fail what is leased while nothing in the engine works on it: it was lost on the way."""
         if self._expects_others and not self._outbox.has_steps:
             self._expects_others = False
-            self.exchange.tell()
+            self.exchange.heartbeat_now()
         now = time.monotonic()
         if self._idle_since is None:
             self._idle_since = now

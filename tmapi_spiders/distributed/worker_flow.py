@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.api.answers import Page
     from tmapi_spiders.crawl.paging import PageReading
     from tmapi_spiders.crawl.progress import Progress
-    from tmapi_spiders.distributed.held_leases import Holding
+    from tmapi_spiders.distributed.held_leases import HeldLeases
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.inputs.queries import Query
     from tmapi_spiders.inputs.seed import Seed
@@ -41,7 +41,7 @@ class WorkerFlow(Flow):
     :param keep_days: for how long a conversion is kept for other jobs
     """
 
-    def __init__(self, holding: Holding, job: SharedJob, keep_days: float) -> None:
+    def __init__(self, holding: HeldLeases, job: SharedJob, keep_days: float) -> None:
         self._holding = holding
         self._job = job
         self._keep_days = keep_days

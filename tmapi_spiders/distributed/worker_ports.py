@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.outage import Sign
     from tmapi_spiders.crawl.progress import Progress
     from tmapi_spiders.distributed.exchange import Exchange
-    from tmapi_spiders.distributed.held_leases import Holding
+    from tmapi_spiders.distributed.held_leases import HeldLeases
     from tmapi_spiders.distributed.lease import Lease
 
 __all__ = ["LeaseGate", "LeaseLedger", "LeaseRetries"]
@@ -47,7 +47,7 @@ class LeaseGate(Gate):
     The lease is the permit, and holds the call's place in the budget.
     """
 
-    def __init__(self, holding: Holding, exchange: Exchange, lease_seconds: float) -> None:
+    def __init__(self, holding: HeldLeases, exchange: Exchange, lease_seconds: float) -> None:
         self._holding = holding
         self._exchange = exchange
         self._margin = _LAST_PART * lease_seconds
@@ -124,7 +124,7 @@ class LeaseGate(Gate):
             raise
         finally:
             self.waiting -= 1
-            self._exchange.look()
+            self._exchange.check_for_leases()
         self.others_refused += lease is None
         raise GateClosed("the job is stopping")
 
@@ -178,7 +178,7 @@ class LeaseRetries(Retries):
     :param delay: seconds before the first of them (``TMAPI_RETRY_DELAY``); it doubles
     """
 
-    def __init__(self, holding: Holding, times: int, delay: float) -> None:
+    def __init__(self, holding: HeldLeases, times: int, delay: float) -> None:
         self._holding = holding
         self._times = times
         self._delay = delay
@@ -214,7 +214,7 @@ class LeaseRetries(Retries):
 class LeaseLedger(Ledger):
     """Knows the progress of the queries whose leases this worker holds."""
 
-    def __init__(self, holding: Holding) -> None:
+    def __init__(self, holding: HeldLeases) -> None:
         self._holding = holding
 
     @override

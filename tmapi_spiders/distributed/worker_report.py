@@ -1,4 +1,4 @@
-"""What a worker tells people: what it works on, and what came of it."""
+"""What a worker prints: what it works on, and what came of it."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ logger = logging.getLogger(__name__)
 
 
 def announce(worker: Worker) -> None:
-    """Say what this worker works on."""
+    """Print what this worker works on."""
     job = worker.job
     budget = f"budget {plural(job.budget, 'call')}" if job.budget else "no budget"
     _say(
         f"{job.name}: worker {worker.name} joins; {budget}, at most {job.max_concurrency} calls in "
-        f"flight for the account, of all workers",
+        f"flight for the account, across all workers",
         *worker.plan,
         *([f"  {MADE_UP}"] if worker.config.sandbox else []),
     )
     if worker.config.sandbox:
-        logger.info(MADE_UP)  # a log file must say it too
+        logger.info(MADE_UP)  # a log file must say so, too
 
 
 def report(worker: Worker) -> None:
-    """Say what came of it, once."""
+    """Print what came of it, once."""
     if worker.reported:
         return
     worker.reported = True
@@ -68,7 +68,7 @@ def report(worker: Worker) -> None:
         if worker.stop_reason == "budget":
             more = 2 * worker.job.budget
             _say(
-                "  To go on with twice as many calls in all, and then start workers again:",
+                "  To go on, allow twice as many calls in total, then start workers again:",
                 "    " + in_project(f"scrapy tmapi enqueue {job} -s TMAPI_BUDGET={more}"),
             )
         else:
@@ -88,5 +88,5 @@ def report(worker: Worker) -> None:
 
 
 def _say(*lines: str) -> None:
-    """Print for people: on standard error."""
+    """Print for people, on standard error."""
     print("\n".join(lines), file=sys.stderr, flush=True)

@@ -1,1 +1,4 @@
-"""How a field of a product is read from the API's values."""
+"""How a field of a product is read from the API's values.
+
+Internal.
+"""

@@ -1,1 +1,4 @@
-"""The gallery: a job as one HTML page."""
+"""The gallery: a job as one HTML page.
+
+Internal.
+"""

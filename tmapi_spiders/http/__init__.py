@@ -1,1 +1,4 @@
-"""HTTP below the download handler: connections, compression, ``Retry-After``."""
+"""HTTP below the download handler: connections, compression, ``Retry-After``.
+
+Internal.
+"""

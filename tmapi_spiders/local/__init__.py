@@ -1,1 +1,4 @@
-"""A crawl in a process of its own."""
+"""A crawl in a process of its own.
+
+Internal.
+"""

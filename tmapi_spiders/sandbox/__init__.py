@@ -1,5 +1,7 @@
 """A local TMAPI that needs no token and no network: the sandbox.
 
+Internal, except what docs/reference.md lists.
+
 Its world is small. Some thousand made-up products (mugs, hats, kites …) each have a *look*: a kind,
 a colour, a size and a pattern; the sandbox draws their pictures. A search finds the products of the
 same kind whose colour, size and pattern are near enough (`looks.distance`), nearest first.

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from tmapi_spiders.sandbox.catalogue import CatalogueProduct
     from tmapi_spiders.sandbox.options import SandboxOptions
 
+__all__ = [
+    "ADDED",
+    "CHANGED",
+    "FIELDS",
+    "REMOVED",
+    "Drift",
+    "Offer",
+    "changes",
+    "offer_of",
+    "offers",
+]
+
 ADDED: Final = "added"
 REMOVED: Final = "removed"
 CHANGED: Final = "changed"

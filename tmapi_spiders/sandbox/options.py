@@ -10,6 +10,8 @@ import attrs
 from tmapi_spiders.sandbox.catalogue import MAX_PRODUCTS
 from tmapi_spiders.sandbox.faults import FAULTS
 
+__all__ = ["MAX_DAY", "MAX_NUMBER", "MAX_SECONDS", "SandboxOptions"]
+
 MAX_DAY: Final = 1000
 """Later days would take long to make."""
 

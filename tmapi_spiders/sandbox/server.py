@@ -39,6 +39,8 @@ from tmapi_spiders.sandbox.pictures import picture
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+__all__ = ["CONVERT_ENDPOINT", "PICTURE_OF", "SEARCH_ENDPOINT", "Sandbox"]
+
 SEARCH_ENDPOINT: Final = "/1688/global/search/image/v2"
 CONVERT_ENDPOINT: Final = "/1688/tools/image/convert_url"
 

@@ -1,1 +1,4 @@
-"""The spiders of this package."""
+"""The spiders of this package.
+
+Internal, except what docs/reference.md lists.
+"""

@@ -1,1 +1,4 @@
-"""Files, streams, signals and limits of the operating system."""
+"""Files, streams, signals and limits of the operating system.
+
+Internal.
+"""

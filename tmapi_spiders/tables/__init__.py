@@ -1,1 +1,4 @@
-"""Tables made of a job's files: XLSX, CSV, Parquet."""
+"""Tables made of a job's files: XLSX, CSV, Parquet.
+
+Internal.
+"""

@@ -1,12 +1,12 @@
--- Commits a page: its products and sightings, the query's progress, what comes next, and the lease.
--- ARGV: task, token, JSON of the rest, then three lists, each after its length: ids of the page's
--- items, (scope, id, line) of its rows, lines of its sightings; then an answer to be kept for other jobs or as a dead letter.
--- Returns: {'lost'} | {'conflict', the image now} | {'done', products that were new}
+-- Commits a page: its products and sightings, the query's progress, what comes next, and the end of the lease.
+-- ARGV: task, token, JSON of the rest, then three lists, each preceded by its length: ids of the page's items,
+-- (scope, id, line) of its rows, lines of its sightings; then an answer to keep for other jobs or as a dead letter.
+-- Returns: {'lost'} | {'conflict', the present image} | {'done', number of new products}
 local task, rest = ARGV[1], cjson.decode(ARGV[3])
 if lease_of(task) ~= ARGV[2] then return {'lost'} end
 local key = query_key(task)
 local _, sends = lease_of(task)
-local worn = sends == '0' and tonumber(call('HGET', key, 'deaths') or '0') >= MOST_DEATHS
+local is_deadly = sends == '0' and tonumber(call('HGET', key, 'deaths') or '0') >= MOST_DEATHS
 
 if rest.image then
   local known = call('HGET', IMAGES, rest.image.seed_id)
@@ -31,7 +31,7 @@ local function next_list()
   return list
 end
 
--- Gives a list to a command, in parts: Lua hands over so many values at once. Returns the sum.
+-- Passes a list to a command in chunks, since Lua can unpack only so many values. Returns the sum of the replies.
 local function all(command, key, values)
   local sum = 0
   for n = 1, #values, 1000 do
@@ -52,7 +52,7 @@ end
 all('RPUSH', P .. ':items', lines)
 local seen = next_list()
 all('RPUSH', P .. ':sightings', seen)
-if call('HEXISTS', JOB, 'sightings') == 1 then count('sightings', #seen) end  -- not of a job of an older version
+if call('HEXISTS', JOB, 'sightings') == 1 then count('sightings', #seen) end  -- jobs of an older version have no such count
 local kept = next_argument()
 if rest.refused then call('SADD', rest.refused[1], rest.refused[2]) end
 if rest.keep then call('SET', rest.keep, kept, 'PX', rest.keep_ms) end
@@ -74,13 +74,13 @@ if rest.count and rest.count.pages then
   call('HDEL', P .. ':pace', math.floor(now / 60000) - 60)
 end
 
-let_go(task, ARGV[2])
+end_lease(task, ARGV[2])
 if rest.letter then
   if kept ~= '' then call('HSET', BODIES, rest.letter_of, kept) end
   count('dead', call('HSET', DEAD, rest.letter_of, rest.letter))
-  -- What it has written once is known for as long as its letters are there.
+  -- Keep the ids of rows it has written for as long as its letters exist.
   if rest.letter_of ~= task then call('HSET', key, 'spoiled', 1) end
-elseif worn then  -- nobody could read its answer, if it had one: that stays, and what is known of it
+elseif is_deadly then  -- its answer, if any, could not be read: keep it, and what is known of it
   local letter = letter_of(task)
   letter.error = rest.set.message or rest.others and rest.others[1] and rest.others[1].set.message
   letter.at = now
@@ -91,12 +91,12 @@ elseif worn then  -- nobody could read its answer, if it had one: that stays, an
   set_fields(key, letter.after or {})
   count('dead', call('HSET', DEAD, task, cjson.encode(letter)))
 end
-if rest.letter_of ~= task and not worn then
+if rest.letter_of ~= task and not is_deadly then
   call('HDEL', BODIES, task)
   call('HDEL', DEAD, task)
 end
--- Those that failed by a conversion that is a dead letter go on when that is replayed.
-local waited = (rest.letter_of == task or worn) and is_conversion(task) and call('HGET', key, 'repeat')
+-- Queries that failed because the conversion is a dead letter go on when that is replayed.
+local waited = (rest.letter_of == task or is_deadly) and is_conversion(task) and call('HGET', key, 'repeat')
 for _, other in ipairs(rest.others or {}) do
   set_fields(query_key(other.task), other.set)
   if waited then call('HSET', query_key(other.task), 'conversion', waited) end
@@ -106,7 +106,7 @@ for _, other in ipairs(rest.others or {}) do
     queue(other.task)
   end
 end
--- At last, so that its next page comes before what others ask.
+-- Last, so that the query's next page comes before other queries.
 if rest.mends then
   end_mend(task)
 elseif is_conversion(task) then
@@ -117,10 +117,10 @@ else
     end_query(task, ending[1], ending[2], ending[3])
   elseif rest.next then
     call('HDEL', key, 'attempt', 'spared', 'refusals', 'deaths')
-    claim(task, rest.left)
+    note_pages_left(task, rest.left)
     queue(task, false, end_is_near())
   elseif call('HEXISTS', OUTCOMES, task) == 0 and (rest.set.empty_at or '') ~= '' then
-    claim(task, 1)  -- its first page is in doubt, and has all that it will have, as far as can be seen
+    note_pages_left(task, 1)  -- its first page is in doubt, and has all the items it will have, as far as is known
   end
 end
 end_if_done()

@@ -1,6 +1,6 @@
--- What all scripts share. KEYS: 1 the job's prefix (P), 2 the account's (A); see keys.py.
--- A script is one step: nobody sees half of it, and it happens whole or not at all.
-local P, A = KEYS[1], KEYS[2] or KEYS[1]  -- the second where the account is concerned
+-- Shared by all scripts. KEYS: 1 the job's prefix (P), 2 the account's (A); see keys.py.
+-- A script is atomic: its changes happen together or not at all, and no one sees half of them.
+local P, A = KEYS[1], KEYS[2] or KEYS[1]  -- the second only if the account is concerned
 local call = redis.call
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -17,27 +17,27 @@ local function job(field) return call('HGET', JOB, field) end
 local function count(field, by) if by ~= 0 then call('HINCRBY', JOB, field, by) end end
 local function query_key(task) return P .. ':query:' .. task end
 local function is_conversion(task) return string.sub(task, -2) == '/c' end
-local OTHER_CALL = '0/x'  -- stands for the task of a call that has no lease
+local OTHER_CALL = '0/x'  -- stands in for the task of a call that has no lease
 local function permit(task, token) return P .. ' ' .. task .. ' ' .. token end
 
--- The query that a task's calls are counted to: of a conversion, the one that asked for it.
+-- The query that a task's calls are counted to; for a conversion, the one that asked for it.
 local function payer(task)
   if is_conversion(task) then return call('HGET', query_key(task), 'payer') end
   return task
 end
 
--- How many queries a seed has: as many as others, or as arguments of its own make it.
+-- How many queries a seed has: as many as usual, unless it has arguments of its own.
 local function queries_of(seed_id) return tonumber(call('HGET', EACH, seed_id) or job('each') or '0') end
 
--- Puts a task at the head of the queue, or at its end. What needs no call has one of its own, which comes first: were
--- it behind a task that has to wait for the budget, it would never be done.
+-- Puts a task at the head of the queue, or at its end. Tasks that need no call have a queue that comes first: behind
+-- a task that has to wait for the budget, they would never be done.
 local function queue(task, is_free, is_last)
   local free = is_free or call('HEXISTS', BODIES, task) == 1
   call(is_last and 'RPUSH' or 'LPUSH', free and FREE or REQUESTS, task)
 end
 
--- Whether the API fails everything, as far as is known: the same rules as in outage.py, for all workers together.
--- *spares*: failures are laid to it now; *probe_at*: when one call may leave, if it is probed.
+-- Whether the API fails everything, as far as is known: the rules of outage.py, for all workers together.
+-- *spares*: failures count against the API now; *probe_at*: when the next probe may leave, if it is probed.
 local function outage()
   local found = call('HMGET', OUTAGE, 'failures', 'queries', 'probes', 'probe_at')
   local queries = tonumber(found[2] or '0')
@@ -47,8 +47,8 @@ local function outage()
   }
 end
 
--- Puts a task at the head of the queue again; one that has just failed as a probe at its end, since a bad query
--- tells nothing of the API.
+-- Puts a task back at the head of the queue, or at its end if it has just failed as a probe: a bad query says nothing
+-- about the API.
 local function queue_again(task)
   local probe = call('HGET', OUTAGE, 'probe')
   queue(task, false, probe and string.match(probe, '^(%S+)') == task)
@@ -56,8 +56,7 @@ end
 
 local function queued() return call('LLEN', FREE) + call('LLEN', REQUESTS) end
 
--- Notes that a worker is alive. It may be there after it was said when the job is to go: what tells of
--- it goes with the job.
+-- Notes that a worker is alive. If the job is set to expire, these notes expire with it.
 local function note_alive(worker, lease_ms, about)
   call('ZADD', ALIVE, now + lease_ms, worker)
   if about then call('HSET', WORKERS, worker, about) end
@@ -67,7 +66,7 @@ local function note_alive(worker, lease_ms, about)
   call('PEXPIRE', WORKERS, left)
 end
 
--- Notes in the list of all jobs until when this one stays; the list goes with the last of them.
+-- Notes in the list of all jobs when this one expires; the list expires with the last of them.
 local function list_job(jobs, name, until_ms)
   call('ZREMRANGEBYSCORE', jobs, '-inf', now)
   call('ZADD', jobs, until_ms, name)
@@ -81,18 +80,18 @@ local function set_fields(key, fields)
   end
 end
 
--- A lease: its fencing token, whether it was for a call, since when, whose. Nil if there is none.
+-- The parts of a lease: fencing token, whether it is for a call, since when, worker. Nil if there is none.
 local function lease_of(task)
   local found = call('HGET', LEASED, task)
   if found then return string.match(found, '^(%d+) (%d) (%d+) (.*)$') end
 end
 
--- Whether a row is the first of its id in its scope; one without an id always is.
+-- Whether a row is the first with its id in its scope; one without an id always is.
 local function is_new(scope, id)
   return id == '' or call('SADD', P .. ':dupefilter:' .. scope, id) == 1
 end
 
--- Adds to numbers of a query, ended or not.
+-- Adds to counters of a query, whether it has ended or not.
 local function add_to_query(task, numbers)
   local ended = call('HGET', OUTCOMES, task)
   local outcome = ended and cjson.decode(ended)
@@ -106,10 +105,10 @@ local function add_to_query(task, numbers)
   if outcome then call('HSET', OUTCOMES, task, cjson.encode(outcome)) end
 end
 
--- The query of a mend, a page that is read again (letter.py); nil if it is none.
+-- The query of a mend, a task that rereads a page (dead_letter.py); nil for other tasks.
 local function mended_by(task) return string.match(task, '^(%x+/%d+)/p%d+$') end
 
--- What is kept of a task's dead letter; nothing if there is none, or if it is none of ours.
+-- A task's dead letter; empty if there is none, or if it is not one of ours.
 local function letter_of(task)
   local is_json, letter = pcall(cjson.decode, call('HGET', DEAD, task) or '{}')
   if not is_json or type(letter) ~= 'table' then return {} end
@@ -117,13 +116,13 @@ local function letter_of(task)
   return letter
 end
 
--- Has a query's rejected items be in keeping with as many unreadable ones as it is to have.
+-- Adjusts a query's rejected items to the number of unreadable ones that it is about to get.
 local function reject_unreadable(task, unreadable)
   local by = (tonumber(unreadable) or 0) - tonumber(call('HGET', query_key(task), 'unreadable') or '0')
   if by ~= 0 then call('HINCRBY', query_key(task), 'rejected_items', by) end
 end
 
--- Queues the first of some mends of one query, and has the others follow it: one query's are read one after another.
+-- Queues the first of several mends of one query, and notes that the others follow: they are read one after another.
 local function queue_mends(mends)
   local first = table.remove(mends, 1)
   if not first then return end
@@ -131,7 +130,7 @@ local function queue_mends(mends)
   queue(first, true)
 end
 
--- Ends a mend, and has the next one of its query begin.
+-- Ends a mend, and queues the next one of its query.
 local function end_mend(task)
   local mends = {}
   for mend in string.gmatch(call('HGET', query_key(task), 'next') or '', '%S+') do mends[#mends + 1] = mend end
@@ -139,13 +138,13 @@ local function end_mend(task)
   queue_mends(mends)
 end
 
-local function let_go(task, token)
+local function end_lease(task, token)
   call('HDEL', LEASED, task)
   call('ZREM', LEASES, task)
   call('ZREM', PERMITS, permit(task, token))
 end
 
--- Takes back the place in the budget of a call that does not count.
+-- Returns the place in the budget of a call that does not count.
 local function refund(task)
   count('calls', -1)
   local again = tonumber(call('HGET', query_key(task), 'attempt') or '1') > 1
@@ -158,13 +157,12 @@ local function number(field) return tonumber(job(field) or '0') or 0 end
 local function most_pages() return tonumber(job('most_pages') or MOST_PAGES) end
 local function is_begun(task) return call('HEXISTS', BEGUN, payer(task) or task) == 1 end
 
--- Notes how many pages a query that is begun has before it, as far as can be seen (pages_left in order.py). Nil or
--- false: nothing can be.
-local function claim(task, left)
+-- Notes how many pages an open query has left, as far as is known (pages_left in order.py); nil or false: unknown.
+local function note_pages_left(task, left)
   call('HSET', BEGUN, task, (call('HGET', query_key(task), 'pages') or '0') .. ' ' .. (left or ''))
 end
 
--- How many pages the queries that are begun and one more have before them: the same rule as Lengths.needed in order.py.
+-- How many pages the open queries and one more need: the rule of Lengths.needed in order.py.
 local function needed()
   local begun, ended, longest = call('HVALS', BEGUN), call('HLEN', OUTCOMES), number('longest')
   local known, pages, sum, unknown = ended, number('ended_pages'), 0, {}
@@ -183,14 +181,14 @@ local function needed()
   return sum + math.max(usual, 1)
 end
 
--- Adds the evidence against a query's ending to the job's counts of it, or takes it away.
+-- Adds the evidence against a query's ending to the job's counters, or subtracts it.
 local function count_evidence(outcome, by)
   if not outcome.evidence then return end
   count('evidence:all', by)
   for code in string.gmatch(outcome.evidence, '%S+') do count('evidence:' .. code, by) end
 end
 
--- *evidence*: codes against the ending; nil: those that the query has already.
+-- *evidence*: codes against the ending; nil: keep those that the query has.
 local function end_query(task, status, reason, evidence)
   local key, outcome = query_key(task), {}
   call('HDEL', BEGUN, task)
@@ -229,7 +227,7 @@ local function fail_query(task)
   end_query(task, pages > 0 and 'partial' or 'failed', 'error')
 end
 
--- Has the queries of an image ask that were behind one which nobody can make sense of.
+-- Lets an image's queries go on that were waiting behind one which can't be read.
 local function let_others_ask(task)
   local seed_id = string.match(task, '^(%x+)/')
   local known = seed_id and call('HGET', IMAGES, seed_id)
@@ -240,7 +238,7 @@ local function let_others_ask(task)
   call('HSET', IMAGES, seed_id, cjson.encode(image))
 end
 
--- Ends all queries of an image whose conversion nobody can make sense of: they waited for it.
+-- Fails all queries of an image whose conversion can't be read: they were waiting for it.
 local function fail_unconverted(conversion, message)
   local seed_id = string.sub(conversion, 1, -3)
   call('DEL', query_key(conversion))
@@ -254,7 +252,7 @@ local function fail_unconverted(conversion, message)
   end
 end
 
--- The job has ended when it was fed to its end and there is nothing left to do.
+-- The job has ended when all seeds are in and nothing is left to do.
 local function end_if_done()
   if job('state') == 'open' and job('fed') == '1' and queued() == 0
     and call('ZCARD', LEASES) == 0 and call('ZCARD', DELAYED) == 0 then
@@ -263,9 +261,9 @@ local function end_if_done()
   end
 end
 
--- Time in which nobody at all could reach this server (it was down, or a machine was asleep) is not
--- held against those who hold leases: they get a whole lease to come back.
-local function breathe(lease_ms)
+-- Time in which no one could reach this server (it was down, or suspended) does not count against leases: each gets a
+-- whole lease again.
+local function renew_after_downtime(lease_ms)
   local last = tonumber(job('seen_at') or now)
   call('HSET', JOB, 'seen_at', now)
   if now - last <= lease_ms / 2 then return end
@@ -285,7 +283,7 @@ local function stop_at_budget(calls, budget)
   stop('budget', calls .. ' calls made by all workers, and TMAPI_BUDGET allows ' .. budget)
 end
 
--- How many calls the account bears: the same rules as in permits.py, for all workers together.
+-- The account's concurrency limit: the rules of permits.py, for all workers together.
 local function limit()
   local found = call('HMGET', LIMIT, 'allowed', 'refused', 'probed_from', 'interval', 'probe_at',
     'pause', 'paused_until')
@@ -297,8 +295,8 @@ local function limit()
   }
 end
 
-local function keep(known)
-  -- With all digits: what is raised by parts of one is to be whole at the same answer as in permits.py.
+local function save_limit(known)
+  -- With all digits, so that fractions add up to a whole at the same answer as in permits.py.
   call('HSET', LIMIT, 'allowed', string.format('%.17g', known.allowed), 'refused', known.refused and '1' or '0',
     'probed_from', string.format('%.17g', known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
     'pause', known.pause, 'paused_until', known.paused_until)
@@ -309,29 +307,29 @@ local function most() return tonumber(job('max_concurrency') or '1') or 0 end
 
 local function budget_left() return number('budget') - number('calls') end
 
--- Whether all that is left to do can be paid for, whatever it takes.
+-- Whether the budget covers all that is left to do in the worst case.
 local function budget_suffices()
   if number('budget') == 0 then return true end
   local queries = number('queries') - call('HLEN', OUTCOMES)
   return number('budget') - number('ended_calls') >= (most_pages() + CONVERSIONS) * queries
 end
 
--- Whether queries take turns from now on, lest one of the last go on alone; until then, and where the budget may
--- not suffice, they are finished one after another (order.py).
+-- Whether queries take turns from now on, so that none of the last is left running by itself. Before that, and where
+-- the budget may not suffice, they are finished one after another (order.py).
 local function end_is_near()
   return call('LLEN', REQUESTS) <= AHEAD * most() and budget_suffices()
 end
 
--- Whether a task may be leased without making a half of a query that is open: one of a query that is begun may.
-local function has_place(task, allowed)
+-- Whether a task may be leased without leaving an open query half done; a task of an open query always may.
+local function may_lease(task, allowed)
   local leased = call('ZCARD', LEASES)
   if leased + call('ZCARD', DELAYED) == 0 or is_begun(task) or end_is_near() then return true end
-  if budget_suffices() then return leased < allowed + SPARE end  -- what waits for its next try is in nobody's way
-  -- Pages whose calls are in flight are among those needed, and are counted in the budget already.
+  if budget_suffices() then return leased < allowed + SPARE end  -- tasks that wait for a retry are in no one's way
+  -- Pages whose calls are in flight are among those needed, and are already counted in the budget.
   return leased < allowed and needed() <= budget_left() + leased
 end
 
--- An answer that was no refusal; *held*: calls in flight, the answered one included.
+-- Learns from an answer other than a refusal; *held*: calls in flight, the answered one included.
 local function learn_from_answer(held)
   local known, highest = limit(), most()
   local changed = known.pause > 0
@@ -340,21 +338,21 @@ local function learn_from_answer(held)
   if held >= allowed and allowed < highest then
     local by = 1
     if known.refused and known.probed_from > 0 then
-      by = 1 / allowed  -- the last raise holds: by one each round
+      by = 1 / allowed  -- the last raise held: one more each round
     elseif known.refused then
       if now >= known.probe_at then known.probed_from = known.allowed else by = 0 end
     end
     known.allowed = math.min(known.allowed + by, highest)
     changed = changed or by > 0
   end
-  if changed then keep(known) end
+  if changed then save_limit(known) end
 end
 
--- A call that has shown that the API works.
+-- A call has shown that the API works.
 local function api_worked() call('DEL', OUTAGE) end
 
--- A call that failed, and so may everything. *reason*: why the job stops then; *said*: what it was; *most*: failures in
--- a row that are taken for an outage, 0 = none; *pause*: in milliseconds, the first one is twice as long.
+-- A call has failed in a way that may mean an outage. *reason*: why the job would stop; *said*: the failure; *most*:
+-- failures in a row that are taken for an outage, 0 = never; *pause*: milliseconds, the first pause is twice as long.
 local function api_failed(task, token, reason, said, most, pause)
   if most == 0 or job('state') ~= 'open' then return end
   call('HINCRBY', OUTAGE, 'failures', 1)
@@ -376,7 +374,7 @@ local function api_failed(task, token, reason, said, most, pause)
   end
 end
 
--- Calls of this job in flight.
+-- This job's calls in flight.
 local function in_flight()
   local mine = 0
   for _, held in ipairs(call('ZRANGE', PERMITS, 0, -1)) do
@@ -385,15 +383,15 @@ local function in_flight()
   return mine
 end
 
--- Whether the job may have one more call in flight, where the API may fail everything.
-local function has_room(most)
+-- Whether the job may have one more call in flight, given that the API may fail everything.
+local function may_call(most)
   local known = outage()
   if most == 0 or known.failures == 0 then return true end
   if known.probe_at then return now >= known.probe_at and in_flight() == 0 end
   return in_flight() < math.max(most - known.failures, 1)
 end
 
--- A refusal; *held*: calls in flight beside the refused one; *first_pause* in milliseconds.
+-- Learns from a refusal; *held*: calls in flight besides the refused one; *first_pause* in milliseconds.
 local function learn_from_refusal(held, first_pause)
   local known = limit()
   known.refused = true
@@ -408,6 +406,6 @@ local function learn_from_refusal(held, first_pause)
     known.pause = known.pause == 0 and first_pause or math.min(2 * known.pause, LONGEST_PAUSE_MS)
     known.paused_until = now + known.pause
   end
-  keep(known)
+  save_limit(known)
 end
 

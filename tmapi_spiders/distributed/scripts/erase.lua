@@ -1,6 +1,6 @@
--- Begins (ARGV 1 = '0') or ends ('1') the deletion of the job; nobody works on it in between.
+-- Begins (ARGV 1 = '0') or ends ('1') the deletion of the job; no one works on it in between.
 -- ARGV: '0' or '1', the list of all jobs, the job's name.
--- Returns: {workers alive, leases held}; it has begun if both are 0.
+-- Returns: {live workers, leases held}; the deletion has begun if both are 0.
 local alive, held = call('ZCOUNT', ALIVE, now, '+inf'), call('ZCOUNT', LEASES, now, '+inf')
 if ARGV[1] == '1' then
   call('UNLINK', JOB)

@@ -1,9 +1,9 @@
--- A worker's turn: permits of answered calls come back, what is due or whose worker has died goes
--- back into the queue, and the worker gets new leases.
--- ARGV: worker, leases wanted, milliseconds of a lease, stops it knows of, JSON: [[task, token, sign, said, unanswered]] of
--- calls that are over, prefix of conversion keys ('' = none is used), the time (ISO 8601) for queries that begin, failures in a row that are
--- taken for an outage, milliseconds of the pause by which it is probed. *sign*: 'works', or why the job stops if
--- there is nothing else any more; none: it tells nothing of the API as a whole.
+-- Returns the permits of finished calls, requeues delayed tasks that are due and tasks whose lease has expired, and
+-- leases new tasks to the worker.
+-- ARGV: worker, leases wanted, milliseconds of a lease, number of stops it knows of, JSON: [[task, token, sign, said,
+-- unanswered]] of finished calls, prefix of conversion keys ('' = use none), the time (ISO 8601) for queries that
+-- begin, failures in a row that are taken for an outage, milliseconds on which the pauses before probes are based.
+-- *sign*: 'works', or why the job would stop if nothing else came; none: it says nothing about the API as a whole.
 -- Returns: JSON of the job's state, then for each lease {task, token, sends, seed, query, image, body, dead letter}.
 local worker, wanted, lease_ms, known_stops = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local outage_calls, outage_pause = tonumber(ARGV[8] or '0'), tonumber(ARGV[9] or '0')
@@ -13,23 +13,23 @@ if not job('state') then
   for _, over in ipairs(answers) do call('ZREM', PERMITS, permit(over[1], over[2])) end
   return {cjson.encode({state = 'gone'})}
 end
-breathe(lease_ms)
+renew_after_downtime(lease_ms)
 note_alive(worker, lease_ms)
 
--- Somebody else's data under the queue's name can't be there beside ours: it is moved away.
+-- Foreign data under the queue's key would block the queue: move it away.
 local kind = call('TYPE', REQUESTS)['ok']
 if kind ~= 'list' and kind ~= 'none' then
   call('RENAME', REQUESTS, P .. ':foreign')
-  call('HSET', DEAD, 'foreign', cjson.encode({error = 'a ' .. kind .. ' was in the place of the queue; it is in ' .. P .. ':foreign', at = now}))
+  call('HSET', DEAD, 'foreign', cjson.encode({error = 'a ' .. kind .. ' was under the key of the queue; it is now in ' .. P .. ':foreign', at = now}))
 end
 
 for _, task in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, 100)) do
-  let_go(task, (lease_of(task)))
+  end_lease(task, (lease_of(task)))
   count('expired', 1)
-  local is_worn = call('HINCRBY', query_key(task), 'deaths', 1) >= MOST_DEATHS
-  -- Behind the others: one that kills workers kills fewer of them, and one that was only in the hands of
-  -- a dead one is not in those of the next that dies.
-  queue(task, is_worn, not is_worn)
+  local is_deadly = call('HINCRBY', query_key(task), 'deaths', 1) >= MOST_DEATHS
+  -- Behind the others: a task that kills workers then kills fewer of them, and one that a dying worker merely held
+  -- is not held by the next that dies.
+  queue(task, is_deadly, not is_deadly)
 end
 call('ZREMRANGEBYSCORE', PERMITS, '-inf', now)
 for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 100)) do
@@ -37,7 +37,7 @@ for _, task in ipairs(call('ZRANGEBYSCORE', DELAYED, '-inf', now, 'LIMIT', 0, 10
   queue_again(task)
 end
 
-local leases, mine = {}, 0  -- calls of this worker in flight
+local leases, mine = {}, 0  -- this worker's calls in flight
 local all = call('HGETALL', LEASED)
 for n = 1, #all, 2 do
   local token, whose = string.match(all[n + 1], '^(%d+) 1 %d+ (.*)$')
@@ -56,8 +56,8 @@ local function hand_out()
     local from, pop, task = FREE, 'LPOP', call('LINDEX', FREE, 0)
     if not task then
       from, task = REQUESTS, call('LINDEX', REQUESTS, 0)
-      if task and not has_place(task, allowed) then
-        pop, task = 'RPOP', call('LINDEX', REQUESTS, -1)  -- what a dead worker had is behind the others
+      if task and not may_lease(task, allowed) then
+        pop, task = 'RPOP', call('LINDEX', REQUESTS, -1)  -- requeued tasks of dead workers are at the end
         if not is_begun(task) then break end
       end
     end
@@ -74,7 +74,7 @@ local function hand_out()
       call(pop, from)
       local id = 'foreign-' .. call('HINCRBY', JOB, 'foreign', 1)
       call('HSET', BODIES, id, task)
-      call('HSET', DEAD, id, cjson.encode({error = 'no task of this job was in the queue', at = now}))
+      call('HSET', DEAD, id, cjson.encode({error = 'it was in the queue, and is not a task of this job', at = now}))
     elseif call('HEXISTS', LEASED, task) == 1 or call('HEXISTS', OUTCOMES, task) == 1 then
       call(pop, from)  -- queued twice
     elseif mended and call('HEXISTS', BODIES, task) == 0 then
@@ -87,23 +87,23 @@ local function hand_out()
         and call('HEXISTS', key, 'unusable') == 0 then
         body = call('GET', ARGV[6] .. (string.match(seed, '^{"image_id":"(%x+)"') or seed_id))
       end
-      -- What has killed so many workers is leased without a call, for one to tell its end.
-      local worn = tonumber(call('HGET', key, 'deaths') or '0') >= MOST_DEATHS
-      if worn then body = nil end
-      local sends = (body or worn) and '0' or '1'
+      -- A task that has killed too many workers is leased without a call, so that a worker reports its end.
+      local is_deadly = tonumber(call('HGET', key, 'deaths') or '0') >= MOST_DEATHS
+      if is_deadly then body = nil end
+      local sends = (body or is_deadly) and '0' or '1'
       if sends == '1' then
         if budget > 0 and calls >= budget then
-          -- Else one of those in flight may turn out not to count.
+          -- otherwise one of those in flight may turn out not to count
           if call('ZCARD', LEASES) == 0 and #leases == 0 then
             stop_at_budget(calls, budget)
           end
           break
         end
         if call('ZCARD', PERMITS) >= allowed or mine >= fair or known.paused_until > now then break end
-        if not has_room(outage_calls) then break end
+        if not may_call(outage_calls) then break end
       end
       call(pop, from)
-      -- With the time in it, so that none comes twice should this server lose its last moments.
+      -- Contains the time, so that no token is issued twice if this server loses its last writes.
       local token = string.format('%d', now * 1000 + call('HINCRBY', JOB, 'tokens', 1) % 1000)
       call('HSET', LEASED, task, token .. ' ' .. sends .. ' ' .. now .. ' ' .. worker)
       call('ZADD', LEASES, now + lease_ms, task)
@@ -112,7 +112,7 @@ local function hand_out()
         call('ZADD', PERMITS, now + lease_ms, permit(task, token))
         if outage_calls > 0 and outage().probe_at then call('HSET', OUTAGE, 'probe', task .. ' ' .. token) end
         local is_first = which ~= 'c' and (call('HGET', key, 'page') or '1') == '1'
-        if is_first or not is_begun(task) then claim(payer(task), most_pages() < MOST_PAGES and most_pages()) end
+        if is_first or not is_begun(task) then note_pages_left(payer(task), most_pages() < MOST_PAGES and most_pages()) end
         count('calls', 1)
         local paying = query_key(payer(task))
         call('HINCRBY', paying, 'calls', 1)
@@ -127,8 +127,8 @@ local function hand_out()
   end
 end
 
--- One by one, and each place is taken again at once: whether more were wanted than there are shows in how many are
--- in flight when an answer comes.
+-- One by one, and each place is filled again at once: the number in flight when an answer comes shows whether there
+-- was demand for more.
 for _, over in ipairs(answers) do
   local task, token, sign = over[1], over[2], over[3]
   local held = call('ZCARD', PERMITS)
@@ -150,7 +150,7 @@ local STATES = {open = true, stopped = true, ended = true, deleting = true}
 local state, known = job('state'), limit()
 local allowed = math.min(math.floor(known.allowed), most())
 
--- What nobody but somebody's hand can have written, so that this worker would wait for ever.
+-- Whether a key holds what only a manual edit can have put there, so that this worker would wait for ever.
 local function is_amiss()
   if not STATES[state] or not ({['0'] = true, ['1'] = true})[job('fed')] or allowed < 1 then return true end
   if not string.match(job('budget') or '', '^%d+$') or number('max_concurrency') > MOST_CALLS then return true end

@@ -1,7 +1,7 @@
--- Puts seeds in, those that are not there yet. ARGV: queries of a usual seed, the most pages that a query of
--- these may have, then for each seed its key,
--- its record, its queries, and the JSON of its image, or '' if all of them ask at once. Returns how many were new, their
--- queries, and how many are there with another row; nothing: the job is gone.
+-- Adds seeds that the job does not have yet. ARGV: queries of a usual seed, the most pages that a query of these may
+-- have, then for each seed its key, its record, its number of queries, and the JSON of its image, or '' if all of them
+-- may ask at once. Returns the number of new seeds, of their queries, and of seeds that exist with another row; {} if
+-- the job is gone.
 if not job('state') or job('state') == 'deleting' then return {} end
 local usual, new, queries, differing = ARGV[1], 0, 0, 0
 for n = 3, #ARGV, 4 do
@@ -26,7 +26,7 @@ for n = 3, #ARGV, 4 do
   end
 end
 call('HSET', JOB, 'each', usual, 'most_pages', math.max(number('most_pages'), ARGV[2]))
-if new > 0 and job('state') == 'ended' then  -- another feeder has ended meanwhile
+if new > 0 and job('state') == 'ended' then  -- another process has finished enqueueing meanwhile
   call('HSET', JOB, 'state', 'open')
   call('HDEL', JOB, 'ended_at')
 end

@@ -1,10 +1,10 @@
--- Says whether nothing more will come of the job unless somebody goes on with it: it has ended and no row is awaited, or
--- was stopped and its workers have left. ARGV: the job's id, then '' to ask, or what was answered
--- before and the time, to note that all was exported.
--- Returns: '' if it is not final, or not as it was before; else what it is now.
+-- Returns a token of the job's final state if nothing more will come of it by itself: it has ended and no row is
+-- awaited, or it was stopped and its workers have left.
+-- ARGV: the job's id, then '' to ask, or the token returned before and the time, to note that all was exported.
+-- Returns: '' if the job is not final, or its state is another than before; else the token.
 local state = job('state')
 if job('id') ~= ARGV[1] then return '' end
--- Whether a worker's requests of the project's own may still bring rows; one that was killed is awaited for a lease.
+-- Whether a worker's requests of the project's own may still lead to rows; a killed worker counts for one more lease.
 local function is_awaited()
   for _, worker in ipairs(call('ZRANGEBYSCORE', ALIVE, now, '+inf')) do
     if string.find(call('HGET', WORKERS, worker) or '', '"is_awaited":true', 1, true) then return true end

@@ -1,11 +1,11 @@
--- Extends a worker's leases, and gives back those that it does not know of: the reply that told it
--- of them was lost, so that no call was made.
--- ARGV: worker, milliseconds of a lease, JSON: {task: token} that it holds, JSON of the worker, then numbers of
--- its calls in flight that have no lease (permit.lua).
+-- Extends a worker's leases, and gives back those it does not know of: the reply that contained them was lost, so no
+-- call was made.
+-- ARGV: worker, milliseconds of a lease, JSON: {task: token} that it holds, JSON describing the worker or '' when it
+-- leaves, then numbers of its calls in flight that have no lease (permit.lua).
 -- Returns the tasks that are no longer its own.
 local worker, lease_ms, held = ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])
 if not job('state') then return {} end
-breathe(lease_ms)
+renew_after_downtime(lease_ms)
 local lost = {}
 for task, token in pairs(held) do
   if lease_of(task) == token then
@@ -21,7 +21,7 @@ for n = 1, #all, 2 do
   local token, sends, _, whose = string.match(all[n + 1], '^(%d+) (%d) (%d+) (.*)$')
   if whose == worker and not held[all[n]] then
     if sends == '1' then refund(all[n]) end
-    let_go(all[n], token)
+    end_lease(all[n], token)
     queue(all[n])
   end
 end

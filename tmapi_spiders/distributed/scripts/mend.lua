@@ -1,5 +1,5 @@
--- Has pages be read again whose items a pipeline had failed on. ARGV: mends of one query, in the order of their pages.
--- Returns how many; 0 if one of them is being read now.
+-- Queues mends: pages to be reread, since a pipeline failed on their items.
+-- ARGV: mends of one query, in the order of their pages. Returns how many; 0 if one of them is being read now.
 if not job('state') or job('state') == 'deleting' then return 0 end
 local mends = {}
 for n = 1, #ARGV do

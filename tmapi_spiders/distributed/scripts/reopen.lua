@@ -1,7 +1,7 @@
--- Has queries that ended by an error go on where they ended. ARGV: seed id, JSON of its image or '',
--- version of the image that is to be there, task of a conversion that those at their first page wait
--- for or '', which one of the image it is, then the queries' tasks, the one that pays for it first.
--- Returns the tasks; nil, and nothing is done, if the image or one of them has changed meanwhile.
+-- Lets queries that ended by an error go on where they ended. ARGV: seed key, JSON of its image or '', the version
+-- that the image must have, task of a conversion that those at their first page wait for or '', its number among the
+-- image's conversions, then the queries' tasks, the one that pays for the conversion first.
+-- Returns the tasks; nil, changing nothing, if the image or one of the queries has changed meanwhile.
 local seed_id, image, conversion = ARGV[1], ARGV[2], ARGV[4]
 local known = call('HGET', IMAGES, seed_id)
 if (known and cjson.decode(known).version or 0) ~= tonumber(ARGV[3]) then return false end
@@ -30,11 +30,11 @@ for n, outcome in ipairs(outcomes) do
   local has_answer = call('HEXISTS', BODIES, task) == 1
   local is_first = (outcome.page or '1') == '1'
   for _, field in ipairs({'status', 'reason', 'code', 'message', 'conversion'}) do outcome[field] = nil end
-  if is_first and not has_answer then  -- it is asked for by what is known of the image now
+  if is_first and not has_answer then  -- it will ask by what is known of the image now
     outcome.img_url, outcome.generation = nil, nil
   end
   for field, value in pairs(outcome) do call('HSET', query_key(task), field, value) end
-  -- An answer that is read again finds its query as it was before; how far it has been is kept, should nobody read it.
+  -- Rereading an answer needs the query's progress before it; the later progress is kept in case no worker can read it.
   local letter = letter_of(task)
   if has_answer and letter.before then
     letter.after = {}

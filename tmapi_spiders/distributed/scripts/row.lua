@@ -1,5 +1,5 @@
--- Writes a row that came of no page, but of a request of the project's own. ARGV: a name of its own, by which it is
--- written once, scope, id, line. Returns 1 if it was new.
+-- Writes a row that came from a request of the project's own rather than a page. ARGV: an id of this write, so that
+-- it is done once, scope, id, line. Returns 1 if the row was new.
 if not job('state') then return 0 end
 if call('SADD', P .. ':rows', ARGV[1]) == 0 then return 0 end
 if not is_new(ARGV[2], ARGV[3]) then

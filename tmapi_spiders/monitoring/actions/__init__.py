@@ -1,1 +1,4 @@
-"""Spidermon's actions, with this package's message."""
+"""Spidermon's actions, with this package's message.
+
+Internal, except what docs/reference.md lists.
+"""

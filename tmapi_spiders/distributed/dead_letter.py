@@ -1,8 +1,8 @@
-"""Dead letters: answers that were paid for and could not be turned into rows, or not all of them.
+"""Dead letters: paid answers that could not be turned into rows, or not completely.
 
-Of two kinds. Where the spider could not take an answer, its query ends by that, and the letter has
-the name of the query's task. Where a pipeline failed on some of a page's items, the query goes on,
-and the letter is the page's: its name is a **mend**, a task of its own that reads the page again.
+There are two kinds. If the spider could not parse an answer, the query ends there, and the letter
+is named after the query's task. If a pipeline failed on some of a page's items, the query goes on,
+and the letter is named after a **mend**: a separate task that rereads the page.
 """
 
 from __future__ import annotations
@@ -19,17 +19,25 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.crawl.progress import Progress
 
-__all__ = ["Letter", "Names", "before", "is_mend", "mend_of", "page_of_mend", "query_task"]
+__all__ = [
+    "DeadLetter",
+    "ItemNames",
+    "is_mend",
+    "mend_of",
+    "page_of_mend",
+    "progress_before",
+    "query_task",
+]
 
-#: What stands before the page's number in a mend's name.
+#: What precedes the page number in a mend's name.
 _MEND = "p"
 
-#: What a letter keeps of how far the query was before the page.
+#: Fields of the query's progress before the page that a letter keeps.
 _BEFORE = ("pages", "items", "unreadable", "total_count", "img_url", "generation")
 
 
 def mend_of(task: str, page: int) -> str:
-    """Return the mend of a query's page.
+    """Return the name of the mend of a query's page.
 
     >>> mend_of("a0/3", 7), query_task("a0/3/p7"), query_task("a0/3"), query_task("a0/c")
     ('a0/3/p7', 'a0/3', 'a0/3', 'a0/c')
@@ -38,7 +46,7 @@ def mend_of(task: str, page: int) -> str:
 
 
 def is_mend(task: str) -> bool:
-    """Say whether a task is a mend.
+    """Return whether a task is a mend.
 
     >>> is_mend("a0/3/p7"), is_mend("a0/3"), is_mend("a0/c")
     (True, False, False)
@@ -47,7 +55,7 @@ def is_mend(task: str) -> bool:
 
 
 def page_of_mend(task: str) -> int | None:
-    """Return the page that a mend reads again; None of any other task.
+    """Return the page that a mend rereads; None for any other task.
 
     >>> page_of_mend("a0/3/p7"), page_of_mend("a0/3")
     (7, None)
@@ -56,55 +64,56 @@ def page_of_mend(task: str) -> int | None:
 
 
 def query_task(task: str) -> str:
-    """Return the task of a mend's query; any other task is its own."""
+    """Return the query's task for a mend, and any other task unchanged."""
     return "/".join(task.split("/")[:2])
 
 
 @attrs.frozen
-class Letter:
-    """What is known of one such answer, besides its body."""
+class DeadLetter:
+    """What is known of a dead letter besides the answer's body."""
 
     page: int = 1
     is_read: bool = False
-    """Whether the page's items have been read, and its sightings committed."""
+    """Whether the page was read and its sightings committed."""
     before: dict[str, Any] = attrs.field(factory=dict)
-    """How far the query was before the page: those fields that have a value."""
+    """The query's progress before the page: those fields that have a value."""
     handed: tuple[str, ...] = ()
-    """Names (:class:`Names`) of the items that went into the pipelines."""
+    """Names (:class:`ItemNames`) of the items that entered the pipelines."""
     failed: tuple[str, ...] = ()
-    """Those of them that a pipeline failed on."""
+    """Names of those that a pipeline failed on."""
     fetched_at: str | None = None
     """When the answer was paid for."""
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """Return the letter that was kept as JSON, with whatever else is told there.
+        """Return the letter stored as JSON, ignoring what else is in it.
 
-        :raises ValueError: if it is no letter
+        :raises ValueError: if it is not a letter
         """
-        told = orjson.loads(content)
-        if not isinstance(told, dict):
-            raise ValueError("a dead letter is no JSON object")
-        known = {field.name: told[field.name] for field in attrs.fields(cls) if field.name in told}
+        stored = orjson.loads(content)
+        if not isinstance(stored, dict):
+            raise ValueError("a dead letter is not a JSON object")
+        names = [field.name for field in attrs.fields(cls)]
+        known = {name: stored[name] for name in names if name in stored}
         for name in ("handed", "failed"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
-    def to_json(self, **told: Any) -> bytes:
+    def to_json(self, **notes: Any) -> bytes:
         """Return it as JSON.
 
-        :param told: what people are told besides
+        :param notes: further fields, for people to read
         """
-        return orjson.dumps({**told, **attrs.asdict(self)})
+        return orjson.dumps({**notes, **attrs.asdict(self)})
 
     def wants(self, name: str, *, whole: bool) -> bool:
-        """Say whether an item goes into the pipelines when the answer is read again.
+        """Return whether an item enters the pipelines when the answer is reread.
 
         Those that a pipeline failed on do.
 
-        :param whole: whether those do, too, that never got there
+        :param whole: whether those that never got there do as well
 
-        >>> letter = Letter(handed=("1", "2", "3"), failed=("2",))
+        >>> letter = DeadLetter(handed=("1", "2", "3"), failed=("2",))
         >>> [letter.wants(name, whole=False) for name in "1234"]
         [False, True, False, False]
         >>> [letter.wants(name, whole=True) for name in "1234"]
@@ -113,28 +122,28 @@ class Letter:
         return name in self.failed or (whole and name not in self.handed)
 
 
-def before(progress: Progress) -> dict[str, Any]:
-    """Return how far a query is, for the letter of the page that comes next."""
+def progress_before(progress: Progress) -> dict[str, Any]:
+    """Return a query's progress, for the letter of the page that comes next."""
     fields = {name: getattr(progress, name) for name in _BEFORE}
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def letters_in(server: Redis, prefix: str) -> int:
+def count_dead_letters(server: Redis, prefix: str) -> int:
     """Return how many answers of a job are kept as dead letters.
 
-    :param prefix: what the job's keys begin with
+    :param prefix: the prefix of the job's keys
     """
     tasks: list[bytes] = server.hkeys(f"{prefix}:bodies")  # type: ignore[assignment]
-    return sum(b"/" in task for task in tasks)  # else it is what somebody has put into the queue
+    return sum(b"/" in task for task in tasks)  # others are foreign entries found in the queue
 
 
-class Names:
-    """Names the items of one answer, in the order in which they go into the pipelines.
+class ItemNames:
+    """Names the items of one answer, in the order in which they enter the pipelines.
 
-    By its rank, and which one of that rank it is: a project's middlewares may bring several, or
-    items without a rank. So an item has the same name when the answer is read again.
+    A name is the item's rank, plus a number if several items have it: a project's middlewares may
+    add items with the same rank or none. Rereading the answer gives each item the same name.
 
-    >>> names = Names()
+    >>> names = ItemNames()
     >>> [names.give(item) for item in ({"rank": 1}, {"rank": 1}, {}, {"rank": 2}, {})]
     ['1', '1.2', '?', '2', '?.2']
     """
@@ -142,7 +151,7 @@ class Names:
     def __init__(self) -> None:
         self._numbers: Counter[str] = Counter()
         self._given: dict[int, tuple[Any, str]] = {}
-        """By identity, with the item, lest another one get that meanwhile."""
+        """By identity, with the item itself, so that its identity is not reused."""
 
     def give(self, item: Any) -> str:
         """Name the next item."""
@@ -155,5 +164,5 @@ class Names:
         return name
 
     def of(self, item: Any) -> str:
-        """Return the name of an item that has one; "?" of any other."""
+        """Return the name given to an item; "?" for any other."""
         return self._given.get(id(item), (None, "?"))[1]
