@@ -21,7 +21,7 @@ _PROFILES = {
         'REDIS_URL = os.environ["REDIS_URL"]\n'
     ),
     "own_exiting.py": (
-        'from own_shared import *\nEXTENSIONS = {"tests.distributed.exiting.Exits": 1}\n'
+        'from own_shared import *\nEXTENSIONS = {"tests.distributed.exiting_worker.Exits": 1}\n'
     ),
 }
 

@@ -13,7 +13,7 @@ import attrs
 import pytest
 from scrapy.exceptions import DropItem
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tests.local.test_gate import a_call, journal_of
 from tmapi_spiders.crawl import outage, permits
 from tmapi_spiders.crawl.dedupe import identity_of

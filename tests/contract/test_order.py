@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tmapi_spiders.api.answers import Page
 from tmapi_spiders.crawl.order import MOST_PAGES, Lengths
 from tmapi_spiders.crawl.paging import Ending, PageReading

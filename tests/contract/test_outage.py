@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tests.local.test_gate import journal_of
 from tmapi_spiders.crawl.outage import WORKS, Outage, Sign
 from tmapi_spiders.crawl.permits import Permits

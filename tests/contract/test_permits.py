@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import strategies as st
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tests.fuzz.values import EXAMPLES, try_all
 from tests.local.test_gate import journal_of
 from tmapi_spiders.crawl import permits

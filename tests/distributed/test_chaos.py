@@ -97,7 +97,7 @@ def test_workers_killed_at_any_moment(  # noqa: PLR0917
         env = {}
         if ended["exit"] + sum(process in exiting for process in workers) < exits:
             env = {
-                "SCRAPY_SETTINGS_MODULE": "tests.distributed.exiting",
+                "SCRAPY_SETTINGS_MODULE": "tests.distributed.exiting_worker",
                 "EXIT_SHARE": "0.01" if kills else "0.03",
                 "EXIT_SEED": str(moment.randrange(10**6)),
             }

@@ -26,7 +26,7 @@ FIELDS = [
     ("max_concurrency", "-1", "a whole number from 1 to 1000"),
     ("max_concurrency", "many", "a whole number from 1 to 1000"),
     ("state", "running", "open, stopped, ended, deleting"),
-    ("fed", "yes", "0 while seeds are put in, 1 after"),
+    ("fed", "yes", "0 while seeds are being added, 1 afterwards"),
     ("dedupe", "jobs", "job, seed, query"),
     ("budget", "-5", "a whole number from 0 up"),
     ("budget", "1e3", "a whole number from 0 up"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tmapi_spiders.distributed import expiry
 from tmapi_spiders.distributed.keys import conversion_prefix
 

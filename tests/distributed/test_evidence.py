@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 
 if TYPE_CHECKING:
     from pathlib import Path

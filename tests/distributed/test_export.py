@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tests.support import ROOT
 from tmapi_spiders.distributed import job_status, redis_export
 from tmapi_spiders.distributed.outcomes import write_outcomes

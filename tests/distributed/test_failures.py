@@ -293,7 +293,7 @@ def test_a_page_that_cant_be_parsed_goes_to_the_dead_letters(
     broken = start.start(
         job="j",
         seeds="/search/a/one.jpg,/search/a/two.jpg",
-        env={"SCRAPY_SETTINGS_MODULE": "tests.distributed.breaking", "BREAK": when},
+        env={"SCRAPY_SETTINGS_MODULE": "tests.distributed.broken_worker", "BREAK": when},
     )
     done = start.finish(broken)
     assert done.exit_status == 3
@@ -302,7 +302,7 @@ def test_a_page_that_cant_be_parsed_goes_to_the_dead_letters(
     (letter,) = shared.dead.values()
     assert letter["page"] == 2
     assert "KeyError" in letter["error"]
-    assert "it is kept as a dead letter" in done.log
+    assert "the answer is kept as a dead letter" in done.log
     body = redis_server.client.hvals(JOB + "bodies")[0]
     assert json.loads(body)["code"] == 200
     partial = [row for row in shared.outcomes.values() if row["status"] == "partial"]
@@ -440,7 +440,7 @@ def test_a_middleware_that_keeps_an_answer_back_loses_no_query(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
 ) -> None:
     start = redis_server.crawler(tmp_path, sandbox.url)
-    env = {"SCRAPY_SETTINGS_MODULE": "tests.distributed.breaking", "BREAK": "silently"}
+    env = {"SCRAPY_SETTINGS_MODULE": "tests.distributed.broken_worker", "BREAK": "silently"}
     seeds = "/search/a/one.jpg,/search/a/two.jpg"
     done = start.finish(start.start(job="j", seeds=seeds, env=env))
     assert done.exit_status == 3

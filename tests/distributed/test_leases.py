@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tmapi_spiders.distributed.store import run_script
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tests.support import TOKEN
 from tmapi_spiders.commands.tmapi import EXIT_BROKEN_PIPE, Command
 from tmapi_spiders.sandbox.options import SandboxOptions

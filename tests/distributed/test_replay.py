@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tests.distributed.shared import Shared
 from tests.kinds import KINDS
 from tmapi_spiders.distributed import reopen as reopen_module
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.support import Crawler, SandboxThread
     from tmapi_spiders.distributed.lease import Lease
 
-BREAKING = "tests.distributed.breaking"
+BREAKING = "tests.distributed.broken_worker"
 
 #: An answer that a parser could not read.
 ANSWER = b'{"code": 200}'

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tmapi_spiders.distributed import job_status
 from tmapi_spiders.distributed.store import run_script
 

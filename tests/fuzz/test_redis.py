@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from tests.distributed.filling import Desk
+from tests.distributed.desk import Desk
 from tests.fuzz.values import EXAMPLES, QUIETLY, VALUES, try_all
 
 if TYPE_CHECKING:

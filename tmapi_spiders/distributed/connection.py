@@ -67,7 +67,7 @@ _UNWRITABLE_CODES = ("MISCONF", "NOREPLICAS")
 #: How servers before 7.0 report it when a script runs into it.
 _WITHIN_A_SCRIPT = ("-OOM ", "-READONLY ", "-MISCONF ", "-NOREPLICAS ")
 
-_OLDEST = (6, 2)
+_MIN_VERSION = (6, 2)
 
 _SENTINEL = re.compile(r"[\w.-]+:[0-9]{1,5}|[\[\]0-9a-fA-F:.]+:[0-9]{1,5}")
 
@@ -78,7 +78,7 @@ _SECRET = ("password", "credential")
 _SOCKET_TIMEOUT = 10
 
 #: Seconds between attempts to reach a server that is not up yet.
-_BETWEEN = 0.5
+_RETRY_SECONDS = 0.5
 
 #: Seconds between messages that we are still waiting for it.
 _SAY_AGAIN_AFTER = 30.0
@@ -239,8 +239,8 @@ def check_server(
         raise UsageProblems(
             f"{where}: it can't be used ({quoted(why, settings)}). {advice(why, over_tls=over_tls)}"
         ) from exc
-    version = str(facts.get("redis_version", _OLDEST))
-    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _OLDEST:
+    version = str(facts.get("redis_version", _MIN_VERSION))
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < _MIN_VERSION:
         raise UsageProblems(f"{where}: it is version {version}; 6.2 or newer is needed, or Valkey.")
     if facts.get("cluster_enabled"):
         raise UsageProblems(
@@ -307,7 +307,7 @@ def _wait_for(
             if not has_said or now > last_said + _SAY_AGAIN_AFTER:
                 has_said, last_said = True, now
                 say(f"{what}; waiting for it, up to {left:.0f} s")
-            time.sleep(min(_BETWEEN, left))
+            time.sleep(min(_RETRY_SECONDS, left))
 
 
 def _server_info(server: Redis) -> dict[str, Any]:

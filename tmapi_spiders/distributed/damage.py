@@ -45,7 +45,7 @@ _WHOLE: Final = "[0-9]{1,15}"
 #: Fields of a job's hash: the pattern of a value, and its description for messages.
 _RULES: Final = {
     "state": ("|".join(STATES), ", ".join(STATES)),
-    "fed": ("[01]", "0 while seeds are put in, 1 after"),
+    "fed": ("[01]", "0 while seeds are being added, 1 afterwards"),
     "dedupe": ("job|seed|query", "job, seed, query"),
     "max_concurrency": ("[1-9][0-9]{0,2}|1000", "a whole number from 1 to 1000"),
     "each": ("[1-9][0-9]{0,8}", "a whole number from 1 up"),
@@ -61,11 +61,13 @@ _RULES: Final = {
 }
 
 #: Prefixes of further fields that hold whole numbers.
-_COUNTED: Final = ("status:", "evidence:", "trimmed:", "exported:", UNREADABLE)
+_COUNTER_PREFIXES: Final = ("status:", "evidence:", "trimmed:", "exported:", UNREADABLE)
 
 #: Fields without which there is no job.
-_NEEDED: Final = ("id", "state", "fed", "stops", "schema", "version", "arguments", "source")
-_ALSO_NEEDED: Final = ("account", "budget", "max_concurrency", "dedupe")
+_REQUIRED: Final = (
+    *("id", "state", "fed", "stops", "schema", "version", "arguments", "source"),
+    *("account", "budget", "max_concurrency", "dedupe"),
+)
 
 _PERMIT: Final = re.compile(r"image_search:[A-Za-z0-9_-]{1,64} [0-9a-f]+/\w+ [0-9]+")
 
@@ -79,13 +81,13 @@ def facts_problems(name: str, facts: Mapping[str, str]) -> list[str]:
     """
     problems = []
     for field, value in sorted(facts.items()):
-        counted = field.startswith(_COUNTED)
+        counted = field.startswith(_COUNTER_PREFIXES)
         rule = (_WHOLE, "a whole number from 0 up") if counted else _RULES.get(field)
         if rule is not None and not re.fullmatch(rule[0], value):
             problems.append(_field(f"{job_key(name)}:job", field, value, rule[1], name))
     problems += [
         f"Redis, key {job_key(name)}:job: the field {field} is missing. {_REMEDY.format(name=name)}"
-        for field in (*_NEEDED, *_ALSO_NEEDED)
+        for field in _REQUIRED
         if field not in facts
     ]
     return problems
@@ -132,7 +134,7 @@ def problems_in(name: str, account: str, replies: Mapping[str, Any], now: int) -
     problems += _limit_problems(f"{account}:limit", limit, now)
     for key, members in sound.items():
         if isinstance(members, list):
-            problems += _lasting_problems(key, members, now, of_permits=key == f"{account}:permits")
+            problems += _expiry_problems(key, members, now, of_permits=key == f"{account}:permits")
     return problems
 
 
@@ -164,7 +166,7 @@ def _limit_problems(key: str, limit: Mapping[str, bytes], now: int) -> list[str]
     return problems
 
 
-def _lasting_problems(
+def _expiry_problems(
     key: str, members: list[tuple[bytes, float]], now: int, *, of_permits: bool
 ) -> list[str]:
     remedy = f"Remove foreign members: redis-cli ZREM {key} MEMBER, or delete the key"

@@ -91,7 +91,7 @@ class Exchange:
         self._lease_seconds = lease_seconds
         self._kept = conversion_prefix(job.source) if uses_kept else ""
         self._outage = outage_calls, round(max(outage_pause, SHORTEST_PAUSE) * 1000)
-        self._asking: list[asyncio.Future[bool]] = []
+        self._spared_futures: list[asyncio.Future[bool]] = []
         self._wanted = wanted
         self._calls = calls
         self._is_awaited = is_awaited
@@ -206,8 +206,8 @@ class Exchange:
     def _give_up(self) -> None:
         self._leases.clear()
         self._outbox.abandon()
-        self._asking += self._outbox.take_permits()[1]
-        self._answer_asking(is_spared=False)
+        self._spared_futures += self._outbox.take_ended_calls()[1]
+        self._resolve_spared(is_spared=False)
         self._task = None
 
     async def _run_batch(self) -> None:
@@ -218,7 +218,7 @@ class Exchange:
             steps.append(self._heartbeat())
         steps += outbox.take_steps()
         wanted = self._wanted()
-        if outbox.has_permits or (self._must_check(wanted) and begun >= outbox.next_check_at):
+        if outbox.has_ended_calls or (self._must_check(wanted) and begun >= outbox.next_check_at):
             steps.append(self._exchange(wanted, begun))
         if steps:
             at_once = await self._store.run(steps)
@@ -231,7 +231,7 @@ class Exchange:
             self._is_damaged = True
             damage = await self._store.damage(self._job.name, self._job.account)
             self._refused(StorageError(" ".join(damage) or "Redis, the job was changed by hand"))
-        if outbox.has_steps or outbox.has_permits:
+        if outbox.has_steps or outbox.has_ended_calls:
             return
         until = self._heartbeat_at
         if self._must_check(self._wanted()):
@@ -273,8 +273,8 @@ class Exchange:
         return int(self._lease_seconds * 1000)
 
     def _exchange(self, wanted: int, begun: float) -> Step:
-        over, asking = self._outbox.take_permits()
-        self._asking += asking
+        over, asking = self._outbox.take_ended_calls()
+        self._spared_futures += asking
         values = [
             *(self._worker, wanted, self._lease_ms, self.stops),
             orjson.dumps(over),
@@ -286,12 +286,12 @@ class Exchange:
 
     def _on_reply(self, reply: list[Any], begun: float) -> None:
         self.state = orjson.loads(reply[0])
-        self._answer_asking(is_spared=bool(self.state.get("spares")))
+        self._resolve_spared(is_spared=bool(self.state.get("spares")))
         self._outbox.next_check_at = asyncio.get_running_loop().time() + self._pause()
         self._told(reply[1:], begun + self._lease_seconds)
 
-    def _answer_asking(self, *, is_spared: bool) -> None:
-        asking, self._asking = self._asking, []
+    def _resolve_spared(self, *, is_spared: bool) -> None:
+        asking, self._spared_futures = self._spared_futures, []
         for one in asking:
             if not one.done():
                 one.set_result(is_spared)

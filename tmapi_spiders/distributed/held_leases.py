@@ -80,7 +80,7 @@ class HeldLeases:
         if not lease.settled and not lease.is_lost:
             logger.warning(
                 "Lost the lease of %s, page %d: this worker was silent for longer than "
-                "TMAPI_LEASE_SECONDS. Another worker has taken it over.",
+                "TMAPI_LEASE_SECONDS. It goes to another worker.",
                 *(lease.query.query_id, lease.page),
             )
             lease.is_lost = True

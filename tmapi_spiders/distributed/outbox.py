@@ -25,9 +25,9 @@ class Outbox:
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
-        self._over: list[_EndedCall] = []
-        self._asking: list[asyncio.Future[bool]] = []
-        self._waiting: dict[asyncio.Future[int], int] = {}
+        self._ended_calls: list[_EndedCall] = []
+        self._spared_futures: list[asyncio.Future[bool]] = []
+        self._pending_replies: dict[asyncio.Future[int], int] = {}
         self._wake = asyncio.Event()
         self.next_check_at = 0.0
         """When to ask for leases again, by the event loop's clock."""
@@ -38,9 +38,9 @@ class Outbox:
         return bool(self._steps)
 
     @property
-    def has_permits(self) -> bool:
+    def has_ended_calls(self) -> bool:
         """Whether a permit waits to be returned, or someone waits for :meth:`is_spared`."""
-        return bool(self._over or self._asking)
+        return bool(self._ended_calls or self._spared_futures)
 
     def add(self, step: Step) -> None:
         """Run a step with the next batch."""
@@ -53,10 +53,10 @@ class Outbox:
         :param default: the reply if there will be no batch
         """
         reply: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[reply] = default
+        self._pending_replies[reply] = default
 
         def done(number: int) -> None:
-            if self._waiting.pop(reply, None) is not None and not reply.done():
+            if self._pending_replies.pop(reply, None) is not None and not reply.done():
                 reply.set_result(number)
 
         self.add(Step(name, values, done))
@@ -65,8 +65,8 @@ class Outbox:
     def abandon(self) -> None:
         """Drop the waiting steps and answer their callers: there will be no batch."""
         self._steps = []
-        while self._waiting:
-            reply, default = self._waiting.popitem()
+        while self._pending_replies:
+            reply, default = self._pending_replies.popitem()
             if not reply.done():
                 reply.set_result(default)
 
@@ -76,18 +76,18 @@ class Outbox:
         :param sign: what the answer says about the API as a whole
         """
         sign_values = [] if sign is None else ["works"] if sign.works else [sign.reason, sign.said]
-        self._over.append([lease.task, lease.token, *sign_values])
+        self._ended_calls.append([lease.task, lease.token, *sign_values])
         self._wake.set()
 
     def failed(self, lease: Lease, sign: Sign) -> None:
         """Return the permit of a call that got no answer with the next batch."""
-        self._over.append([lease.task, lease.token, sign.reason, sign.said, True])
+        self._ended_calls.append([lease.task, lease.token, sign.reason, sign.said, True])
         self._wake.set()
 
     async def is_spared(self) -> bool:
         """Wait for the next batch; return whether failures then count against the API."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._asking.append(answer)
+        self._spared_futures.append(answer)
         self._wake.set()
         return await answer
 
@@ -105,10 +105,10 @@ class Outbox:
         steps, self._steps = self._steps, []
         return steps
 
-    def take_permits(self) -> tuple[list[_EndedCall], list[asyncio.Future[bool]]]:
+    def take_ended_calls(self) -> tuple[list[_EndedCall], list[asyncio.Future[bool]]]:
         """Return and forget the waiting permits, and the futures of :meth:`is_spared`."""
-        over, self._over = self._over, []
-        asking, self._asking = self._asking, []
+        over, self._ended_calls = self._ended_calls, []
+        asking, self._spared_futures = self._spared_futures, []
         return over, asking
 
     async def wait(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["Replies", "iso", "number", "to_text"]
 
 #: From here on, floats can't represent all whole numbers.
-_TOO_MUCH = 2**53
+_FLOAT_LIMIT = 2**53
 
 
 def number(value: Any, default: int = 0) -> int:
@@ -26,7 +26,7 @@ def number(value: Any, default: int = 0) -> int:
         found = int(float(value))
     except (TypeError, ValueError, OverflowError):
         return default
-    return found if abs(found) < _TOO_MUCH else default
+    return found if abs(found) < _FLOAT_LIMIT else default
 
 
 def iso(ms: Any) -> str | None:

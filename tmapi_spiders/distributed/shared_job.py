@@ -47,9 +47,9 @@ SCHEMA = 4
 #: Settings that belong to the job: a worker that sets other values is refused.
 _SETTINGS = ("budget", "max_concurrency", "dedupe")
 
-_OUR_OWN = SpiderKind()
+_DEFAULT_KIND = SpiderKind()
 
-_SOME_IMAGE = "/search/placeholder.jpg"
+_PLACEHOLDER = "/search/placeholder.jpg"
 
 #: Arguments that are not stored with the job.
 _NOT_KEPT = {"seeds", "columns", "sheet", "job", "series", "keep_alive"}
@@ -163,7 +163,7 @@ class SharedJob:
         name: str,
         given: Mapping[str, Any],
         config: Config,
-        kind: SpiderKind = _OUR_OWN,
+        kind: SpiderKind = _DEFAULT_KIND,
     ) -> SharedJob:
         """Create a job without seeds, or return the existing one.
 
@@ -199,7 +199,7 @@ class SharedJob:
         cls,
         server: Redis,
         name: str,
-        kind_of: Callable[[Mapping[str, Any]], SpiderKind] = lambda _: _OUR_OWN,
+        kind_of: Callable[[Mapping[str, Any]], SpiderKind] = lambda _: _DEFAULT_KIND,
     ) -> SharedJob:
         """Return an existing job.
 
@@ -228,7 +228,7 @@ class SharedJob:
         kind.check(name, facts)
         stored = _object(name, facts, "arguments")
         readers = _object(name, facts, "readers")
-        arguments, _ = kind.arguments_model.parse({**stored, "seeds": _SOME_IMAGE, "job": name})
+        arguments, _ = kind.arguments_model.parse({**stored, "seeds": _PLACEHOLDER, "job": name})
         return cls(
             name=name,
             id=facts["id"],
@@ -250,7 +250,7 @@ class SharedJob:
         """
         model = self.kind.arguments_model
         kept = {name: value for name, value in given.items() if name not in _NOT_KEPT}
-        theirs, _ = model.parse({**kept, "seeds": _SOME_IMAGE, "job": self.name})
+        theirs, _ = model.parse({**kept, "seeds": _PLACEHOLDER, "job": self.name})
         problems = [
             f"{name}={given[name]}: the job {self.name} was enqueued with another value; a job has "
             "one set of arguments; only seeds may be added. Leave it out, or choose another job."

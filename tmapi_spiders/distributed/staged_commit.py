@@ -36,7 +36,7 @@ _DAY_MS = 24 * 60 * 60 * 1000
 _EMPTY = ("empty", "empty_page")
 
 #: Fields of a query's hash that belong to one page.
-_OF_TRIES = ("attempt", "spared", "refusals", "rejections", "deaths")
+_PAGE_FIELDS = ("attempt", "spared", "refusals", "rejections", "deaths")
 
 _Changes = list[dict[str, Any]]
 """Changes to other tasks."""
@@ -95,7 +95,7 @@ def stage_refusal(lease: Lease, job: SharedJob, code: int | None, message: str) 
         )
         return _other_tasks(lease, image, decision)
 
-    lease.set |= dict.fromkeys(_OF_TRIES) | {"page": lease.page}
+    lease.set |= dict.fromkeys(_PAGE_FIELDS) | {"page": lease.page}
     lease.change = change
 
 
@@ -213,7 +213,7 @@ def _other_tasks(lease: Lease, image: Image, decision: Decision) -> _Changes:
 def _current_path_fields(image: Image, task: str) -> dict[str, Any]:
     """Return the fields of a query that is to use an image's current path."""
     fields: dict[str, Any] = {"img_url": image.paths[-1], "generation": image.generation}
-    fields |= dict.fromkeys(_OF_TRIES)
+    fields |= dict.fromkeys(_PAGE_FIELDS)
     if not image.is_past_first_page(task):  # as if it had never been sent
         fields |= {"page": 1, "pages": 0}
         fields |= dict.fromkeys(("empty_at", "empty_total_count", "empty_evidence"))

@@ -12,7 +12,7 @@ from tmapi_spiders.distributed.store import Store
 from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.distributed.worker_ports import LeaseGate
 
-EXTENSIONS = {"tests.distributed.exiting.Exits": 1}
+EXTENSIONS = {"tests.distributed.exiting_worker.Exits": 1}
 
 
 class Exits:

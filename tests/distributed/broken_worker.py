@@ -15,7 +15,7 @@ from tmapi_spiders.crawl.pages import PageReader
 from tmapi_spiders.distributed.worker_flow import WorkerFlow
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 
-EXTENSIONS = {"tests.distributed.breaking.Bug": 1}
+EXTENSIONS = {"tests.distributed.broken_worker.Bug": 1}
 
 
 class Bug:
