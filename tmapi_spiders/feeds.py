@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scrapy import Spider
     from scrapy.crawler import Crawler
 
-    from tmapi_spiders.jobs.job import JobFile
+    from tmapi_spiders.jobs.output_file import OutputFile
 
 __all__ = ["FEED_EXPORTERS", "FEED_STORAGES", "JobFeedStorage", "LinesExporter", "job_feeds"]
 
@@ -75,4 +75,4 @@ class JobFeedStorage:
 
     def store(self, file: IO[bytes]) -> None:
         """Put the file in its place."""
-        cast("JobFile", file).publish(complete=self._run.replays_on)
+        cast("OutputFile", file).publish(complete=self._run.replays_on)

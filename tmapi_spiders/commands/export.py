@@ -28,7 +28,7 @@ from tmapi_spiders.jobs.job_files import JobFiles
 from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.local.local_job import LocalJob
 from tmapi_spiders.local.summary import SHOWN_ERRORS
-from tmapi_spiders.system.output_file import told_of_link
+from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.tables.export import export_tables
 from tmapi_spiders.tables.survey import TABLES
@@ -111,7 +111,7 @@ def _to_table(options: argparse.Namespace, settings: BaseSettings) -> int:
         target = Target.of(options.output, options.table, bom=options.bom)
         files = JobFiles.open(options.job, config.output_dir)
         keep_off_jobs(target.path, files)
-        if link := told_of_link(target.path):
+        if link := link_warning(target.path):
             print(f"export: {link}", file=sys.stderr)
         for warning in files.warnings:
             print(f"export: {files.name}: {warning}", file=sys.stderr)
