@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from tmapi_spiders.jobs.archive import Stored
+from tmapi_spiders.jobs.archive import StoredAnswer
 from tmapi_spiders.system.sqlite import failing_as_storage
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Conversions:
         self.is_refused("")
         len(self)
 
-    def find(self, request_line: str) -> Stored | None:
+    def find(self, request_line: str) -> StoredAnswer | None:
         """Return the answer to a conversion that another job has paid for, if it is not too old.
 
         One of a time to come is: a clock was wrong, and how old it is nobody knows.
@@ -89,9 +89,9 @@ class Conversions:
                 "WHERE source = ? AND request = ? AND fetched_at BETWEEN ? AND ?",
                 (self._source, request_line, *map(_in_milliseconds, (oldest, newest))),
             ).fetchone()
-        return Stored(row[0], row[1], kept=True) if row else None
+        return StoredAnswer(row[0], row[1], kept=True) if row else None
 
-    def keep(self, request_line: str, answer: Stored) -> None:
+    def keep(self, request_line: str, answer: StoredAnswer) -> None:
         """Keep the answer to a conversion for other jobs."""
         if not self._days:
             return
