@@ -25,12 +25,12 @@ from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
 from tmapi_spiders.formats import to_line
-from tmapi_spiders.jobs.destination import keep_off_jobs
+from tmapi_spiders.jobs.destination import refuse_job_files
 from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.system.atomic_file import atomic_write
 from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.system.signals import interruptible
-from tmapi_spiders.system.sqlite import failing_as_storage
+from tmapi_spiders.system.sqlite import storage_errors
 from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     jobs = [side for side in (sides.old, sides.new) if side is not None]
     html = None if options.html is None else page_path(options.html, *jobs, option="--html")
     if given.output:
-        keep_off_jobs(given.output, *jobs)
+        refuse_job_files(given.output, *jobs)
     links = [link_warning(path) for path in (given.output, html) if path is not None]
     for warning in filter(None, (*links, *sides.warnings)):
         _warn(warning)
@@ -194,7 +194,7 @@ def _find(
         )
     left_out = {kind for field in fields for kind in KINDS_OF[field]}
     with (
-        failing_as_storage(path),
+        storage_errors(path),
         closing(load(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
     ):
         finder = Finder(connection, (sides.old.name, sides.new.name))

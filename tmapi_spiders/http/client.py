@@ -22,7 +22,7 @@ from scrapy.exceptions import (
 from tmapi_spiders.http import compression
 from tmapi_spiders.http.connector import Connector
 from tmapi_spiders.http.failures import NO_ANSWER, OutOfFiles, UntrustedCertificate
-from tmapi_spiders.system.file_limit import is_out_of_files, out_of_files
+from tmapi_spiders.system.file_limit import is_out_of_files, out_of_files_message
 from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
@@ -126,13 +126,13 @@ async def _send_once(
         return await handler(request)
     except aiohttp.ClientConnectorDNSError as exc:
         if is_out_of_files(exc.os_error):
-            raise OutOfFiles(out_of_files()) from None
+            raise OutOfFiles(out_of_files_message()) from None
         raise CannotResolveHostError(str(exc)) from None
     except aiohttp.ClientConnectorCertificateError as exc:
         raise UntrustedCertificate(f"its certificate can't be trusted: {exc}") from None
     except aiohttp.ClientConnectorError as exc:
         if is_out_of_files(exc.os_error):
-            raise OutOfFiles(out_of_files()) from None
+            raise OutOfFiles(out_of_files_message()) from None
         raise DownloadConnectionRefusedError(str(exc)) from None
     except aiohttp.ClientHttpProxyError as exc:
         raise DownloadConnectionRefusedError(

@@ -1,1 +1,1 @@
-"""A job on disk: its folder, archive and journal, its series."""
+"""A job on disk: its folder, archive, journal and series."""

@@ -15,7 +15,7 @@ import attrs
 
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.jobs.archive_file import open_archive_file
-from tmapi_spiders.system.sqlite import damaged, failing_as_storage
+from tmapi_spiders.system.sqlite import damaged, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ class Archive:
 
     def close(self) -> None:
         """Close the file; what was stored is safe without it."""
-        with failing_as_storage(self.path):
+        with storage_errors(self.path):
             self._connection.close()
 
     def find(self, request: Request, call: Call) -> StoredAnswer | None:
@@ -122,7 +122,7 @@ class Archive:
         :param items: how many items the page has
         """
         line, packed = request_line(request), zlib.compress(body, _LEVEL)
-        with failing_as_storage(self.path):
+        with storage_errors(self.path):
             self._connection.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -194,7 +194,7 @@ class Archive:
 
     def searches_with_pages(self) -> set[str]:
         """Return the search ids of all queries that have a page stored."""
-        with failing_as_storage(self.path):
+        with storage_errors(self.path):
             rows = self._connection.execute("SELECT DISTINCT query_id FROM answers WHERE page > 0")
             return {search_id for (search_id,) in rows}
 
@@ -203,14 +203,14 @@ class Archive:
         if not has_any:
             return []
         try:
-            with failing_as_storage(self.path):
+            with storage_errors(self.path):
                 return self._connection.execute(statement, values).fetchall()
         except StorageError as exc:
             self.on_error(exc)
             return []
 
     def _one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
-        with failing_as_storage(self.path):
+        with storage_errors(self.path):
             row: tuple[Any, ...] | None = self._connection.execute(statement, values).fetchone()
         return row
 

@@ -15,7 +15,7 @@ import attrs
 from tmapi_spiders.api.calls import CONVERSION
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.jobs.journal import Journal
-from tmapi_spiders.system.sqlite import damaged, failing_as_storage
+from tmapi_spiders.system.sqlite import damaged, storage_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ def open_archive_file(
             f"{path}: it is missing, and with it everything that this job has paid for. Put it "
             "back; or choose another job name, and everything is paid for again."
         )
-    with failing_as_storage(path):
+    with storage_errors(path):
         uri = f"{path.absolute().as_uri()}{'?mode=ro' if read_only else ''}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None)
         try:

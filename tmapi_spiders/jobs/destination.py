@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.jobs.job_files import JobFiles
 
-__all__ = ["keep_off_jobs", "problems_of", "to_path"]
+__all__ = ["problems_of", "refuse_job_files", "to_path"]
 
 
 def to_path(given: str, option: str = "-o") -> Path:
@@ -56,7 +56,7 @@ def problems_of(given: str, path: Path, suffixes: Collection[str], option: str =
     return problems
 
 
-def keep_off_jobs(path: Path, *jobs: JobFiles, option: str = "-o") -> None:
+def refuse_job_files(path: Path, *jobs: JobFiles, option: str = "-o") -> None:
     """Refuse to replace a job's own file, or the seeds file that one of *jobs* was crawled from.
 
     :raises UsageProblems: if it is

@@ -73,7 +73,7 @@ class Job:
         """Whether job.json has this run's arguments."""
         self._lock = FileLock(self.folder / LOCK)
         self.series_lock: FileLock | None = None
-        """From :func:`~tmapi_spiders.jobs.series_lock.hold_series`; released together."""
+        """From :func:`~tmapi_spiders.jobs.series_lock.lock_series`; released together."""
         self._started_at = utc_now()
         self.last_run: dict[str, Any] = {}
         """What job.json said before this run; {} for a new job."""
