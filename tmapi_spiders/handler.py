@@ -1,12 +1,11 @@
 """The signing download handler: where the token is added, and the only way out.
 
-``_signed_url`` and ``_signed_headers`` add the token (``TMAPI_AUTH`` says to which of them), and
-``_unsigned_response`` strikes it out of what comes back. Requests come in and responses go out
-unsigned; in between, :mod:`tmapi_spiders.http.client` sends the signed call. So the token is in no
-log line, exception, signal or cache of Scrapy's.
+Requests come in and responses go out unsigned, so the token is in no log line, exception, signal
+or cache of Scrapy's. In between, :class:`TokenSigner` adds the token and strikes it out again, and
+:mod:`tmapi_spiders.http.client` sends the signed call.
 
 Before a call is sent it needs a permit from the gate. When it has ended, the permit is given back,
-and ledger and stats are told what became of the call.
+and ledger and stats note how the call ended.
 """
 
 from __future__ import annotations
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.api.answers import Answer
     from tmapi_spiders.api.calls import Call
+    from tmapi_spiders.config.settings import Config
     from tmapi_spiders.crawl.interfaces import Permit
 
 __all__ = ["SigningDownloadHandler"]
@@ -55,6 +55,54 @@ logger = logging.getLogger(__name__)
 
 _STALE_HEADERS = {"content-encoding", "content-length", "transfer-encoding"}
 """No longer true of a body that has been read and decompressed."""
+
+
+class TokenSigner:
+    """Adds the token to what is sent, and strikes it out of what comes back.
+
+    ``TMAPI_AUTH`` says where the token goes: into the URL ("query") or a header ("header").
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._token = config.token
+        self._auth = config.auth
+
+    def signed_url(self, url: str) -> str:
+        """Return a URL as it is sent."""
+        if self._auth != "query":
+            return url
+        separator = "&" if urlsplit(url).query else "?"
+        return f"{url}{separator}apiToken={quote(self._token.reveal(), safe='')}"
+
+    def signed_headers(self, request: Request) -> CIMultiDict[str]:
+        """Return a request's headers as they are sent."""
+        headers = CIMultiDict(
+            (name.decode(), value.decode("latin-1"))
+            for name, values in request.headers.items()
+            for value in values
+            if name != b"Proxy-Authorization"  # for the proxy, not for the API
+        )
+        if self._auth == "header":
+            headers["apikey"] = self._token.reveal()
+        return headers
+
+    def strike_out(self, text: str) -> str:
+        """Return a text without the token."""
+        return self._token.strike_out(text)
+
+    def unsigned_response(
+        self, request: Request, answer: aiohttp.ClientResponse, body: bytes
+    ) -> Response:
+        """Return the response to an unsigned request, without the token."""
+        headers = Headers()
+        for name, value in answer.headers.items():
+            if name.lower() not in _STALE_HEADERS:
+                headers.appendlist(name, self.strike_out(value).encode("utf-8", "surrogateescape"))
+        body = self._token.strike_out_bytes(body)
+        response_class = responsetypes.from_args(headers=headers, url=request.url, body=body)
+        return response_class(
+            request.url, status=answer.status, headers=headers, body=body, request=request
+        )
 
 
 class SigningDownloadHandler(BaseDownloadHandler):
@@ -73,8 +121,8 @@ class SigningDownloadHandler(BaseDownloadHandler):
                 "TWISTED_REACTOR: this spider needs the asyncio reactor, which is Scrapy's default."
             )
         self._run = run_of(crawler)
-        self._token = self._run.config.token
-        self._client = Client(self._token.strike_out)
+        self._signer = TokenSigner(self._run.config)
+        self._client = Client(self._signer)
         self._has_warned = False
 
     async def download_request(self, request: Request) -> Response:
@@ -230,44 +278,9 @@ class SigningDownloadHandler(BaseDownloadHandler):
     async def _send(self, request: Request) -> Response:
         """Sign and send a request; return its response, without the token."""
         started = time.monotonic()
-        signed_url, signed_headers = self._signed_url(request.url), self._signed_headers(request)
-        answer, body = await self._client.send(request, signed_url, signed_headers)
+        answer, body = await self._client.send(request)
         request.meta["download_latency"] = time.monotonic() - started
-        return self._unsigned_response(request, answer, body)
-
-    def _signed_url(self, url: str) -> str:
-        """Return the URL with the token, where ``TMAPI_AUTH`` is "query"."""
-        if self._run.config.auth != "query":
-            return url
-        separator = "&" if urlsplit(url).query else "?"
-        return f"{url}{separator}apiToken={quote(self._token.reveal(), safe='')}"
-
-    def _signed_headers(self, request: Request) -> CIMultiDict[str]:
-        """Return the headers, with the token where ``TMAPI_AUTH`` is "header"."""
-        headers = CIMultiDict(
-            (name.decode(), value.decode("latin-1"))
-            for name, values in request.headers.items()
-            for value in values
-            if name != b"Proxy-Authorization"  # for the proxy, not for the API
-        )
-        if self._run.config.auth == "header":
-            headers["apikey"] = self._token.reveal()
-        return headers
-
-    def _unsigned_response(
-        self, request: Request, answer: aiohttp.ClientResponse, body: bytes
-    ) -> Response:
-        """Return an answer as Scrapy's response to the unsigned request, without the token."""
-        strike_out = self._token.strike_out
-        headers = Headers()
-        for name, value in answer.headers.items():
-            if name.lower() not in _STALE_HEADERS:
-                headers.appendlist(name, strike_out(value).encode("utf-8", "surrogateescape"))
-        body = self._token.strike_out_bytes(body)
-        response_class = responsetypes.from_args(headers=headers, url=request.url, body=body)
-        return response_class(
-            request.url, status=answer.status, headers=headers, body=body, request=request
-        )
+        return self._signer.unsigned_response(request, answer, body)
 
 
 def _retry_after(response: Response) -> float:

@@ -7,7 +7,7 @@ and signals; here that URL is signed, so no message that leaves this module may 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
 import yarl
@@ -26,11 +26,10 @@ from tmapi_spiders.system.file_limit import is_out_of_files, out_of_files_messag
 from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
+    from multidict import CIMultiDict
     from scrapy import Request
 
-__all__ = ["Client"]
+__all__ = ["Client", "Signer"]
 
 _MOST_BYTES = 8 * 1024 * 1024
 """Of an answer, both as received and decompressed: forty times the largest pages seen. Each call in
@@ -44,22 +43,34 @@ _TIMEOUT = 60.0
 """Seconds for a call whose request has no ``download_timeout``."""
 
 
+class Signer(Protocol):
+    """Adds the token to calls."""
+
+    def signed_url(self, url: str) -> str:
+        """Return a URL as it is sent."""
+
+    def signed_headers(self, request: Request) -> CIMultiDict[str]:
+        """Return a request's headers as they are sent."""
+
+    def strike_out(self, text: str) -> str:
+        """Return a text without the token."""
+
+
 class Client:
     """An HTTP client that neither repeats calls nor follows redirects, and keeps no cookies.
 
-    :param strike_out: strikes the token out of a text, for the messages of exceptions
+    What is signed is never kept in a variable: reports of errors may show those.
+
+    :param signer: adds the token
     """
 
-    def __init__(self, strike_out: Callable[[str], str]) -> None:
-        self._strike_out = strike_out
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(
-        self, request: Request, signed_url: str, signed_headers: Mapping[str, str]
-    ) -> tuple[aiohttp.ClientResponse, bytes]:
-        """Send a signed call; return the answer and its whole, decompressed body.
+    async def send(self, request: Request) -> tuple[aiohttp.ClientResponse, bytes]:
+        """Sign and send a request; return the answer and its whole, decompressed body.
 
-        :param request: the unsigned request: method, body, timeout and proxy are taken from it
         :raises DownloadTimeoutError: if the whole answer takes too long
         :raises UntrustedCertificate: if the server can't prove to be the API
         :raises OutOfFiles: if this process can't open another connection
@@ -68,12 +79,12 @@ class Client:
         """
         limit = float(request.meta.get("download_timeout") or _TIMEOUT)
         try:
-            return await self._exchange(request, signed_url, signed_headers, limit)
+            return await self._exchange(request, limit)
         except TimeoutError:
             error: Exception = DownloadTimeoutError(f"no answer within {limit:g} seconds")
         except (aiohttp.ClientError, *NO_ANSWER) as exc:
             kind = type(exc) if isinstance(exc, NO_ANSWER) else DownloadFailedError
-            error = kind(printable(self._strike_out(str(exc))))
+            error = kind(printable(self._signer.strike_out(str(exc))))
         # Raised out here, since in there its context would be aiohttp's exception, which holds the
         # signed URL.
         raise error
@@ -84,15 +95,15 @@ class Client:
             await self._session.close()
 
     async def _exchange(
-        self, request: Request, signed_url: str, signed_headers: Mapping[str, str], limit: float
+        self, request: Request, limit: float
     ) -> tuple[aiohttp.ClientResponse, bytes]:
         proxy_auth = request.headers.get("Proxy-Authorization")
         async with (
             asyncio.timeout(limit),
             self._open_session().request(
                 request.method,
-                yarl.URL(signed_url, encoded=True),
-                headers=signed_headers,
+                yarl.URL(self._signer.signed_url(request.url), encoded=True),
+                headers=self._signer.signed_headers(request),
                 data=request.body or None,
                 proxy=request.meta.get("proxy"),
                 proxy_headers={"Proxy-Authorization": proxy_auth.decode()} if proxy_auth else None,
