@@ -18,7 +18,7 @@ from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.jobs.archive import StoredAnswer, request_line
 from tmapi_spiders.local.local_run import LocalRun, local_run_of
-from tmapi_spiders.system.sqlite import damaged
+from tmapi_spiders.system.sqlite import damage_error
 
 if TYPE_CHECKING:
     from scrapy import Request, Spider
@@ -91,7 +91,7 @@ class ArchiveStorage:
             run.storage_failed(_as_storage_error(run, exc))
             return None
         if isinstance(answer, NoPage):  # which is never stored
-            run.storage_failed(damaged(run.archive.path, answer.message))
+            run.storage_failed(damage_error(run.archive.path, answer.message))
             return None
         call.answer, call.fetched_at, call.kept = answer, stored.fetched_at, stored.kept
         run.count(stats.CONVERSION_REPLAYED if call.is_conversion else stats.PAGE_REPLAYED)

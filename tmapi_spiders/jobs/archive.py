@@ -15,7 +15,7 @@ import attrs
 
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.jobs.archive_file import open_archive_file
-from tmapi_spiders.system.sqlite import damaged, storage_errors
+from tmapi_spiders.system.sqlite import damage_error, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ class Archive:
         try:
             body = _unpacked(row[0])
         except (zlib.error, TypeError, ValueError) as exc:
-            raise damaged(self.path, f"the answer to {request_line(request)}") from exc
+            raise damage_error(self.path, f"the answer to {request_line(request)}") from exc
         self.unread -= not call.is_conversion and self.unread > 0
         first, last = self.replayed or (row[1], row[1])
         self.replayed = min(first, row[1]), max(last, row[1])

@@ -15,7 +15,7 @@ import attrs
 from tmapi_spiders.api.calls import CONVERSION
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.jobs.journal import Journal
-from tmapi_spiders.system.sqlite import damaged, storage_errors
+from tmapi_spiders.system.sqlite import damage_error, storage_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ def _make_tables(
     path: Path, connection: sqlite3.Connection, source: str, *, must_exist: bool
 ) -> None:
     if must_exist:
-        raise damaged(path, "it is empty")
+        raise damage_error(path, "it is empty")
     connection.executescript(_TABLES.format(journal=Journal.TABLES, schema=_SCHEMA))
     connection.execute("INSERT INTO job VALUES (?)", (source,))
 
@@ -120,7 +120,7 @@ def _make_tables(
 def _check_whole(path: Path, connection: sqlite3.Connection) -> None:
     (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise damaged(path, str(found))
+        raise damage_error(path, str(found))
 
 
 def _check_source(path: Path, connection: sqlite3.Connection, source: str) -> None:
@@ -139,7 +139,7 @@ def _check_answers(path: Path, connection: sqlite3.Connection) -> tuple[int, int
         "SELECT request, body, crc, page FROM answers"
     ):
         if not isinstance(body, bytes) or zlib.crc32(body) != crc:
-            raise damaged(path, f"the answer to {request}")
+            raise damage_error(path, f"the answer to {request}")
         if page == CONVERSION:
             conversions += 1
         else:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["damaged", "storage_errors"]
+__all__ = ["damage_error", "storage_errors"]
 
 
-def damaged(path: Path, what: object) -> StorageError:
+def damage_error(path: Path, what: object) -> StorageError:
     """Return the error for a file whose content is not what was written."""
     return StorageError(
         f"{path}: it is damaged ({what}). It holds what was paid for: restore a copy, or try "
@@ -34,4 +34,4 @@ def storage_errors(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as exc:
         raise StorageError(f"{path}: it can't be used ({exc}).") from exc
     except sqlite3.DatabaseError as exc:
-        raise damaged(path, exc) from exc
+        raise damage_error(path, exc) from exc
