@@ -1,4 +1,4 @@
-"""The Scrapy add-on: one line in a project's settings gives it all of this package.
+"""The Scrapy add-on, which activates this package with one line in a project's settings.
 
 ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}
 """
@@ -30,35 +30,35 @@ __all__ = ["TmapiAddon"]
 
 logger = logging.getLogger(__name__)
 
-#: What this package's promises rest on. At spider priority: a new project's template sets a delay
-#: of 1 s and one request per domain, and obeys robots.txt. The command line still wins.
+#: What this package's guarantees depend on. At spider priority, since a new project's template sets
+#: a delay of 1 s and one request per domain, and obeys robots.txt. The command line still wins.
 _NEEDED: dict[str, Any] = {
-    "AUTOTHROTTLE_ENABLED": False,  # it steers delay, and takes a fast refusal for a fast server
+    "AUTOTHROTTLE_ENABLED": False,  # it takes a quick refusal for a quick server
     "COOKIES_ENABLED": False,
-    "DEPTH_LIMIT": 0,  # it would cut off pages without a word
+    "DEPTH_LIMIT": 0,  # it would drop pages silently
     "DOWNLOAD_DELAY": 0,
     "DOWNLOAD_SLOTS": {},
-    "DOWNLOAD_TIMEOUT": 60,  # what the vendor asks for
+    "DOWNLOAD_TIMEOUT": 60,  # as the vendor recommends
     "DOWNLOAD_VERIFY_CERTIFICATES": True,
-    "HTTPCACHE_ENABLED": True,  # as the job's archive
+    "HTTPCACHE_ENABLED": True,  # it is the job's archive
     "HTTPCACHE_IGNORE_MISSING": False,
     "HTTPCACHE_POLICY": "tmapi_spiders.httpcache.ArchivePolicy",
     "HTTPCACHE_STORAGE": "tmapi_spiders.httpcache.ArchiveStorage",
     "HTTPERROR_ALLOW_ALL": True,  # the spider judges every answer itself
-    "JOBDIR": None,  # the job's archive is what a crawl goes on from
+    "JOBDIR": None,  # a crawl resumes from the job's archive
     "METAREFRESH_ENABLED": False,
     "REDIRECT_ENABLED": False,
     "REFERER_ENABLED": False,
-    "RETRY_ENABLED": False,  # the one authority over second tries is retries.py
-    "ROBOTSTXT_OBEY": False,  # an API that the user has an account for
-    "URLLENGTH_LIMIT": 0,  # a long image URL would vanish without a word
+    "RETRY_ENABLED": False,  # the run's Retries decide
+    "ROBOTSTXT_OBEY": False,  # this is an API, and the user has an account
+    "URLLENGTH_LIMIT": 0,  # it would drop long image URLs silently
 }
 
-#: What is better so, unless the project says otherwise.
+#: What is better for this package's crawls; a project's own settings win.
 _PREFERRED: dict[str, Any] = {
-    "CONCURRENT_ITEMS": 4,  # a hundred tasks for each page cost more than they bring here
+    "CONCURRENT_ITEMS": 4,  # a hundred tasks for each page cost more than they gain
     "LOG_FORMATTER": "tmapi_spiders.logformatter.ReadLogFormatter",
-    "REMOTE_CONTROL_ENABLED": False,  # both of these let others run code beside the token
+    "REMOTE_CONTROL_ENABLED": False,  # both of these let others run code next to the token
     "TELNETCONSOLE_ENABLED": False,
 }
 
@@ -67,34 +67,35 @@ _PIPELINES = {
     "tmapi_spiders.pipelines.OutcomePipeline": 900,
 }
 
-#: Behind all pipelines of the project, wherever these stand.
+#: One of them runs after all pipelines of the project, whatever their order.
 _DEDUPE = "tmapi_spiders.pipelines.DedupePipeline"
 _ROWS = "tmapi_spiders.pipelines.RowPipeline"
 _LAST_PIPELINE = 1000
 
-#: Before Scrapy's own, which are at 0: the job's files are begun before the feeds are opened.
+#: Before Scrapy's own, which are at 0: the job's files must be begun before the feeds open.
 _EXTENSIONS = {"tmapi_spiders.extensions.LocalExtension": -100}
 
 #: Next to the engine.
 _SPIDER_MIDDLEWARES = {"tmapi_spiders.middlewares.LedgerSpiderMiddleware": 10}
 
-#: Where Scrapy's RetryMiddleware stands; outside of the HTTP cache, which stores first.
+#: In place of Scrapy's RetryMiddleware; the HTTP cache is further in, so it stores first.
 _DOWNLOADER_MIDDLEWARES = {"tmapi_spiders.middlewares.AnswerMiddleware": 550}
 
 _SPIDERMON = "tmapi_spiders.monitoring.extension.JobSpidermon"
 _STOCK_MODULE = "spidermon.contrib.scrapy.extensions"
 _STOCK_SPIDERMON = f"{_STOCK_MODULE}.Spidermon"
 
-#: Behind this package's own extension, which ends the run.
+#: After this package's own extension, which ends the run.
 _AFTER_ALL = 900
 
+#: Requests beyond the concurrency limit, so that the next one already waits at the gate.
 _WAITING_AT_THE_GATE = 8
 
 _HANDLER = "tmapi_spiders.handler.SigningDownloadHandler"
 
 
 class TmapiAddon(CrawlAddon):
-    """Adds the spider, and for its crawls all that it needs; other spiders are left alone."""
+    """Adds the spider, and configures its crawls; other spiders are left alone."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -106,22 +107,22 @@ class TmapiAddon(CrawlAddon):
 
     @classmethod
     def update_pre_crawler_settings(cls, settings: BaseSettings) -> None:
-        """Add the spider to the project's."""
+        """Add the spider to those of the project."""
         settings.add_to_list("SPIDER_MODULES", "tmapi_spiders.spiders")
 
     def update_settings(self, settings: Settings) -> None:
         """Configure a crawl of this package's spider."""
         spider = self._crawler.spider
         if spider is None and issubclass(self._crawler.spidercls, ImageSearchSpider):
-            refuse_look(self._crawler.spidercls.name)  # a shell, which makes its spider late
+            refuse_look(self._crawler.spidercls.name)  # the shell, which makes its spider later
         if not isinstance(spider, ImageSearchSpider):
             return
         run = spider.run
         share_redis_url(settings)
         for name, value in _NEEDED.items():
             settings.set(name, value, "spider")
-        # The gate lets as many out as may go; some more wait there, so that each place is taken as
-        # soon as it is free.
+        # The gate limits the calls in flight. A few more requests wait there, so that a permit is
+        # used as soon as it is free.
         for name in ("CONCURRENT_REQUESTS", "CONCURRENT_REQUESTS_PER_DOMAIN"):
             settings.set(name, run.max_concurrency + _WAITING_AT_THE_GATE, "spider")
         for name, value in _PREFERRED.items():
@@ -136,7 +137,7 @@ class TmapiAddon(CrawlAddon):
 
 
 def _configure_local(settings: Settings, run: LocalRun) -> None:
-    """Configure a crawl in a process of its own: what it brings goes into the job's folder."""
+    """Configure a local crawl, which writes into the job's folder."""
     _merge(settings, "ITEM_PIPELINES", _PIPELINES)
     _add_last_pipeline(settings, _DEDUPE)
     _merge(settings, "EXTENSIONS", _EXTENSIONS)
@@ -147,7 +148,7 @@ def _configure_local(settings: Settings, run: LocalRun) -> None:
 
 
 def _configure_worker(settings: Settings) -> None:
-    """Configure a worker: what it brings is committed to Redis, with the page it stood on."""
+    """Configure a worker, which commits items to Redis, together with their page."""
     settings.set(
         "HTTPCACHE_STORAGE", "tmapi_spiders.distributed.lease_cache.LeaseStorage", "spider"
     )
@@ -171,8 +172,8 @@ def _configure_monitors(settings: Settings, run: Run) -> None:
         return
     if not isinstance(run, LocalRun):
         logger.warning(
-            "SPIDERMON_ENABLED: this package's monitors are not for workers, each of which sees a "
-            "part of the job only. When the job has ended, have it judged as a whole: %s, then %s",
+            "SPIDERMON_ENABLED: this package's monitors don't run in workers, each of which sees "
+            "only a part of the job. When the job has ended, check it as a whole: %s, then %s",
             in_project(f"scrapy tmapi export {run.job_name}"),
             in_project(f"scrapy tmapi check {run.job_name}"),
         )
@@ -181,22 +182,22 @@ def _configure_monitors(settings: Settings, run: Run) -> None:
         settings.set(OWN_SUITES, [SUITE], "addon")
     ours: dict[Any, int | None] = {_SPIDERMON: _AFTER_ALL}
     for name in settings.getdict("EXTENSIONS"):
-        # Both would judge, the stock one before the figures are final.
+        # The stock one would check as well, before the figures are final.
         if name == _STOCK_SPIDERMON or getattr(name, "__module__", "") == _STOCK_MODULE:
             ours[name] = None
     _merge(settings, "EXTENSIONS", ours)
 
 
 def _add_last_pipeline(settings: Settings, pipeline: str) -> None:
-    """Add a pipeline behind all others."""
+    """Add a pipeline after all others."""
     places = [place for place in settings.getdict("ITEM_PIPELINES").values() if place is not None]
     _merge(settings, "ITEM_PIPELINES", {pipeline: max(_LAST_PIPELINE, *places) + 1})
 
 
 def _merge(settings: Settings, name: str, ours: dict[str, Any]) -> None:
-    """Add *ours* to a dictionary setting, whoever has set it: at spider priority or above.
+    """Add *ours* to a dictionary setting, at spider priority or that of its value, if higher.
 
-    Ours come first: an exporter that fails keeps an item from those behind it.
+    Ours come first, since a feed exporter that fails keeps an item from those after it.
     """
     theirs = {key: value for key, value in settings.getdict(name).items() if key not in ours}
     priority = max(settings.getpriority(name) or 0, SETTINGS_PRIORITIES["spider"])

@@ -24,7 +24,7 @@ from tmapi_spiders.local import summary
 from tmapi_spiders.local.local_run import local_run_of
 from tmapi_spiders.middlewares import AnswerMiddleware
 from tmapi_spiders.pipelines import Rejected
-from tmapi_spiders.system.file_limit import is_out_of_files, out_of_files
+from tmapi_spiders.system.file_limit import is_out_of_files, out_of_files_message
 
 if TYPE_CHECKING:
     from typing import Self
@@ -152,7 +152,7 @@ class RunExtension(ABC):
         """Fail the query whose answer the spider could not take."""
         request: Request | None = getattr(response, "request", None)
         if is_out_of_files(failure.value):  # no fault of the answer, which is kept
-            self._run.stop("storage", out_of_files())
+            self._run.stop("storage", out_of_files_message())
             return
         if (call := call_of(request)) is not None:
             self._run.ledger.bury(call, self._told(failure))

@@ -1,4 +1,4 @@
-"""products.jsonl as a Scrapy feed: how a line is written, where it is stored."""
+"""The Scrapy feed that writes products.jsonl: its exporter and its storage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scrapy import Spider
     from scrapy.crawler import Crawler
 
-    from tmapi_spiders.jobs.job import JobFile
+    from tmapi_spiders.jobs.output_file import OutputFile
 
 __all__ = ["FEED_EXPORTERS", "FEED_STORAGES", "JobFeedStorage", "LinesExporter", "job_feeds"]
 
@@ -29,16 +29,16 @@ FEED_EXPORTERS = {_FORMAT: "tmapi_spiders.feeds.LinesExporter"}
 
 
 def job_feeds(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return the FEEDS of a job whose files lie in *folder*."""
+    """Return the FEEDS of a job whose files are in *folder*."""
     options = {"format": _FORMAT, "store_empty": True, "batch_item_count": 0}
     return {f"{_SCHEME}:{folder / PRODUCTS}": options}
 
 
 class LinesExporter(BaseItemExporter):
-    """Writes items as JSON lines in UTF-8, every key in every line, in the class's order."""
+    """Writes items as JSON lines in UTF-8: every key in every line, in the order of the class."""
 
     def __init__(self, file: IO[bytes], **kwargs: Any) -> None:
-        kwargs.pop("fields_to_export", None)  # FEED_EXPORT_FIELDS is about the user's own feeds
+        kwargs.pop("fields_to_export", None)  # FEED_EXPORT_FIELDS is for the user's own feeds
         super().__init__(dont_fail=True, **kwargs)
         self.file = file
 
@@ -50,8 +50,8 @@ class LinesExporter(BaseItemExporter):
 class JobFeedStorage:
     """Stores a feed as a file of the job.
 
-    Scrapy's own file storage leaves a failed write as a log line and exit status 0, and overwrites
-    the last run's file at the start of this one.
+    With Scrapy's own file storage, a failed write is a log line and exit status 0, and the last
+    run's file is overwritten when this one starts.
     """
 
     def __init__(self, crawler: Crawler, uri: str) -> None:
@@ -66,7 +66,7 @@ class JobFeedStorage:
         *,
         feed_options: dict[str, Any] | None = None,  # noqa: ARG003 - Scrapy's signature
     ) -> Self:
-        """Make the storage; the file was begun when the run started."""
+        """Make the storage; the run has begun the file."""
         return cls(crawler, uri)
 
     def open(self, spider: Spider) -> IO[bytes]:  # noqa: ARG002 - Scrapy's signature
@@ -74,5 +74,5 @@ class JobFeedStorage:
         return cast("IO[bytes]", self._run.job.files[self._name])
 
     def store(self, file: IO[bytes]) -> None:
-        """Put the file in its place."""
-        cast("JobFile", file).publish(complete=self._run.replays_on)
+        """Publish the file under its name."""
+        cast("OutputFile", file).publish(complete=self._run.replays_on)

@@ -1,9 +1,9 @@
-"""Scrapy's HTTP cache as the job's archive: what is paid for is stored, and replayed.
+"""Scrapy's HTTP cache as the job's archive: stores what is paid for, and replays it.
 
-The download handler hands out decompressed bodies, so that at the cache's stock position a policy
-can judge them. Scrapy's cache fails open: an error while reading is a miss, one while writing
-loses the answer. Here either stops the job, whatever the error is, and what was paid for is still
-made use of.
+The cache stands where Scrapy puts it; the download handler's bodies are decompressed, so the policy
+can judge them there. Scrapy's cache fails open: an error while reading is a miss, and one while
+writing loses the answer. Here, either one stops the job, whatever the error is, and the answer that
+was paid for is used all the same.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tmapi_spiders import stats
 from tmapi_spiders.api.answers import Converted, NoPage, Page, read_answer
 from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.jobs.archive import Stored, request_line
+from tmapi_spiders.jobs.archive import StoredAnswer, request_line
 from tmapi_spiders.local.local_run import LocalRun, local_run_of
-from tmapi_spiders.system.sqlite import damaged
+from tmapi_spiders.system.sqlite import damage_error
 
 if TYPE_CHECKING:
     from scrapy import Request, Spider
@@ -31,17 +31,17 @@ __all__ = ["ArchivePolicy", "ArchiveStorage"]
 
 
 class ArchivePolicy:
-    """Stores true pages and conversions, for ever; nothing else (``HTTPCACHE_POLICY``)."""
+    """Stores pages and conversions, and nothing else; they never expire (``HTTPCACHE_POLICY``)."""
 
     def __init__(self, settings: BaseSettings) -> None:
         """Make the policy; it has no settings."""
 
     def should_cache_request(self, request: Request) -> bool:
-        """Say whether this may be in the archive."""
+        """Return whether the answer to this may be in the archive."""
         return call_of(request) is not None
 
     def should_cache_response(self, response: Response, request: Request) -> bool:  # noqa: ARG002
-        """Say whether this is to be stored."""
+        """Return whether this is a page or a conversion."""
         call = call_of(request)
         return call is not None and isinstance(call.answer, Page | Converted)
 
@@ -50,7 +50,7 @@ class ArchivePolicy:
         cachedresponse: Response,  # noqa: ARG002 - Scrapy's signature
         request: Request,  # noqa: ARG002
     ) -> bool:
-        """Say yes: what is paid for is not asked again."""
+        """Return True: what is paid for is not requested again."""
         return True
 
     def is_cached_response_valid(
@@ -59,24 +59,24 @@ class ArchivePolicy:
         response: Response,  # noqa: ARG002
         request: Request,  # noqa: ARG002
     ) -> bool:
-        """Say yes; never asked, since every stored answer is fresh."""
+        """Return True; never called, since every stored answer is fresh."""
         return True
 
 
 class ArchiveStorage:
-    """Stores in the run's archive (``HTTPCACHE_STORAGE``)."""
+    """Stores answers in the run's archive (``HTTPCACHE_STORAGE``)."""
 
     def __init__(self, settings: BaseSettings) -> None:
-        """Make the storage; the archive was opened when the run was prepared."""
+        """Make the storage; the archive is opened when the run is prepared."""
 
     def open_spider(self, spider: Spider) -> None:
-        """Do nothing: the archive is open."""
+        """Do nothing: the archive is open already."""
 
     def close_spider(self, spider: Spider) -> None:
         """Do nothing: the run closes the archive."""
 
     def retrieve_response(self, spider: Spider, request: Request) -> Response | None:
-        """Return the stored answer; None, a miss, goes on to the gate, which may be closed."""
+        """Return the stored answer; None, a miss, sends the request on to the gate."""
         run, call = local_run_of(spider.crawler), call_of(request)
         if call is None:
             return None
@@ -87,11 +87,11 @@ class ArchiveStorage:
             if stored is None:
                 return None
             answer = read_answer(200, stored.body, conversion=call.is_conversion)
-        except Exception as exc:  # noqa: BLE001 - anything but a clean miss would be paid again
+        except Exception as exc:  # noqa: BLE001 - as a miss, it would be paid for again
             run.storage_failed(_as_storage_error(run, exc))
             return None
-        if isinstance(answer, NoPage):  # none is ever stored
-            run.storage_failed(damaged(run.archive.path, answer.message))
+        if isinstance(answer, NoPage):  # which is never stored
+            run.storage_failed(damage_error(run.archive.path, answer.message))
             return None
         call.answer, call.fetched_at, call.kept = answer, stored.fetched_at, stored.kept
         run.count(stats.CONVERSION_REPLAYED if call.is_conversion else stats.PAGE_REPLAYED)
@@ -110,7 +110,9 @@ class ArchiveStorage:
                 raise
             if call.is_conversion:
                 assert call.fetched_at is not None
-                run.conversions.keep(request_line(request), Stored(response.body, call.fetched_at))
+                run.conversions.keep(
+                    request_line(request), StoredAnswer(response.body, call.fetched_at)
+                )
         except Exception as exc:  # noqa: BLE001 - it was paid for, and would be again
             run.storage_failed(_as_storage_error(run, exc))
 
@@ -121,10 +123,10 @@ def _as_storage_error(run: LocalRun, exc: Exception) -> StorageError:
     return StorageError(f"{run.archive.path}: it can't be used ({type(exc).__name__}: {exc}).")
 
 
-def _kept_conversion(run: LocalRun, request: Request, call: Call) -> Stored | None:
-    """Take over a conversion that another job has paid for; None if there is none.
+def _kept_conversion(run: LocalRun, request: Request, call: Call) -> StoredAnswer | None:
+    """Copy a conversion that another job has paid for into the archive; None if there is none.
 
-    Only an image's first: a second one is asked for since the first seems to have gone stale.
+    Only an image's first: a second is requested because the first seems to have gone stale.
     """
     if call.repeat > 1:
         run.conversions.forget(request_line(request))

@@ -1,7 +1,7 @@
-"""Scrapy's lines for each page and each item: made only where somebody reads them.
+"""Skips Scrapy's log lines for each page and each item where no handler takes them.
 
-``LOG_LEVEL`` is the level of Scrapy's handlers, not of its loggers: at INFO, too, a record is built
-for every item, and then thrown away, which takes a twentieth of a crawl's time.
+``LOG_LEVEL`` is the level of Scrapy's handlers, not of its loggers. So even at INFO, a record is
+built for every item and thrown away, which takes a twentieth of a crawl's time.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _LOGGERS = tuple(
 
 
 class ReadLogFormatter(LogFormatter):
-    """Formats what a handler takes (``LOG_FORMATTER``); a None is logged nowhere."""
+    """Formats only what a handler takes (``LOG_FORMATTER``); Scrapy does not log a None."""
 
     @override
     def crawled(self, request: Request, response: Response, spider: Spider) -> Any:
-        return super().crawled(request, response, spider) if _are_read() else None
+        return super().crawled(request, response, spider) if _takes_debug() else None
 
     @override
     def scraped(self, item: Any, response: Response | Failure | None, spider: Spider) -> Any:
-        return super().scraped(item, response, spider) if _are_read() else None
+        return super().scraped(item, response, spider) if _takes_debug() else None
 
     @override
     def dropped(
@@ -44,9 +44,9 @@ class ReadLogFormatter(LogFormatter):
         spider: Spider,
     ) -> Any:
         line = super().dropped(item, exception, response, spider)
-        return line if line["level"] > logging.DEBUG or _are_read() else None
+        return line if line["level"] > logging.DEBUG or _takes_debug() else None
 
 
-def _are_read() -> bool:
-    """Say whether any handler takes records of DEBUG."""
+def _takes_debug() -> bool:
+    """Return whether any handler takes DEBUG records."""
     return any(handler.level <= logging.DEBUG for logger in _LOGGERS for handler in logger.handlers)

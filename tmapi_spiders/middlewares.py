@@ -1,7 +1,7 @@
-"""The downloader middleware that acts on answers, and the spider middleware that counts items.
+"""The downloader middleware that retries calls, and the spider middleware that counts items.
 
-:class:`AnswerMiddleware` replaces Scrapy's RetryMiddleware, which is off. The spider sees true
-pages, conversions, and answers that nobody can do anything about any more.
+:class:`AnswerMiddleware` replaces Scrapy's RetryMiddleware, which is off. The spider gets pages,
+conversions, and answers that no retry can help any more.
 """
 
 from __future__ import annotations
@@ -9,14 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from scrapy.exceptions import (
-    CannotResolveHostError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    IgnoreRequest,
-    ResponseDataLossError,
-)
+from scrapy.exceptions import IgnoreRequest
 from scrapy.spidermiddlewares.base import BaseSpiderMiddleware
 
 from tmapi_spiders import stats
@@ -24,6 +17,7 @@ from tmapi_spiders.api.answers import Kind, NoPage, read_answer
 from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.crawl.interfaces import GateClosed
 from tmapi_spiders.crawl.run import run_of
+from tmapi_spiders.http.failures import NO_ANSWER
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,47 +29,37 @@ if TYPE_CHECKING:
     from tmapi_spiders.api.calls import Call
 
 __all__ = [
-    "NETWORK",
     "AnswerMiddleware",
     "LedgerSpiderMiddleware",
     "QueryEnded",
     "TriesAgain",
-    "nobody_waits",
+    "why_not_sent",
 ]
 
 logger = logging.getLogger(__name__)
 
-#: What a call that brings no answer fails by.
-NETWORK = (
-    CannotResolveHostError,
-    DownloadConnectionRefusedError,
-    DownloadFailedError,
-    DownloadTimeoutError,
-    ResponseDataLossError,
-)
-
 
 class TriesAgain(IgnoreRequest):
-    """Nothing is to be made of this try: the page will be tried again."""
+    """This try is done with: the page is retried."""
 
 
 class QueryEnded(TriesAgain):
-    """This call was not sent, and none will be: nobody waits for what it would bring.
+    """This call was not sent and never will be: its page is done.
 
-    A project's middleware has sent it once more.
+    A middleware of the project's has repeated the request.
     """
 
 
-def nobody_waits(call: Call) -> str:
-    """Return why a call was not sent whose page is done."""
+def why_not_sent(call: Call) -> str:
+    """Return why a call was not sent: its page is done."""
     return (
-        f"page {call.page} of the query {call.query_id} is done: nothing is asked for it. "
-        "A request of the project's own needs a meta of its own."
+        f"page {call.page} of the query {call.query_id} is done, and not requested again. "
+        "A request that the project adds needs its own meta, not a copy of this package's."
     )
 
 
 class AnswerMiddleware:
-    """Tries again what may pass, and waits where the account is over its limit."""
+    """Retries calls that failed for a passing reason or were over the account's limit."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._run = run_of(crawler)
@@ -87,15 +71,15 @@ class AnswerMiddleware:
         return cls(crawler)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Let through pages, conversions and hopeless answers.
+        """Let through pages, conversions and final failures.
 
-        :raises TriesAgain: if the page will be tried again
+        :raises TriesAgain: if the page is retried
         :raises GateClosed: if the job is stopping
         """
         call = call_of(request)
         if call is None:
             return response
-        if call.answer is None:  # some middleware has answered in place of the API
+        if call.answer is None:  # a middleware of the project's has answered in place of the API
             call.answer = read_answer(response.status, response.body, conversion=call.is_conversion)
         if not isinstance(call.answer, NoPage):
             return response
@@ -112,7 +96,7 @@ class AnswerMiddleware:
         elif answer.kind is Kind.TRANSIENT:
             self._try_again(request, call, f"{answer.code}: {answer.message}")
         elif call.is_conversion and answer.kind is not Kind.DENIED and not call.rejections:
-            # Observed: one in six first tries fails, whatever the code, and the second works.
+            # Observed: one conversion in six fails at first, with any code, and then works.
             call.rejections += 1
             self._try_again(request, call, f"{answer.code}: {answer.message}")
         return response
@@ -123,13 +107,13 @@ class AnswerMiddleware:
             self._run.count(stats.IMAGE_REFUSED)
 
     def process_exception(self, request: Request, exception: Exception) -> None:
-        """Try again a call that brought no answer.
+        """Retry a call that brought no answer.
 
-        :raises TriesAgain: if the page will be tried again
+        :raises TriesAgain: if the page is retried
         :raises GateClosed: if the job is stopping
         """
         call = call_of(request)
-        if call is None or not isinstance(exception, NETWORK):
+        if call is None or not isinstance(exception, NO_ANSWER):
             return
         message = f"{type(exception).__name__}: {exception}"
         self._run.ledger.note(call.query_id, None, message)
@@ -138,9 +122,9 @@ class AnswerMiddleware:
         self._try_again(request, call, message)
 
     def _try_again(self, request: Request, call: Call, problem: str) -> None:
-        """Have the page tried again; return if it had all its tries."""
+        """Retry the page; return normally if it has used up its tries."""
         if self._run.retries.try_again(request, call):
-            logger.debug("Try %d failed, another follows: %s", call.attempt - 1, problem)
+            logger.debug("Try %d failed, and another follows: %s", call.attempt - 1, problem)
             raise TriesAgain(problem)
         logger.debug("Try %d was the last: %s", call.attempt, problem)
 
@@ -149,8 +133,8 @@ class AnswerMiddleware:
         if call.refusals > 1 and allowed == 1 and not self._over_limit:
             self._over_limit = True
             logger.warning(
-                "The API says that the account is over its limit of calls in flight, even with a "
-                "single one of this crawl. Something else uses the account; waiting for room."
+                "The API says that the account is over its limit of calls in flight, although this "
+                "crawl has only one. Something else is using the account; waiting for room."
             )
         else:
             logger.info("Over the account's limit: %d calls in flight from now on", allowed)
@@ -159,14 +143,14 @@ class AnswerMiddleware:
 
 
 class LedgerSpiderMiddleware(BaseSpiderMiddleware):
-    """Counts what leaves the spider for the pipelines.
+    """Counts the items that leave the spider for the pipelines.
 
-    It stands next to the engine, so that it counts what a project's own middlewares left over, and
-    what they added.
+    It is the one next to the engine, so items that a project's own middlewares drop are not
+    counted, and those that they add are.
     """
 
     def get_processed_item(self, item: Any, response: Response | None) -> Any:
-        """Note the item and let it through, unless it has been through the pipelines before."""
+        """Note the item and pass it on, unless the pipelines have had it before."""
         call = call_of(response)
         if call is None or run_of(self.crawler).ledger.expect(call, item):
             return item

@@ -1,7 +1,7 @@
-"""Pipelines: validation first, dedupe last, and at the end the outcomes that are still owed.
+"""Item pipelines: validation comes first, dedupe last, and then the outcomes still to be written.
 
-A product that goes no further is a stat and a DEBUG line, never a warning: duplicates are most of
-what an image search brings.
+A product that is dropped is a stat and a DEBUG line, never a warning: most of what an image search
+finds are duplicates.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ __all__ = [
 
 
 class Duplicate(DropItem):
-    """Another query, or this one, has brought this product already."""
+    """This product was written before, for this query or another."""
 
 
 class Rejected(DropItem):
-    """This is no valid product."""
+    """This product is invalid."""
 
 
 class _RunPipeline:
-    """A pipeline of a run."""
+    """A pipeline that knows its run."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -58,12 +58,12 @@ class _RunPipeline:
 
 
 class ValidationPipeline(_RunPipeline):
-    """Keeps out what would be an invented or an unusable row."""
+    """Drops products that would be invented or unusable rows."""
 
     def process_item(self, item: Any) -> Any:
-        """Let valid products, and items of other classes, through.
+        """Let valid products through, and items of other classes.
 
-        :raises Rejected: saying which field of which product is wrong
+        :raises Rejected: if a product is invalid; it names the product and the field
         """
         if isinstance(item, Product) and (problem := _problem(item)):
             self.run.count(stats.PRODUCT_REJECTED)
@@ -72,16 +72,16 @@ class ValidationPipeline(_RunPipeline):
 
 
 def _problem(product: Product) -> str | None:
-    """Return what is wrong with *product*.
+    """Return what is wrong with *product*; None if it is valid.
 
     >>> _problem(Product(item_id=1, job="j", query_id="q", page=1, rank=1))
     >>> _problem(Product(item_id=-1, job="j", query_id="q", page=1, rank=1))
-    'item_id is no positive integer'
+    'item_id is not a positive integer'
     """
     for name in ("item_id", "page", "rank"):
         number = getattr(product, name)
         if type(number) is not int or number < 1:
-            return f"{name} is no positive integer"
+            return f"{name} is not a positive integer"
     for name in ("job", "query_id"):
         if not getattr(product, name):
             return f"{name} is missing"
@@ -89,17 +89,17 @@ def _problem(product: Product) -> str | None:
 
 
 class RowPipeline(_RunPipeline):
-    """Keeps out what no feed could write: the last pipeline of a worker, which dedupes on Redis."""
+    """Refuses what can't be written: a worker's last pipeline, since Redis does the dedupe."""
 
     def process_item(self, item: Any) -> Any:
         """Let items through.
 
-        :raises TypeError: if a pipeline has returned something else, or has forgotten to
-        :raises ValueError: if it has put a value into the item that JSON can't hold
+        :raises TypeError: if a pipeline returned something else, or nothing
+        :raises ValueError: if a pipeline put a value into the item that JSON can't hold
         """
         if not ItemAdapter.is_item(item):
             raise TypeError(
-                f"the pipelines have returned {shortened(repr(item))}, which is no item: "
+                f"the pipelines have returned {shortened(repr(item))}, which is not an item: "
                 "process_item has to return the item, or raise DropItem"
             )
         try:
@@ -114,9 +114,9 @@ class RowPipeline(_RunPipeline):
 class DedupePipeline(RowPipeline):
     """Writes a product once per language and job, seed or query (``TMAPI_DEDUPE``).
 
-    It is the last pipeline, so that a project's own see every valid product, and a product that
-    one of them drops or fails on gets its next chance. A set of ids for each scope, and no Bloom
-    filter: that would take products never seen for written ones.
+    It is the last pipeline, so a project's own pipelines get every valid product, and one that they
+    drop or fail on may be written when it is found again. Ids are kept in sets, not in a Bloom
+    filter, which would drop products that were never written.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -128,8 +128,8 @@ class DedupePipeline(RowPipeline):
     def process_item(self, item: Any) -> Any:
         """Let a product through the first time.
 
-        :raises Duplicate: from then on
-        :raises TypeError: if it is no item
+        :raises Duplicate: every other time
+        :raises TypeError: if it isn't an item
         """
         identity = identity_of(super().process_item(item), self._dedupe)
         if identity is None:
@@ -144,7 +144,7 @@ class DedupePipeline(RowPipeline):
 
 
 def _compact(item_id: str) -> int | str:
-    """Return an id as the API's are, a number, which takes half of the memory.
+    """Return an id as a number if it is one, as the API's are: it takes half the memory.
 
     >>> _compact("600000000001"), _compact("007"), _compact("٣")
     (600000000001, '007', '٣')
@@ -154,11 +154,11 @@ def _compact(item_id: str) -> int | str:
 
 
 class OutcomePipeline(_RunPipeline):
-    """Settles every query's outcome when no more pages will come.
+    """Writes every outcome that is not written yet when the spider closes.
 
-    It is a pipeline since that is after the last product, and before the feeds are closed.
+    A pipeline, since it is closed after the last product and before the feeds are.
     """
 
     def close_spider(self) -> None:
-        """Write the outcomes that are still owed."""
+        """Write the outcomes that are missing."""
         local_run_of(self.crawler).settle_outcomes()

@@ -164,8 +164,8 @@ def test_advice_names_jobs_that_are_there(series: Series) -> None:
     for words in ((gone, "watch"), ("watch", gone)):
         refused = series.compare(*words)
         assert refused.exit_status == 2
-        assert f"{gone}: there is no such job in {series.output}. Of its series " in refused.log
-        assert "there are 2 jobs, the newest is watch-20261103T180000Z." in refused.log
+        assert f"{gone}: there is no such job in {series.output}. Its series has " in refused.log
+        assert "has 2 jobs; the newest is watch-20261103T180000Z." in refused.log
         assert "crawl image_search" not in refused.log
     (series.output / "watch-20261102T180000Z").rename(series.output / "kept")
     series.day(3).search("A", item(1, "9.00")).write()
@@ -183,7 +183,7 @@ def test_advice_names_jobs_that_are_there(series: Series) -> None:
         (["watch", "--keep", "0"], "--keep 0: accepted: a whole number from 1 to 99999"),
         (["watch", "--older-than", "a month"], "--older-than a month: accepted"),
         (["wach", "--keep", "1"], 'Did you mean "watch"?'),
-        (["monday", "--keep", "1"], "monday: it is a job, and no series"),
+        (["monday", "--keep", "1"], "monday: it is a job, not a series"),
     ],
 )
 def test_what_is_refused(offline: Crawler, series: Series, words: list[str], message: str) -> None:

@@ -122,7 +122,7 @@ def test_without_job_json_or_outcomes(series: Series) -> None:
         (["watch", "--min-price-change", "five"], "accepted: a number, or one with %"),
         (["watch", "--show", "-1"], "accepted: a whole number"),
         (["watch", "-o", "/nowhere/x.jsonl"], "there is no folder /nowhere"),
-        (["watch", "-o", "/dev/full"], "it is there, and no file"),
+        (["watch", "-o", "/dev/full"], "it exists, and isn't a file"),
         (["watch", "-o", "x" * 300 + ".jsonl"], "it can't be the name of a file"),
         (["watch", "-o", "changes.csv"], "a name that ends in .jsonl or .ndjson"),
         (["watch", "other"], "two sources can't be compared"),

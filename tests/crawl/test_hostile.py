@@ -247,7 +247,7 @@ def test_what_is_no_item_is_kept_as_a_dead_letter(
     )
     done = crawl(seeds="/search/a/onepage.jpg")
     assert done.outcome["rejected_items"] == 7
-    assert "the pipelines have returned 42, which is no item" in done.log
+    assert "the pipelines have returned 42, which is not an item" in done.log
 
 
 @pytest.mark.both_ways

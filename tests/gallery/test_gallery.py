@@ -192,7 +192,7 @@ def test_text_can_not_leave_its_place(offline: Crawler, job: JobFolder) -> None:
         (["-o", "/nowhere/at/all.html"], "-o /nowhere/at/all.html: there is no folder /nowhere/at"),
         (["-o", "/"], "-o '/': accepted: the name of a file"),
         (["-o", ""], "-o '': accepted: the name of a file"),
-        (["-o", "/dev/full"], "-o /dev/full: it is there, and no file"),
+        (["-o", "/dev/full"], "-o /dev/full: it exists, and isn't a file"),
         (
             ["-o", "products.jsonl"],
             "-o products.jsonl: accepted: a name that ends in .html or .htm",

@@ -127,7 +127,7 @@ def test_a_file_of_the_job_that_never_ends(offline: Crawler) -> None:
     put_pipe(folder / "outcomes.jsonl")
     done = offline.command(*GALLERY)
     assert done.exit_status == 4
-    assert "outcomes.jsonl: it can't be read (it is no file" in done.log
+    assert "outcomes.jsonl: it can't be read (it is a pipe" in done.log
 
 
 def test_a_line_with_values_of_another_kind(offline: Crawler) -> None:

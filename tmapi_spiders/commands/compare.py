@@ -17,7 +17,6 @@ from tmapi_spiders.commands.page_options import page_path, put_page
 from tmapi_spiders.compare.changes_page import ChangedProducts
 from tmapi_spiders.compare.comparable_fields import KINDS_OF, read_otherwise
 from tmapi_spiders.compare.finder import Finder
-from tmapi_spiders.compare.lines_file import LinesFile
 from tmapi_spiders.compare.loaded import OLD_AND_NEW, load
 from tmapi_spiders.compare.notice import Notice
 from tmapi_spiders.compare.report import Summary, headline, tell
@@ -25,11 +24,13 @@ from tmapi_spiders.compare.sides import choose_sides
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
-from tmapi_spiders.jobs.destination import keep_off_jobs
+from tmapi_spiders.formats import to_line
+from tmapi_spiders.jobs.destination import refuse_job_files
 from tmapi_spiders.jobs.resume import in_project
-from tmapi_spiders.system.output_file import told_of_link
+from tmapi_spiders.system.atomic_file import atomic_write
+from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.system.signals import interruptible
-from tmapi_spiders.system.sqlite import failing_as_storage
+from tmapi_spiders.system.sqlite import storage_errors
 from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
@@ -84,23 +85,27 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     jobs = [side for side in (sides.old, sides.new) if side is not None]
     html = None if options.html is None else page_path(options.html, *jobs, option="--html")
     if given.output:
-        keep_off_jobs(given.output, *jobs)
-    links = [told_of_link(path) for path in (given.output, html) if path is not None]
+        refuse_job_files(given.output, *jobs)
+    links = [link_warning(path) for path in (given.output, html) if path is not None]
     for warning in filter(None, (*links, *sides.warnings)):
         _warn(warning)
     summary, products = Summary(given.shown), ChangedProducts(given.page.per_seed)
     with _scratch(config.output_dir) as folder:
         path = given.output or Path(folder) / "changes.jsonl"
-        with LinesFile(path) as lines:
+        with atomic_write(path) as file:
+
+            def write(change: Change) -> None:
+                file.write(to_line(change))
+
             if sides.old is not None:
-                takers = [summary.add, lines.write, *([products.add] if html else [])]
+                takers = [summary.add, write, *([products.add] if html else [])]
                 products.provisional = _find(sides, Path(folder), given, takers)
         if sides.old is None:
             print(f"{sides.new.name}: the first of its series, a baseline: nothing to compare yet.")
         else:
             tell(summary, given.wanted.kinds)
         if given.output and sides.old is not None:
-            print(f"  {path}: {plural(lines.count, 'line')}")
+            print(f"  {path}: {plural(summary.counts.total(), 'line')}")
         if html:
             _put(html, products, sides, given, config)
         if not summary.counts:
@@ -189,7 +194,7 @@ def _find(
         )
     left_out = {kind for field in fields for kind in KINDS_OF[field]}
     with (
-        failing_as_storage(path),
+        storage_errors(path),
         closing(load(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
     ):
         finder = Finder(connection, (sides.old.name, sides.new.name))

@@ -22,13 +22,13 @@ from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.fields.unreadable import told
 from tmapi_spiders.inputs.spider_kind import kind_for
-from tmapi_spiders.jobs.destination import keep_off_jobs
+from tmapi_spiders.jobs.destination import refuse_job_files
 from tmapi_spiders.jobs.job import OUTCOMES
 from tmapi_spiders.jobs.job_files import JobFiles
 from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.local.local_job import LocalJob
 from tmapi_spiders.local.summary import SHOWN_ERRORS
-from tmapi_spiders.system.output_file import told_of_link
+from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.tables.export import export_tables
 from tmapi_spiders.tables.survey import TABLES
@@ -110,8 +110,8 @@ def _to_table(options: argparse.Namespace, settings: BaseSettings) -> int:
         config = Config.from_settings(settings, needs_token=False)
         target = Target.of(options.output, options.table, bom=options.bom)
         files = JobFiles.open(options.job, config.output_dir)
-        keep_off_jobs(target.path, files)
-        if link := told_of_link(target.path):
+        refuse_job_files(target.path, files)
+        if link := link_warning(target.path):
             print(f"export: {link}", file=sys.stderr)
         for warning in files.warnings:
             print(f"export: {files.name}: {warning}", file=sys.stderr)

@@ -11,7 +11,7 @@ from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.gallery.groups import read_gallery
 from tmapi_spiders.jobs.job_files import JobFiles
-from tmapi_spiders.system.output_file import told_of_link
+from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.wording import plural
 
@@ -63,7 +63,7 @@ def _write(options: argparse.Namespace, settings: BaseSettings) -> None:
         if options.output is None
         else page_path(options.output, files)
     )
-    if link := told_of_link(path):
+    if link := link_warning(path):
         print(f"gallery: {link}", file=sys.stderr)
     gallery = read_gallery(files, wanted.per_seed)
     told, where = put_page(path, gallery, files, wanted, config)

@@ -14,7 +14,7 @@ from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.gallery.embedded import Pictures, embed
 from tmapi_spiders.gallery.page import gallery_page, told_of_pictures, write_page
 from tmapi_spiders.gallery.thumbnails import check_pillow
-from tmapi_spiders.jobs.destination import keep_off_jobs, problems_of, to_path
+from tmapi_spiders.jobs.destination import problems_of, refuse_job_files, to_path
 
 if TYPE_CHECKING:
     import argparse
@@ -112,7 +112,7 @@ def page_path(given: str, *jobs: JobFiles, option: str = "-o") -> Path:
     path = to_path(given, option)
     if problems := problems_of(given, path, (".html", ".htm"), option):
         raise UsageProblems(*problems)
-    keep_off_jobs(path, *jobs, option=option)
+    refuse_job_files(path, *jobs, option=option)
     return path
 
 

@@ -16,7 +16,7 @@ from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems, shortened
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import LOCK
-from tmapi_spiders.jobs.series import series_jobs, told_last
+from tmapi_spiders.jobs.series import last_reported, series_jobs
 from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.wording import plural, printable
 
@@ -71,7 +71,7 @@ def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     jobs = series_jobs(options.series, config.output_dir)
     for problem in filter(None, [*(job.problem for job in jobs), ahead_of_clock(jobs[0].name)]):
         print(f"prune: {printable(problem, _LONGEST_PROBLEM)}", file=sys.stderr)
-    told = told_last(options.series, config.output_dir)
+    told = last_reported(options.series, config.output_dir)
     old = _old(jobs, keep, days, told)
     if not old:
         print(f"{options.series}: nothing to delete: {plural(len(jobs), 'job')} kept.")

@@ -23,7 +23,7 @@ from scrapy.utils.conf import closest_scrapy_cfg
 from tmapi_spiders.config.token import Token
 from tmapi_spiders.errors import did_you_mean
 from tmapi_spiders.sandbox.options import SandboxOptions
-from tmapi_spiders.system.output_file import is_there
+from tmapi_spiders.system.output_path import path_exists
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,7 +172,7 @@ def output_dir(value: Any) -> Path:
     folder = Path(root).parent if root else Path.cwd()
     try:
         path = (folder / Path(str(value)).expanduser()).absolute()
-        is_file = is_there(path) and not path.is_dir()
+        is_file = path_exists(path) and not path.is_dir()
     except (OSError, RuntimeError) as exc:  # an unknown ~user, a name that is too long
         raise ValueError(f"{getattr(exc, 'strerror', None) or exc}; {rule}") from exc
     if is_file:

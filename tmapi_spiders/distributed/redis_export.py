@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.config.settings import Config
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.items import Outcome
-    from tmapi_spiders.jobs.job import JobFile
+    from tmapi_spiders.jobs.output_file import OutputFile
     from tmapi_spiders.local.ledger import LocalLedger
 
 __all__ = ["RedisExport"]
@@ -308,7 +308,7 @@ class RedisExport:
         )
 
 
-def _writer(file: JobFile) -> Callable[[Outcome], None]:
+def _writer(file: OutputFile) -> Callable[[Outcome], None]:
     def write(outcome: Outcome) -> None:
         file.write(to_line(outcome))
 

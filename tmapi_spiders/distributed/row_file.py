@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.system.output_file import open_own
+from tmapi_spiders.system.atomic_file import open_to_append
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ class RowFile:
         self._hash = hashlib.sha256()
         self._size = 0
         try:
-            self._file = open_own(path)
+            self._file = open_to_append(path)
             self._read()
             self.cut()
         except OSError as exc:

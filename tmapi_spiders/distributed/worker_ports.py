@@ -17,7 +17,7 @@ from tmapi_spiders.crawl.interfaces import Gate, GateClosed, Ledger, Permit, Ret
 from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK
 from tmapi_spiders.formats import utc_now
 from tmapi_spiders.local.retries import wait_of
-from tmapi_spiders.middlewares import QueryEnded, nobody_waits
+from tmapi_spiders.middlewares import QueryEnded, why_not_sent
 
 if TYPE_CHECKING:
     from scrapy import Request
@@ -85,7 +85,7 @@ class LeaseGate(Gate):
         loop = asyncio.get_running_loop()
         lease = self._holding.of(call)
         if lease is None and self._open:
-            raise QueryEnded(nobody_waits(call))
+            raise QueryEnded(why_not_sent(call))
         if lease is not None and lease.sent:
             return await self._admit_other(lease)
         while lease is not None and not lease.is_lost and self._open:

@@ -15,7 +15,7 @@ from tmapi_spiders import __version__
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.gallery.embedded import picture_address, seed_address
 from tmapi_spiders.gallery.model import FACTS, LONGEST_LINK, GalleryQuery, Mark
-from tmapi_spiders.jobs.destination import part_of
+from tmapi_spiders.system.atomic_file import atomic_write
 from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def write_page(path: Path, page: bytes) -> None:
 
     :raises StorageError: if it can't be written; what was there is left as it was
     """
-    with part_of(path) as file:
+    with atomic_write(path) as file:
         file.write(page)
 
 

@@ -1,4 +1,4 @@
-"""HTTP below the download handler: connections, compression, ``Retry-After``.
+"""HTTP below the download handler: client, connections, compression, failures, `Retry-After`.
 
 Internal.
 """

@@ -1,7 +1,7 @@
-"""Compression: the body of an answer as it was before whoever sent it compressed it.
+"""Decompresses the bodies of answers.
 
-Not left to aiohttp, which gives nothing of a body that is not what its ``Content-Encoding`` says:
-plain JSON was paid for like any other.
+aiohttp could, but it yields nothing of a body that is not what its ``Content-Encoding`` says. Such
+an answer may be plain JSON, and it was paid for.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ else:
 __all__ = ["Broken", "TooLarge", "decompress"]
 
 
-#: Members that a body has one behind the other, at most: each costs a copy of those behind it.
 _MOST_MEMBERS = 100
+"""Of a body, one after another: each costs a copy of those after it."""
 
 
 class Broken(ValueError):
-    """A body is cut short, or is not what its ``Content-Encoding`` says."""
+    """A body is cut short, or not what its ``Content-Encoding`` says."""
 
 
 class TooLarge(ValueError):
-    """A body is larger than anybody wants."""
+    """A body is larger than it may be."""
 
 
 def decompress(body: bytes, encoding: str, most: int) -> bytes:
-    """Return a body as it was before it was compressed; as it is, if it is plain JSON.
+    """Return a body decompressed; unchanged, if it is plain JSON already.
 
     >>> plain = b'{"code": 200}'
     >>> decompress(zlib.compress(plain), "deflate", 99) == decompress(plain, "gzip", 99) == plain
     True
 
-    :param encoding: its ``Content-Encoding``; what nobody knows ("utf-8", say) is none
-    :param most: bytes that it may have in the end
-    :raises Broken: if it is cut short, or not what it is said to be
+    :param encoding: its ``Content-Encoding``; unknown ones ("utf-8", say) are ignored
+    :param most: bytes it may have once decompressed
+    :raises Broken: if it is cut short, or not compressed as *encoding* says
     :raises TooLarge: if it would be larger than *most*
     """
     names = [name.strip() for name in encoding.lower().split(",")]
-    ways = [_WAYS[name] for name in reversed(names) if name in _WAYS]
-    if not body or not ways or _is_json(body):
+    steps = [_DECOMPRESS[name] for name in reversed(names) if name in _DECOMPRESS]
+    if not body or not steps or _is_json(body):
         return body
     try:
-        for way in ways:
-            body = way(body, most)
+        for decompress_step in steps:
+            body = decompress_step(body, most)
     except (zlib.error, brotli.error, zstd.ZstdError, EOFError) as exc:
-        raise Broken(f"it is not {encoding}, as it says ({exc})") from exc
+        raise Broken(f"it is not valid {encoding} ({exc})") from exc
     return body
 
 
 def _is_json(body: bytes) -> bool:
-    """Say whether a body is a JSON object or list, which nothing compressed is."""
+    """Return whether a body is a JSON object or list, as no compressed body is."""
     text = body.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:1] not in {b"{", b"["}:
         return False
@@ -73,7 +73,7 @@ def _is_json(body: bytes) -> bool:
 
 
 class _Decompressor(Protocol):
-    """What zlib and zstd have in common."""
+    """What the decompressors of zlib and zstd have in common."""
 
     @property
     def eof(self) -> bool: ...
@@ -85,7 +85,7 @@ class _Decompressor(Protocol):
 
 
 def _members(body: bytes, most: int, new: Callable[[], _Decompressor]) -> bytes:
-    """Decompress one member behind the other."""
+    """Decompress one member after another."""
     found = bytearray()
     for _ in range(_MOST_MEMBERS):
         one = new()
@@ -105,7 +105,7 @@ def _gunzip(body: bytes, most: int) -> bytes:
 
 
 def _inflate(body: bytes, most: int) -> bytes:
-    """Decompress, also without the header that some servers leave out."""
+    """Decompress with or without the header, which some servers leave out."""
     has_header = body[0] & 0xF == 8  # RFC 1950
     bits = zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS
     return _members(body, most, lambda: zlib.decompressobj(bits))
@@ -129,7 +129,7 @@ def _unbrotli(body: bytes, most: int) -> bytes:
     return bytes(found)
 
 
-_WAYS: dict[str, Callable[[bytes, int], bytes]] = {
+_DECOMPRESS: dict[str, Callable[[bytes, int], bytes]] = {
     "gzip": _gunzip,
     "x-gzip": _gunzip,
     "deflate": _inflate,

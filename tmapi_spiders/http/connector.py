@@ -1,4 +1,4 @@
-"""Connections to the API: none is used again on which something came that nobody asked for."""
+"""Connections to the API, never reused once they hold data that no call asked for."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Connector"]
 
-#: Connections that are tried for one call: an account has fewer calls in flight.
 _MOST_TRIES = 1000
+"""Connections tried for one call: more than an account has calls in flight."""
 
 
 class Connector(aiohttp.TCPConnector):
-    """Hands out connections on which nothing is left to be read.
+    """Hands out connections with nothing left to read.
 
-    A server that answers twice, or late, would have its answer taken for that to the next call: the
-    products of one search would be another's.
+    If a server answers twice, or late, its answer would be taken for that to the next call, and one
+    query would get another's products.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -34,13 +34,13 @@ class Connector(aiohttp.TCPConnector):
     async def connect(self, *args: Any, **kwargs: Any) -> Connection:
         """Return a connection for a request.
 
-        :raises DownloadConnectionRefusedError: if whoever is there speaks before being asked
+        :raises DownloadConnectionRefusedError: if the server sends an answer before any request
         """
         for _ in range(_MOST_TRIES):
             connection = await super().connect(*args, **kwargs)
             protocol = connection.protocol
             is_new = protocol not in self._handed_out
-            # What TLS itself sends over a new connection is no answer.
+            # On a new connection, what can be read is TLS's own.
             is_quiet = is_new or not _can_be_read(connection)
             if protocol is not None and not protocol.should_close and is_quiet:
                 self._handed_out.add(protocol)
@@ -48,11 +48,11 @@ class Connector(aiohttp.TCPConnector):
             connection.close()
             if is_new:
                 break
-        raise DownloadConnectionRefusedError("whoever is there answers before being asked")
+        raise DownloadConnectionRefusedError("the server sends an answer before any request")
 
 
 def _can_be_read(connection: Connection) -> bool:
-    """Say whether something has come that was not read yet, the end of the connection included."""
+    """Return whether there is something to read, the end of the connection included."""
     transport = connection.transport
     socket = None if transport is None else transport.get_extra_info("socket")
     if socket is None:

@@ -1,4 +1,4 @@
-"""``Retry-After``: how long an answer asks to wait before the same is asked again."""
+"""Reads ``Retry-After``: how long an answer asks to wait before the next try."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["LONGEST", "seconds_to_wait"]
 
-#: Seconds: who asks for more is asked again after so long.
 LONGEST = 120.0
+"""Seconds to wait at most, even if an answer asks for more."""
 
 
 def seconds_to_wait(retry_after: str, date: str = "") -> float:
-    """Return the seconds that an answer asks to wait, two minutes at most; 0 if it asks for none.
+    """Return the seconds that an answer asks to wait, at most :data:`LONGEST`; 0 if it doesn't ask.
 
     >>> seconds_to_wait("7"), seconds_to_wait("3600"), seconds_to_wait("soon"), seconds_to_wait("")
     (7.0, 120.0, 0.0, 0.0)
@@ -20,8 +20,8 @@ def seconds_to_wait(retry_after: str, date: str = "") -> float:
     30.0
 
     :param retry_after: the header: seconds, or a time
-    :param date: when it was answered by the clock of whoever did (``Date``), which may be another
-        one than that of this machine
+    :param date: the ``Date`` header, when it was answered by the server's clock, which may differ
+        from this machine's
     """
     text = retry_after.strip()
     if text.isascii() and text.isdigit():

@@ -1,4 +1,4 @@
-"""A job on disk: its folder, archive and journal, its series.
+"""A job on disk: its folder, archive, journal and series.
 
 Internal.
 """

@@ -1,8 +1,8 @@
-"""Conversions that jobs share: what the API made of an image, and which images it wants converted.
+"""The conversions that jobs share, and the images that have to be converted.
 
-A conversion costs a call, and what it gives can be used again for a while, by any job. That the API
-does not read an image's own URL costs one, too, and is good to know for ever. Both are kept in one
-SQLite file in the folder of all jobs, each with its source; conversions with their age.
+A conversion costs a call, and any job can use its result for a while. Learning that the API refuses
+an image's own URL costs a call too, and stays true. Both are kept in one SQLite file in the folder
+of all jobs, each with its source; conversions also with their time.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from tmapi_spiders.jobs.archive import Stored
-from tmapi_spiders.system.sqlite import failing_as_storage
+from tmapi_spiders.jobs.archive import StoredAnswer
+from tmapi_spiders.system.sqlite import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CONVERSIONS", "Conversions"]
 
-#: The file's name in the folder of all jobs.
 CONVERSIONS = "conversions.sqlite"
+"""Its name in the folder of all jobs."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS conversions (
@@ -42,20 +42,20 @@ CREATE TABLE IF NOT EXISTS refused (
 ) WITHOUT ROWID;
 """
 
-#: Another job may be writing.
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
+"""Seconds to wait for another job that is writing."""
 
-#: By so much the clocks of two machines that share the folder may differ.
-_SKEW = timedelta(minutes=5)
+_CLOCK_SKEW = timedelta(minutes=5)
+"""How much the clocks of machines that share the folder may differ."""
 
 
 class Conversions:
-    """The conversions of all jobs in one output folder. The file is made when it is needed.
+    """The conversions of all jobs in one output folder. The file is made when first needed.
 
     Every method raises :class:`~tmapi_spiders.errors.StorageError` if it can't be read or written.
 
     :param source: the API's host, or ``sandbox``: conversions of two sources don't mix
-    :param days: how long a conversion is used; 0 = none is kept
+    :param days: how long a conversion is used; 0 = conversions are not kept
     """
 
     def __init__(self, path: Path, source: str, days: float) -> None:
@@ -66,32 +66,32 @@ class Conversions:
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """Return those of the jobs in the configured output folder."""
+        """Return the conversions of the configured output folder."""
         return cls(config.output_dir / CONVERSIONS, config.source, config.conversion_days)
 
     def check(self) -> None:
-        """Read it, if there is one: a damaged file is to be found before anything is paid."""
+        """Read the file, if there is one, so that damage is found before anything is paid."""
         self.is_refused("")
         len(self)
 
-    def find(self, request_line: str) -> Stored | None:
-        """Return the answer to a conversion that another job has paid for, if it is not too old.
+    def find(self, request_line: str) -> StoredAnswer | None:
+        """Return the answer to a conversion that another job has paid for, unless it is too old.
 
-        One of a time to come is: a clock was wrong, and how old it is nobody knows.
+        One from the future is too old: a clock was wrong, and its age is unknown.
         """
         if not self._days or not (self._connection or self._path.exists()):
             return None
         now = datetime.now(UTC)
-        oldest, newest = now - timedelta(days=self._days), now + _SKEW
+        oldest, newest = now - timedelta(days=self._days), now + _CLOCK_SKEW
         with self._open() as connection:
             row = connection.execute(
                 "SELECT body, fetched_at FROM conversions "
                 "WHERE source = ? AND request = ? AND fetched_at BETWEEN ? AND ?",
                 (self._source, request_line, *map(_in_milliseconds, (oldest, newest))),
             ).fetchone()
-        return Stored(row[0], row[1], kept=True) if row else None
+        return StoredAnswer(row[0], row[1], kept=True) if row else None
 
-    def keep(self, request_line: str, answer: Stored) -> None:
+    def keep(self, request_line: str, answer: StoredAnswer) -> None:
         """Keep the answer to a conversion for other jobs."""
         if not self._days:
             return
@@ -102,7 +102,7 @@ class Conversions:
             )
 
     def forget(self, request_line: str) -> None:
-        """Forget a conversion that has gone stale."""
+        """Delete a conversion that has gone stale."""
         if not (self._connection or self._path.exists()):
             return
         with self._open() as connection:
@@ -112,13 +112,13 @@ class Conversions:
             )
 
     def refuse(self, img_url: str) -> None:
-        """Keep that the API has refused an image's own URL."""
+        """Note that the API has refused an image's own URL."""
         with self._open() as connection:
             statement = "INSERT OR IGNORE INTO refused VALUES (?, ?)"
             connection.execute(statement, (self._source, img_url))
 
     def is_refused(self, img_url: str) -> bool:
-        """Say whether the API is known to refuse an image's own URL."""
+        """Return whether the API is known to refuse an image's own URL."""
         if not self.has_refused:
             return False
         with self._open() as connection:
@@ -129,9 +129,9 @@ class Conversions:
 
     @cached_property
     def has_refused(self) -> bool:
-        """Whether there was any when this was first asked: most jobs need not ask for each image.
+        """Whether any image was refused, when first asked; it saves most jobs a query per image.
 
-        What this job learns itself it knows by its images.
+        What this job itself learns later, its images know.
         """
         if not self._path.exists():
             return False
@@ -142,7 +142,7 @@ class Conversions:
         return bool(found)
 
     def __len__(self) -> int:
-        """Return how many there are of this source, however old."""
+        """Return how many conversions there are from this source, however old."""
         if not self._days or not self._path.exists():
             return 0
         with self._open() as connection:
@@ -159,10 +159,10 @@ class Conversions:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with failing_as_storage(self._path):
+        with storage_errors(self._path):
             if self._connection is None:
                 self._connection = sqlite3.connect(
-                    self._path, timeout=_PATIENCE, isolation_level=None
+                    self._path, timeout=_TIMEOUT, isolation_level=None
                 )
                 self._connection.executescript(_TABLES)
             yield self._connection

@@ -1,4 +1,4 @@
-"""The files of a job that was crawled, for those who read them."""
+"""Reads the files of a job: what gallery, tables, compare and monitors work from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.job_json import read_job_json
 from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.jobs.series import find_job
-from tmapi_spiders.system.input_file import open_plain
+from tmapi_spiders.system.input_file import open_regular
 from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
@@ -27,18 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["JobFiles"]
 
-#: Characters; ours are words such as "budget".
 _LONGEST_REASON = 80
+"""Characters of a stop reason; this package's own are single words, such as "budget"."""
 
 _LONG_NUMBER = re.compile(rb"[:,\[] ?-?[0-9]{19}")
 
 
 @attrs.frozen
 class JobFiles:
-    """One job's files; :meth:`open` finds them.
-
-    They are read line by line, however many there are.
-    """
+    """One job's files; :meth:`open` finds them. They are read line by line."""
 
     name: str
     folder: Path
@@ -51,7 +48,7 @@ class JobFiles:
 
         :param given: see :func:`~tmapi_spiders.jobs.series.find_job`
         :param output_dir: the folder of all jobs
-        :param needs_facts: whether a job without job.json is none
+        :param needs_facts: whether a job without job.json is refused
         :raises UsageProblems: if there is no such job, or it has written nothing yet
         :raises StorageError: if job.json can't be read
         """
@@ -71,15 +68,15 @@ class JobFiles:
         return cls(name if is_job_name(name) else folder.name, folder, facts)
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """Yield the lines of one of the files, such as ``products.jsonl``.
+        """Yield the rows of one of the files, such as ``products.jsonl``.
 
-        A job on Redis that was exported before it ended has no outcomes yet: none are yielded.
+        A job on Redis that was exported before it ended has no outcomes yet; none are yielded.
 
-        :raises StorageError: naming the line that can't be read
+        :raises StorageError: if a line can't be read; it names the line
         """
         path, number = self.folder / name, 0
         try:
-            with open_plain(path) as file:
+            with open_regular(path) as file:
                 for number, line in enumerate(file, 1):
                     row = _read(line)
                     if not isinstance(row, dict):
@@ -95,19 +92,19 @@ class JobFiles:
 
     @property
     def is_made_up(self) -> bool:
-        """Whether its products are the sandbox's."""
+        """Whether its products are made up by the sandbox."""
         return bool(self.facts.get("made_up"))
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader has to know before believing that this is all there is."""
+        """Reasons not to take the files for the whole result."""
         found = list(filter(None, [ahead_of_clock(self.folder.name)]))
         if self.facts.get("running"):
             found.append(
-                "the job is running, or was killed: this is what was written before, not all of it"
+                "the job is running, or was killed: these files are an earlier run's, or incomplete"
             )
         elif not (self.folder / OUTCOMES).is_file():
-            found.append("the job has no outcomes yet: what became of its queries is not known")
+            found.append("the job has no outcomes yet: how its queries ended is not known")
         if reason := self.facts.get("stop_reason"):
             why = printable(reason, _LONGEST_REASON)
             found.append(f"the job was stopped early ({why}): not everything was searched")
@@ -125,10 +122,10 @@ class JobFiles:
 
 
 def _read(line: bytes) -> Any:
-    r"""Return what a line says.
+    r"""Return the value of a line.
 
-    orjson makes a rounded one of a whole number over 64 bits, and refuses what only Python's own
-    takes: half of a surrogate pair ("?" here), a number that no float holds (its text here).
+    orjson rounds integers over 64 bits, and refuses what Python's json accepts: half of a surrogate
+    pair ("?" here), and a number too large for a float (its text here).
 
     >>> _read(b'{"a": 123456789012345678901, "b": 1e400, "c": "\\ud800"}')
     {'a': 123456789012345678901, 'b': '1e400', 'c': '?'}
@@ -141,4 +138,4 @@ def _read(line: bytes) -> Any:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not valid JSON")

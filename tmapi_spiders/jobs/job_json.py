@@ -1,4 +1,4 @@
-"""job.json: what a job's folder says of it. Others may have written it, so that it is checked."""
+"""Reads job.json, and checks it: others may have written it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.system.input_file import read_whole
+from tmapi_spiders.system.input_file import read_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +17,9 @@ __all__ = ["JOB_JSON", "read_job_json"]
 
 JOB_JSON: Final = "job.json"
 
-#: Bytes. It holds what a command line can (some 2 MB at most: seeds, separated by commas), and a
-#: few counts; what is larger is none of ours, and is not to fill the memory.
 LARGEST: Final = 16_000_000
+"""Bytes. It holds what a command line can (about 2 MB at most: seeds, separated by commas) and a
+few counts. What is larger is not this package's, and must not fill the memory."""
 
 
 def _is_text(value: Any) -> bool:
@@ -60,7 +60,7 @@ def _is_unreadable(value: Any) -> bool:
     )
 
 
-#: What a value has to be, in words, by the test for it.
+#: What each check asks for, for messages.
 _WORDS: Final[dict[Callable[[Any], bool], str]] = {
     _is_text: "text",
     _is_number: "a number",
@@ -72,7 +72,7 @@ _WORDS: Final[dict[Callable[[Any], bool], str]] = {
     _is_unreadable: "an object of objects, each with items and example",
 }
 
-#: Of the keys that are read anywhere; null is fine where something is not known, or not yet.
+#: The check of each key that is read anywhere. Null is valid for all: not known, or not yet.
 _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(
         ("version", "job", "spider", "endpoint", "directory", "source", "started_at")
@@ -92,12 +92,11 @@ _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
 def read_job_json(folder: Path) -> dict[str, Any]:
     """Return what job.json says of the job in *folder*; {} if there is none.
 
-    :raises StorageError: if it can't be read, or is damaged: a key has a value of another kind than
-        it is written with
+    :raises StorageError: if it can't be read, or is damaged: a key has a value of the wrong kind
     """
     path = folder / JOB_JSON
     try:
-        content = orjson.loads(read_whole(path, LARGEST))
+        content = orjson.loads(read_limited(path, LARGEST))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as exc:

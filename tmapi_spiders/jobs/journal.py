@@ -1,7 +1,7 @@
-"""The journal: every call of a job, noted before it leaves.
+"""The journal: every call of a job, noted before it is sent.
 
 A call is struck out if it turns out not to count. One that was in flight when the process was
-killed stays, since nobody knows whether it was billed.
+killed stays, since it may have been billed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.system.sqlite import failing_as_storage
+from tmapi_spiders.system.sqlite import storage_errors
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,7 +21,7 @@ __all__ = ["CallHistory", "Journal"]
 
 @attrs.frozen
 class CallHistory:
-    """What a query has cost."""
+    """The calls made for a query."""
 
     calls: int = 0
     retries: int = 0
@@ -30,11 +30,11 @@ class CallHistory:
 
 
 class Journal:
-    """The calls of all runs of a job, in a database. Each statement is a transaction.
+    """The calls of all runs of a job, in the archive's database. Each statement is a transaction.
 
     Every method raises :class:`~tmapi_spiders.errors.StorageError` if it can't be read or written.
 
-    :param path: the database's, for messages
+    :param path: of the database, for messages
     """
 
     TABLES = """
@@ -50,15 +50,15 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
-        with failing_as_storage(path):
+        with storage_errors(path):
             (count,) = connection.execute("SELECT count(*) FROM calls").fetchone()
         self.calls = int(count)
-        """Calls that count; those in flight included."""
+        """Calls that count, including those in flight."""
         self._resumed = bool(count)
 
     def note(self, query_id: str, attempt: int, sent_at: str) -> int:
-        """Note that a call is about to leave; return its number."""
-        with failing_as_storage(self._path):
+        """Note that a call is about to be sent; return its number."""
+        with storage_errors(self._path):
             number = self._connection.execute(
                 "INSERT INTO calls (query_id, attempt, sent_at) VALUES (?, ?, ?)",
                 (query_id, attempt, sent_at),
@@ -69,15 +69,15 @@ class Journal:
 
     def strike(self, number: int) -> None:
         """Strike out a call that does not count."""
-        with failing_as_storage(self._path):
+        with storage_errors(self._path):
             self._connection.execute("DELETE FROM calls WHERE call = ?", (number,))
         self.calls -= 1
 
     def history(self, query_id: str) -> CallHistory:
-        """Return what a query that this run has not begun has cost in earlier ones."""
+        """Return the calls that earlier runs made for a query, before this run makes any."""
         if not self._resumed:
             return CallHistory()
-        with failing_as_storage(self._path):
+        with storage_errors(self._path):
             row = self._connection.execute(
                 "SELECT count(*), count(nullif(attempt, 1)), min(sent_at), max(sent_at) "
                 "FROM calls WHERE query_id = ?",

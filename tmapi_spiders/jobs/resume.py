@@ -1,4 +1,4 @@
-"""Going on with a job: its arguments, as job.json has them, and the command that does it."""
+"""Resuming a job: its arguments from job.json, and the command to do it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["command", "in_project", "with_stored_arguments"]
 
 
 def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[str, Any]:
-    """Return the spider's arguments, from job.json where an existing job is named without seeds.
+    """Return the spider's arguments, completed from job.json if a job is named without seeds.
 
-    What is given wins. A command with seeds is whole by itself.
+    Arguments that are given win. With seeds, nothing is taken from job.json.
 
     :param given: the spider's arguments as ``-a`` gives them
     :param output_dir: the folder of all jobs
@@ -40,7 +40,7 @@ def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[st
     stored = last.get("arguments")
     if not isinstance(stored, dict):
         raise UsageProblems(
-            f"job={name}: it has not run before in {output_dir}, so that its seeds are not known."
+            f"job={name}: it has not run before in {output_dir}, so its seeds are not known."
         )
     stored = {key: value for key, value in stored.items() if key not in {"job", "series"}}
     seeds, directory = stored.get("seeds"), last.get("directory")
@@ -50,12 +50,12 @@ def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[st
             f"it, give them again, with its other arguments: -a seeds={STDIN}, or a file."
         )
     if isinstance(seeds, str) and isinstance(directory, str):
-        # A file is where it was, wherever the user is now.
+        # A relative path is relative to where the job was started.
         try:
             path = Path(directory) / Path(seeds).expanduser()
             if path.is_file() or not looks_like_image(seeds):
                 stored = {**stored, "seeds": str(path)}
-        except (OSError, ValueError, RuntimeError):  # no path at all; said when it is read
+        except (OSError, ValueError, RuntimeError):  # not a path; the error comes when it is read
             pass
     return {**stored, **given}
 
@@ -66,12 +66,12 @@ def command(
     arguments: Mapping[str, Any],
     budget: int | None = None,
 ) -> str:
-    """Return the command that goes on with a job: what was given on this one, but secrets.
+    """Return the command that resumes a job: with everything given to this one, except secrets.
 
-    :param begun_by: the words before the arguments: ``scrapy crawl NAME``; none of a script's own
-        crawl, for which it is said what to change in the script
-    :param arguments: those to be given with ``-a``
-    :param budget: to be given instead of the present one
+    :param begun_by: the words before the arguments (``scrapy crawl NAME``); empty for a crawl in a
+        script, and the text then says what to change in the script
+    :param arguments: those for ``-a``
+    :param budget: the budget to give instead of the present one
     """
     if not begun_by:
         wider = "" if budget is None else f" and the setting {PREFIX}BUDGET={budget}"
@@ -90,6 +90,6 @@ def command(
 
 
 def in_project(command: str) -> str:
-    """Return a command for the profile that this one was given for."""
+    """Return a command with the settings profile of this one (``SCRAPY_PROJECT``)."""
     project = os.environ.get("SCRAPY_PROJECT")
     return (f"SCRAPY_PROJECT={shlex.quote(project)} " if project else "") + command

@@ -1,4 +1,4 @@
-"""Series on the disk: which jobs there are, and which one a user means."""
+"""Finds jobs and series on the disk, and the one that a user means."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean, shor
 from tmapi_spiders.inputs.job_names import is_job_name, series_of
 from tmapi_spiders.jobs.job_json import read_job_json
 from tmapi_spiders.jobs.resume import in_project
-from tmapi_spiders.system.input_file import read_whole
+from tmapi_spiders.system.input_file import read_limited
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FoundJob", "all_jobs", "find_job", "jobs_of", "series_jobs", "told_last"]
+__all__ = ["FoundJob", "all_jobs", "find_job", "jobs_of", "last_reported", "series_jobs"]
 
 _BACK = re.compile(r"(?P<series>[A-Za-z0-9_-]{1,64})~(?P<back>[0-9]{1,6})")
 _SHOWN = 10
+"""Names listed in a message."""
 
-#: Bytes of a file that names two jobs.
 _LARGEST_TOLD = 4096
+"""Bytes of a file that names two jobs."""
 
 
 @attrs.frozen
@@ -40,12 +42,12 @@ class FoundJob:
 
     @property
     def began(self) -> str:
-        """When its last run began: UTC, ISO 8601; "" if that is not known."""
+        """When its last run began: UTC, ISO 8601; "" if not known."""
         return str(self.facts.get("started_at") or "")
 
     @property
     def ended(self) -> str:
-        """When its last run ended: UTC, ISO 8601; "" if it has not, or that is not known."""
+        """When its last run ended: UTC, ISO 8601; "" if it has not, or is not known."""
         return str(self.facts.get("finished_at") or "")
 
     @classmethod
@@ -59,7 +61,7 @@ class FoundJob:
 
 
 def all_jobs(output_dir: Path) -> list[FoundJob]:
-    """Return all jobs, in the order of when they began, the newest first; last those damaged."""
+    """Return all jobs by when they began, the newest first, and damaged ones last."""
     try:
         folders = [path for path in output_dir.iterdir() if is_job_name(path.name)]
     except OSError:
@@ -71,8 +73,9 @@ def all_jobs(output_dir: Path) -> list[FoundJob]:
 def jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
     """Return the jobs of a series, the newest first; there may be none.
 
-    Their names tell the order: when one last ran does not. One whose job.json is missing or damaged
-    counts, too: who asks for the newest must not get the one before it unawares.
+    They are ordered by name, since an old job may have been run again lately. A job whose job.json
+    is missing or damaged is included, or a user who asks for the newest would unknowingly get the
+    one before.
     """
     try:
         folders = [path for path in output_dir.iterdir() if series_of(path.name) == series]
@@ -84,10 +87,10 @@ def jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
     return sorted(jobs, key=lambda job: job.name, reverse=True)
 
 
-def told_last(series: str, output_dir: Path) -> list[str]:
-    """Return the jobs whose changes were told last, as docs/examples/watch.sh notes them."""
+def last_reported(series: str, output_dir: Path) -> list[str]:
+    """Return the jobs whose changes were reported last, as docs/examples/watch.sh notes them."""
     try:
-        told = read_whole(output_dir / f"{series}.told", _LARGEST_TOLD)
+        told = read_limited(output_dir / f"{series}.told", _LARGEST_TOLD)
         return told.decode("utf-8").split()
     except (OSError, ValueError):
         return []
@@ -102,10 +105,8 @@ def series_jobs(series: str, output_dir: Path) -> list[FoundJob]:
     if not jobs:
         find_job(series, output_dir)  # says what there is
         of = series_of(series)
-        remedy = (
-            f"Its series is {of}." if of else "A series is begun by a crawl with -a series=NAME."
-        )
-        raise UsageProblems(f"{series}: it is a job, and no series. {remedy}")
+        remedy = f"Its series is {of}." if of else "A crawl with -a series=NAME begins a series."
+        raise UsageProblems(f"{series}: it is a job, not a series. {remedy}")
     return jobs
 
 
@@ -113,12 +114,12 @@ def find_job(given: str, output_dir: Path) -> Path:
     """Return the folder of the job that a user means.
 
     :param given: a job's name; a series' name (its newest job) or ``SERIES~N`` (the N-th before
-        that); or a folder, which has a slash in it
+        that); or a folder, if it contains a slash
     :param output_dir: the folder of all jobs
     :raises UsageProblems: if there is none
     """
     if "/" in given and "\0" not in given:
-        with suppress(RuntimeError):  # of nobody's home
+        with suppress(RuntimeError):  # ~nobody: there is no such home
             return Path(given).expanduser()
         return Path(given)
     back = _BACK.fullmatch(given)
@@ -148,13 +149,12 @@ def find_job(given: str, output_dir: Path) -> Path:
 
 
 def _there_are(given: str, output_dir: Path) -> str:
-    """Say which jobs and series there are."""
+    """Return which jobs and series there are, for a message."""
     if others := jobs_of(series_of(given) or "", output_dir):
-        there_are = "is 1 job" if len(others) == 1 else f"are {len(others)} jobs"
-        return f"Of its series there {there_are}, the newest is {others[0].name}."
+        return f"Its series has {plural(len(others), 'job')}; the newest is {others[0].name}."
     jobs = all_jobs(output_dir)
     if not jobs:
-        return "There is none there at all; TMAPI_OUTPUT_DIR says where to look."
+        return "There are none at all; TMAPI_OUTPUT_DIR says where to look."
     names = list(dict.fromkeys(series_of(job.name) or job.name for job in jobs))
     more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"There are: {', '.join(names[:_SHOWN])}{more}.{did_you_mean(given, names)}"

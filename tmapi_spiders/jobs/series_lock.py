@@ -1,4 +1,4 @@
-"""The lock of a series: its jobs don't overlap."""
+"""The lock of a series, whose jobs don't overlap."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tmapi_spiders.jobs.job import LOCK
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["hold_series"]
+__all__ = ["lock_series"]
 
 
-def hold_series(series: str | None, output_dir: Path) -> FileLock | None:
-    """Let no other process run a job of a series, until the lock that is returned is released.
+def lock_series(series: str | None, output_dir: Path) -> FileLock | None:
+    """Keep other processes from running a job of a series; return the lock, to be released.
 
-    :param series: None and :data:`~tmapi_spiders.inputs.job_names.UNNAMED`: nothing is held
-    :raises UsageProblems: if a job of it runs now
+    :param series: None and :data:`~tmapi_spiders.inputs.job_names.UNNAMED` are not locked
+    :raises UsageProblems: if a job of the series is running
     :raises StorageError: if the folder of all jobs can't be used
     """
     if series is None or series == UNNAMED:
@@ -31,7 +31,7 @@ def hold_series(series: str | None, output_dir: Path) -> FileLock | None:
         lock.acquire(blocking=False)
     except Timeout:
         raise UsageProblems(
-            f"series={series}: a job of it is running now, and they don't overlap. Wait for it: "
+            f"series={series}: a job of it is running now, and they must not overlap. Wait for it: "
             f"scrapy tmapi jobs {series}"
         ) from None
     except OSError as exc:

@@ -17,7 +17,7 @@ from tmapi_spiders.jobs.archive import ARCHIVE, Archive
 from tmapi_spiders.jobs.conversions import Conversions
 from tmapi_spiders.jobs.job import Job
 from tmapi_spiders.jobs.job_json import read_job_json
-from tmapi_spiders.jobs.series_lock import hold_series
+from tmapi_spiders.jobs.series_lock import lock_series
 from tmapi_spiders.local.flow import LocalFlow
 from tmapi_spiders.local.local_run import LocalRun
 from tmapi_spiders.system.file_limit import check_file_limit
@@ -56,7 +56,7 @@ def prepare_run(
     conversions = Conversions.of(config)
     conversions.check()
     series = arguments.series or series_of(arguments.job or "")
-    lock = hold_series(series, config.output_dir)
+    lock = lock_series(series, config.output_dir)
     try:
         job = _open_job(config, arguments, given, kind)
     except BaseException:

@@ -1,4 +1,4 @@
-"""The file limit: how many files and connections this process may have open at once."""
+"""The limit on files and connections that this process may have open at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final
 
 from tmapi_spiders.errors import UsageProblems
 
-__all__ = ["check_file_limit", "is_out_of_files", "out_of_files"]
+__all__ = ["check_file_limit", "is_out_of_files", "out_of_files_message"]
 
 _BESIDE: Final = 48
-"""Files open beside the connections of calls: the job's, its archive's, libraries', the reactor's,
-Redis's, and what resolves names."""
+"""Files open besides the connections of calls: those of the job, its archive, libraries, the
+reactor, Redis, and name resolution."""
 
 
 def check_file_limit(calls: int) -> None:
-    """Make sure that so many calls can be in flight; raise this process's own limit where it may.
+    """Raise this process's file limit, if need be, so that *calls* can be in flight at once.
 
-    :raises UsageProblems: if they can't
+    :raises UsageProblems: if it can't be raised that far
     """
     needed = calls + _BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -37,18 +37,18 @@ def check_file_limit(calls: int) -> None:
 
 
 def is_out_of_files(problem: BaseException | None) -> bool:
-    """Say whether something failed since no more files may be opened."""
+    """Return whether something failed because no more files may be opened."""
     if isinstance(problem, OSError) and problem.errno in {errno.EMFILE, errno.ENFILE}:
         return True
-    try:  # what resolves names does not hand on why it failed
+    try:  # name resolution hides why it failed, so try
         os.close(os.dup(2))
     except OSError as exc:
         return exc.errno == errno.EMFILE
     return False
 
 
-def out_of_files() -> str:
-    """Return what to tell then."""
+def out_of_files_message() -> str:
+    """Return the message for :func:`is_out_of_files`."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return (
         f"no more files can be opened: this process may have {soft:,} at once (RLIMIT_NOFILE), and "

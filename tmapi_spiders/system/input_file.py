@@ -1,4 +1,4 @@
-"""An input file in a job's folder: a plain file, or none; nothing that could be read for ever."""
+"""Reading files that others may have put there: regular files only, which end."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["open_plain", "read_whole"]
+__all__ = ["open_regular", "read_limited"]
 
 
-def open_plain(path: Path) -> IO[bytes]:
-    """Open a file to read it; a pipe, a device or a link to one is none.
+def open_regular(path: Path) -> IO[bytes]:
+    """Open a file for reading; a pipe, a device, a folder or a link to one is refused.
 
-    :raises OSError: if it can't be opened, or is no file
+    :raises OSError: if it can't be opened, or isn't a regular file
     """
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe waits for a writer
+    # O_NONBLOCK, since opening a pipe waits for a writer.
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise OSError("it is no file, but a pipe, a folder or a device")
+        raise OSError("it is a pipe, a folder or a device, not a file")
     return os.fdopen(number, "rb")
 
 
-def read_whole(path: Path, largest: int) -> bytes:
-    """Return all of a file.
+def read_limited(path: Path, largest: int) -> bytes:
+    """Return a file's content.
 
-    :param largest: bytes that it may have
-    :raises OSError: if it can't be read, is no file, or larger
+    :param largest: bytes it may have
+    :raises OSError: if it can't be read, isn't a regular file, or is larger
     """
-    with open_plain(path) as file:
+    with open_regular(path) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
-        raise OSError(f"more than {largest:,} bytes")
+        raise OSError(f"it is larger than {largest:,} bytes")
     return content

@@ -1,4 +1,4 @@
-"""Databases: SQLite files that hold what was paid for, and what goes wrong with them."""
+"""SQLite's errors as this package's: a file that is damaged, or can't be used."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["damaged", "failing_as_storage"]
+__all__ = ["damage_error", "storage_errors"]
 
 
-def damaged(path: Path, what: object) -> StorageError:
-    """Return the error of a file whose content is not what was written."""
+def damage_error(path: Path, what: object) -> StorageError:
+    """Return the error for a file whose content is not what was written."""
     return StorageError(
-        f"{path}: it is damaged ({what}). It holds what was paid for: put a copy back, or try "
+        f"{path}: it is damaged ({what}). It holds what was paid for: restore a copy, or try "
         f"`sqlite3 {path.name} .recover`; without it, everything in it is paid for again."
     )
 
 
 @contextmanager
-def failing_as_storage(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into this package's.
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into this package's storage errors.
 
     :raises StorageError: if the file can't be read or written
     """
@@ -34,4 +34,4 @@ def failing_as_storage(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as exc:
         raise StorageError(f"{path}: it can't be used ({exc}).") from exc
     except sqlite3.DatabaseError as exc:
-        raise damaged(path, exc) from exc
+        raise damage_error(path, exc) from exc

@@ -8,7 +8,7 @@ from tmapi_spiders import __version__
 from tmapi_spiders.crawl.evidence import in_words
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.formats import utc_now
-from tmapi_spiders.jobs.destination import part_of, scratch_of
+from tmapi_spiders.system.atomic_file import atomic_write, make_scratch_folder
 from tmapi_spiders.tables.csv_table import write_csv
 from tmapi_spiders.tables.notes import Notes
 from tmapi_spiders.tables.parquet import write_parquet
@@ -38,7 +38,7 @@ def export_tables(files: JobFiles, target: Target) -> list[str]:
     notes = Notes()
     tables = survey(files, target.tables)
     written = []
-    with part_of(target.path) as file:
+    with atomic_write(target.path) as file:
         if target.suffix == ".xlsx":
             written = _write_workbook(files, target, tables, file, notes)
         else:
@@ -72,8 +72,7 @@ def _write_workbook(
                 f"of your own rows; Excel's sheets end at {MOST_COLUMNS:,}. Write .csv or .parquet."
             )
     (xlsxwriter,) = target.libraries
-    scratch = scratch_of(target.path)
-    scratch.mkdir()
+    scratch = make_scratch_folder(target.path)
     book = Workbook(xlsxwriter, file, str(scratch), notes)
     try:
         sheets = [book.add_table(table, _rows(files, table)) for table in tables]
