@@ -99,8 +99,8 @@ def test_python_values_are_what_the_command_line_takes(tmp_path: Path) -> None:
     ("setting", "message"),
     [
         ("TMAPI_LEASE_SECONDS=0.5", "from 1 to 3600"),
-        ("TMAPI_BUDGET=-1", "whole numbers from 0 up"),
-        ("TMAPI_MAX_CONCURRENCY=0", "whole numbers from 1"),
+        ("TMAPI_BUDGET=-1", "whole number from 0 up"),
+        ("TMAPI_MAX_CONCURRENCY=0", "whole number from 1"),
         ("TMAPI_FAILED_OK=5", "from 0 to 1"),
         ("TMAPI_AUTH=cookie", "accepted: query, header"),
         ("TMAPI_BASE_URL=api.tmapi.io", "accepted: https://HOST"),

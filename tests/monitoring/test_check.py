@@ -256,7 +256,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
             {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["scrapy.Spider"]},
             "SPIDERMON_SPIDER_CLOSE_MONITORS: scrapy.Spider is no MonitorSuite of spidermon's.",
         ),
-        ({"TMAPI_MONITOR_QUERIES": 95}, "TMAPI_MONITOR_QUERIES=95: accepted: numbers from 0 to 1"),
+        ({"TMAPI_MONITOR_QUERIES": 95}, "TMAPI_MONITOR_QUERIES=95: accepted: a number from 0 to 1"),
     ],
 )
 def test_settings_that_nothing_can_be_judged_by(

@@ -61,11 +61,11 @@ def test_every_argument_is_in_the_readme_with_its_default() -> None:
 
 def test_every_setting_is_in_the_readme() -> None:
     documented = table("Settings")
-    for field in attrs.fields(Config):
-        name = "TMAPI_" + field.name.upper()
+    for field, setting in Config.model_fields.items():
+        name = "TMAPI_" + field.upper()
         assert f"`{name}`" in README
         if name in documented:
-            default = field.metadata["default"]
+            default = setting.default
             if isinstance(default, bool):
                 default = int(default)
             assert documented[name] == str(default).replace("0.0", "0"), name
@@ -141,14 +141,13 @@ def test_every_stop_is_in_the_docs() -> None:
 
 
 def test_defaults_in_the_docs() -> None:
-    for field in attrs.fields(Config):
-        if field.name in {"retry_times", "retry_delay", "conversion_days", "outage_calls"}:
-            default = field.metadata["default"]
-            assert f"`TMAPI_{field.name.upper()}` ({default}" in COSTS
+    for name, setting in Config.model_fields.items():
+        if name in {"retry_times", "retry_delay", "conversion_days", "outage_calls"}:
+            assert f"`TMAPI_{name.upper()}` ({setting.default}" in COSTS
 
 
 def test_the_numbers_of_an_outage_are_in_the_docs() -> None:
-    calls = attrs.fields(Config).outage_calls.metadata["default"]
+    calls = Config.model_fields["outage_calls"].default
     for words in (
         f"over at least {DIFFERENT} different queries",
         f"when {MOST_PROBES} have failed, the job stops",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "LONGEST",
@@ -13,6 +16,7 @@ __all__ = [
     "ahead_of_clock",
     "is_job_name",
     "name_in_series",
+    "name_of_length",
     "series_of",
 ]
 
@@ -36,6 +40,21 @@ def is_job_name(given: object) -> TypeGuard[str]:
     (True, False)
     """
     return isinstance(given, str) and _NAME.fullmatch(given) is not None
+
+
+def name_of_length(longest: int) -> Callable[[Any], str]:
+    """Return a reader of names of jobs or series that are not longer than *longest*.
+
+    >>> name_of_length(9)("monday")
+    'monday'
+    """
+
+    def read(given: Any) -> str:
+        if not is_job_name(str(given)) or len(str(given)) > longest:
+            raise ValueError(f"accepted: 1 to {longest} letters, digits, _ and -.")
+        return str(given)
+
+    return read
 
 
 def name_in_series(series: str, when: datetime) -> str:

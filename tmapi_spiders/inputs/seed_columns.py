@@ -30,6 +30,7 @@ __all__ = [
     "folded",
     "listed",
     "on_one_line",
+    "sheet_of",
     "shows",
 ]
 
@@ -94,6 +95,16 @@ def columns_of(given: Any) -> Mapping[str, str]:
             raise ValueError(f"{meaning}={shortened(name)}: one of them is there twice; {rule}")
         columns[meaning] = name.strip()
     return columns
+
+
+def sheet_of(given: Any) -> str:
+    """Read the argument ``sheet``: the name or number of a workbook's sheet.
+
+    :raises ValueError: if it is empty
+    """
+    if not (name := str(given).strip()):
+        raise ValueError("it is empty; accepted: the name or the number of a sheet.")
+    return name
 
 
 @attrs.frozen
