@@ -122,7 +122,7 @@ def test_what_cant_be_used_is_told_before_anything_is_paid(
         "row 5: target_price '12.5' is in EUR, and prices here are in CNY; say what a EUR is in",
         "row 7: target_price '$3.20' is in USD",
         "row 16: 'siehe Katalog': it holds white space",
-        "row 16: target_price 'ask' is no price",
+        "row 16: target_price 'ask' is not a price",
         "row 17: its column Bild-URL is empty",
         "row 18: target_price '1,234' may be 1234 or 1.234",
     ):

@@ -195,7 +195,7 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
     )
     log = problems(given)
     for message in (
-        "line 3: 'lamp.jpg': it is no URL",
+        "line 3: 'lamp.jpg': it is not a URL",
         "search_sort=upwards: 'upwards' is not known; accepted: default, sales",
         "search_max_pages=many: accepted: a whole number from 0 up",
         "line 5: 'a\\nb': it holds white space",
@@ -212,8 +212,8 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("s.csv", f"{LAMP};7\n", "line 1: no column has the image (it has"),
-        ("s.csv", "image,Image\n", "line 1: the column 'image' is there twice"),
-        ("s.csv", "image,sku,sku\n", "the column 'sku' is there twice"),
+        ("s.csv", "image,Image\n", "line 1: the column 'image' appears twice"),
+        ("s.csv", "image,sku,sku\n", "the column 'sku' appears twice"),
         ("s.csv", "image,search_langage\n", 'Did you mean "search_language"?'),
         ("s.csv", "image,sku\n", "it holds no image"),
         ("s.csv", f'image,sku\n{LAMP},"7\n{VASE},8\n', "line 2: it can't be read as CSV"),
@@ -221,13 +221,13 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
         ("s.csv", f"image,sku\n{LAMP},Grö".encode("latin-1"), "line 2: it is not UTF-8. Save it"),
         ("s.csv", f"image;sku\n{LAMP};7".encode("utf-16"), "“CSV UTF-8 (Comma delimited)”"),
         ("s.csv", f"image,sku\n{LAMP},7\n{LAMP},8\n", "line 3: its image is that of line 2"),
-        ("s.jsonl", '{"image": ', "line 1: it is no JSON"),
-        ("s.jsonl", f'{{"image": "{LAMP}", "n": NaN}}', "NaN is no JSON"),
-        ("s.jsonl", f'"{LAMP}"', "line 1: it is no JSON object"),
+        ("s.jsonl", '{"image": ', "line 1: it is not JSON"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "n": NaN}}', "NaN is not JSON"),
+        ("s.jsonl", f'"{LAMP}"', "line 1: it is not a JSON object"),
         ("s.jsonl", '{"sku": 7}', "line 1: no column has the image (it has 'sku')"),
         ("s.jsonl", '{"a":' * 100_000, "line 1: it is nested too deep"),
         ("s.jsonl", f'{{"image": "{LAMP}", "n": 1e999}}', "1e999 is too large a number"),
-        ("s.jsonl", f'{{"image": "{LAMP}", "a": 1, "a": 2}}', "a key is there twice"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "a": 1, "a": 2}}', "a key appears twice"),
         ("s.jsonl", f'{{"image": "{LAMP}", "id": {{"a": 1}}}}', "id is neither text nor a number"),
         ("s.jsonl", f'{{"image": "{LAMP}", "search_price": -10}}', "is the number -10"),
         ("s.csv", f"image\n{LAMP};{LAMP}\n", "it looks like two images"),

@@ -170,12 +170,12 @@ def test_of_two_columns_of_addresses_none_is_guessed(
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ("bild=Bild", "'bild' is no meaning; accepted: MEANING=COLUMN"),
+        ("bild=Bild", "'bild' is not a meaning; accepted: MEANING=COLUMN"),
         ("imge=Bild", 'Did you mean "image"?'),
         ("Bild", "accepted: MEANING=COLUMN"),
         ("image=", "image= names no column"),
-        ("image=Bild,image=URL", "one of them is there twice"),
-        ("image=Bild,id=BILD", "one of them is there twice"),
+        ("image=Bild,image=URL", "one of them appears twice"),
+        ("image=Bild,id=BILD", "one of them appears twice"),
         ("image=Bild,id=Nummer", 'no column is called \'Nummer\' (there are "Nr", "Bild")'),
     ],
 )
@@ -188,7 +188,7 @@ def test_columns_that_are_wrong(columns: str, message: str, tmp_path: Path) -> N
 
 def test_columns_and_sheets_are_of_tables(tmp_path: Path) -> None:
     given = write(tmp_path, "s.csv", f"image\n{LAMP}\n")
-    assert "s.csv is no workbook" in problems(given, sheet="1")
+    assert "s.csv is not a workbook" in problems(given, sheet="1")
     for name in ("columns", "sheet"):
         with pytest.raises(UsageProblems, match=f"{name}: it is for a table, and seeds="):
             Arguments.parse({"seeds": LAMP, name: "image=x"})
@@ -280,7 +280,7 @@ def test_a_text_that_links_has_the_address(sheet: Worksheet, tmp_path: Path) -> 
     sheet["A4"].hyperlink = f"{LAMP}?a=2&b=%20#c"
     sheet["A7"].hyperlink = "#Sheet!A1"
     said = problems(save(sheet, tmp_path))
-    assert "row 7: 'x': it is no URL" in said
+    assert "row 7: 'x': it is not a URL" in said
     assert len(said.splitlines()) == 1
     sheet["A7"] = None
     assert images(read(str(save(sheet, tmp_path)))) == [
@@ -428,7 +428,7 @@ def test_other_files(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("a.jpg", "b.PNG", "c.txt"):
         write(folder, name, "x")
-    assert "it is a folder, with 2 pictures in it. The API wants URLs" in problems(str(folder))
+    assert "it is a folder with 2 pictures in it. The API wants URLs" in problems(str(folder))
     pattern = problems(str(folder / "*.jpg"))
     assert "no such file; it looks like a pattern, and one file is wanted" in pattern
 
@@ -529,19 +529,19 @@ def test_targets_in_other_currencies(given: object, cny: str | None) -> None:
     ("given", "message"),
     [
         ("12 £", "is in GBP, and prices here are in CNY; say what a GBP is in CNY (-s TMAPI_RATES"),
-        ("ask", "'ask' is no price; accepted: 14.50, 14,50, 12,50 €, $3.20"),
+        ("ask", "'ask' is not a price; accepted: 14.50, 14,50, 12,50 €, $3.20"),
         ("1,234", "may be 1234 or 1.234; write it without thousands separators"),
         ("1.234 €", "may be 1234 or 1.234"),
-        ("12 kr", "is no price"),
-        ("12 pcs", "is no price"),
+        ("12 kr", "is not a price"),
+        ("12 pcs", "is not a price"),
         ("12 CHF", "is in CHF, and prices here are in CNY"),
-        ("$12 €", "is no price"),
-        ("12-14", "is no price"),
-        ("-3", "is no price"),
-        (-3, "is no price"),
-        (True, "is no price"),
-        ("1" * 100, "is no price"),
-        ("9" * 6000, "is no price"),
+        ("$12 €", "is not a price"),
+        ("12-14", "is not a price"),
+        ("-3", "is not a price"),
+        (-3, "is not a price"),
+        (True, "is not a price"),
+        ("1" * 100, "is not a price"),
+        ("9" * 6000, "is not a price"),
     ],
 )
 def test_targets_that_cant_be_read(given: object, message: str) -> None:
@@ -596,6 +596,6 @@ def test_a_target_by_the_format_of_its_cell(sheet: Worksheet, tmp_path: Path) ->
 def test_wrong_targets_are_told_before_the_crawl(tmp_path: Path) -> None:
     given = write(tmp_path, "s.csv", f"image;id;target_price\n{LAMP};A;ask\n{LAMP};B;12,50 £\n")
     said = problems(given)
-    assert "line 2: target_price 'ask' is no price" in said
+    assert "line 2: target_price 'ask' is not a price" in said
     assert "line 3: target_price '12,50 £' is in GBP" in said
     Arguments.parse({"seeds": given})  # by whom no rates are given, these are not looked at

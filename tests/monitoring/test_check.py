@@ -246,7 +246,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
     [
         (
             {"SPIDERMON_SLACK_SENDER_TOKEN": "secret"},
-            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it beside SPIDERMON_SLACK_SENDER_TO",
+            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it together with SPIDERMON_SLACK_S",
         ),
         (
             {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["shop.monitors.Suite"]},

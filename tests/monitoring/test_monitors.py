@@ -377,7 +377,7 @@ def config(**settings: Any) -> Config:
         ({"SPIDERMON_ENABLED": "maybe"}, "SPIDERMON_ENABLED=maybe: accepted: 1, 0, True, False."),
         (
             {"SPIDERMON_ENABLED": "1", "SPIDERMON_SLACK_SENDER_TOKEN": "secret"},
-            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it beside SPIDERMON_SLACK_SENDER_TO",
+            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it together with SPIDERMON_SLACK_S",
         ),
         (
             {"TMAPI_MONITOR_FIELDS": '{"price": 95}'},

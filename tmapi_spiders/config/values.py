@@ -270,7 +270,8 @@ def sandbox_options(value: Any) -> SandboxOptions:
     for name in given:
         if name not in names:
             raise ValueError(
-                f"{name!r} is no option; accepted: {', '.join(names)}.{did_you_mean(name, names)}"
+                f"{name!r} is not an option; accepted: {', '.join(names)}."
+                f"{did_you_mean(name, names)}"
             )
     try:
         return SandboxOptions(**given)

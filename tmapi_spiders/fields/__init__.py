@@ -1,1 +1,1 @@
-"""How a field of a product is read from the API's values."""
+"""Reads fields of a product from the API's values: prices, URLs, target prices."""

@@ -1,1 +1,1 @@
-"""What is asked for: spider arguments, seeds and the tables they come in, queries."""
+"""Spider arguments, seeds and the tables they come in, and queries."""

@@ -40,7 +40,7 @@ def prices_of(given: Any) -> tuple[PriceRange, ...]:
         elif found and (found["start"] or found["end"]):
             price = PriceRange(found["start"], found["end"])
         else:
-            problems.append(f"{shortened(repr(text))} is no price range")
+            problems.append(f"{shortened(repr(text))} is not a price range")
             continue
         if price.start and price.end and Decimal(price.start) > Decimal(price.end):
             problems.append(f"{text!r} ends below its start")
@@ -67,7 +67,8 @@ def filters_of(given: Any) -> tuple[Filters, ...]:
             wrong += [flag for flag in flags if flag not in FILTERS]
         alternatives.append(tuple(flag for flag in FILTERS if flag in flags))
     if wrong:
-        raise ValueError(f"{quoted(wrong)} no filter; {rule}.{did_you_mean(wrong[0], FILTERS)}")
+        noun = "a filter" if len(wrong) == 1 else "filters"
+        raise ValueError(f"{quoted(wrong)} not {noun}; {rule}.{did_you_mean(wrong[0], FILTERS)}")
     return tuple(dict.fromkeys(alternatives))
 
 

@@ -106,12 +106,11 @@ class Arguments(BaseModel):
         streamed: bool = False,
         rates: Mapping[str, Decimal] | None = None,
     ) -> tuple[Arguments, Queries]:
-        """Read and check *given* (names and values, as ``-a`` or a script gives them), and the
-        seeds that they name.
+        """Read and check *given* (names and values from ``-a`` or a script) and the seeds it names.
 
-        :param streamed: whether seeds are read anew each time, instead of held in memory without
-            repeated ones
-        :param rates: of target prices, by currency; None: these are not looked at
+        :param streamed: read the seeds anew each time, duplicates included, instead of holding
+            them in memory
+        :param rates: how many CNY one unit is, by currency, for target prices; None: ignore them
         :raises UsageProblems: with all that is wrong
         """
         given = as_text(given, Arguments.model_fields)
@@ -133,11 +132,11 @@ class Arguments(BaseModel):
 
     @property
     def combinations(self) -> Combinations:
-        """Those under which seeds without arguments of their own are searched."""
+        """Combinations for seeds without overrides."""
         return Combinations(self.language, self.sort, self.price, self.filters)
 
     def job_name(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
-        """Return the name of the job that these arguments are for.
+        """Return the name of the job, a new one where none is given.
 
         >>> when = datetime(2026, 11, 23, 18, tzinfo=UTC)
         >>> Arguments(seeds="s", series="watch").job_name(lambda: when)
@@ -147,7 +146,7 @@ class Arguments(BaseModel):
 
 
 def _layout(given: Mapping[str, Any], rates: Mapping[str, Decimal] | None) -> Layout | None:
-    """Return what *given* says of a table of seeds; None if that is wrong, which is told of it."""
+    """Return how *given* describes a table of seeds; None if it is wrong (reported elsewhere)."""
     columns, sheet = given.get("columns"), given.get("sheet")
     try:
         return Layout(

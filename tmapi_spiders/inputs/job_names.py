@@ -1,4 +1,4 @@
-"""Names of jobs, and of series: a search repeated, each run of which is a job named SERIES-TIME."""
+"""Names of jobs and of series: each repetition of a series is a job named SERIES-TIME."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = [
 ]
 
 LONGEST: Final = 64
-#: The series of jobs that nobody gave a name; those may run at the same time.
+#: The series of jobs without a name from the user; they may run concurrently.
 UNNAMED: Final = "job"
 
 _STAMP: Final = "-%Y%m%dT%H%M%SZ"
 
-#: A series' name with a time behind it must still be a job's name.
+#: A series' name plus a time must still be a job's name.
 LONGEST_SERIES: Final = LONGEST - len("-20261123T180000Z")
 
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}")
@@ -34,7 +34,7 @@ _IN_SERIES = re.compile(r"([A-Za-z0-9_-]+)-\d{8}T\d{6}Z")
 
 
 def is_job_name(given: object) -> TypeGuard[str]:
-    """Say whether this can be the name of a job.
+    """Say whether *given* is a valid name of a job.
 
     >>> is_job_name("monday"), is_job_name("../monday")
     (True, False)
@@ -58,7 +58,7 @@ def name_of_length(longest: int) -> Callable[[Any], str]:
 
 
 def name_in_series(series: str, when: datetime) -> str:
-    """Return the name of a series' job that begins at a time (UTC).
+    """Return the name of a series' job that starts at *when* (UTC).
 
     >>> from datetime import datetime
     >>> name_in_series("watch", datetime(2026, 11, 23, 18))
@@ -68,7 +68,7 @@ def name_in_series(series: str, when: datetime) -> str:
 
 
 def series_of(job: str) -> str | None:
-    """Return the series that a job is of, by its name; None if of none.
+    """Return the series that a job belongs to, by its name; None if there is none.
 
     >>> series_of("watch-20261123T180000Z"), series_of("monday")
     ('watch', None)
@@ -77,22 +77,22 @@ def series_of(job: str) -> str | None:
     return found[1] if found else None
 
 
-#: By so much a clock may be wrong without a word.
+#: A clock may be this wrong without a warning.
 _AHEAD: Final = timedelta(days=1)
 
 
 def ahead_of_clock(job: str) -> str:
-    """Return what is to be told of a job that is named by a time to come; "" of any other.
+    """Return a warning about a job that is named for a time in the future; "" for any other.
 
     >>> ahead_of_clock("watch-20201123T180000Z"), ahead_of_clock("monday")
     ('', '')
     >>> ahead_of_clock("watch-99991123T180000Z")[:57]
-    'watch-99991123T180000Z is named by a time that is to come'
+    'watch-99991123T180000Z is named for a time in the future:'
     """
     series = series_of(job)
     if series is None or job <= name_in_series(series, datetime.now(UTC) + _AHEAD):
         return ""
     return (
-        f"{job} is named by a time that is to come: the clock was wrong when it began, or is now. "
+        f"{job} is named for a time in the future: the clock was wrong when it began, or is now. "
         f"Until then it counts as the newest of {series}; if it is not, move its folder away"
     )
