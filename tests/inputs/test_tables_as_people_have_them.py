@@ -190,7 +190,7 @@ def test_columns_and_sheets_are_of_tables(tmp_path: Path) -> None:
     given = write(tmp_path, "s.csv", f"image\n{LAMP}\n")
     assert "s.csv is not a workbook" in problems(given, sheet="1")
     for name in ("columns", "sheet"):
-        with pytest.raises(UsageProblems, match=f"{name}: it is for a table, and seeds="):
+        with pytest.raises(UsageProblems, match=f"{name}: it is for tables, and seeds="):
             Arguments.parse({"seeds": LAMP, name: "image=x"})
     plain = write(tmp_path, "s.txt", f"# lamps\n{LAMP}\n")
     assert "no column is called 'Bild'" in problems(plain, "image=Bild")
@@ -418,7 +418,7 @@ def test_other_files(tmp_path: Path) -> None:
         (packed(tmp_path, "a.xlsb", types, ("xl/workbook.bin", "")), "a binary workbook (.xlsb)"),
         (packed(tmp_path, "a.numbers", ("Index/Document.iwa", "")), "a file of Apple Numbers"),
         (packed(tmp_path, "a.docx", types, ("word/document.xml", "")), "a text document (.docx)"),
-        (packed(tmp_path, "a.zip", ("a.jpg", "")), "a zip archive, no workbook"),
+        (packed(tmp_path, "a.zip", ("a.jpg", "")), "a zip archive, not a workbook"),
         (write(tmp_path, "a.xls", b"\xd0\xcf\x11\xe0 and so on"), "an old or encrypted Excel"),
         (write(tmp_path, "b.xls", "<html><table><tr><td>image"), "a web page or XML"),
         (write(tmp_path, "c.xls", '<?xml version="1.0"?><Workbook/>'), "a web page or XML"),

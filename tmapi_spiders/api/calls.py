@@ -75,7 +75,7 @@ class Call:
 def call_of(message: Request | Response | None) -> Call | None:
     """Return the call of a request or response; None if it is not this package's.
 
-    Nor has the failure a call that takes a response's place when an errback yields an item.
+    A Failure, which replaces the response of an item that an errback yields, has none either.
     """
     call: Call | None = getattr(message, "meta", {}).get(CALL)
     return call
