@@ -22,7 +22,7 @@ from scrapy.loader import ItemLoader
 from tmapi_spiders.fields.field_reader import UNSURE, FieldReader
 from tmapi_spiders.fields.unreadable import Unread
 from tmapi_spiders.items import Product
-from tmapi_spiders.processors import is_there
+from tmapi_spiders.processors import is_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +108,7 @@ class ProductLoader(ItemLoader):
                     found = jmespath.search(expression, element)
                 except Exception as exc:  # noqa: BLE001
                     value = getattr(exc, "current_value", element.get("item_id"))
-                    for name in names[expression] if is_there(value) else ():
+                    for name in names[expression] if is_given(value) else ():
                         lost(Unread(number, name, expression, value, exc))
                 row.append(found)
             yield row

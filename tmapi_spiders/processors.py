@@ -23,7 +23,7 @@ __all__ = [
     "First",
     "every",
     "first",
-    "is_there",
+    "is_given",
     "to_bool",
     "to_decimal",
     "to_float",
@@ -82,14 +82,14 @@ _NARROW = str.maketrans("０１２３４５６７８９．，＋－～％￥／�
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
-def is_there(value: Any) -> bool:
+def is_given(value: Any) -> bool:
     """Say whether the API gave a value, which is lost if it can't be read.
 
     Missing, null, blank, an empty list, the text "null" and the number for "no limit" are no value.
 
-    >>> [is_there(value) for value in (None, "", "  ", [], "null", 2147483647, "2147483647")]
+    >>> [is_given(value) for value in (None, "", "  ", [], "null", 2147483647, "2147483647")]
     [False, False, False, False, False, False, False]
-    >>> [is_there(value) for value in (0, False, "ask", {}, [None])]
+    >>> [is_given(value) for value in (0, False, "ask", {}, [None])]
     [True, True, True, True, True]
     """
     if isinstance(value, str):
@@ -127,7 +127,7 @@ def to_text(value: Any) -> str | None:
         if len(value) > LONGEST_TEXT:
             return None
         value = value.strip()
-        return value if value and (len(value) != 4 or is_there(value)) else None
+        return value if value and (len(value) != 4 or is_given(value)) else None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "about",
+    "call_counts",
     "calls",
-    "came_of",
     "days",
     "dead_letters",
     "endings",
@@ -63,12 +63,12 @@ def calls(count: int, price: float) -> str:
     return plural(count, "call") + (f" (cost {count * price:,.2f})" if price else "")
 
 
-def came_of(counted: Callable[[str], int]) -> list[str]:
+def call_counts(counted: Callable[[str], int]) -> list[str]:
     """Return what became of a run's calls, besides answers.
 
     :param counted: returns the count of a stat
 
-    >>> came_of({stats.CALL_RETRIED: 1200}.get)
+    >>> call_counts({stats.CALL_RETRIED: 1200}.get)
     ['1,200 retried']
     """
     return [f"{count:,} {words}" for stat, words in _OF_CALLS.items() if (count := counted(stat))]

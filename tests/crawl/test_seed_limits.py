@@ -73,7 +73,7 @@ def estimated(offline: Crawler, seeds: object, stdin: Any = subprocess.DEVNULL) 
 def test_a_device_without_end(offline: Crawler) -> None:
     said = refused(offline, "/dev/zero")
     assert "seeds=/dev/zero, line 1: it is not a text file" in said
-    assert "Accepted: a text file with one image a line" in said
+    assert "Accepted: a text file with one image per line" in said
 
 
 def test_a_pipe_that_nobody_writes_into(offline: Crawler, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Wrong input: what the message says. How it is shown is in tests/crawl/test_usage.py."""
+"""Messages about wrong input. How they are shown is tested in tests/crawl/test_usage.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOOD = {"seeds": "/search/a/teapot.jpg"}
 
 
 def refused(folder: Path, settings: Any = None, **arguments: Any) -> str:
-    """Return the problems of a run that can't be; nothing is made for it."""
+    """Return the problems of a run that is refused; it must not create anything."""
     output = folder / "output"
     ours = {"TMAPI_TOKEN": TOKEN, "TMAPI_OUTPUT_DIR": str(output)}
     with pytest.raises(UsageProblems) as caught:

@@ -1,4 +1,4 @@
-"""Tables as people have them: titles, merged cells, links, several sheets, names of their own."""
+"""Tables as people have them: titles, merged cells, links, several sheets, other names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RATES = {"EUR": Decimal("7.8"), "USD": Decimal("7.1")}
 
 @pytest.fixture
 def sheet() -> Worksheet:
-    """The one sheet of a new workbook."""
+    """Return the only sheet of a new workbook."""
     sheet = Workbook().active
     assert sheet is not None
     return sheet
@@ -101,7 +101,7 @@ def test_a_hidden_sheet_is_not_read(sheet: Worksheet, tmp_path: Path) -> None:
 
 
 def test_the_first_visible_sheet_is_the_one(sheet: Worksheet, tmp_path: Path) -> None:
-    """Another one that would fit better is told of, with the arguments that ask for it."""
+    """The message names a sheet that fits better, with the arguments that ask for it."""
     assert sheet.parent is not None
     sheet.title = "Artikel 1"
     sheet.append(["Frühjahr 2026"])
@@ -148,7 +148,7 @@ def test_a_name_is_found_however_it_is_broken(sheet: Worksheet, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "xlsx"])
-def test_of_two_columns_of_addresses_none_is_guessed(
+def test_two_columns_of_addresses_are_refused(
     suffix: str, sheet: Worksheet, tmp_path: Path
 ) -> None:
     shop = "https://shop.example/7"
@@ -199,7 +199,7 @@ def test_columns_and_sheets_are_of_tables(tmp_path: Path) -> None:
     assert "line 1: columns: no column is called 'Foto'" in problems(rows, "image=Foto")
 
 
-# What stands above a table, and around it
+# What is above a table, and around it
 
 
 def test_a_header_below_titles(sheet: Worksheet, tmp_path: Path) -> None:
@@ -240,8 +240,8 @@ def test_within_the_first_rows(
             assert problems(given)
 
 
-def test_cells_that_are_one(sheet: Worksheet, tmp_path: Path) -> None:
-    """Each row of an article has the picture that is beside all of them."""
+def test_merged_cells(sheet: Worksheet, tmp_path: Path) -> None:
+    """Each row of an article has the picture of its merged cells."""
     sheet.append(["image", "id", "colour"])
     rows: list[list[Any]] = [[LAMP, "A", "red"], [None, "B", "blue"], [None, "C", "blue"]]
     for row in [*rows, [VASE, "D", None]]:
@@ -257,7 +257,7 @@ def test_cells_that_are_one(sheet: Worksheet, tmp_path: Path) -> None:
     ]
 
 
-def test_hidden_rows_are_told_of(sheet: Worksheet, tmp_path: Path) -> None:
+def test_hidden_rows_are_reported(sheet: Worksheet, tmp_path: Path) -> None:
     for row in (["image"], [LAMP], [VASE]):
         sheet.append(row)
     sheet.row_dimensions[3].hidden = True
@@ -305,8 +305,8 @@ def test_formulas_that_cant_be_read(sheet: Worksheet, tmp_path: Path) -> None:
     assert len(said.splitlines()) == 2
 
 
-def test_a_link_mends_the_image_alone(sheet: Worksheet, tmp_path: Path) -> None:
-    """What else the row has no result of is told, too."""
+def test_a_link_replaces_only_the_image(sheet: Worksheet, tmp_path: Path) -> None:
+    """A link replaces a missing image; other missing results are still reported."""
     sheet.append(["image", "id"])
     sheet.append(['=B2&"!"', "=A1"])
     sheet["A2"].hyperlink = LAMP
@@ -331,7 +331,7 @@ def test_pictures_in_the_place_of_addresses(sheet: Worksheet, tmp_path: Path) ->
 
 
 def test_a_workbook_by_another_writer(tmp_path: Path) -> None:
-    """It keeps texts, results of formulas and pictures otherwise than openpyxl does."""
+    """It stores texts, results of formulas and pictures differently from openpyxl."""
     Picture.new("RGB", (4, 4)).save(tmp_path / "p.png")
     path = tmp_path / "w.xlsx"
     with xlsxwriter.Workbook(path) as book:
@@ -381,7 +381,7 @@ def test_a_workbook_by_another_writer(tmp_path: Path) -> None:
 
 
 def test_a_sheet_of_another_prefix(sheet: Worksheet, tmp_path: Path) -> None:
-    """Programs that are not Excel name the parts of a sheet otherwise."""
+    """Other programs than Excel name the parts of a sheet differently."""
     for row in (["image"], ["lamp"], ["=1+1"]):
         sheet.append(row)
     sheet["A2"].hyperlink = LAMP
@@ -400,7 +400,7 @@ def test_a_sheet_of_another_prefix(sheet: Worksheet, tmp_path: Path) -> None:
     assert len(said.splitlines()) == 1
 
 
-# Files that are no tables
+# Files that are not tables
 
 
 def packed(folder: Path, name: str, *parts: tuple[str, str]) -> str:
@@ -435,7 +435,7 @@ def test_other_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a"])
 @pytest.mark.parametrize("first", ["UTF-8\n", "\ufeffutf8\r\n", ""])
-def test_marks_of_how_a_file_is_written(first: str, end: str, tmp_path: Path) -> None:
+def test_marks_of_encoding(first: str, end: str, tmp_path: Path) -> None:
     for name, text in (
         ("s.csv", f"Nr;image\n7;{LAMP}"),
         ("s.txt", LAMP),
@@ -593,9 +593,9 @@ def test_a_target_by_the_format_of_its_cell(sheet: Worksheet, tmp_path: Path) ->
     assert "row 3: target_price '10' is in JPY" in said
 
 
-def test_wrong_targets_are_told_before_the_crawl(tmp_path: Path) -> None:
+def test_wrong_targets_are_reported_before_the_crawl(tmp_path: Path) -> None:
     given = write(tmp_path, "s.csv", f"image;id;target_price\n{LAMP};A;ask\n{LAMP};B;12,50 £\n")
     said = problems(given)
     assert "line 2: target_price 'ask' is not a price" in said
     assert "line 3: target_price '12,50 £' is in GBP" in said
-    Arguments.parse({"seeds": given})  # by whom no rates are given, these are not looked at
+    Arguments.parse({"seeds": given})  # without rates, target prices are ignored

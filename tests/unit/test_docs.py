@@ -29,7 +29,7 @@ from tmapi_spiders.crawl.evidence import EVIDENCE, HIGHEST_COUNT
 from tmapi_spiders.crawl.outage import DIFFERENT, MOST_PROBES
 from tmapi_spiders.crawl.stops import STOPS
 from tmapi_spiders.inputs.arguments import Arguments
-from tmapi_spiders.inputs.plan import described
+from tmapi_spiders.inputs.plan import describe_crawl
 from tmapi_spiders.items import Outcome, Product, Sighting
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_the_readmes_first_line_of_the_demo_is_what_it_says(
 ) -> None:
     monkeypatch.chdir(ROOT)
     _, queries = Arguments.parse({"seeds": "fixtures/articles.csv", "sort": "default,sales"})
-    assert f"demo: {described(queries)}, at least 13 calls" in README
+    assert f"demo: {describe_crawl(queries)}, at least 13 calls" in README
 
 
 COSTS = (ROOT / "docs" / "costs.md").read_text("utf-8")

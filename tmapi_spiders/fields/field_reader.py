@@ -15,7 +15,7 @@ from itemloaders.processors import Identity, MapCompose
 
 from tmapi_spiders.fields.prices import PickPrice
 from tmapi_spiders.fields.unreadable import Unread
-from tmapi_spiders.processors import Every, every, first, is_there
+from tmapi_spiders.processors import Every, every, first, is_given
 
 __all__ = ["UNSURE", "FieldReader", "Lost"]
 
@@ -75,7 +75,7 @@ class FieldReader:
         known: list[Any] = []
         unread: list[tuple[Any, Exception | None]] = []
         for values in [[value] for value in given] if self._by_value else [given]:
-            if not any(map(is_there, values)):
+            if not any(map(is_given, values)):
                 continue
             try:
                 if isinstance(self._read, PickPrice):
@@ -105,7 +105,7 @@ class FieldReader:
 
 def _shown(values: list[Any]) -> Any:
     """Return the values that were given, or the only one."""
-    there = [value for value in values if is_there(value)]
+    there = [value for value in values if is_given(value)]
     return there[0] if len(there) == 1 else there
 
 
@@ -136,7 +136,7 @@ def _several(read: _Process, choose: _Process) -> _Process:
             found = [None if value == "null" else value for value in found]
         known = read(found)
         value = choose(known) if known else None
-        return value if value is not None or not any(map(is_there, found)) else UNSURE
+        return value if value is not None or not any(map(is_given, found)) else UNSURE
 
     return whole
 

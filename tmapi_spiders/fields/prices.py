@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.processors import is_there, to_decimal, to_plain
+from tmapi_spiders.processors import is_given, to_decimal, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,7 +138,7 @@ class PickPrice:
             if value != last:  # most are alike
                 last, price = value, to_price(value)
             if price is None:
-                if is_there(value):
+                if is_given(value):
                     (reported_elsewhere if place in _OF_THEIR_OWN else unread).append(value)
             elif place < _PREFERRED:
                 chosen = chosen or price

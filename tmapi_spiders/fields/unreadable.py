@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.config.token import Token
 
-__all__ = ["Unread", "Unreadable", "told"]
+__all__ = ["Unread", "Unreadable", "unreadable_lines"]
 
 logger = logging.getLogger(__name__)
 
@@ -97,12 +97,12 @@ def _json(value: Any) -> str:
         return type(value).__name__
 
 
-def told(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def unreadable_lines(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield lines about unreadable values; nothing if there are none.
 
     :param facts: from :attr:`Unreadable.facts`
 
-    >>> print(*told({"price": {"items": 3, "example": "'9,90' (item 7)"}}), sep=chr(10))
+    >>> print(*unreadable_lines({"price": {"items": 3, "example": "'9,90' (item 7)"}}), sep=chr(10))
     could not be read, and left out:
       price of 3 items, such as '9,90' (item 7)
     """

@@ -49,8 +49,8 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     seeds: Annotated[str, PlainValidator(_seeds)] = Field(
-        description="A file with one image a line, a table of images (CSV, TSV, XLSX, JSON lines), "
-        "or images separated by commas."
+        description="A file with one image per line, a table of images (CSV, TSV, XLSX, JSON "
+        "lines), or images separated by commas."
     )
     columns: Annotated[Mapping[str, str], PlainValidator(columns_of)] = Field(
         default={},

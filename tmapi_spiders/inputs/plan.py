@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from tmapi_spiders.inputs.arguments import Arguments
     from tmapi_spiders.inputs.queries import Queries
 
-__all__ = ["described", "put_in", "remarks"]
+__all__ = ["describe_added", "describe_crawl", "remarks"]
 
 #: Source: the vendor's page of the endpoint.
 _DOCUMENTED_PAGE_SIZE = 20
 
 
-def described(queries: Queries) -> str:
+def describe_crawl(queries: Queries) -> str:
     """Return how many queries there are and where they come from: the file and its columns."""
     seeds = queries.seeds
     repeated = f", {seeds.tally.duplicates:,} repeated left out" if seeds.tally.duplicates else ""
@@ -28,7 +28,7 @@ def described(queries: Queries) -> str:
     return f"{plural(len(queries), 'query', 'queries')} ({queries.describe()}{repeated}){origin}"
 
 
-def put_in(queries: Queries, new_queries: int, new_seeds: int) -> str:
+def describe_added(queries: Queries, new_queries: int, new_seeds: int) -> str:
     """Return how many queries were added to a job on Redis, and where they came from.
 
     :param new_queries: how many of the queries the job did not have yet

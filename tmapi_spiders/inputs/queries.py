@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.inputs.combinations import Combinations, Filters
     from tmapi_spiders.inputs.seeds import Seeds, StreamedSeeds
 
-__all__ = ["Queries", "Query", "Share"]
+__all__ = ["Queries", "Query", "SeedGroup"]
 
 _NO_PRICE = PriceRange()
 
@@ -86,7 +86,7 @@ class Query:
 
 
 @attrs.frozen
-class Share:
+class SeedGroup:
     """A group of seeds with the same arguments."""
 
     seeds: int
@@ -114,7 +114,7 @@ class Queries:
 
     @cached_property
     def _count(self) -> int:
-        return sum(share.seeds * share.queries_each for share in self.shares())
+        return sum(group.seeds * group.queries_each for group in self.groups())
 
     def __iter__(self) -> Iterator[Query]:
         for seed in self.seeds:
@@ -144,10 +144,10 @@ class Queries:
                 searches[query.seed.image_id].append(query.search_id)
         return {image_id: (len(set(found)), len(found)) for image_id, found in searches.items()}
 
-    def shares(self) -> Iterator[Share]:
+    def groups(self) -> Iterator[SeedGroup]:
         """Yield the groups of seeds with the same arguments."""
-        for overrides, seeds, convertible in self.seeds.tally.shares():
-            yield Share(
+        for overrides, seeds, convertible in self.seeds.tally.groups():
+            yield SeedGroup(
                 seeds,
                 convertible,
                 len(overrides.applied_to(self.combinations)),
@@ -157,7 +157,7 @@ class Queries:
     @cached_property
     def most_pages(self) -> int:
         """The most pages that any query may have; 0 = all."""
-        limits = {share.max_pages for share in self.shares()}
+        limits = {group.max_pages for group in self.groups()}
         return 0 if 0 in limits else max(limits)
 
     def describe(self) -> str:

@@ -71,7 +71,7 @@ class Tally:
             self.own[seed.overrides] += 1
             self.own_convertible[seed.overrides] += is_convertible
 
-    def shares(self) -> Iterator[tuple[Overrides, int, int]]:
+    def groups(self) -> Iterator[tuple[Overrides, int, int]]:
         """Yield overrides, how many seeds have them, and how many of those could be converted."""
         if usual := self.seeds - self.own.total():
             yield NO_OVERRIDES, usual, self.convertible - self.own_convertible.total()

@@ -22,7 +22,7 @@ __all__ = ["REMEDY", "text_rows"]
 
 #: Ends a message about a seeds file.
 REMEDY = (
-    "Accepted: a text file with one image a line, a table (CSV, TSV, XLSX, JSON lines) with a "
+    "Accepted: a text file with one image per line, a table (CSV, TSV, XLSX, JSON lines) with a "
     "column image, or images separated by commas."
 )
 _SAVE_AS = (
