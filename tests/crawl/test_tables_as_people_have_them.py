@@ -119,7 +119,7 @@ def test_what_cant_be_used_is_told_before_anything_is_paid(
     assert done.exit_status == 2, done.log
     assert sandbox.stats["calls"] == 0
     for words in (
-        "row 5: target_price '12.5' is in EUR, and prices here are in CNY; say what a EUR is in",
+        "row 5: target_price '12.5' is in EUR, and prices here are in CNY; give the rate",
         "row 7: target_price '$3.20' is in USD",
         "row 16: 'siehe Katalog': it contains white space",
         "row 16: target_price 'ask' is not a price",

@@ -103,7 +103,7 @@ def test_seeds_files(way: Way, crawl: Crawler, tmp_path: Path) -> None:
         "https://cbu01.alicdn.com/onepage,3.jpg",
         "https://cbu01.alicdn.com/onepage-1.jpg",
     ]
-    told = "3 seeds, 1 repeated left out" if way.alone else "3 queries added (3 new seeds of 4)"
+    told = "3 seeds, 1 duplicate left out" if way.alone else "3 queries added (3 new seeds of 4)"
     assert told in done.log
 
 

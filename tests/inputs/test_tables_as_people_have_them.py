@@ -528,7 +528,7 @@ def test_targets_in_other_currencies(given: object, cny: str | None) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("12 £", "is in GBP, and prices here are in CNY; say what a GBP is in CNY (-s TMAPI_RATES"),
+        ("12 £", "is in GBP, and prices here are in CNY; give the rate (-s TMAPI_RATES=GBP"),
         ("ask", "'ask' is not a price; accepted: 14.50, 14,50, 12,50 €, $3.20"),
         ("1,234", "may be 1234 or 1.234; write it without thousands separators"),
         ("1.234 €", "may be 1234 or 1.234"),

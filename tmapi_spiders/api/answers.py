@@ -46,7 +46,7 @@ class Kind(Enum):
     WRONG_QUERY = "query is wrong"
     """Fail this query and go on with the others; a conversion is retried once before that."""
     DENIED = "image is denied"
-    """Fail this query for good: the image itself is refused."""
+    """Fail this query without a retry: the image itself is refused."""
     CONVERT_FIRST = "image has to be converted first"
     """Convert the image and call again; if it may not be converted, fail its queries."""
     STOP = "stop the job"
@@ -265,7 +265,7 @@ def read_answer(
         image_url = data.get("image_url")
         if isinstance(image_url, str) and image_url.strip():
             return Converted(image_url)
-        return NoPage(code, "code 200, but data.image_url is not a text")
+        return NoPage(code, "code 200, but data.image_url is not text")
     elements = data.get("items")
     if not isinstance(elements, list):
         return NoPage(code, "code 200, but data.items is not a list")

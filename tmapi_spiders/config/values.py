@@ -186,7 +186,7 @@ def rates(value: Any) -> Mapping[str, Decimal]:
     >>> rates("EUR=7.8, usd=7.1")
     {'EUR': Decimal('7.8'), 'USD': Decimal('7.1')}
     """
-    rule = "accepted: CURRENCY=CNY for one, separated by commas, such as EUR=7.8,USD=7.1."
+    rule = "accepted: CURRENCY=RATE in CNY, separated by commas, such as EUR=7.8,USD=7.1."
     if isinstance(value, Mapping):
         pairs = [(str(currency), str(rate)) for currency, rate in value.items()]
     else:

@@ -117,7 +117,7 @@ def foreign_target(
     >>> foreign_target({"target_price": "12,50 €"}, {})
     Traceback (most recent call last):
     ...
-    ValueError: target_price '12,50 €' is in EUR, and prices here are in CNY; say what a EUR is ...
+    ValueError: target_price '12,50 €' is in EUR, and prices here are in CNY; give the rate ...
 
     :param rates: by currency (ISO 4217), how many CNY one unit is
     :param currency: of a mere number
@@ -187,8 +187,7 @@ def _in_cny(number: str, currency: str, value: Any, rates: Mapping[str, Decimal]
     if (rate := rates.get(currency)) is None:
         raise ValueError(
             f"{TARGET_COLUMN} {str(value)[:_LONGEST]!r} is in {currency}, and prices here are in "
-            f"{CNY}; say what a {currency} is in {CNY} (-s TMAPI_RATES={currency}=…), or give it "
-            f"in {CNY}"
+            f"{CNY}; give the rate (-s TMAPI_RATES={currency}=…), or the target price in {CNY}"
         )
     return format((Decimal(number) * rate).quantize(Decimal("0.01")), "f")
 

@@ -23,7 +23,8 @@ _DOCUMENTED_PAGE_SIZE = 20
 def describe_crawl(queries: Queries) -> str:
     """Return how many queries there are and where they come from: the file and its columns."""
     seeds = queries.seeds
-    repeated = f", {seeds.tally.duplicates:,} repeated left out" if seeds.tally.duplicates else ""
+    count = seeds.tally.duplicates
+    repeated = f", {plural(count, 'duplicate')} left out" if count else ""
     origin = f" {seeds.origin.describe()}" if seeds.origin is not None else ""
     return f"{plural(len(queries), 'query', 'queries')} ({queries.describe()}{repeated}){origin}"
 

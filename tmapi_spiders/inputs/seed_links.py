@@ -34,7 +34,7 @@ _KINDS: Final = {
         "view links of Google Drive or Photos",
         (
             "it shows a page around the picture; put the picture on a web server, or use the "
-            "address https://drive.google.com/uc?export=download&id=ID of one that anybody may see"
+            "address https://drive.google.com/uc?export=download&id=ID of a public one"
         ),
     ),
     "dropbox": (
@@ -181,6 +181,6 @@ class PageLinks:
             what = one if count == 1 else f"{count:,} {many}"
             lines.append(
                 f"{where}: {what}, not {'a picture' if count == 1 else 'pictures'}: {instead}. "
-                f"{'It is' if count == 1 else 'They are'} searched for all the same"
+                f"{'It is' if count == 1 else 'They are'} searched for anyway"
             )
         return lines
