@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import Field, model_validator
 from scrapy.settings import Settings
 
 from tests.support import TOKEN
@@ -93,6 +94,32 @@ def test_python_values_are_what_the_command_line_takes(tmp_path: Path) -> None:
         same, others = Arguments.parse({"seeds": text, **typed})
         assert given == same
         assert [query.query_id for query in queries] == [query.query_id for query in others]
+
+
+class ShopArguments(Arguments):
+    shop: str = Field(description="The shop.")
+    limit: int = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> ShopArguments:
+        if self.limit and self.shop == "none":
+            raise ValueError("limit and shop: give one of the two.")
+        return self
+
+
+def test_a_model_of_a_projects_own() -> None:
+    def problems(**given: Any) -> tuple[str, ...]:
+        with pytest.raises(UsageProblems) as caught:
+            ShopArguments.parse(GOOD | given)
+        return caught.value.problems
+
+    arguments, _ = ShopArguments.parse(GOOD | {"shop": "a", "limit": "7"})
+    assert isinstance(arguments, ShopArguments)
+    assert arguments.limit == 7
+    missing, wrong = problems(limit="many")
+    assert missing == "shop: missing. The shop. Example: -a shop=seeds.txt"
+    assert wrong.startswith("limit=many: Input should be a valid integer")
+    assert problems(shop="none", limit=1) == ("limit and shop: give one of the two.",)
 
 
 @pytest.mark.parametrize(
