@@ -1,1 +1,1 @@
-"""The profiles of this project: what a user edits."""
+"""The profiles of this project, for the user to edit."""

@@ -1,15 +1,15 @@
-"""What all profiles share."""
+"""Settings that all profiles share."""
 
 BOT_NAME = "tmapi"
 
-# The spider, its pipelines, its files and its download handler: all come with this line.
+# This line adds the spider, its pipelines, its files and its download handler.
 ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}
 
-# The add-on adds the spider by itself; `scrapy list` alone does not ask add-ons.
+# The add-on adds the spider too, but `scrapy list` does not load add-ons.
 SPIDER_MODULES = ["tmapi_spiders.spiders"]
 
-# DEBUG shows every request, and every product that was dropped.
+# DEBUG shows every request and every dropped product.
 LOG_LEVEL = "INFO"
 
-# The versions of Scrapy's own libraries are of use in a bug report only (scrapy version -v).
+# The versions of Scrapy's libraries matter only in bug reports (scrapy version -v).
 LOG_VERSIONS: list[str] = []

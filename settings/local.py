@@ -1,4 +1,4 @@
-"""The profile of a crawl on this machine, of the real API: scrapy crawl image_search -a seeds=…
+"""The profile for a crawl of the real API on this machine: scrapy crawl image_search -a seeds=…
 
 The token belongs in the environment, not in a file: export TMAPI_TOKEN=…
 Every setting here can also be given on the command line (-s TMAPI_DEDUPE=seed) or in the
@@ -19,21 +19,21 @@ from settings.base import *  # noqa: F403
 # Calls that a job may make in all its runs; 0 = no cap.
 # TMAPI_BUDGET = 0
 
-# The most calls in flight; fewer if your account's limit is lower.
+# The most calls in flight; lower it if your account's limit is lower.
 # TMAPI_MAX_CONCURRENCY = 16
 
-# Tries after the first, and seconds before the first of them (it doubles).
+# Retries of a failed call, and seconds before the first (the delay doubles).
 # TMAPI_RETRY_TIMES = 3
 # TMAPI_RETRY_DELAY = 2
 
 # For how many days other jobs use a conversion that was paid for.
-# TMAPI_CONVERSION_DAYS = 7
+# TMAPI_CONVERSION_DAYS = 0.5
 
-# Money a call: the first line and the summary then show money too.
+# Money per call; with it, the first line and the summary show costs too.
 # TMAPI_CALL_PRICE = 0.01
 
-# The share of failed queries that still ends with exit status 0.
+# The share of failed queries that still exits 0.
 # TMAPI_FAILED_OK = 0
 
-# Within what a product is written once: "job", "seed" or "query".
+# What a product is written once for: each "job", "seed" or "query".
 # TMAPI_DEDUPE = "job"

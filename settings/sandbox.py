@@ -1,11 +1,11 @@
-"""The profile of a made-up TMAPI: SCRAPY_PROJECT=sandbox scrapy crawl image_search -a seeds=…
+"""The profile for a made-up TMAPI: SCRAPY_PROJECT=sandbox scrapy crawl image_search -a seeds=…
 
 Needs no token and no network, and costs nothing. The products are made up.
 """
 
 from settings.base import *  # noqa: F403
 
-# Each crawl starts a sandbox for itself, on a free port of this machine.
+# Each crawl starts its own sandbox, on a free port of this machine.
 TMAPI_SANDBOX = True
 
 # Its options; docs/sandbox.md lists them.

@@ -1,9 +1,9 @@
-"""The errors this package raises on purpose.
+"""Errors that this package raises on purpose.
 
 TmapiError
 ├── UsageProblems     arguments or settings are wrong; nothing was sent (exit status 2)
 ├── StorageError      a file of the job can't be read or written (exit status 4)
-└── DeliveryError     changes were found, and somebody could not be told (exit status 4)
+└── DeliveryError     changes were found and could not be delivered (exit status 4)
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ __all__ = [
     "shortened",
 ]
 
-#: Characters of what was given that a message repeats: enough to know it again.
+#: Characters of a given value that a message repeats: enough to recognise it.
 _SHOWN = 200
 
 
-#: Characters of a message: it quotes what was given, which may be anything.
+#: Characters of a message, since it quotes given values, which may be anything.
 _LONGEST = 2000
 
 
@@ -38,9 +38,9 @@ class TmapiError(Exception):
 
 
 class UsageProblems(TmapiError):
-    """Everything that is wrong with what the user gave, found before anything was sent.
+    """All that is wrong with the user's input, found before anything was sent.
 
-    :param problems: one sentence or more each: what was given, what is accepted, what to do
+    :param problems: each has a sentence or more: what was given, what is accepted, what to do
     """
 
     def __init__(self, *problems: str) -> None:
@@ -56,11 +56,11 @@ class StorageError(TmapiError):
 
 
 class DeliveryError(TmapiError):
-    """Changes could not be handed on; the message says to whom, and why."""
+    """Changes could not be delivered; the message says to whom, and why."""
 
 
 def shortened(given: object) -> str:
-    """Return what was given as a message repeats it: not all of what nobody would read.
+    """Return a given value for a message, cut short if it is long.
 
     >>> shortened(20), len(shortened("9" * 5000))
     ('20', 220)
@@ -79,6 +79,6 @@ def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     >>> did_you_mean("zzz", ["default", "sales"])
     ''
     """
-    # By difflib, whose time grows with the square of the length.
+    # Cut, since difflib's time grows with the square of the length.
     nearest = get_close_matches(given[:_SHOWN], list(accepted), n=1)
     return f' Did you mean "{nearest[0]}"?' if nearest else ""

@@ -1,6 +1,6 @@
-"""Times and JSON as a job's files have them.
+"""Writes JSON and times in the format of a job's files.
 
-All JSON is written here or by orjson: UTF-8, and null for what JSON has no number for (NaN,
+All JSON is written here or by orjson: UTF-8, and null for numbers that JSON lacks (NaN,
 Infinity).
 """
 
@@ -46,9 +46,9 @@ def to_document(content: dict[str, Any]) -> bytes:
 
 
 def to_json(value: Any, **style: Any) -> str:
-    """Return *value* as text; a number that JSON does not know is null, as orjson has it.
+    """Return *value* as JSON text; numbers that JSON lacks become null, as in orjson.
 
-    :param style: as :func:`json.dumps` takes it
+    :param style: options of :func:`json.dumps`
 
     >>> to_json({"a": [1, float("nan"), "é"]}, ensure_ascii=False)
     '{"a": [1, null, "é"]}'
@@ -60,7 +60,7 @@ def to_json(value: Any, **style: Any) -> str:
 
 
 def is_json(value: Any) -> bool:
-    """Say whether all of a value can be told in JSON.
+    """Say whether JSON can hold all of a value.
 
     >>> is_json({"a": [1, None]}), is_json({1}), is_json([float("nan")])
     (True, False, False)
@@ -93,7 +93,7 @@ def _finite(value: Any) -> Any:
 
 
 def utc_now() -> str:
-    """Return the time now: UTC, ISO 8601, to the millisecond.
+    """Return the current time: UTC, ISO 8601, in milliseconds.
 
     >>> len(utc_now()), utc_now()[-1]
     (24, 'Z')
@@ -102,7 +102,7 @@ def utc_now() -> str:
 
 
 def not_before(began: str | None, ended: str | None) -> str | None:
-    """Return when something ended: where a clock was set back meanwhile, when it began.
+    """Return when something ended; if a clock was set back meanwhile, when it began.
 
     >>> not_before("2026-11-23T18:00:00.000Z", "2026-11-23T17:00:00.000Z")
     '2026-11-23T18:00:00.000Z'

@@ -1,7 +1,7 @@
-"""What a job writes: products, sightings and outcomes.
+"""The items of a job: products, sightings and outcomes.
 
-:class:`Product` is also the one table from field to jmespath expression: a field of the API is
-added by adding one line with :func:`extracted` there.
+:class:`Product` also maps each field to its jmespath expression: to read another field of the API,
+add one line with :func:`extracted` there.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def extracted(
     many: bool = False,
     version: int = 1,
 ) -> Any:
-    """A field that is read from an element of the API's ``data.items``.
+    """Declare a field that is read from an element of the API's ``data.items``.
 
     :param expression: jmespath, relative to the element
-    :param read: makes a typed value of each value found, None where it can't
-    :param input_processor: instead of *read*, for all values found at once
-    :param many: whether the field is a list, empty where nothing was found
-    :param version: of how it is read; rises when that changes, since a job that was read otherwise
-        can't be compared in this field
+    :param read: converts each value found to a typed one, or to None if it can't
+    :param input_processor: instead of *read*, converts all values found at once
+    :param many: whether the field is a list, empty if nothing was found
+    :param version: of how the field is read; it rises when that changes, since jobs that were read
+        differently can't be compared in this field
     """
     return attrs.field(
         factory=list if many else lambda: None,
@@ -68,7 +68,7 @@ class Product:
     """One product as one query found it, and where it came from."""
 
     item_id: int = extracted("item_id", to_item_id)
-    """1688's id of the offer: 12 digits or so, positive. None only until the spider has looked."""
+    """1688's id of the offer: positive, about 12 digits. None only until the spider has checked."""
     product_url: str | None = extracted("product_url", to_url, version=2)
     """The offer's page on 1688.com: a URL that a browser can load."""
     title: str | None = extracted("title", to_words, version=2)
@@ -86,9 +86,9 @@ class Product:
     origin_price: str | None = extracted("price_info.origin_price", to_price, version=2)
     """Decimal string; the price before a reduction."""
     price_source: str | None = extracted(_PRICES, input_processor=price_source, version=2)
-    """The API's field that ``price`` came from, such as "price_info.sale_price"."""
+    """The API's field that ``price`` comes from, such as "price_info.sale_price"."""
     currency: str | None = extracted("currency", to_text)
-    """Such as "CNY"."""
+    """A code such as "CNY"."""
     moq: int | None = extracted("[moq, quantity_begin]", to_int, version=2)
     """Minimum order quantity in pieces; never guessed."""
     sale_quantity_90days: int | None = extracted(
@@ -96,13 +96,13 @@ class Product:
     )
     """Pieces sold in 90 days; the lower bound where the API gives "100000+"."""
     sale_quantity_90days_text: str | None = extracted("sale_info.sale_quantity_90days", to_text)
-    """The same as the API gave it."""
+    """The same, as the API gave it."""
     area_from: list[str] = extracted("delivery_info.area_from", to_words, many=True, version=2)
-    """Where it is sent from: province, city."""
+    """Where it ships from: province, city."""
     free_shipping: bool | None = extracted("delivery_info.free_shipping", to_bool)
     """Whether the supplier ships for free (within China)."""
     ship_in_48h: bool | None = extracted("[delivery_info.ship_in_48h, ship_in_48h]", to_bool)
-    """Whether it is sent within 48 hours."""
+    """Whether it ships within 48 hours."""
     company_name: str | None = extracted("shop_info.company_name", to_words, version=2)
     """The supplier."""
     is_powerful_seller: bool | None = extracted("shop_info.is_powerful_seller", to_bool)
@@ -129,7 +129,7 @@ class Product:
     seed: str = ""
     """The seed as the user wrote it."""
     seed_id: str = ""
-    """Hash of the normalised image, or the user's own id."""
+    """Hash of the normalised image, or an id from the user."""
     seed_data: Mapping[str, Any] = attrs.field(factory=dict)
     """The other columns of the seed's row, as the user gave them; {} for a plain list."""
     query_id: str = ""
@@ -147,13 +147,13 @@ class Product:
     filters: Mapping[str, bool] = attrs.field(factory=dict)
     """The query's filters: {"is_factory": true}."""
     page: int = 0
-    """The page it stood on, from 1."""
+    """The page it was on, from 1."""
     rank: int = 0
     """Its place within the query, from 1."""
     total_count: int | None = None
-    """How many matches the API claims there are; capped, an upper bound to show."""
+    """How many matches the API claims; it is capped, so show it as an upper bound."""
     fetched_at: str = ""
-    """When the answer was paid for: UTC, ISO 8601."""
+    """When the page was paid for: UTC, ISO 8601."""
 
 
 @attrs.frozen(kw_only=True)
@@ -173,7 +173,7 @@ class Sighting:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What became of one query; exactly one a query."""
+    """What became of a query; there is exactly one per query."""
 
     job: str
     query_id: str
@@ -189,35 +189,35 @@ class Outcome:
     status: str
     """complete, empty, partial, failed or not_started."""
     reason: str
-    """Why it ended: last_page, max_pages, max_items, no_new_items, empty_page, error, …"""
+    """Why the query ended: last_page, max_pages, max_items, no_new_items, empty_page, error, …"""
     code: int | None
-    """Of the last error: the body's ``code``, else the HTTP status."""
+    """The last error's ``code`` in the body, else its HTTP status."""
     message: str | None
-    """Of the last error."""
+    """The last error's message."""
     pages: int
     """Pages read."""
     items: int
     """Items read, before dedupe."""
     new_items: int
-    """Products written that no other query had brought before."""
+    """Products written that no other query had found before."""
     rejected_items: int
-    """Elements that were no items, or failed validation."""
+    """Elements that were not items, or failed validation."""
     calls: int
     """Calls sent that count, in all runs of the job."""
     retries: int
-    """Those of them that were second or later tries."""
+    """Calls among them that were retries."""
     total_count: int | None
     started_at: str | None
     """When its first call was sent."""
     finished_at: str | None
     evidence: list[str] = attrs.field(factory=list)
-    """What the ending has against it: codes of :data:`~tmapi_spiders.crawl.evidence.EVIDENCE`."""
+    """What speaks against the ending: codes of :data:`~tmapi_spiders.crawl.evidence.EVIDENCE`."""
 
 
 def versions() -> dict[str, int]:
-    """Return the version of how each field of a product is read, as job.json has them.
+    """Return the version of how each field of a product is read, for job.json.
 
-    They are this package's own: what a project's processors make of a field can't be known.
+    These cover this package only: a project's processors have no version.
     """
     read = (field for field in attrs.fields(Product) if "expression" in field.metadata)
     return {field.name: field.metadata["version"] for field in read}

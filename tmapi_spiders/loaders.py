@@ -1,13 +1,13 @@
-"""The item loader: rows of a page become products.
+"""The item loader: turns the elements of a page into products.
 
-``ItemLoader.add_jmes`` for each field of each item is what takes most of the time of a crawl
-written by the book: one search per field, and its processors looked up again for every value.
-Here one compiled expression projects a whole page, and the processors are looked up once a loader
-class. What comes out is what ``add_value`` and ``load_item`` would give (a test holds the
-two together), and a subclass changes a field as in any item loader: ``title_in = MapCompose(…)``.
+A crawl written by the book spends most of its time in ``ItemLoader.add_jmes``: one search per field
+of each item, with the processors looked up again for every value. Here one compiled expression
+projects a whole page, and the processors are looked up once per loader class. The result is that of
+``add_value`` and ``load_item`` (a test compares the two), and a subclass changes a field as in any
+item loader: ``title_in = MapCompose(…)``.
 
-Only what fails is not as there: an expression, a processor or the product's class that fails on one
-value costs that value, not the page.
+Only failures are handled differently: where an expression, a processor or the product's class fails
+on a value, that value is lost, not the page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scrapy.loader import ItemLoader
 from tmapi_spiders.fields.field_reader import UNSURE, FieldReader
 from tmapi_spiders.fields.unreadable import Unread
 from tmapi_spiders.items import Product
-from tmapi_spiders.processors import is_there
+from tmapi_spiders.processors import is_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ __all__ = ["ProductLoader", "expressions"]
 
 
 def expressions(item_class: type) -> dict[str, str]:
-    """Return the jmespath expressions of a product's class, by field."""
+    """Return the jmespath expressions of a product class, by field."""
     return {
         field.name: field.metadata["expression"]
         for field in attrs.fields(item_class)
@@ -42,7 +42,7 @@ def expressions(item_class: type) -> dict[str, str]:
 
 
 def _ignore(_: Unread) -> None:
-    """Tell nobody."""
+    """Ignore an unreadable value."""
 
 
 class ProductLoader(ItemLoader):
@@ -54,17 +54,18 @@ class ProductLoader(ItemLoader):
     def load_rows(
         cls, elements: Sequence[Mapping[str, Any]], *, lost: Lost = _ignore, **common: Any
     ) -> Iterator[Product]:
-        """Yield a product for each element, in order; *common* are fields alike in all of them.
+        """Yield a product for each element, in order.
 
         A product whose element has no usable ``item_id`` has None there.
 
-        :param lost: told of each field of an element that was given and could not be read
+        :param lost: called with each field of an element that was given and could not be read
+        :param common: fields that are the same in all products
         """
         projection, columns, fields = cls.resolved()
         item_class = cls.default_item_class
         try:
             rows = projection.search(list(elements))
-        except Exception:  # noqa: BLE001 - a function of jmespath, on a value it is not for
+        except Exception:  # noqa: BLE001 - a jmespath function, on a value of another type
             rows = cls._project(elements, columns, lost)
         for number, row in enumerate(rows):
             values = {}
@@ -87,7 +88,7 @@ class ProductLoader(ItemLoader):
                     values[name] = value
             try:
                 product = item_class(**values, **common)
-            except Exception:  # noqa: BLE001 - a validator of a project's
+            except Exception:  # noqa: BLE001 - a project's validator
                 product = cls._make(values, number, lost, common)
             yield product
 
@@ -95,7 +96,7 @@ class ProductLoader(ItemLoader):
     def _project(
         cls, elements: Sequence[Mapping[str, Any]], columns: list[str], lost: Lost
     ) -> Iterator[list[Any]]:
-        """Yield the rows of elements of which not all can be projected."""
+        """Yield the rows of elements one by one, where projecting them together failed."""
         names: dict[str, list[str]] = {}
         for name, expression in expressions(cls.default_item_class).items():
             names.setdefault(expression, []).append(name)
@@ -107,7 +108,7 @@ class ProductLoader(ItemLoader):
                     found = jmespath.search(expression, element)
                 except Exception as exc:  # noqa: BLE001
                     value = getattr(exc, "current_value", element.get("item_id"))
-                    for name in names[expression] if is_there(value) else ():
+                    for name in names[expression] if is_given(value) else ():
                         lost(Unread(number, name, expression, value, exc))
                 row.append(found)
             yield row
@@ -116,7 +117,7 @@ class ProductLoader(ItemLoader):
     def _make(
         cls, values: dict[str, Any], number: int, lost: Lost, common: dict[str, Any]
     ) -> Product:
-        """Return a product without the values that its class does not take."""
+        """Return a product without the values that its class refuses."""
         item_class = cls.default_item_class
         product = item_class(**common)
         kept: dict[str, Any] = {}
@@ -132,10 +133,10 @@ class ProductLoader(ItemLoader):
     @classmethod
     @cache
     def resolved(cls) -> tuple[Any, list[str], list[tuple[Any, ...]]]:
-        """Return the compiled projection of a page's elements, its columns, and the fields: of each
-        its name, its column, and how it is read.
+        """Return the compiled projection of a page's elements, its columns, and the fields.
 
-        Fields that share an expression share a column.
+        A field is a tuple: name, column, reader of one value, reader of a list, and the whole
+        reader. Fields that share an expression share a column.
         """
         loader = cls()
         found = expressions(cls.default_item_class)

@@ -1,8 +1,8 @@
-"""How single values of the API become typed ones: pure functions, None where nothing can be read.
+"""Converts single values of the API to typed ones: pure functions; None where nothing can be read.
 
-Missing or odd values are never guessed at. The forms handled are those that users of the API have
-seen (page "Values" of its observed behaviour) and the vendor's example. No text that is matched
-against a pattern is longer than :data:`LONGEST`, so that none takes its time.
+Missing or odd values are never guessed. The forms handled are those that users of the API have
+seen (page "Values" of its observed behaviour) and the vendor's example. A text longer than
+:data:`LONGEST` is never matched against a pattern, so no match takes long.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
     "First",
     "every",
     "first",
-    "is_there",
+    "is_given",
     "to_bool",
     "to_decimal",
     "to_float",
@@ -36,13 +36,13 @@ __all__ = [
     "to_words",
 ]
 
-#: Characters of a number, whatever stands around it.
+#: Characters of a number and what surrounds it.
 LONGEST = 64
 
-#: Characters of a text that people read. The longest title that was seen has 200.
+#: Characters of a text for people. The longest title seen has 200.
 LONGEST_TEXT = 200_000
 
-#: What the API gives for "no limit": there is no such number.
+#: The API's value for "no limit"; it is never a real number.
 _NO_LIMIT = 2**31 - 1
 
 #: With thousands separators where they can't be a decimal comma: "1,500" pieces, but not "1,5".
@@ -50,7 +50,7 @@ _WHOLE = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})++|[0-9]++)"
 
 _DECIMAL = re.compile(r"\d+(?:\.\d+)?")
 
-#: A number of pieces, and no more than that: "2箱" is two boxes of nobody knows how many.
+#: A number of pieces and nothing else: "2箱" is two boxes of unknown size.
 _COUNT = re.compile(
     rf"(?:≥|>=)? ?({_WHOLE})(?:\.0{{1,4}})? ?"
     r"(?:[个個件只隻条條双双套台张張片支枝把块枚根本顶对副盏辆部瓶款年]|(?:piece|pc|set|pair|unit|year)s?)?"
@@ -58,11 +58,11 @@ _COUNT = re.compile(
     re.IGNORECASE,
 )
 
-#: What may stand around a quantity: words, "+", but nothing that would make another number of it,
-#: or a price or a share.
+#: What may surround a quantity: words and "+", but nothing that makes it another number, a price or
+#: a share.
 _AROUND = "[^-−–—~/%0-9A-Za-z.,¥$€£元²³¹¼½¾]"
-#: One number with a unit that is known, among Chinese words and "+": with a sign, another Latin
-#: letter or a second number it would mean something else.
+#: One number with a known unit, among Chinese words and "+". With a sign, another Latin letter or a
+#: second number, it would mean something else.
 _QUANTITY = re.compile(
     rf"{_AROUND}*+(?P<number>{_WHOLE}(?:\.[0-9]++)?) ?+(?>(?P<unit>千万|百万|[千万亿]?))"
     rf"(?![百千万亿打]){_AROUND}*+(?:(?:piece|pc|set|pair|unit|item|result)s?|sold)?{_AROUND}*+"
@@ -82,15 +82,14 @@ _NARROW = str.maketrans("０１２３４５６７８９．，＋－～％￥／�
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 
-def is_there(value: Any) -> bool:
-    """Say whether the API has given a value, so that one that can't be read is lost.
+def is_given(value: Any) -> bool:
+    """Say whether the API gave a value, which is lost if it can't be read.
 
-    Nothing is given where it is missing, null, blank, an empty list, the text "null", or the number
-    that stands for "no limit".
+    Missing, null, blank, an empty list, the text "null" and the number for "no limit" are no value.
 
-    >>> [is_there(value) for value in (None, "", "  ", [], "null", 2147483647, "2147483647")]
+    >>> [is_given(value) for value in (None, "", "  ", [], "null", 2147483647, "2147483647")]
     [False, False, False, False, False, False, False]
-    >>> [is_there(value) for value in (0, False, "ask", {}, [None])]
+    >>> [is_given(value) for value in (0, False, "ask", {}, [None])]
     [True, True, True, True, True]
     """
     if isinstance(value, str):
@@ -104,7 +103,7 @@ def is_there(value: Any) -> bool:
 
 
 def to_plain(text: str) -> str:
-    """Return a short text with single spaces, and its full-width digits and signs as plain ones.
+    """Return a short text with single spaces, and full-width digits and signs made ASCII.
 
     >>> to_plain(" １，５００\u3000件 ")
     '1,500 件'
@@ -117,9 +116,9 @@ def to_plain(text: str) -> str:
 
 
 def to_text(value: Any) -> str | None:
-    """Return a string without surrounding white space; "" and "null" are None.
+    """Return a string without surrounding white space; None for "", "null" and long texts.
 
-    So is one that is longer than :data:`LONGEST_TEXT`.
+    Long is more than :data:`LONGEST_TEXT`.
 
     >>> to_text(" lamp "), to_text(104), to_text(""), to_text("null"), to_text({})
     ('lamp', '104', None, None, None)
@@ -128,14 +127,14 @@ def to_text(value: Any) -> str | None:
         if len(value) > LONGEST_TEXT:
             return None
         value = value.strip()
-        return value if value and (len(value) != 4 or is_there(value)) else None
+        return value if value and (len(value) != 4 or is_given(value)) else None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
 
 
 def to_words(value: Any) -> str | None:
-    """Return a text that people read: HTML entities become what they stand for.
+    """Return a text for people: HTML entities are decoded.
 
     >>> to_words("Men&#39;s &lt;Lamp&gt; &amp; Co"), to_words("R&D"), to_words("bags&parasols")
     ("Men's <Lamp> & Co", 'R&D', 'bags&parasols')
@@ -149,7 +148,7 @@ def to_words(value: Any) -> str | None:
 
 
 def to_item_id(value: Any) -> int | None:
-    """Return a positive integer, also of digits in a string.
+    """Return a positive integer, also from digits in a string.
 
     >>> to_item_id(908305897124), to_item_id("908305897124"), to_item_id(True), to_item_id("9a")
     (908305897124, 908305897124, None, None)
@@ -160,7 +159,7 @@ def to_item_id(value: Any) -> int | None:
 
 
 def to_int(value: Any) -> int | None:
-    """Return a whole number of 0 or more, also of a number of pieces in a string.
+    """Return a whole number of 0 or more, also from a number of pieces in a string.
 
     >>> to_int("1"), to_int(9), to_int(9.0), to_int(-1), to_int("1.5"), to_int(None), to_int(False)
     (1, 9, 9, None, None, None, None)
@@ -169,7 +168,7 @@ def to_int(value: Any) -> int | None:
     >>> to_int(2147483647) is None  # no limit
     True
     """
-    if type(value) is int and 0 <= value < _NO_LIMIT:  # nearly all of them
+    if type(value) is int and 0 <= value < _NO_LIMIT:  # nearly all values
         return value
     number = _to_whole(value)
     if number is None and isinstance(value, str):
@@ -182,7 +181,7 @@ def to_int(value: Any) -> int | None:
 
 
 def _to_whole(value: Any) -> int | None:
-    """Return a whole number of 0 or more, also of digits in a string."""
+    """Return a whole number of 0 or more, also from digits in a string."""
     if isinstance(value, str):
         if len(value) > LONGEST:
             return None
@@ -194,7 +193,7 @@ def _to_whole(value: Any) -> int | None:
 
 
 def to_float(value: Any) -> float | None:
-    """Return a number of 0 or more, also of decimals in a string.
+    """Return a number of 0 or more, also from a decimal in a string.
 
     >>> to_float("4.0"), to_float(0), to_float(""), to_float("good"), to_float("9" * 400)
     (4.0, 0.0, None, None, None)
@@ -224,7 +223,7 @@ def to_decimal(value: Any) -> str | None:
 
 
 def to_fraction(value: Any) -> float | None:
-    """Return a share from 0 to 1 of a percentage or of a fraction.
+    """Return a share from 0 to 1, from a percentage or a fraction.
 
     >>> to_fraction("11%"), to_fraction("0.1648"), to_fraction("0%"), to_fraction("")
     (0.11, 0.1648, 0.0, None)
@@ -240,7 +239,7 @@ def to_fraction(value: Any) -> float | None:
 
 
 def to_quantity(value: Any) -> int | None:
-    """Return a quantity sold; the lower bound where the API gives one.
+    """Return a quantity sold, or its lower bound if the API gives that.
 
     >>> to_quantity("100000+"), to_quantity("已售300+件"), to_quantity("全网4.1万+件")
     (100000, 300, 41000)
@@ -275,9 +274,9 @@ def to_bool(value: Any) -> bool | None:
 
 
 class Every:
-    """Input processor: read each value with one function, leave out what it knows nothing of.
+    """Input processor: reads each value with one function, and drops those that give None.
 
-    What ``MapCompose`` does with one function, without its look-up of arguments at each call.
+    It does what ``MapCompose`` does with one function, without inspecting it at each call.
 
     >>> Every(to_text)(["130822002", "", None, 104])
     ['130822002', '104']
@@ -294,9 +293,9 @@ class Every:
 
 
 class First:
-    """Output processor: the first value.
+    """Output processor: takes the first value.
 
-    Unlike ``TakeFirst`` it takes 0, False and "" for values: they were read as such.
+    Unlike ``TakeFirst``, it does not skip 0, False and "": they were read as values.
 
     >>> First()([0, 1])
     0

@@ -1,4 +1,4 @@
-"""How texts read: counts, money, spans of time, and what strangers wrote."""
+"""Words for messages: counts, money, durations, and text from elsewhere made printable."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "about",
+    "call_counts",
     "calls",
-    "came_of",
     "days",
     "dead_letters",
     "endings",
@@ -26,11 +26,11 @@ __all__ = [
 
 _STATUSES = ("complete", "empty", "partial", "failed", "not_started")
 
-#: Stats of calls that a summary tells, where they are not 0.
+#: Stats of calls that a summary shows if they are not 0.
 _OF_CALLS = {
     stats.CONVERSION_MADE: "of them conversions",
     stats.CONVERSION_WANTED: "refused until the image was converted",
-    stats.CALL_RETRIED: "tried again",
+    stats.CALL_RETRIED: "retried",
     stats.CALL_OVER_LIMIT: "refused over the account's limit (not counted)",
 }
 
@@ -63,19 +63,19 @@ def calls(count: int, price: float) -> str:
     return plural(count, "call") + (f" (cost {count * price:,.2f})" if price else "")
 
 
-def came_of(counted: Callable[[str], int]) -> list[str]:
-    """Return what came of a run's calls, besides answers.
+def call_counts(counted: Callable[[str], int]) -> list[str]:
+    """Return what became of a run's calls, besides answers.
 
     :param counted: returns the count of a stat
 
-    >>> came_of({stats.CALL_RETRIED: 1200}.get)
-    ['1,200 tried again']
+    >>> call_counts({stats.CALL_RETRIED: 1200}.get)
+    ['1,200 retried']
     """
     return [f"{count:,} {words}" for stat, words in _OF_CALLS.items() if (count := counted(stat))]
 
 
 def days(*times: str) -> str:
-    """Return the day, or the days, of two times.
+    """Return the day of two times, or both days if they differ.
 
     >>> days("2026-11-23T18:00:00.000Z", "2026-11-24T03:00:00.000Z")
     '2026-11-23 to 2026-11-24'
@@ -84,7 +84,7 @@ def days(*times: str) -> str:
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Return numbers that rise, those that follow each other in short.
+    """Return rising numbers as text, consecutive ones as a range.
 
     >>> ranges([3, 4, 5, 9, 11, 12])
     '3-5, 9, 11-12'
@@ -99,25 +99,25 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def sharing_images(count: int, dedupe: str) -> str:
-    """Return how many seeds have the image of another, and what that means for products.jsonl.
+    """Return how many seeds share their image, and what that means for products.jsonl.
 
     >>> sharing_images(2, "seed")
-    '2 seeds have an image that another of them has too, under another id'
+    '2 seeds share their image with another seed, under another id'
 
     :param count: how many: two or more
     :param dedupe: within what a product is written once
     """
-    words = f"{count:,} seeds have an image that another of them has too, under another id"
+    words = f"{count:,} seeds share their image with another seed, under another id"
     if dedupe == "job":
         words += (
-            "; products.jsonl credits a product to one of them, so that another may seem to have "
-            "found nothing: -s TMAPI_DEDUPE=seed writes it for each (sightings.jsonl always does)"
+            "; products.jsonl credits a product to one of them, so another may seem to have found "
+            "nothing: -s TMAPI_DEDUPE=seed writes it for each (sightings.jsonl always does)"
         )
     return words
 
 
 def refused_images(count: int, price: float) -> str:
-    """Return what it cost that the API refused images until they were converted, in words.
+    """Return how many calls were refused because their images had to be converted, and the cost.
 
     >>> refused_images(1, 0.5)[:55]
     '1 call (cost 0.50) was refused until its image was conv'
@@ -132,7 +132,7 @@ def refused_images(count: int, price: float) -> str:
 
 
 def dead_letters(count: int) -> str:
-    """Return how many answers are kept since they could not be turned into rows; a command follows.
+    """Return how many answers are kept as dead letters; the caller adds the command to read them.
 
     >>> dead_letters(1)[:59]
     '1 answer could not be turned into rows, or not all of it; t'
@@ -140,13 +140,13 @@ def dead_letters(count: int) -> str:
     it, they = ("it", "it is") if count == 1 else ("them", "they are")
     return (
         f"{plural(count, 'answer')} could not be turned into rows, or not all of {it}; the log "
-        f"says why. Nothing is lost: {they} kept (dead letters) and, once what failed is mended, "
-        "read again without a call:"
+        f"says why. Nothing is lost: {they} kept (dead letters). Once the cause is fixed, read "
+        f"{it} again without a call:"
     )
 
 
 def about(seconds: float) -> str:
-    """Return a span of time as an estimate is told.
+    """Return a duration as an estimate.
 
     >>> about(20), about(250), about(7000)
     ('less than a minute', 'about 4 min', 'about 1 h 57 min')
@@ -158,26 +158,26 @@ def about(seconds: float) -> str:
     return f"about {hours:,} h {rest} min" if hours else f"about {minutes} min"
 
 
-#: Characters of what is said by somebody else; more is not read by anybody.
+#: Characters of text from elsewhere; no one reads more.
 LONGEST: Final = 300
 
 _SPACE: Final = re.compile(r"\s+")
 
 
 def printable(text: object, longest: int = LONGEST) -> str:
-    r"""Return text on one line, cut short, without what a terminal would take for a command.
+    r"""Return text on one line, cut short, without anything that a terminal would act on.
 
-    That are control characters, line breaks in any script, and marks that turn the direction of
-    what follows: with them a stranger clears a screen, or writes log lines of his own.
+    That is control characters, line breaks of any script, and marks that change the direction of
+    writing: with them, text from elsewhere could clear a screen or forge log lines.
 
     >>> printable("bad key\x1b[2J\r\n2026-01-01 [scrapy] INFO: all is well \u202edne")
     'bad key?[2J 2026-01-01 [scrapy] INFO: all is well ?dne'
     >>> printable("a lamp", 4)
     'a l…'
 
-    :param longest: characters of what is returned
+    :param longest: characters of the result
     """
-    cut = str(text)[: longest + 1]  # what is left out is not looked through
+    cut = str(text)[: longest + 1]  # the rest need not be scanned
     if len(cut) > longest:
         cut = f"{cut[: longest - 1]}…"
     return "".join(one if one.isprintable() else "?" for one in _SPACE.sub(" ", cut).strip())

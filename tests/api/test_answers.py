@@ -1,4 +1,4 @@
-"""The classifier: each row of the table of answers, as status and as code, and what is in doubt."""
+"""The classifier: each row of the table, as status and as code, and the unclear cases."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_number_as_code_and_as_status(
         assert row(200, {**PAGE, "code": number}) == expected, "items or not"
         assert row(200, {"code": f"{number}", "msg": "x", "data": None}) == expected, "as text"
     if number in {403, 4011}:
-        return  # the table names these as codes alone
+        return  # the table has these only as codes
     bodies: list[Any] = [b"", b"<html>", [], {"code": number}, {"message": "x"}, PAGE, None]
     for body in bodies:
         assert row(number, body) == expected, body
@@ -78,7 +78,7 @@ def test_a_number_as_code_and_as_status(
         ({"code": 500, "msg": "oh"}, "outage", "oh"),
     ],
 )
-def test_403_as_status_is_the_gateways(body: Any, outage: str, message: str) -> None:
+def test_403_as_status_comes_from_the_gateway(body: Any, outage: str, message: str) -> None:
     answer = answer_to(403, body)
     assert isinstance(answer, NoPage)
     assert row(403, body) == TRANSIENT
@@ -94,8 +94,8 @@ def test_a_code_that_says_more_than_a_403_decides() -> None:
     assert row(403, {"message": "Insufficient API balance"}) == BALANCE
 
 
-def test_what_an_answer_tells_of_the_api_as_a_whole() -> None:
-    """A page, and a 422 whatever it says: it works. Over the limit, and stops: neither."""
+def test_what_an_answer_shows_of_the_api_as_a_whole() -> None:
+    """A page or any 422 shows that it works; being over the limit, or a stop, shows neither."""
     for status, body, works in (
         (200, PAGE, True),
         (200, {"code": 200, "data": {"items": []}}, True),
@@ -184,7 +184,7 @@ def test_what_a_422_means_is_in_its_message(status: int) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_200_that_is_no_page_is_transient(body: Any) -> None:
+def test_a_200_that_is_not_a_page_is_transient(body: Any) -> None:
     assert row(200, body) == TRANSIENT
     assert answer_to(200, body, conversion=True).kind is Kind.TRANSIENT
 

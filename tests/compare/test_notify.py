@@ -207,8 +207,8 @@ def test_too_much_for_a_message(series: Series, webhook: WebhookThread, *, with_
         (["--exec", "no-such-program --key T0PSECRET"], "no-such-program: there is no such"),
         (["--exec", "cat 'T0PSECRET"], "no closing quotation"),
         (["--exec", " "], "accepted: a program"),
-        (["--exec", "cat", "--exec-timeout", "0"], "--exec-timeout 0: accepted: numbers"),
-        (["--exec", "cat", "--exec-timeout", "soon"], "--exec-timeout soon: accepted: numbers"),
+        (["--exec", "cat", "--exec-timeout", "0"], "--exec-timeout 0: accepted: a number"),
+        (["--exec", "cat", "--exec-timeout", "soon"], "--exec-timeout soon: accepted: a number"),
     ],
 )
 def test_wrong_options(series: Series, options: list[str], says: str) -> None:

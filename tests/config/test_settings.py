@@ -86,3 +86,14 @@ def test_all_problems_at_once() -> None:
     with pytest.raises(UsageProblems) as caught:
         config({}, TMAPI_AUTH="x", TMAPI_FAILED_OK="2", TMAPI_TOKNE="y")
     assert len(caught.value.problems) == 4
+
+
+def test_a_token_that_was_pasted_into_another_setting_is_not_shown() -> None:
+    for sandbox in ("0", "1"):
+        with pytest.raises(UsageProblems) as caught:
+            config(TMAPI_BUDGET=TOKEN, TMAPI_SANDBOX=sandbox)
+        assert TOKEN not in str(caught.value)
+
+
+def test_the_sandbox_sees_no_real_token() -> None:
+    assert config(TMAPI_SANDBOX="1").token.reveal() != TOKEN

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.long  # make long
 
 FOREIGN = "https://shop.example/onepage.jpg"
 AHEAD = "watch-99991231T180000Z"
-TOLD = f"{AHEAD} is named by a time that is to come"
+TOLD = f"{AHEAD} is named for a time in the future"
 
 
 def set_times(path: Path, table: str, time: str) -> None:

@@ -64,7 +64,7 @@ def test_which_images_are_converted(
     if seed == FOREIGN and convert == "never":
         assert (done.outcome["status"], done.outcome["code"]) == ("failed", 422)
         assert "convert=never forbids that. Leave it out" in done.outcome["message"]
-        assert "the search may not be able to read the image" in done.log
+        assert "the search may be unable to read the image" in done.log
     else:
         assert done.outcome["status"] == "complete"
         assert {row["seed_img_url"] for row in done.products} == {sent}

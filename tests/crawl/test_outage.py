@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 
 from tmapi_spiders.config.settings import Config
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from tests.ways import Way
 
 
-CALLS = attrs.fields(Config).outage_calls.metadata["default"]
+CALLS = Config.model_fields["outage_calls"].default
 
 
 def seeds_of(count: int, name: str = "onepage") -> str:

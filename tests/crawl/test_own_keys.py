@@ -59,7 +59,7 @@ def test_the_users_keys_are_on_every_line(
     # What both rows of the lamp ask, its first page, is paid for once.
     pages = sum(row["pages"] for row in done.outcomes)
     assert sandbox.stats["calls"] == pages - 1 + 1  # and one conversion
-    assert "2 seeds have an image that another of them has too, under another id" in done.log
+    assert "2 seeds share their image with another seed, under another id" in done.log
     again = alone()
     assert again.exit_status == 0, again.log
     check_keys(again)

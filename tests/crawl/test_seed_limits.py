@@ -72,15 +72,15 @@ def estimated(offline: Crawler, seeds: object, stdin: Any = subprocess.DEVNULL) 
 
 def test_a_device_without_end(offline: Crawler) -> None:
     said = refused(offline, "/dev/zero")
-    assert "seeds=/dev/zero, line 1: it is no text file" in said
-    assert "Accepted: a text file with one image a line" in said
+    assert "seeds=/dev/zero, line 1: it is not a text file" in said
+    assert "Accepted: a text file with one image per line" in said
 
 
 def test_a_pipe_that_nobody_writes_into(offline: Crawler, tmp_path: Path) -> None:
     pipe = tmp_path / "seeds"
     os.mkfifo(pipe)
     said = refused(offline, pipe)
-    assert "it is a named pipe, and nobody has opened it for writing" in said
+    assert "it is a named pipe, and no program opened it for writing" in said
 
 
 def test_pipes_that_somebody_writes_into(offline: Crawler, tmp_path: Path) -> None:
@@ -100,12 +100,12 @@ def test_pipes_that_somebody_writes_into(offline: Crawler, tmp_path: Path) -> No
         ("s.txt", LAMP + "x" * 200_000_000, "line 1: the line is too long. Accepted: lines of"),
         ("s.csv", f"image,sku\n{LAMP},{'x' * 200_000_000}\n", "line 2: the line is too long"),
         ("s.csv", "image," + ",".join(map(str, range(100_000))), "it has 100,001 columns"),
-        ("s.csv", f"image{',a' * 10_000}\n{LAMP}", "the column 'a' is there twice"),
+        ("s.csv", f"image{',a' * 10_000}\n{LAMP}", "the column 'a' appears twice"),
         ("s.csv", f"{','.join(map(str, range(10_000)))}\n{LAMP}", "no column has the image"),
         ("s.csv", f"image,{','.join(f'search_{n}' for n in range(999))}", "search_0: no such"),
         ("s.jsonl", f'{{"image": "{LAMP}", "d": {"[" * 960}{"]" * 960}}}', "nested too deep"),
         ("s.jsonl", f'{{"image": "{LAMP}", "d": {"[" * 101}{"]" * 101}}}', "up to 100 deep"),
-        ("s.jsonl", f'{{"image": "{LAMP}", "n": {DIGITS}}}', "line 1: it is no JSON"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "n": {DIGITS}}}', "line 1: it is not JSON"),
         ("s.txt", "shoe\n" * 5_000_000, "100,000 more like these"),
     ],
     ids=lambda value: value[:20],
@@ -169,7 +169,7 @@ def test_a_workbook_of_another_size(
     [
         (
             "".join(f'<mergeCell ref="B{n}:C{2 * n}"/>' for n in range(2, 500_000)),
-            "too much behind",
+            "too much after",
         ),
         ('<mergeCell ref="::::"/>', "it can't be read as XLSX (ValueError"),
         ("&a;", "it can't be read as XLSX"),

@@ -84,7 +84,7 @@ def test_from_file_to_gallery(way: Way, sandbox: SandboxThread, tmp_path: Path) 
         assert line.startswith(f"warning: {rows}{words}")
     assert "4 seeds have a target price; it is compared with prices in CNY" in done.log
     assert "(EUR 7.8, USD 7.1), as the column target_price_cny" in done.log
-    assert "2 seeds have an image that another of them has too" in done.log
+    assert "2 seeds share their image with another seed" in done.log
 
     by_id = {row["seed_id"]: row for row in done.outcomes}
     assert set(by_id) == {row[0] for row in ARTICLES.values()}
@@ -119,10 +119,10 @@ def test_what_cant_be_used_is_told_before_anything_is_paid(
     assert done.exit_status == 2, done.log
     assert sandbox.stats["calls"] == 0
     for words in (
-        "row 5: target_price '12.5' is in EUR, and prices here are in CNY; say what a EUR is in",
+        "row 5: target_price '12.5' is in EUR, and prices here are in CNY; give the rate",
         "row 7: target_price '$3.20' is in USD",
-        "row 16: 'siehe Katalog': it holds white space",
-        "row 16: target_price 'ask' is no price",
+        "row 16: 'siehe Katalog': it contains white space",
+        "row 16: target_price 'ask' is not a price",
         "row 17: its column Bild-URL is empty",
         "row 18: target_price '1,234' may be 1234 or 1.234",
     ):
@@ -148,6 +148,6 @@ def test_articles_of_one_picture(
     summary = done.told.rpartition(": 3 queries: ")[2]
     credited = {row["seed_id"] for row in done.products}
     assert len({row["seed_id"] for row in done.sightings}) == 3
-    note = "2 seeds have an image that another of them has too, under another id; products.jsonl"
+    note = "2 seeds share their image with another seed, under another id; products.jsonl"
     assert (note in summary) == (dedupe == "job")
     assert (len(credited) == 3) == (dedupe == "seed")

@@ -103,7 +103,7 @@ def test_seeds_files(way: Way, crawl: Crawler, tmp_path: Path) -> None:
         "https://cbu01.alicdn.com/onepage,3.jpg",
         "https://cbu01.alicdn.com/onepage-1.jpg",
     ]
-    told = "3 seeds, 1 repeated left out" if way.alone else "3 queries put in (3 new seeds of 4)"
+    told = "3 seeds, 1 duplicate left out" if way.alone else "3 queries added (3 new seeds of 4)"
     assert told in done.log
 
 
@@ -202,7 +202,9 @@ def test_outside_of_a_project(sandbox: SandboxThread, tmp_path: Path) -> None:
     done = crawl("-L", "ERROR", **GOOD)
     remedy = """-s 'ADDONS={"tmapi_spiders.addon.TmapiAddon": 500}'"""
     assert f"there is no scrapy.cfg in {tmp_path / 'here'} or above" in refused(done, sandbox)
-    assert done.log.endswith(f"cd to your project, or give what image_search needs: {remedy}\n")
+    assert done.log.endswith(
+        f"cd to your project, or enable the add-on that image_search needs: {remedy}\n"
+    )
     words = shlex.split(remedy)
     assert crawl(*words, **GOOD, max_pages=1).exit_status == 0
 

@@ -71,13 +71,13 @@ def test_rows_that_are_there_already_stay_as_they_were(
 ) -> None:
     start = redis_server.crawler(tmp_path, sandbox.url)
     first = start.command("tmapi", "enqueue", "j", seeds=table(tmp_path, ROWS))
-    assert "10 queries put in (6 new seeds of 6)" in first.stdout, first.log
+    assert "10 queries added (6 new seeds of 6)" in first.stdout, first.log
     rows = [*ROWS[:-1], ROWS[-1].replace("10;", "11;"), ROWS[2].replace(";;;;", ";G;;;")]
     again = start.command("tmapi", "enqueue", "j", seeds=table(tmp_path, rows))
-    assert "1 query put in (1 new seed of 7)" in again.stdout
+    assert "1 query added (1 new seed of 7)" in again.stdout
     assert "1 seed is in the job already, with another row" in again.stdout
-    assert "2 seeds have an image that another of them has too" in again.stdout
+    assert "2 seeds share their image with another seed" in again.stdout
     wrong = start.command("tmapi", "enqueue", "j", seeds=table(tmp_path, [*ROWS, "12;lamp.jpg"]))
     assert wrong.exit_status == 2
-    assert "line 8: 'lamp.jpg': it is no URL" in wrong.log
+    assert "line 8: 'lamp.jpg': it is not a URL" in wrong.log
     assert Shared(redis_server.client).facts["queries"] == "11"

@@ -47,7 +47,7 @@ class ShopSpider(ImageSearchSpider):
 """
 
 LAMPS = "/search/a/lamp.jpg,/search/a/lamp-2.jpg"
-WHOSE = "job=j: it is of the spider shop_search, and this is image_search."
+WHOSE = "job=j: it belongs to the spider shop_search, and this is image_search."
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_job_is_its_spiders(project: Crawler, sandbox: SandboxThread) -> None:
         project.start(job="j", spider="shop_search", env={"SHOP_ENDPOINT": "/1688/another"})
     )
     assert elsewhere.exit_status == 2
-    assert "now asks /1688/another. Choose another job name" in elsewhere.log
+    assert "now calls /1688/another. Choose another job name" in elsewhere.log
     for words, message in (
         (("--spider", "image_search", "j"), WHOSE),
         (("--spider", "shop_serch", "j"), 'no such spider. Did you mean "shop_search"?'),

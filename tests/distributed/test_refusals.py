@@ -117,7 +117,7 @@ def test_a_worker_that_differs_from_the_job(
     ):
         refused(start, message, sandbox, env=env, **arguments)  # type: ignore[arg-type]
     again = start.command("tmapi", "enqueue", "j", seeds=SEEDS)
-    assert "0 queries put in (0 new seeds of 12)" in again.stdout
+    assert "0 queries added (0 new seeds of 12)" in again.stdout
     assert Shared(redis_server.client).facts["queries"] == "12"
 
 
@@ -247,4 +247,4 @@ def test_repeated_seeds_and_odd_lines(
     start = redis_server.crawler(tmp_path, sandbox.url)
     done = start.command("tmapi", "enqueue", "j", seeds=str(tmp_path / "seeds.txt"))
     assert done.exit_status == 0, done.log
-    assert "2 queries put in (2 new seeds of 3)" in done.stdout
+    assert "2 queries added (2 new seeds of 3)" in done.stdout

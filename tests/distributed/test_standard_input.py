@@ -34,7 +34,7 @@ def run(start: Crawler, *words: str, **given: Any) -> subprocess.CompletedProces
 def test_enqueued_by_another_program(worker: Crawler, redis_server: RedisServer) -> None:
     done = run(worker, "tmapi", "enqueue", "j", "-a", "seeds=-", input=SEEDS)
     assert done.returncode == 0, done.stderr
-    assert "2 queries put in" in done.stdout
+    assert "2 queries added" in done.stdout
     assert Shared(redis_server.client).facts["queries"] == "2"
     empty = run(worker, "tmapi", "enqueue", "j", "-a", "seeds=-", input="")
     assert empty.returncode == 2

@@ -1,4 +1,4 @@
-"""What the loader makes of every form of value that has been seen."""
+"""What the loader makes of each known form of a value."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_subclass_changes_a_field_as_in_any_item_loader() -> None:
     assert load(title="lamp").title == "lamp"
 
 
-def test_common_fields_are_alike_in_all() -> None:
+def test_common_fields_are_the_same_in_all() -> None:
     products = list(ProductLoader.load_rows(EXAMPLE, job="j", page=3))
     assert {(product.job, product.page) for product in products} == {("j", 3)}
     assert len({product.item_id for product in products}) == 3

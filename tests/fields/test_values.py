@@ -1,4 +1,4 @@
-"""What is read of each form of a value, and what is counted instead."""
+"""What is read from each form of a value, and what is counted as unreadable instead."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ NUMBERS = {"moq", "quantity_begin", "price"}
 
 
 def everything(given: Any, *, numbers_alone: bool = False) -> dict[str, Any]:
-    """Return an element all of whose values are *given*, but for its id."""
+    """Return an element whose values are all *given*, except for its id."""
     flat = NUMBERS if numbers_alone else {*EXAMPLE[0], *NUMBERS} - {"item_id"}
     texts = {} if numbers_alone else {"company_name": given, "is_super_factory": given}
     names = ("price", "sale_price", "origin_price", "wholesale_price", "show_price")
@@ -91,23 +91,23 @@ def everything(given: Any, *, numbers_alone: bool = False) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("given", [None, "", "  ", "null", " NULL ", []])
-def test_what_is_not_there_is_not_counted(given: Any) -> None:
+def test_what_is_not_given_is_not_counted(given: Any) -> None:
     assert load(**everything(given)) == (Product(item_id=1), set())
 
 
 @pytest.mark.parametrize("given", [2147483647, "2147483647"])
-def test_no_limit_is_no_number(given: Any) -> None:
+def test_no_limit_is_not_a_number(given: Any) -> None:
     assert load(**everything(given, numbers_alone=True)) == (Product(item_id=1), set())
     product, lost = load(sale_info={"sale_quantity_90days": given})
     assert (product.sale_quantity_90days, lost) == (None, set())
     assert load(item_id=given)[0].item_id == 2147483647
 
 
-def test_each_field_that_is_there_and_unreadable_is_counted_once() -> None:
+def test_each_unreadable_field_is_counted_once() -> None:
     product, lost = load(**everything({"odd": 1}))
     assert product == Product(item_id=1)
     unread = {field.name for field in attrs.fields(Product) if "expression" in field.metadata}
-    # Where the price comes from is told of as the price; of ads nothing was said.
+    # The source of the price is reported as the price; is_ad was not given.
     assert lost == unread - {"item_id", "price_source", "is_ad", "is_powerful_seller"}
 
 
@@ -182,7 +182,7 @@ def test_a_url_that_a_browser_can_load(given: Any, url: str | None) -> None:
     assert lost == (set() if url else {"img", "product_url"})
 
 
-def test_texts_are_as_people_read_them() -> None:
+def test_texts_are_decoded_for_people() -> None:
     product, lost = load(
         title=" Men&#39;s &lt;Lamp&gt; &amp; Co&nbsp;",
         title_origin="&#28783;&#x5177;",
@@ -226,8 +226,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_no_text_takes_its_time(text: str) -> None:
-    """A pattern that goes back over it would take hours, and this test with it."""
+def test_no_text_takes_long(text: str) -> None:
+    """With a pattern that backtracks, this test would take hours."""
     product, lost = load(**everything(text))
     assert {"price", "moq", "img", "sale_quantity_90days", "title", "company_name"} <= lost
     assert product.title is None
@@ -237,7 +237,7 @@ def test_no_text_takes_its_time(text: str) -> None:
     assert product.title == text.strip()
 
 
-# Processors of a project's own
+# A project's own processors
 
 
 def fail_on_lamps(title: str) -> str:
@@ -247,7 +247,7 @@ def fail_on_lamps(title: str) -> str:
 
 
 class Own(ProductLoader):
-    """Fails, on lamps, in each way in which a project's loader can."""
+    """Fails on lamps in each way that a project's loader can."""
 
     title_in = MapCompose(fail_on_lamps)
     title_origin_out = Compose(TakeFirst(), fail_on_lamps)
@@ -285,7 +285,7 @@ def fail_in_a_row(_: Any) -> Any:
 
 @attrs.define(kw_only=True)
 class Wider(Product):
-    """A product with fields of a project's own, each of which fails on some elements."""
+    """A product with a project's fields, each of which fails on some elements."""
 
     letters: int | None = extracted("length(title)", lambda number: number)
     tag: str | None = extracted("tag", fail_in_a_row)
@@ -295,7 +295,7 @@ class Wider(Product):
 
 
 class WideLoader(ProductLoader):
-    """Loads it."""
+    """The loader of these products."""
 
     default_item_class = Wider
 

@@ -1,4 +1,4 @@
-"""Wrong input: what the message says. How it is shown is in tests/crawl/test_usage.py."""
+"""Messages about wrong input. How they are shown is tested in tests/crawl/test_usage.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import Field, model_validator
 from scrapy.settings import Settings
 
 from tests.support import TOKEN
@@ -17,7 +18,7 @@ GOOD = {"seeds": "/search/a/teapot.jpg"}
 
 
 def refused(folder: Path, settings: Any = None, **arguments: Any) -> str:
-    """Return the problems of a run that can't be; nothing is made for it."""
+    """Return the problems of a run that is refused; it must not create anything."""
     output = folder / "output"
     ours = {"TMAPI_TOKEN": TOKEN, "TMAPI_OUTPUT_DIR": str(output)}
     with pytest.raises(UsageProblems) as caught:
@@ -31,14 +32,14 @@ def refused(folder: Path, settings: Any = None, **arguments: Any) -> str:
     [
         ({}, "seeds: missing"),
         ({"seeds": " "}, "it is empty"),
-        (GOOD | {"price": "１-２"}, "is no price range"),
+        (GOOD | {"price": "１-２"}, "is not a price range"),
         (GOOD | {"sort": "foo,sales,bar"}, "'foo', 'bar' are not known"),
         (GOOD | {"job": "a/b"}, "letters, digits"),
         (GOOD | {"series": "x" * 60}, "1 to 47"),
         (GOOD | {"series": "x", "job": "y"}, "give one of the two"),
-        (GOOD | {"price": "abc"}, "is no price range"),
-        (GOOD | {"price": "-"}, "is no price range"),
-        (GOOD | {"filters": "none+is_factory"}, "'none' is no filter"),
+        (GOOD | {"price": "abc"}, "is not a price range"),
+        (GOOD | {"price": "-"}, "is not a price range"),
+        (GOOD | {"filters": "none+is_factory"}, "'none' is not a filter"),
         (GOOD | {"max_pages": "-1"}, "whole number from 0 up"),
         (GOOD | {"max_items": "1.5"}, "whole number from 0 up"),
         (GOOD | {"page_size": "0"}, "from 1 to 50"),
@@ -95,12 +96,38 @@ def test_python_values_are_what_the_command_line_takes(tmp_path: Path) -> None:
         assert [query.query_id for query in queries] == [query.query_id for query in others]
 
 
+class ShopArguments(Arguments):
+    shop: str = Field(description="The shop.")
+    limit: int = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> ShopArguments:
+        if self.limit and self.shop == "none":
+            raise ValueError("limit and shop: give one of the two.")
+        return self
+
+
+def test_a_model_of_a_projects_own() -> None:
+    def problems(**given: Any) -> tuple[str, ...]:
+        with pytest.raises(UsageProblems) as caught:
+            ShopArguments.parse(GOOD | given)
+        return caught.value.problems
+
+    arguments, _ = ShopArguments.parse(GOOD | {"shop": "a", "limit": "7"})
+    assert isinstance(arguments, ShopArguments)
+    assert arguments.limit == 7
+    missing, wrong = problems(limit="many")
+    assert missing == "shop: missing. The shop. Example: -a shop=seeds.txt"
+    assert wrong.startswith("limit=many: Input should be a valid integer")
+    assert problems(shop="none", limit=1) == ("limit and shop: give one of the two.",)
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
         ("TMAPI_LEASE_SECONDS=0.5", "from 1 to 3600"),
-        ("TMAPI_BUDGET=-1", "whole numbers from 0 up"),
-        ("TMAPI_MAX_CONCURRENCY=0", "whole numbers from 1"),
+        ("TMAPI_BUDGET=-1", "whole number from 0 up"),
+        ("TMAPI_MAX_CONCURRENCY=0", "whole number from 1"),
         ("TMAPI_FAILED_OK=5", "from 0 to 1"),
         ("TMAPI_AUTH=cookie", "accepted: query, header"),
         ("TMAPI_BASE_URL=api.tmapi.io", "accepted: https://HOST"),
@@ -121,14 +148,14 @@ def test_settings(setting: str, message: str, tmp_path: Path) -> None:
         (b"", "it holds no image"),
         (b"# only\n\n  # comments\n", "it holds no image"),
         (b"\x89PNG\r\n\x1a\n\0\0", "the API wants a URL"),
-        (b"\0\1\2\3", "no text file"),
+        (b"\0\1\2\3", "not a text file"),
         (b"https://a.alicdn.com/caf\xe9.jpg\n", "line 1: it is not UTF-8"),
         (b"/search/1.jpg\nlamp.jpg\nhttp://[::1\n", "line 2: 'lamp.jpg'"),
         (b"/search/1.jpg\nlamp.jpg\nhttp://[::1\n", "line 3: 'http://[::1'"),
         (b"./lamp.jpg\n", "the API wants a URL"),
         (b"file:///tmp/a.jpg\n", "the API wants a URL"),
-        (b"ftp://example.com/a.jpg\n", "it is no usable URL"),
-        (b"//,\n", "it is no usable URL"),
+        (b"ftp://example.com/a.jpg\n", "it is not a usable URL"),
+        (b"//,\n", "it is not a usable URL"),
         (b"/search/\n", "the API wants a URL"),
         (b"https://a.alicdn.com/1.jpg,https://a.alicdn.com/2.jpg\n", "two images"),
     ],

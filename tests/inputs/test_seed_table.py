@@ -1,4 +1,4 @@
-"""Tables of seeds: what is read of them, and what is refused."""
+"""Tables of seeds: what is read from them, and what is refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(folder: Path, name: str, content: str | bytes) -> str:
 
 
 def book(folder: Path, *rows: list[Any], above: int = 0) -> str:
-    """Write an XLSX file with a hidden sheet of notes before that of the rows."""
+    """Write an XLSX file with a hidden sheet of notes before the sheet of rows."""
     workbook = Workbook()
     assert workbook.active is not None
     workbook.active.append(["image", "of somebody"])
@@ -69,7 +69,7 @@ def problems(given: str) -> str:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_columns_are_carried_through_untouched(
+def test_columns_are_passed_through_unchanged(
     tmp_path: Path, delimiter: str, bom: str, end: str
 ) -> None:
     lines = [
@@ -103,7 +103,7 @@ def test_a_list_may_be_called_csv(tmp_path: Path) -> None:
     ]
 
 
-def test_a_list_with_a_remark_is_no_table(tmp_path: Path) -> None:
+def test_a_list_with_a_comment_is_not_a_table(tmp_path: Path) -> None:
     odd = f"{LAMP};image"
     given = write(tmp_path, "s.txt", f"# id, image, url\n{LAMP}\n{odd}\n")
     assert [seed.text for seed in read(given)] == [LAMP, odd]
@@ -148,7 +148,7 @@ def test_json_lines(tmp_path: Path) -> None:
     assert (vase.overrides.language, vase.overrides.max_pages) == (("en", "ru"), 2)
 
 
-def test_a_row_has_arguments_of_its_own(tmp_path: Path) -> None:
+def test_a_row_overrides_arguments(tmp_path: Path) -> None:
     given = write(
         tmp_path,
         "s.csv",
@@ -195,10 +195,10 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
     )
     log = problems(given)
     for message in (
-        "line 3: 'lamp.jpg': it is no URL",
+        "line 3: 'lamp.jpg': it is not a URL",
         "search_sort=upwards: 'upwards' is not known; accepted: default, sales",
         "search_max_pages=many: accepted: a whole number from 0 up",
-        "line 5: 'a\\nb': it holds white space",
+        "line 5: 'a\\nb': it contains white space",
         "line 7: its column image is empty",
         "line 8: it has 6 cells, and the header 5",
         "line 9: its id 'A' is that of line 2, which says something else",
@@ -212,8 +212,8 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("s.csv", f"{LAMP};7\n", "line 1: no column has the image (it has"),
-        ("s.csv", "image,Image\n", "line 1: the column 'image' is there twice"),
-        ("s.csv", "image,sku,sku\n", "the column 'sku' is there twice"),
+        ("s.csv", "image,Image\n", "line 1: the column 'image' appears twice"),
+        ("s.csv", "image,sku,sku\n", "the column 'sku' appears twice"),
         ("s.csv", "image,search_langage\n", 'Did you mean "search_language"?'),
         ("s.csv", "image,sku\n", "it holds no image"),
         ("s.csv", f'image,sku\n{LAMP},"7\n{VASE},8\n', "line 2: it can't be read as CSV"),
@@ -221,13 +221,13 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
         ("s.csv", f"image,sku\n{LAMP},Grö".encode("latin-1"), "line 2: it is not UTF-8. Save it"),
         ("s.csv", f"image;sku\n{LAMP};7".encode("utf-16"), "“CSV UTF-8 (Comma delimited)”"),
         ("s.csv", f"image,sku\n{LAMP},7\n{LAMP},8\n", "line 3: its image is that of line 2"),
-        ("s.jsonl", '{"image": ', "line 1: it is no JSON"),
-        ("s.jsonl", f'{{"image": "{LAMP}", "n": NaN}}', "NaN is no JSON"),
-        ("s.jsonl", f'"{LAMP}"', "line 1: it is no JSON object"),
+        ("s.jsonl", '{"image": ', "line 1: it is not JSON"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "n": NaN}}', "NaN is not JSON"),
+        ("s.jsonl", f'"{LAMP}"', "line 1: it is not a JSON object"),
         ("s.jsonl", '{"sku": 7}', "line 1: no column has the image (it has 'sku')"),
         ("s.jsonl", '{"a":' * 100_000, "line 1: it is nested too deep"),
         ("s.jsonl", f'{{"image": "{LAMP}", "n": 1e999}}', "1e999 is too large a number"),
-        ("s.jsonl", f'{{"image": "{LAMP}", "a": 1, "a": 2}}', "a key is there twice"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "a": 1, "a": 2}}', "a key appears twice"),
         ("s.jsonl", f'{{"image": "{LAMP}", "id": {{"a": 1}}}}', "id is neither text nor a number"),
         ("s.jsonl", f'{{"image": "{LAMP}", "search_price": -10}}', "is the number -10"),
         ("s.csv", f"image\n{LAMP};{LAMP}\n", "it looks like two images"),
@@ -241,12 +241,12 @@ def test_all_wrong_rows_are_listed(tmp_path: Path) -> None:
             f"image,id\n{VASE},{Seed.parse(LAMP).seed_id}\n{LAMP},\n",
             "is what another image has without one",
         ),
-        ("s.json", f'[{{"image": "{LAMP}"}}]', "one object a line"),
+        ("s.json", f'[{{"image": "{LAMP}"}}]', "one object per line"),
         ("s.xlsx", b"PK\x03\x04 and no more", "it can't be read as XLSX"),
         ("s.xls", b"\xd0\xcf\x11\xe0 and so on", "Save it as .xlsx"),
     ],
 )
-def test_what_is_no_table_of_seeds(
+def test_what_is_not_a_table_of_seeds(
     name: str, content: str | bytes, message: str, tmp_path: Path
 ) -> None:
     assert message in problems(write(tmp_path, name, content))
@@ -267,7 +267,7 @@ def test_what_spreadsheet_programs_do_to_a_table(tmp_path: Path) -> None:
     assert [seed.data for seed in unnamed] == [{"column_3": "a", "column_3_": "b"}]
 
 
-def test_a_workbook_that_tells_its_size_wrong(tmp_path: Path) -> None:
+def test_a_workbook_with_a_wrong_size(tmp_path: Path) -> None:
     given = book(tmp_path, ["image", "id", "sku"], *([LAMP, f"A{n}", n] for n in range(5)))
     with zipfile.ZipFile(given) as old:
         parts = {name: old.read(name) for name in old.namelist()}
@@ -281,12 +281,12 @@ def test_a_workbook_that_tells_its_size_wrong(tmp_path: Path) -> None:
     ]
 
 
-def test_columns_in_another_order_say_the_same(tmp_path: Path) -> None:
+def test_the_order_of_columns_does_not_matter(tmp_path: Path) -> None:
     rows = [{"image": LAMP, "a": 1, "b": 2}, {"b": 2, "a": 1, "image": LAMP}]
     assert len(read_once(write(tmp_path, "s.jsonl", "\n".join(map(json.dumps, rows))))) == 1
 
 
-def test_a_row_sends_a_price_range_as_others_do(tmp_path: Path) -> None:
+def test_equal_price_ranges_are_sent_alike(tmp_path: Path) -> None:
     given = write(
         tmp_path, "s.csv", f"image,id,search_price\n{LAMP},A,10-50\n{LAMP},B,10.0-50.00\n"
     )
@@ -303,7 +303,7 @@ def test_wrong_rows_of_a_workbook(tmp_path: Path) -> None:
     assert "sheet 'Articles', row 1: no column has the image" in problems(with_other_columns)
 
 
-def test_rows_that_say_the_same_are_one(tmp_path: Path) -> None:
+def test_equal_rows_are_one(tmp_path: Path) -> None:
     given = write(tmp_path, "s.csv", f"image,id,sku\n{LAMP},A,7\n{LAMP},A,7\n{LAMP},B,7\n")
     seeds = Seeds.from_argument(given)
     assert [seed.seed_id for seed in seeds] == ["A", "B"]

@@ -1,4 +1,4 @@
-"""Tables as people have them: titles, merged cells, links, several sheets, names of their own."""
+"""Tables as people have them: titles, merged cells, links, several sheets, other names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RATES = {"EUR": Decimal("7.8"), "USD": Decimal("7.1")}
 
 @pytest.fixture
 def sheet() -> Worksheet:
-    """The one sheet of a new workbook."""
+    """Return the only sheet of a new workbook."""
     sheet = Workbook().active
     assert sheet is not None
     return sheet
@@ -101,7 +101,7 @@ def test_a_hidden_sheet_is_not_read(sheet: Worksheet, tmp_path: Path) -> None:
 
 
 def test_the_first_visible_sheet_is_the_one(sheet: Worksheet, tmp_path: Path) -> None:
-    """Another one that would fit better is told of, with the arguments that ask for it."""
+    """The message names a sheet that fits better, with the arguments that ask for it."""
     assert sheet.parent is not None
     sheet.title = "Artikel 1"
     sheet.append(["Frühjahr 2026"])
@@ -148,7 +148,7 @@ def test_a_name_is_found_however_it_is_broken(sheet: Worksheet, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "xlsx"])
-def test_of_two_columns_of_addresses_none_is_guessed(
+def test_two_columns_of_addresses_are_refused(
     suffix: str, sheet: Worksheet, tmp_path: Path
 ) -> None:
     shop = "https://shop.example/7"
@@ -170,12 +170,12 @@ def test_of_two_columns_of_addresses_none_is_guessed(
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ("bild=Bild", "'bild' is no meaning; accepted: MEANING=COLUMN"),
+        ("bild=Bild", "'bild' is not a meaning; accepted: MEANING=COLUMN"),
         ("imge=Bild", 'Did you mean "image"?'),
         ("Bild", "accepted: MEANING=COLUMN"),
         ("image=", "image= names no column"),
-        ("image=Bild,image=URL", "one of them is there twice"),
-        ("image=Bild,id=BILD", "one of them is there twice"),
+        ("image=Bild,image=URL", "one of them appears twice"),
+        ("image=Bild,id=BILD", "one of them appears twice"),
         ("image=Bild,id=Nummer", 'no column is called \'Nummer\' (there are "Nr", "Bild")'),
     ],
 )
@@ -188,9 +188,9 @@ def test_columns_that_are_wrong(columns: str, message: str, tmp_path: Path) -> N
 
 def test_columns_and_sheets_are_of_tables(tmp_path: Path) -> None:
     given = write(tmp_path, "s.csv", f"image\n{LAMP}\n")
-    assert "s.csv is no workbook" in problems(given, sheet="1")
+    assert "s.csv is not a workbook" in problems(given, sheet="1")
     for name in ("columns", "sheet"):
-        with pytest.raises(UsageProblems, match=f"{name}: it is for a table, and seeds="):
+        with pytest.raises(UsageProblems, match=f"{name}: it is for tables, and seeds="):
             Arguments.parse({"seeds": LAMP, name: "image=x"})
     plain = write(tmp_path, "s.txt", f"# lamps\n{LAMP}\n")
     assert "no column is called 'Bild'" in problems(plain, "image=Bild")
@@ -199,7 +199,7 @@ def test_columns_and_sheets_are_of_tables(tmp_path: Path) -> None:
     assert "line 1: columns: no column is called 'Foto'" in problems(rows, "image=Foto")
 
 
-# What stands above a table, and around it
+# What is above a table, and around it
 
 
 def test_a_header_below_titles(sheet: Worksheet, tmp_path: Path) -> None:
@@ -240,8 +240,8 @@ def test_within_the_first_rows(
             assert problems(given)
 
 
-def test_cells_that_are_one(sheet: Worksheet, tmp_path: Path) -> None:
-    """Each row of an article has the picture that is beside all of them."""
+def test_merged_cells(sheet: Worksheet, tmp_path: Path) -> None:
+    """Each row of an article has the picture of its merged cells."""
     sheet.append(["image", "id", "colour"])
     rows: list[list[Any]] = [[LAMP, "A", "red"], [None, "B", "blue"], [None, "C", "blue"]]
     for row in [*rows, [VASE, "D", None]]:
@@ -257,7 +257,7 @@ def test_cells_that_are_one(sheet: Worksheet, tmp_path: Path) -> None:
     ]
 
 
-def test_hidden_rows_are_told_of(sheet: Worksheet, tmp_path: Path) -> None:
+def test_hidden_rows_are_reported(sheet: Worksheet, tmp_path: Path) -> None:
     for row in (["image"], [LAMP], [VASE]):
         sheet.append(row)
     sheet.row_dimensions[3].hidden = True
@@ -280,7 +280,7 @@ def test_a_text_that_links_has_the_address(sheet: Worksheet, tmp_path: Path) -> 
     sheet["A4"].hyperlink = f"{LAMP}?a=2&b=%20#c"
     sheet["A7"].hyperlink = "#Sheet!A1"
     said = problems(save(sheet, tmp_path))
-    assert "row 7: 'x': it is no URL" in said
+    assert "row 7: 'x': it is not a URL" in said
     assert len(said.splitlines()) == 1
     sheet["A7"] = None
     assert images(read(str(save(sheet, tmp_path)))) == [
@@ -305,8 +305,8 @@ def test_formulas_that_cant_be_read(sheet: Worksheet, tmp_path: Path) -> None:
     assert len(said.splitlines()) == 2
 
 
-def test_a_link_mends_the_image_alone(sheet: Worksheet, tmp_path: Path) -> None:
-    """What else the row has no result of is told, too."""
+def test_a_link_replaces_only_the_image(sheet: Worksheet, tmp_path: Path) -> None:
+    """A link replaces a missing image; other missing results are still reported."""
     sheet.append(["image", "id"])
     sheet.append(['=B2&"!"', "=A1"])
     sheet["A2"].hyperlink = LAMP
@@ -331,7 +331,7 @@ def test_pictures_in_the_place_of_addresses(sheet: Worksheet, tmp_path: Path) ->
 
 
 def test_a_workbook_by_another_writer(tmp_path: Path) -> None:
-    """It keeps texts, results of formulas and pictures otherwise than openpyxl does."""
+    """It stores texts, results of formulas and pictures differently from openpyxl."""
     Picture.new("RGB", (4, 4)).save(tmp_path / "p.png")
     path = tmp_path / "w.xlsx"
     with xlsxwriter.Workbook(path) as book:
@@ -381,7 +381,7 @@ def test_a_workbook_by_another_writer(tmp_path: Path) -> None:
 
 
 def test_a_sheet_of_another_prefix(sheet: Worksheet, tmp_path: Path) -> None:
-    """Programs that are not Excel name the parts of a sheet otherwise."""
+    """Other programs than Excel name the parts of a sheet differently."""
     for row in (["image"], ["lamp"], ["=1+1"]):
         sheet.append(row)
     sheet["A2"].hyperlink = LAMP
@@ -400,7 +400,7 @@ def test_a_sheet_of_another_prefix(sheet: Worksheet, tmp_path: Path) -> None:
     assert len(said.splitlines()) == 1
 
 
-# Files that are no tables
+# Files that are not tables
 
 
 def packed(folder: Path, name: str, *parts: tuple[str, str]) -> str:
@@ -418,7 +418,7 @@ def test_other_files(tmp_path: Path) -> None:
         (packed(tmp_path, "a.xlsb", types, ("xl/workbook.bin", "")), "a binary workbook (.xlsb)"),
         (packed(tmp_path, "a.numbers", ("Index/Document.iwa", "")), "a file of Apple Numbers"),
         (packed(tmp_path, "a.docx", types, ("word/document.xml", "")), "a text document (.docx)"),
-        (packed(tmp_path, "a.zip", ("a.jpg", "")), "a zip archive, no workbook"),
+        (packed(tmp_path, "a.zip", ("a.jpg", "")), "a zip archive, not a workbook"),
         (write(tmp_path, "a.xls", b"\xd0\xcf\x11\xe0 and so on"), "an old or encrypted Excel"),
         (write(tmp_path, "b.xls", "<html><table><tr><td>image"), "a web page or XML"),
         (write(tmp_path, "c.xls", '<?xml version="1.0"?><Workbook/>'), "a web page or XML"),
@@ -428,14 +428,14 @@ def test_other_files(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("a.jpg", "b.PNG", "c.txt"):
         write(folder, name, "x")
-    assert "it is a folder, with 2 pictures in it. The API wants URLs" in problems(str(folder))
+    assert "it is a folder with 2 pictures in it. The API wants URLs" in problems(str(folder))
     pattern = problems(str(folder / "*.jpg"))
     assert "no such file; it looks like a pattern, and one file is wanted" in pattern
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a"])
 @pytest.mark.parametrize("first", ["UTF-8\n", "\ufeffutf8\r\n", ""])
-def test_marks_of_how_a_file_is_written(first: str, end: str, tmp_path: Path) -> None:
+def test_marks_of_encoding(first: str, end: str, tmp_path: Path) -> None:
     for name, text in (
         ("s.csv", f"Nr;image\n7;{LAMP}"),
         ("s.txt", LAMP),
@@ -528,20 +528,20 @@ def test_targets_in_other_currencies(given: object, cny: str | None) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("12 £", "is in GBP, and prices here are in CNY; say what a GBP is in CNY (-s TMAPI_RATES"),
-        ("ask", "'ask' is no price; accepted: 14.50, 14,50, 12,50 €, $3.20"),
+        ("12 £", "is in GBP, and prices here are in CNY; give the rate (-s TMAPI_RATES=GBP"),
+        ("ask", "'ask' is not a price; accepted: 14.50, 14,50, 12,50 €, $3.20"),
         ("1,234", "may be 1234 or 1.234; write it without thousands separators"),
         ("1.234 €", "may be 1234 or 1.234"),
-        ("12 kr", "is no price"),
-        ("12 pcs", "is no price"),
+        ("12 kr", "is not a price"),
+        ("12 pcs", "is not a price"),
         ("12 CHF", "is in CHF, and prices here are in CNY"),
-        ("$12 €", "is no price"),
-        ("12-14", "is no price"),
-        ("-3", "is no price"),
-        (-3, "is no price"),
-        (True, "is no price"),
-        ("1" * 100, "is no price"),
-        ("9" * 6000, "is no price"),
+        ("$12 €", "is not a price"),
+        ("12-14", "is not a price"),
+        ("-3", "is not a price"),
+        (-3, "is not a price"),
+        (True, "is not a price"),
+        ("1" * 100, "is not a price"),
+        ("9" * 6000, "is not a price"),
     ],
 )
 def test_targets_that_cant_be_read(given: object, message: str) -> None:
@@ -593,9 +593,9 @@ def test_a_target_by_the_format_of_its_cell(sheet: Worksheet, tmp_path: Path) ->
     assert "row 3: target_price '10' is in JPY" in said
 
 
-def test_wrong_targets_are_told_before_the_crawl(tmp_path: Path) -> None:
+def test_wrong_targets_are_reported_before_the_crawl(tmp_path: Path) -> None:
     given = write(tmp_path, "s.csv", f"image;id;target_price\n{LAMP};A;ask\n{LAMP};B;12,50 £\n")
     said = problems(given)
-    assert "line 2: target_price 'ask' is no price" in said
+    assert "line 2: target_price 'ask' is not a price" in said
     assert "line 3: target_price '12,50 £' is in GBP" in said
-    Arguments.parse({"seeds": given})  # by whom no rates are given, these are not looked at
+    Arguments.parse({"seeds": given})  # without rates, target prices are ignored

@@ -246,7 +246,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
     [
         (
             {"SPIDERMON_SLACK_SENDER_TOKEN": "secret"},
-            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it beside SPIDERMON_SLACK_SENDER_TO",
+            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it together with SPIDERMON_SLACK_S",
         ),
         (
             {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["shop.monitors.Suite"]},
@@ -256,7 +256,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
             {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["scrapy.Spider"]},
             "SPIDERMON_SPIDER_CLOSE_MONITORS: scrapy.Spider is no MonitorSuite of spidermon's.",
         ),
-        ({"TMAPI_MONITOR_QUERIES": 95}, "TMAPI_MONITOR_QUERIES=95: accepted: numbers from 0 to 1"),
+        ({"TMAPI_MONITOR_QUERIES": 95}, "TMAPI_MONITOR_QUERIES=95: accepted: a number from 0 to 1"),
     ],
 )
 def test_settings_that_nothing_can_be_judged_by(

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 from scrapy.settings import Settings
 from spidermon.contrib.actions.telegram import SimplyTelegramClient
@@ -378,13 +377,13 @@ def config(**settings: Any) -> Config:
         ({"SPIDERMON_ENABLED": "maybe"}, "SPIDERMON_ENABLED=maybe: accepted: 1, 0, True, False."),
         (
             {"SPIDERMON_ENABLED": "1", "SPIDERMON_SLACK_SENDER_TOKEN": "secret"},
-            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it beside SPIDERMON_SLACK_SENDER_TO",
+            "SPIDERMON_SLACK_RECIPIENTS: missing; Slack needs it together with SPIDERMON_SLACK_S",
         ),
         (
             {"TMAPI_MONITOR_FIELDS": '{"price": 95}'},
             'TMAPI_MONITOR_FIELDS={"price": 95}: accepted: an object of fields and shares from 0 ',
         ),
-        ({"TMAPI_MONITOR_QUERIES": "95"}, "TMAPI_MONITOR_QUERIES=95: accepted: numbers from 0 to"),
+        ({"TMAPI_MONITOR_QUERIES": "95"}, "TMAPI_MONITOR_QUERIES=95: accepted: a number from 0 to"),
     ],
 )
 def test_what_is_wrong_is_told_at_the_start(settings: dict[str, Any], problem: str) -> None:
@@ -412,10 +411,10 @@ DOCS = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
 
 def test_every_threshold_is_in_the_docs() -> None:
     documented = dict(re.findall(r"`(TMAPI_MONITOR_\w+)` \| `([^`]*)` \|", DOCS))
-    for field in attrs.fields(Config):
-        if field.name.startswith("monitor_"):
-            default = documented.pop(f"TMAPI_{field.name.upper()}")
-            assert json.loads(default) == field.metadata["default"], field.name
+    for name, field in Config.model_fields.items():
+        if name.startswith("monitor_"):
+            default = documented.pop(f"TMAPI_{name.upper()}")
+            assert json.loads(default) == field.default, name
     assert not documented
 
 

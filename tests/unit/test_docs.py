@@ -29,7 +29,7 @@ from tmapi_spiders.crawl.evidence import EVIDENCE, HIGHEST_COUNT
 from tmapi_spiders.crawl.outage import DIFFERENT, MOST_PROBES
 from tmapi_spiders.crawl.stops import STOPS
 from tmapi_spiders.inputs.arguments import Arguments
-from tmapi_spiders.inputs.plan import described
+from tmapi_spiders.inputs.plan import describe_crawl
 from tmapi_spiders.items import Outcome, Product, Sighting
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def test_the_reference_has_every_argument_with_its_default() -> None:
 
 def test_the_reference_has_every_setting() -> None:
     documented = table("Settings")
-    for field in attrs.fields(Config):
-        name = "TMAPI_" + field.name.upper()
+    for field, setting in Config.model_fields.items():
+        name = "TMAPI_" + field.upper()
         assert f"`{name}`" in REFERENCE
         if name in documented:
-            default = field.metadata["default"]
+            default = setting.default
             if isinstance(default, bool):
                 default = int(default)
             assert documented[name] == str(default).replace("0.0", "0"), name
@@ -117,7 +117,7 @@ def test_the_example_in_the_readme_is_the_expected_output() -> None:
 def test_the_readme_shows_the_first_line_of_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     _, queries = Arguments.parse({"seeds": "fixtures/articles.csv", "sort": "default,sales"})
-    assert f"demo: {described(queries)}, at least 13 calls" in README
+    assert f"demo: {describe_crawl(queries)}, at least 13 calls" in README
 
 
 COSTS = (ROOT / "docs" / "costs.md").read_text("utf-8")
@@ -149,14 +149,13 @@ def test_the_docs_have_every_stop() -> None:
 
 
 def test_the_defaults_in_costs_are_those_of_the_settings() -> None:
-    for field in attrs.fields(Config):
-        if field.name in {"retry_times", "retry_delay", "conversion_days", "outage_calls"}:
-            default = field.metadata["default"]
-            assert f"`TMAPI_{field.name.upper()}` ({default}" in COSTS
+    for name, setting in Config.model_fields.items():
+        if name in {"retry_times", "retry_delay", "conversion_days", "outage_calls"}:
+            assert f"`TMAPI_{name.upper()}` ({setting.default}" in COSTS
 
 
 def test_the_docs_have_the_numbers_of_an_outage() -> None:
-    calls = attrs.fields(Config).outage_calls.metadata["default"]
+    calls = Config.model_fields["outage_calls"].default
     for words in (
         f"over at least {DIFFERENT} different queries",
         f"when {MOST_PROBES} have failed, the job stops",

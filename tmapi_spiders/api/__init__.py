@@ -1,4 +1,4 @@
-"""What is known of TMAPI: its endpoints, its answers and its calls.
+"""All that is known about TMAPI: its endpoints, its answers, and calls to it.
 
 Internal.
 """

@@ -1,10 +1,10 @@
-"""The classifier: what an answer of the API means, and what is to be done about it.
+"""Classifies the API's answers: what each means, and what to do about it.
 
-HTTP status and the body's ``code`` are independent of each other, so that they are looked at
-together; where the table says so, the message decides. An answer is a page only where the status
-is 200, the body is a JSON object, its ``code`` is 200 and ``data.items`` is a list; all else is no
-page, and never "nothing found". Nothing else in this package looks at a status or a ``code``.
-(Source of the table: observed behaviour of the API.)
+HTTP status and the body's ``code`` are independent, so both are considered; where the table says
+so, the message decides. An answer is a page only if the status is 200, the body is a JSON object,
+its ``code`` is 200 and ``data.items`` is a list. Anything else is not a page, and never means
+"nothing found". No other module looks at a status or a ``code``. (Source of the table: observed
+behaviour of the API.)
 """
 
 from __future__ import annotations
@@ -22,61 +22,61 @@ __all__ = ["TABLE", "Answer", "Converted", "Kind", "NoPage", "Page", "Row", "rea
 
 _OK = 200
 
-#: Statuses by which gateways tell that the API behind them failed, beside those of HTTP.
+#: Non-standard statuses with which gateways report that the API behind them failed.
 _GATEWAYS_OWN = range(520, 530)
 
-#: An answer with one of these may say when to come again (``Retry-After``).
+#: Answers with one of these may say when to call again (``Retry-After``).
 _COME_AGAIN = frozenset({429, 503})
 
-#: What the API itself says of one query. Whoever gets that has reached it, and it works.
+#: The API's own verdict on a query: it shows that the API works.
 _OF_THE_QUERY = 422
 
 
 class Kind(Enum):
-    """What is to be done about an answer."""
+    """What to do about an answer."""
 
     PAGE = "page"
     EMPTY = "empty"
-    """A true page without items: believed only once the image is known to have been read."""
+    """A true page without items: believed only once the image is known to be readable."""
     CONVERTED = "converted"
     TRANSIENT = "transient"
-    """Try again, a bounded number of times."""
+    """Retry, a limited number of times."""
     OVER_LIMIT = "over the limit"
-    """Lower the concurrency and try again; no try is counted."""
+    """Lower the concurrency and call again; this does not count as a retry."""
     WRONG_QUERY = "query is wrong"
-    """Fail this query, go on with the others; a conversion is tried once more before."""
+    """Fail this query and go on with the others; a conversion is retried once before that."""
     DENIED = "image is denied"
-    """As before, but for good: the image itself is refused."""
+    """Fail this query without a retry: the image itself is refused."""
     CONVERT_FIRST = "image has to be converted first"
-    """Convert the image and ask again; where it may not be converted, fail its queries."""
+    """Convert the image and call again; if it may not be converted, fail its queries."""
     STOP = "stop the job"
 
 
 @attrs.frozen
 class Row:
-    """A row of the table of answers that are no page."""
+    """A row of the table of answers that are not pages."""
 
     meaning: str
     kind: Kind
     statuses: frozenset[int] = frozenset()
-    """HTTP statuses, whatever the body says."""
+    """HTTP statuses that fit, whatever the body says."""
     codes: frozenset[int] = frozenset()
-    """Of the body, whatever the status is."""
+    """Codes of the body that fit, whatever the status is."""
     message: str = ""
-    """What the message says of a body without ``code``, whatever the status is."""
+    """Words in the message that fit if the body has no ``code``, whatever the status is."""
     says: str = ""
-    """What the message must say besides."""
+    """Words that the message must have in any case."""
     stop: str | None = None
-    """Why the job stops, as outcomes name it."""
+    """Why the job stops: the reason in outcomes."""
     counts: bool = True
     """Whether the call counts: against the budget, and in ``calls``."""
     remark: str = ""
-    """What is told before the answer's own message, which does not say it."""
+    """Put before the answer's own message, which does not say it."""
     outage: str = "outage"
-    """Of a passing failure: why the job stops where the API gives nothing else any more."""
+    """For a passing failure: why the job stops if the API answers nothing else any more."""
 
 
-#: The first row that fits is the one.
+#: The first row that fits applies.
 TABLE = (
     Row(
         "out of balance or subscription",
@@ -138,7 +138,7 @@ TABLE = (
         statuses=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
         codes=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
     ),
-    # The last one: a body's code says more than this status, and 403 as a code is the token's row.
+    # Last, since a body's code says more than this status, and the code 403 means the token.
     Row(
         "the gateway refuses this machine or token",
         Kind.TRANSIENT,
@@ -148,8 +148,8 @@ TABLE = (
     ),
 )
 
-#: Of answers with status 200 that the gateway gave and not the API, and of any that nobody has
-#: described: a bounded number of tries survives both.
+#: For answers with status 200 that come from the gateway, not the API, and for unknown ones: a
+#: limited number of retries gets past both.
 _ELSE = Row("no page, and not the API's own answer", Kind.TRANSIENT)
 
 
@@ -158,7 +158,7 @@ class Page:
     """A true page of results."""
 
     elements: list[Any]
-    """``data.items`` as it came: elements may be anything."""
+    """``data.items`` as received: elements may be anything."""
     has_next_page: bool
     total_count: int | None
 
@@ -173,10 +173,10 @@ class Page:
 
 @attrs.frozen
 class Converted:
-    """The answer to a conversion that worked."""
+    """The answer to a successful conversion."""
 
     image_url: str
-    """To be passed on unchanged; typically a path."""
+    """Pass it on unchanged; typically a path."""
 
     kind: ClassVar[Kind] = Kind.CONVERTED
     counts: ClassVar[bool] = True
@@ -185,19 +185,19 @@ class Converted:
 
 @attrs.frozen
 class NoPage:
-    """An answer that is neither."""
+    """An answer that is neither a page nor a conversion."""
 
     code: int | None
-    """The body's ``code`` where it tells more than the HTTP status, else that."""
+    """The body's ``code`` where it says more than the HTTP status, else the status."""
     message: str
     """What the API said, or what is wrong with the answer."""
     row: Row = attrs.field(default=_ELSE, repr=lambda row: row.kind.name)
     retry_after: float = attrs.field(default=0.0, repr=False)
-    """Seconds for which the API asks not to be called for this again."""
+    """Seconds that the API asks to wait before this call is repeated."""
 
     @property
     def works(self) -> bool | None:
-        """Whether this is a sign that the API works, or that it fails; None: of neither."""
+        """Whether this shows that the API works (True) or fails (False); None: neither."""
         if _OF_THE_QUERY in self.row.statuses:
             return True
         return False if self.kind is Kind.TRANSIENT else None
@@ -209,7 +209,7 @@ class NoPage:
 
     @property
     def is_final(self) -> bool:
-        """Whether the API has judged the query or its image, so that the same call is no use."""
+        """Whether the API has judged the query or its image, so repeating the call is useless."""
         return self.kind in {Kind.WRONG_QUERY, Kind.DENIED, Kind.CONVERT_FIRST}
 
     @property
@@ -224,10 +224,10 @@ Answer = Page | Converted | NoPage
 def read_answer(
     status: int, body: bytes, *, conversion: bool = False, retry_after: float = 0.0
 ) -> Answer:
-    """Read and classify an answer. Whatever it is, nothing is raised.
+    """Read and classify an answer; no answer raises an exception.
 
     :param status: the HTTP status
-    :param conversion: whether a conversion was asked for, not a page
+    :param conversion: whether the call was for a conversion, not a page
     :param retry_after: seconds that the answer's ``Retry-After`` asks to wait
 
     >>> read_answer(200, b'{"code": 200, "data": {"items": [], "has_next_page": false}}')
@@ -250,7 +250,7 @@ def read_answer(
     except ValueError:
         wrong = "not JSON"
     if not wrong and not isinstance(decoded, dict):
-        wrong = "no JSON object"
+        wrong = "not a JSON object"
     if wrong:
         message = f"HTTP {status}, and the body is {wrong}"
         return _no_page(status, None, message, _row(status, None, ""), retry_after)
@@ -265,10 +265,10 @@ def read_answer(
         image_url = data.get("image_url")
         if isinstance(image_url, str) and image_url.strip():
             return Converted(image_url)
-        return NoPage(code, "code 200, but data.image_url is no text")
+        return NoPage(code, "code 200, but data.image_url is not text")
     elements = data.get("items")
     if not isinstance(elements, list):
-        return NoPage(code, "code 200, but data.items is no list")
+        return NoPage(code, "code 200, but data.items is not a list")
     return Page(elements, data.get("has_next_page") is True, to_quantity(data.get("total_count")))
 
 

@@ -1,6 +1,6 @@
-"""Calls: what this package knows of a request that may have to be paid for.
+"""Calls: the state of a request that may have to be paid for.
 
-It travels in ``Request.meta``, and is the same object for every try of one page.
+It travels in ``Request.meta``, and is the same object for every attempt at a page.
 """
 
 from __future__ import annotations
@@ -28,54 +28,54 @@ CONVERSION = 0
 
 @attrs.define
 class Call:
-    """One page of one query, or one conversion, and how its tries went."""
+    """One page of one query, or one conversion, and how its attempts went."""
 
     query_id: str
-    """The query it is for; of a conversion, the one that asked for it."""
+    """The query it is for; for a conversion, the query that needs it."""
     search_id: str
-    """What is asked: alike for seeds that have the same image."""
+    """Hash of what is asked: the same for seeds with the same image."""
     image_id: str
     page: int
     """From 1; :data:`CONVERSION` for a conversion."""
     repeat: int = 0
-    """What tells apart two requests that read the same: how many conversions came before."""
+    """How many conversions came before: tells otherwise equal requests apart."""
     attempt: int = 1
-    """Which try of this page the next call, or the one in flight, is."""
+    """The number of the next attempt, or of the one in flight, from 1."""
     refusals: int = 0
-    """How often the API said that the account is over its limit; that is no attempt."""
+    """How often the account was over its limit; this counts as no attempt."""
     rejections: int = 0
-    """How often the API said that a conversion is wrong, though not that its image is denied."""
+    """How often the API refused a conversion without denying its image."""
     answer: Answer | None = None
-    """To the last try."""
+    """The answer to the last attempt."""
     spared: int = 0
-    """Earlier tries that failed as everything did, so that the page has not used them up."""
+    """Earlier attempts that failed because everything did: they don't use up the page's retries."""
     is_spared: bool = False
-    """Whether the last try was one of these."""
+    """Whether the last attempt was one of these."""
     fetched_at: str | None = None
     """When the answer was paid for."""
     kept: bool = False
-    """Whether another job has paid for the answer."""
+    """Whether another job paid for the answer."""
 
     @property
     def tries(self) -> int:
-        """Tries that the page has used up, the last one included."""
+        """Attempts that count against the page's retries, the last one included."""
         return self.attempt - self.spared - self.is_spared
 
     @property
     def retry_after(self) -> float:
-        """Seconds for which the last answer asks not to be called for this again."""
+        """Seconds that the last answer asks to wait before the call is repeated."""
         return self.answer.retry_after if isinstance(self.answer, NoPage) else 0.0
 
     @property
     def is_conversion(self) -> bool:
-        """Whether this converts an image instead of searching."""
+        """Whether this converts an image instead of asking for a page."""
         return self.page == CONVERSION
 
 
 def call_of(message: Request | Response | None) -> Call | None:
-    """Return what is known of a request or response; None if it is not one of ours.
+    """Return the call of a request or response; None if it is not this package's.
 
-    Nor is the failure that stands for a response where an errback has brought an item.
+    A Failure, which replaces the response of an item that an errback yields, has none either.
     """
     call: Call | None = getattr(message, "meta", {}).get(CALL)
     return call

@@ -1,4 +1,4 @@
-"""What is fixed by the API of the calls that are made: paths, values of parameters, image hosts."""
+"""Constants of the API: paths, values of parameters, image hosts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = [
     "SORTS",
 ]
 
-#: Image search. Source: the vendor's page of the endpoint, as of the values of its parameters.
+#: Image search. Source of this and its parameters' values: the vendor's page of the endpoint.
 SEARCH_PATH: Final = "/1688/global/search/image/v2"
 
 LANGUAGES: Final = ("en", "zh", "ru", "vi", "ja", "ko")
@@ -43,5 +43,5 @@ ALIBABA_HOSTS: Final = (
     "aliimg.com",
 )
 
-#: Paths that the API itself hands out for images.
+#: How the paths begin that the API gives out for images.
 ALIBABA_PATH: Final = "/search/"

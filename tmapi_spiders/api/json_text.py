@@ -1,4 +1,4 @@
-"""JSON as strangers write it: what can be read is read, and one odd value costs no other."""
+"""Decodes faulty JSON: everything readable is read, and one bad value costs no other."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEST", "decode", "finite", "map_texts", "without_halves"]
 
-#: Levels of objects and lists that are walked through. The API's own answers have five; a product
-#: has those of the user's own row, 100 at most.
+#: Levels of objects and lists that are read. The API's answers have five; a product has those of
+#: the user's row, at most 100.
 DEEPEST = 200
 
-#: Digits of a whole number. Python reads 4,300 at most, and no field holds more than 19.
+#: Digits of a whole number. Python reads at most 4,300, and no field holds more than 19.
 _LONGEST_NUMBER = 100
 
 
 def decode(body: bytes) -> Any:
-    r"""Decode JSON, also where a byte, half an emoji or a number is amiss.
+    r"""Decode JSON, even with an invalid byte, half a surrogate pair or an impossible number.
 
-    A number that is too large, and NaN, which is none, become the text that was given: whoever
-    reads that value can't, and says so; the others are as good as ever.
+    A number that is too large becomes its text, as does NaN: that value is then reported as
+    unreadable, and the others are unharmed.
 
     >>> decode(b'\xef\xbb\xbf{"title": "lamp \\ud83d"}')
     {'title': 'lamp ?'}
     >>> decode(b'[1e999, NaN, 2, %s]' % (b"9" * 5000))[:3]
     ['1e999', 'NaN', 2]
 
-    :raises ValueError: if it is no JSON
+    :raises ValueError: if it is not JSON
     """
     try:
         decoded = orjson.loads(body)
@@ -47,7 +47,7 @@ def decode(body: bytes) -> Any:
     return decoded
 
 
-_TOO_DEEP = "nested too deep"
+_TOO_DEEP = "nested too deeply"
 
 
 def _whole(text: str) -> int | str:
@@ -55,13 +55,13 @@ def _whole(text: str) -> int | str:
 
 
 def finite(text: str) -> float | str:
-    """Return a number; of one that no float holds, its text."""
+    """Return a number; its text if no float holds it."""
     number = float(text)
     return number if math.isfinite(number) else text
 
 
 def map_texts(value: Any, change: Callable[[str], str], depth: int = 0) -> Any:
-    """Return decoded JSON with each of its texts changed, the names in objects included.
+    """Return decoded JSON with each text changed, keys of objects included.
 
     >>> map_texts({"a": ["b", 1]}, str.upper)
     {'A': ['B', 1]}

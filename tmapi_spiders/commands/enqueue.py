@@ -10,7 +10,7 @@ from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.distributed.access import ask
 from tmapi_spiders.distributed.join import enqueue
 from tmapi_spiders.distributed.shared_job import SharedJob, facts_of
-from tmapi_spiders.inputs.plan import put_in, remarks
+from tmapi_spiders.inputs.plan import describe_added, remarks
 from tmapi_spiders.inputs.spider_kind import kind_for
 from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.wording import plural
@@ -64,7 +64,7 @@ def _enqueue(
         return f"{name}: its settings are changed; start workers: {_worker(kind.name, name)}"
     _, queries = kind.arguments_model.parse(given, streamed=True, rates=config.rates)
     job, fed = enqueue(server, settings, config, given, queries, kind=kind, update=True)
-    lines = [f"{name}: {put_in(queries, fed.queries, fed.seeds)}"]
+    lines = [f"{name}: {describe_added(queries, fed.queries, fed.seeds)}"]
     lines[0] += f"; start workers: {_worker(kind.name, name)}"
     if fed.differing:
         are = "is" if fed.differing == 1 else "are"

@@ -11,7 +11,7 @@ from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.inputs.job_names import is_job_name
-from tmapi_spiders.inputs.plan import described, remarks
+from tmapi_spiders.inputs.plan import describe_crawl, remarks
 from tmapi_spiders.inputs.spider_kind import kind_for
 from tmapi_spiders.jobs.job_json import read_job_json
 from tmapi_spiders.local.estimate import Estimate
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     except StorageError as exc:
         return _refuse(str(exc), status=EXIT_STOPPED)
     name = arguments.job or "a new job"
-    print(f"{name}: {described(queries)}")
+    print(f"{name}: {describe_crawl(queries)}")
     print("\n".join(estimate.lines()))
     for line in remarks(queries, arguments, config.rates, config.dedupe):
         print(line)

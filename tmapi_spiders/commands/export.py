@@ -20,7 +20,7 @@ from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe, quo
 from tmapi_spiders.distributed.redis_export import RedisExport
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.errors import StorageError, UsageProblems
-from tmapi_spiders.fields.unreadable import told
+from tmapi_spiders.fields.unreadable import unreadable_lines
 from tmapi_spiders.inputs.spider_kind import kind_for
 from tmapi_spiders.jobs.destination import refuse_job_files
 from tmapi_spiders.jobs.job import OUTCOMES
@@ -226,7 +226,7 @@ def _report(job: str, export: RedisExport, *, final: bool) -> list[str]:
         ),
         f"  {_so_far(export)}",
         *_letters(job, export.dead_letters),
-        *(f"  {clean(line)}" for line in told(export.unreadable)),
+        *(f"  {clean(line)}" for line in unreadable_lines(export.unreadable)),
         *([f"  note: {sharing_images(export.sharing, 'job')}."] if credits_one else []),
         *_failed(job, export),
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from tmapi_spiders.config.values import count
+from tmapi_spiders.config.values import whole_number
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.gallery.embedded import Pictures, embed
 from tmapi_spiders.gallery.page import gallery_page, told_of_pictures, write_page
@@ -87,7 +87,7 @@ class PageOptions:
             )
         each = 0
         try:
-            each = count(1)(per_seed)
+            each = whole_number(1)(per_seed)
         except ValueError as exc:
             problems.append(f"--per-seed {shortened(per_seed)}: {exc}")
         if problems:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from tmapi_spiders.config.settings import Config
-from tmapi_spiders.config.values import count
+from tmapi_spiders.config.values import whole_number
 from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems, shortened
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
@@ -36,7 +36,7 @@ _DELETED = ".deleted"
 _LONGEST_PROBLEM = 400
 
 #: Of jobs or days: more than a folder or a life has.
-_read_number = count(1, 99_999)
+_read_number = whole_number(1, 99_999)
 
 #: What says which job is newer.
 _MEASURES = (attrgetter("name"), attrgetter("began"), attrgetter("ended"))

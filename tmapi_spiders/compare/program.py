@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from tmapi_spiders.config import values
 from tmapi_spiders.config.settings import SECRETS
+from tmapi_spiders.config.values import number
 from tmapi_spiders.errors import DeliveryError, UsageProblems, shortened
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["SECONDS", "Program"]
 SECONDS: Final = "300"
 """For how long a program may run, where nobody says."""
 
-_read_seconds = values.number(float, 1, 86_400)
+_read_seconds = number(1, 86_400)
 
 
 @attrs.frozen
@@ -52,7 +52,7 @@ class Program:
             problems.append("--exec: accepted: a program and its arguments; this is none.")
         limit = 0.0
         try:
-            limit = float(_read_seconds(seconds))
+            limit = _read_seconds(seconds)
         except ValueError as exc:
             problems.append(f"--exec-timeout {shortened(seconds)}: {exc}")
         if problems:

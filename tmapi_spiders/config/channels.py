@@ -1,6 +1,6 @@
-"""Channels: where monitors' messages go, as far as the user's credentials say.
+"""Channels that monitors' messages go to, and whether the user's credentials for them are complete.
 
-Nothing of spidermon is loaded here: most crawls do without.
+Nothing here imports spidermon: most crawls don't need it.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ __all__ = [
 
 _PREFIX = "SPIDERMON_"
 
-#: The setting that asks for monitors.
+#: The setting that turns monitors on.
 ENABLED = "SPIDERMON_ENABLED"
 
-#: The setting by which a project names suites of its own.
+#: The setting that lists a project's own suites.
 OWN_SUITES = "SPIDERMON_SPIDER_CLOSE_MONITORS"
 
-#: This package's own, where a project names none.
+#: This package's suite, used where a project lists none.
 SUITE = "tmapi_spiders.monitoring.suite.JobMonitors"
 
 _INSTALL = "pip install -c constraints.txt '/path/to/tmapi_spiders[monitoring]'"
@@ -46,13 +46,13 @@ _ACTIONS = "tmapi_spiders.monitoring.actions"
 
 @attrs.frozen
 class Channel:
-    """One way to tell people."""
+    """A service that delivers messages to people."""
 
     name: str
     settings: tuple[str, ...]
-    """Those of spidermon's settings that it takes; any of them says that it is wanted."""
+    """The settings of spidermon that it needs; giving any of them asks for it."""
     action: str
-    """The import path of what sends the message."""
+    """The import path of the action that sends the message."""
     libraries: tuple[str, ...]
 
     def given(self, settings: BaseSettings, environ: Mapping[str, str]) -> list[str]:
@@ -97,9 +97,9 @@ CHANNELS = (
 def from_environment(
     settings: BaseSettings, environ: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return spidermon's settings that the environment gives and nobody else does.
+    """Return spidermon's settings that only the environment gives.
 
-    As with ours: credentials are best there.
+    As with this package's own, the environment is the best place for credentials.
     """
     return {
         name: value
@@ -109,12 +109,12 @@ def from_environment(
 
 
 def channels(settings: BaseSettings) -> list[Channel]:
-    """Return the channels whose settings are all there."""
+    """Return the channels whose settings are all given."""
     return [one for one in CHANNELS if len(one.given(settings, {})) == len(one.settings)]
 
 
 def problems(settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return what keeps the monitors that the user has asked for from working."""
+    """Return why the monitors that the user asked for can't work."""
     given = settings.get(ENABLED)
     if given is None:
         given = environ.get(ENABLED) or False
@@ -130,11 +130,11 @@ def problems(settings: BaseSettings, environ: Mapping[str, str] = os.environ) ->
 
 
 def missing(settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return what is missing for a job to be judged, whether or not crawls are."""
+    """Return what is missing to judge a job, whether or not crawls are judged."""
     if find_spec("spidermon") is None:
         return [f"spidermon is not installed. Install it: {_INSTALL}"]
     if settings.get(OWN_SUITES) is not None:
-        return []  # who is told is the project's to say
+        return []  # the project decides who gets messages
     return [
         problem
         for channel in CHANNELS
@@ -145,7 +145,7 @@ def missing(settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> 
 
 def _channel_problems(channel: Channel, given: list[str]) -> list[str]:
     found: list[Any] = [
-        f"{name}: missing; {channel.name} needs it beside {' and '.join(given)}."
+        f"{name}: missing; {channel.name} needs it together with {' and '.join(given)}."
         for name in channel.settings
         if name not in given
     ]

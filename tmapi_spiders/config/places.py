@@ -1,6 +1,6 @@
-"""Places: where a URL of the user's leads, as people may be shown it: without what is secret.
+"""Parts of a user's URL that may be shown: those that are no secret.
 
-Users, passwords, paths, queries and fragments may let people in; scheme, host and port don't.
+Users, passwords, paths, queries and fragments may grant access; scheme, host and port don't.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HIDDEN", "check_place", "check_proxies", "place_of", "strike_out"]
 
-#: What stands for a place that can't be told from the secrets around it.
+#: Replaces what can't be told apart from a secret.
 HIDDEN = "…"
 
-#: A password with / ? # in it would end the host: what comes before is taken for one, and is part
-#: of a secret. So is what stands where a host does not.
+#: A / ? or # in a password would end the host too early, and part of the secret would pass for the
+#: host. So no @ may follow the host, and nothing but a host may stand in its place.
 _URL = re.compile(
     r"""(?P<scheme>[a-z][a-z0-9+.-]*)://
     (?:[^/?\#]*@)?
@@ -29,17 +29,17 @@ _URL = re.compile(
     re.VERBOSE,
 )
 
-#: Without a scheme: the name of a host, as nobody writes a token.
+#: A host without a scheme; no token looks like one.
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]{1,5})?|localhost(?::[0-9]{1,5})?")
 
-#: Of Redis: the number of a database; of a socket, where it is.
+#: The number of a Redis database.
 _SHOWN_PATH = re.compile(r"/[0-9]{1,5}")
 
 _QUOTED = "In a user or password, write @ as %40, / as %2F, ? as %3F and # as %23."
 
 
 def place_of(url: object) -> str:
-    """Return what people may see of a URL; "…" where it can't be told from what they may not.
+    """Return what may be shown of a URL, with "…" for what can't be told apart from a secret.
 
     >>> place_of("https://me:p@ss@example.com:8443/hooks/T0P?key=1")
     'https://example.com:8443'
@@ -62,7 +62,7 @@ def place_of(url: object) -> str:
 
 
 def check_place(name: str, url: object) -> None:
-    """Make sure that the parts of a URL can be told apart, before anybody quotes one for another.
+    """Check that the parts of a URL can be told apart, so that no message quotes a secret.
 
     :param name: of the setting
     :raises UsageProblems: if they can't
@@ -85,7 +85,7 @@ def check_proxies(proxies: Mapping[str, str]) -> list[str]:
     """
     problems: list[str] = []
     for scheme in ("https", "all"):
-        # curl's way to write it, which libraries understand, is without a scheme.
+        # curl and libraries accept a proxy without a scheme.
         given = proxies.get(scheme) or "http://localhost"
         try:
             check_place(f"{scheme}_proxy", given if "://" in given else f"http://{given}")
@@ -95,7 +95,7 @@ def check_proxies(proxies: Mapping[str, str]) -> list[str]:
 
 
 def strike_out(text: object, secrets: Iterable[object]) -> str:
-    """Return *text* without what is secret, for what others say in their exceptions.
+    """Return *text* without secrets, for other libraries' error messages.
 
     >>> strike_out("can't connect with 'hunter2'", ["hunter2", None])
     "can't connect with '…'"

@@ -1,4 +1,4 @@
-"""The project that a command is given in: its scrapy.cfg, its profiles, its spiders."""
+"""The Scrapy project that a command runs in: its scrapy.cfg, its profiles, its spiders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_profile", "no_such_spider"]
 
-#: What a project's settings need, as a command line gives it.
+#: The option that enables the add-on for one command.
 _ON_THE_COMMAND_LINE = """-s 'ADDONS={"tmapi_spiders.addon.TmapiAddon": 500}'"""
 
 _PROFILE = "SCRAPY_PROJECT"
@@ -23,12 +23,12 @@ _MODULE = "SCRAPY_SETTINGS_MODULE"
 
 
 def check_profile() -> None:
-    """Make sure that ``SCRAPY_PROJECT`` names a profile; Scrapy goes on without any settings.
+    """Check that ``SCRAPY_PROJECT`` names a profile; Scrapy would run without settings.
 
-    :raises UsageProblems: if the scrapy.cfg that there is has no such profile
+    :raises UsageProblems: if the scrapy.cfg has no such profile
     """
     given = os.environ.get(_PROFILE)
-    if not given or _MODULE in os.environ:  # which Scrapy sets, too, where there is that profile
+    if not given or _MODULE in os.environ:  # Scrapy sets it too, if the profile exists
         return
     config = get_config()
     profiles = config.options("settings") if config.has_section("settings") else []
@@ -41,10 +41,10 @@ def check_profile() -> None:
 
 
 def no_such_spider(given: str, known: Iterable[str], ours: str) -> list[str]:
-    """Return why a project has no spider of a name, and what to do.
+    """Return why a project has no spider of the given name, and what to do.
 
-    :param known: the names of those that it has
-    :param ours: the name of this package's own, which it may have
+    :param known: the names of its spiders
+    :param ours: the name of this package's spider, which may be among them
     """
     try:
         check_profile()
@@ -52,9 +52,9 @@ def no_such_spider(given: str, known: Iterable[str], ours: str) -> list[str]:
         return list(exc.problems)
     if not closest_scrapy_cfg() and _MODULE not in os.environ:
         problem = (
-            f"spider={shortened(given)}: there is no scrapy.cfg in {Path.cwd()} or above, so that "
-            "no project's spiders and settings are known: cd to your project, or give what "
-            f"{ours} needs: {_ON_THE_COMMAND_LINE}"
+            f"spider={shortened(given)}: there is no scrapy.cfg in {Path.cwd()} or above, so no "
+            "project's spiders and settings are known: cd to your project, or enable the add-on "
+            f"that {ours} needs: {_ON_THE_COMMAND_LINE}"
         )
         return [problem]
     names = sorted(known)
@@ -62,5 +62,7 @@ def no_such_spider(given: str, known: Iterable[str], ours: str) -> list[str]:
     found = f" It has: {', '.join(names)}." if names else " It has none."
     problems = [f"spider={shortened(given)}: this project has no such spider.{nearest}{found}"]
     if ours not in names and (given == ours or ours in nearest):
-        problems.append(f"For {ours}, its settings need the add-on; once: {_ON_THE_COMMAND_LINE}")
+        problems.append(
+            f"{ours} needs the add-on in the settings; for one command: {_ON_THE_COMMAND_LINE}"
+        )
     return problems

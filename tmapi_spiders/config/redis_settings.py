@@ -1,4 +1,4 @@
-"""Settings of scrapy-redis: which this package reads, and which mean nothing to its workers."""
+"""Settings of scrapy-redis: those this package reads, and those its workers ignore."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["redis_url", "share_redis_url", "without_meaning"]
 
 _URL = "REDIS_URL"
 
-#: Of scrapy-redis's scheduler, its filter of duplicates, its spiders and its connections.
+#: Settings of scrapy-redis's scheduler, dupefilter, spiders and connections.
 _WITHOUT_MEANING = (
     *("DUPEFILTER_CLASS", "SCHEDULER_DUPEFILTER_KEY", "SCHEDULER_FLUSH_ON_START"),
     *("SCHEDULER_IDLE_BEFORE_CLOSE", "SCHEDULER_PERSIST", "SCHEDULER_QUEUE_CLASS"),
@@ -27,7 +27,7 @@ _WITHOUT_MEANING = (
 
 
 def redis_url(settings: BaseSettings, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return ``REDIS_URL``: the setting, else the environment variable if no other says where.
+    """Return ``REDIS_URL``: the setting, else the environment's unless a setting names a server.
 
     >>> from scrapy.settings import Settings
     >>> redis_url(Settings(), {"REDIS_URL": "redis://a"})
@@ -42,15 +42,15 @@ def redis_url(settings: BaseSettings, environ: Mapping[str, str] = os.environ) -
 
 
 def share_redis_url(settings: BaseSettings) -> None:
-    """Have scrapy-redis's own components see the ``REDIS_URL`` of the environment, too."""
+    """Show the environment's ``REDIS_URL`` to scrapy-redis's own components."""
     if not settings.get(_URL) and (url := redis_url(settings)):
-        # Of higher priority than one that is set to nothing.
+        # It must override a setting that is empty.
         priority = max(settings.getpriority(_URL) or 0, SETTINGS_PRIORITIES["addon"])
         settings.set(_URL, url, priority)
 
 
 def without_meaning(settings: BaseSettings) -> list[str]:
-    """Return the settings of scrapy-redis that are given, and mean nothing to a worker.
+    """Return the settings of scrapy-redis that are given and that a worker ignores.
 
     >>> from scrapy.settings import Settings
     >>> without_meaning(Settings({"SCHEDULER_PERSIST": True, "REDIS_ITEMS_KEY": "a"}))

@@ -1,4 +1,4 @@
-"""The settings this package reads, typed and checked in one place.
+"""The settings of this package: read, typed and checked in one place.
 
 Each ``TMAPI_*`` setting comes from Scrapy's settings, else from the environment variable of the
 same name, else from its default here.
@@ -7,26 +7,25 @@ same name, else from its default here.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import SplitResult
 from urllib.request import getproxies
 
-import attrs
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 from scrapy.settings import SETTINGS_PRIORITIES
 
 from tmapi_spiders.config import channels, values
 from tmapi_spiders.config.places import check_proxies, place_of
 from tmapi_spiders.config.token import Token
+from tmapi_spiders.config.validation import validated
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
+from tmapi_spiders.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from decimal import Decimal
-    from pathlib import Path
-    from urllib.parse import SplitResult
-
     from scrapy.settings import BaseSettings
-
-    from tmapi_spiders.sandbox.options import SandboxOptions
 
 __all__ = ["COMMAND_LINE", "DEFAULT_BASE_URL", "PREFIX", "SECRETS", "Config", "given_value"]
 
@@ -37,7 +36,7 @@ COMMAND_LINE = SETTINGS_PRIORITIES["cmdline"]
 
 DEFAULT_BASE_URL = "https://api.tmapi.io"
 
-#: Of 1688's own fields, those that nearly every product has.
+#: Fields that nearly every product of 1688 has.
 MONITOR_FIELDS = {
     "title": 0.9,
     "product_url": 0.9,
@@ -49,85 +48,91 @@ MONITOR_FIELDS = {
 
 _ASYNCIO_REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 
+Secret = Annotated[Token, PlainValidator(values.token)]
+Share = Annotated[float, PlainValidator(values.share)]
+Switch = Annotated[bool, PlainValidator(values.switch)]
 
-def setting(default: Any, read: Callable[[Any], Any]) -> Any:
-    """One setting: its *default* and the function that reads a given value or raises ValueError."""
-    return attrs.field(metadata={"default": default, "read": read})
+
+def setting(default: Any) -> Any:
+    """Declare a setting with its *default*, which is read as a given value is."""
+    return Field(default=default, validate_default=True)
 
 
-@attrs.frozen
-class Config:
-    """What the user configured. :meth:`from_settings` is the way to make one."""
+class Config(BaseModel):
+    """What the user configured. Make one with :meth:`from_settings`."""
 
-    token: Token = setting("", values.token)
-    """The account's token; in the sandbox none is needed."""
-    base_url: SplitResult = setting(DEFAULT_BASE_URL, values.base_url)
-    """Where the API is; the token goes to this scheme, host and port alone."""
-    auth: str = setting("query", values.one_of("query", "header"))
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    token: Secret = setting("")
+    """The account's token; the sandbox needs none."""
+    base_url: Annotated[SplitResult, PlainValidator(values.base_url)] = setting(DEFAULT_BASE_URL)
+    """Where the API is; the token goes to no other scheme, host or port."""
+    auth: Annotated[str, PlainValidator(values.one_of("query", "header"))] = setting("query")
     """How the token travels: ``query`` is ``apiToken=…``, ``header`` is ``apikey: …``."""
-    output_dir: Path = setting("output", values.output_dir)
-    """The folder of all jobs; a relative one lies beside scrapy.cfg, else in the current folder."""
-    max_concurrency: int = setting(16, values.number(int, 1, 1000))
+    output_dir: Annotated[Path, PlainValidator(values.output_dir)] = setting("output")
+    """The folder of all jobs; relative to that of scrapy.cfg, else to the current folder."""
+    max_concurrency: Annotated[int, PlainValidator(values.whole_number(1, 1000))] = setting(16)
     """The most calls in flight for the account; fewer where the API refuses so many."""
-    budget: int = setting(0, values.number(int, 0))
+    budget: Annotated[int, PlainValidator(values.whole_number(0))] = setting(0)
     """Calls that this job may make in all its runs; 0 = no cap."""
-    call_price: float = setting(0.0, values.number(float, 0))
-    """Money per call; 0 = the summary shows calls alone."""
-    retry_times: int = setting(3, values.number(int, 0, 20))
-    """Tries after the first, of a call that failed for a passing reason."""
-    retry_delay: float = setting(2, values.number(float, 0, 120))
-    """Seconds before the first of them; it doubles with each, to two minutes at most."""
-    outage_calls: int = setting(20, values.number(int, 0, 100_000))
+    call_price: Annotated[float, PlainValidator(values.number(0))] = setting(0.0)
+    """Money per call; 0 = the summary shows calls only."""
+    retry_times: Annotated[int, PlainValidator(values.whole_number(0, 20))] = setting(3)
+    """Retries of a call that failed for a passing reason."""
+    retry_delay: Annotated[float, PlainValidator(values.number(0, 120))] = setting(2)
+    """Seconds before the first retry; the delay doubles with each, up to two minutes."""
+    outage_calls: Annotated[int, PlainValidator(values.whole_number(0, 100_000))] = setting(20)
     """Failures in a row, over different queries, that are taken for an outage; 0 = none are."""
-    conversion_days: float = setting(0.5, values.number(float, 0, 3650))
+    conversion_days: Annotated[float, PlainValidator(values.number(0, 3650))] = setting(0.5)
     """For how many days other jobs use a conversion that was paid for; 0 = not at all."""
-    failed_ok: float = setting(0.0, values.number(float, 0, 1))
+    failed_ok: Share = setting(0.0)
     """The share of failed queries that still exits 0."""
-    dedupe: str = setting("job", values.one_of("job", "seed", "query"))
+    dedupe: Annotated[str, PlainValidator(values.one_of("job", "seed", "query"))] = setting("job")
     """Within what a product is written once (per language)."""
-    progress: bool = setting(True, values.switch)
-    """Whether a crawl shows how far it is, where standard error is a terminal."""
-    sandbox: bool = setting(False, values.switch)
-    """Whether this crawl starts a local, made-up TMAPI for itself and asks that."""
-    sandbox_options: SandboxOptions = setting({}, values.sandbox_options)
+    progress: Switch = setting(True)
+    """Whether a crawl shows its progress when standard error is a terminal."""
+    sandbox: Switch = setting(False)
+    """Whether this crawl starts a local, made-up TMAPI and calls that."""
+    sandbox_options: Annotated[SandboxOptions, PlainValidator(values.sandbox_options)] = setting({})
     """Options of that sandbox; see :class:`tmapi_spiders.sandbox.SandboxOptions`."""
-    lease_seconds: float = setting(30, values.number(float, 1, 3600))
-    """Of workers: after so long without a heartbeat, a worker's pages go to the others."""
-    expire_days: float = setting(7, values.number(float, 0, 3650))
-    """Of jobs on Redis: for how long they stay once they ended and were exported; 0 = for ever."""
-    trim_exported: bool = setting(False, values.switch)
-    """Of jobs on Redis: whether rows that were exported are dropped there."""
-    rates: Mapping[str, Decimal] = setting("", values.rates)
-    """By currency (ISO 4217), how many CNY one is, for target prices in others than CNY."""
-    redis_wait: float | None = setting(None, values.seconds(3600 * 24))
-    """Of workers and commands: for so many seconds Redis may be away at the start; None: 30, of
-    commands 5."""
-    monitor_queries: float = setting(0.95, values.share)
-    """Of monitors: the least share of queries that ended complete or empty."""
-    monitor_fields: Mapping[str, float] = setting(MONITOR_FIELDS, values.shares)
-    """Of monitors: by field, the least share of the products written that have a value."""
-    monitor_rejected: float = setting(0.05, values.share)
-    """Of monitors: the largest share of products that were rejected."""
-    monitor_unreadable: float = setting(0.02, values.share)
-    """Of monitors: by field, the largest share of items in which it could not be read."""
-    monitor_duplicates: float = setting(0.8, values.share)
-    """Of monitors: the largest share of products that had been found before."""
-    monitor_refusals: float = setting(0.3, values.share)
-    """Of monitors: the largest share of calls refused over the account's limit."""
-    monitor_calls: float = setting(1.0, values.number(float, 0))
-    """Of monitors: the most calls a product written."""
-    monitor_budget: float = setting(0.95, values.share)
-    """Of monitors: the largest share of the budget that is spent."""
-    monitor_price_move: float = setting(0.5, values.number(float, 0))
-    """Of monitors: the share of a price by which it may move from job to job of a series."""
-    monitor_prices_moved: float = setting(0.2, values.share)
-    """Of monitors: the largest share of products whose price moved by more."""
-    monitor_volume: float = setting(0.5, values.share)
-    """Of monitors: the least share of as many products as the series' last job had."""
-    monitor_gone: float = setting(0.3, values.share)
-    """Of monitors: the largest share of the last job's products that this one has not."""
-    notify_secret: Token = setting("", values.token)
-    """Of ``scrapy tmapi compare --notify``: what the messages are signed with; "" = not at all."""
+    lease_seconds: Annotated[float, PlainValidator(values.number(1, 3600))] = setting(30)
+    """For workers: seconds without a heartbeat after which a worker's pages go to the others."""
+    expire_days: Annotated[float, PlainValidator(values.number(0, 3650))] = setting(7)
+    """For jobs on Redis: days that a job stays once it has ended and was exported; 0 = for ever."""
+    trim_exported: Switch = setting(False)
+    """For jobs on Redis: whether exported rows are dropped there."""
+    rates: Annotated[Mapping[str, Decimal], PlainValidator(values.rates)] = setting("")
+    """By currency (ISO 4217), how many CNY one unit is: converts target prices to CNY."""
+    redis_wait: Annotated[float, PlainValidator(values.number(0, 3600 * 24))] | None = setting(None)
+    """Seconds that Redis may be away at the start; None: 30 for workers, 5 for commands."""
+    monitor_queries: Share = setting(0.95)
+    """For monitors: the least share of queries that ended complete or empty."""
+    monitor_fields: Annotated[Mapping[str, float], PlainValidator(values.shares)] = setting(
+        MONITOR_FIELDS
+    )
+    """For monitors: by field, the least share of the products written that have a value."""
+    monitor_rejected: Share = setting(0.05)
+    """For monitors: the largest share of products that were rejected."""
+    monitor_unreadable: Share = setting(0.02)
+    """For monitors: by field, the largest share of items whose value could not be read."""
+    monitor_duplicates: Share = setting(0.8)
+    """For monitors: the largest share of products that had been found before."""
+    monitor_refusals: Share = setting(0.3)
+    """For monitors: the largest share of calls refused over the account's limit."""
+    monitor_calls: Annotated[float, PlainValidator(values.number(0))] = setting(1.0)
+    """For monitors: the most calls per product written."""
+    monitor_budget: Share = setting(0.95)
+    """For monitors: the largest share of the budget that may be spent."""
+    monitor_price_move: Annotated[float, PlainValidator(values.number(0))] = setting(0.5)
+    """For monitors: the share of a price by which it may move from job to job of a series."""
+    monitor_prices_moved: Share = setting(0.2)
+    """For monitors: the largest share of products whose price moved by more."""
+    monitor_volume: Share = setting(0.5)
+    """For monitors: the least number of products, as a share of the series' last job's."""
+    monitor_gone: Share = setting(0.3)
+    """For monitors: the largest share of the last job's products that this one lacks."""
+    notify_secret: Secret = setting("")
+    """For ``scrapy tmapi compare --notify``: signs the messages; "" = they are not signed."""
 
     @classmethod
     def from_settings(
@@ -142,36 +147,34 @@ class Config:
         :param needs_token: whether calls are to be made
         :raises UsageProblems: with all that is wrong
         """
-        problems = list(_misspelt(settings, environ))
-        typed: dict[str, Any] = {}
-        for field in attrs.fields(cls):
-            name = PREFIX + field.name.upper()
-            given = given_value(settings, field.name, environ)
-            if given is None:
-                given = field.metadata["default"]
-            try:
-                typed[field.name] = field.metadata["read"](given)
-            except ValueError as exc:
-                problems.append(f"{name}{_shown(field.name, given)}: {exc}")
-        if typed.get("sandbox"):
-            typed["token"] = Token("made-up-token")  # a real one has no business there
-        elif needs_token and "token" in typed and not typed["token"]:
+        given = {
+            field: value
+            for field in cls.model_fields
+            if (value := given_value(settings, field, environ)) is not None
+        }
+        config, wrong = validated(cls, given, _setting_name, _shown)
+        problems = [*_misspelt(settings, environ), *wrong]
+        is_sandbox = _is_on(given.get("sandbox", False))
+        if needs_token and not is_sandbox and not str(given.get("token", "")).strip():
             problems.append(
                 "TMAPI_TOKEN: not set. Put your account's token in the environment "
                 "(export TMAPI_TOKEN=…), or try without one: SCRAPY_PROJECT=sandbox in this "
                 "project, -s TMAPI_SANDBOX=1 anywhere."
             )
-        for secret in ("token", "notify_secret"):  # pasted into another setting, too
-            if isinstance(found := typed.get(secret), Token):
-                problems = [found.strike_out(problem) for problem in problems]
+        for field, value in given.items():
+            if _setting_name(field) in SECRETS:  # it may have been pasted into another setting, too
+                secret = Token(str(value).strip())
+                problems = [secret.strike_out(problem) for problem in problems]
         problems += _broken_promises(settings)
         if needs_token:  # monitors are for crawls
             problems += channels.problems(settings, environ)
-            if not typed.get("sandbox"):
+            if not is_sandbox:
                 problems += check_proxies(getproxies())
-        if problems:
+        if config is None or problems:
             raise UsageProblems(*problems)
-        return cls(**typed)
+        if is_sandbox:  # which must not see a real token
+            return config.model_copy(update={"token": Token("made-up-token")})
+        return config
 
     @property
     def source(self) -> str:
@@ -179,12 +182,14 @@ class Config:
         return "sandbox" if self.sandbox else self.base_url.netloc
 
 
+def _setting_name(field: str) -> str:
+    return PREFIX + field.upper()
+
+
 SECRETS = frozenset(
-    PREFIX + field.name.upper()
-    for field in attrs.fields(Config)
-    if field.metadata["read"] is values.token
+    _setting_name(name) for name, field in Config.model_fields.items() if field.annotation is Token
 )
-"""The settings that nobody may see the value of."""
+"""The settings whose values must not be shown."""
 
 
 def given_value(
@@ -194,42 +199,49 @@ def given_value(
 
     :param field: its name without the prefix, in lower case
     """
-    name = PREFIX + field.upper()
+    name = _setting_name(field)
     given = settings.get(name)
     if given is None:
         given = environ.get(name) or None  # set to nothing is not set
     return given
 
 
-def _shown(name: str, given: Any) -> str:
+def _is_on(given: Any) -> bool:
+    try:
+        return values.switch(given)
+    except ValueError:
+        return False
+
+
+def _shown(field: str, given: Any) -> str:
     """Return ``=value`` for a message, without what may be a secret."""
-    if PREFIX + name.upper() in SECRETS:
+    if _setting_name(field) in SECRETS:
         return ""
-    if name == "base_url":  # somebody may have pasted a whole request, or a password
+    if field == "base_url":  # a whole request may have been pasted, or a password
         given = place_of(given)
     return f"={shortened(given)}"
 
 
-#: Scrapy's settings whose command-line value would break a promise: the values that would not, and
-#: the promise.
+#: Scrapy's settings whose command-line value would break a promise: the harmless values, and the
+#: promise.
 _PROMISES = {
     "DOWNLOAD_VERIFY_CERTIFICATES": (
         {"1", "true"},
         "the token is never sent to an unverified certificate",
     ),
     "HTTPCACHE_ENABLED": ({"1", "true"}, "it is the job's archive, which keeps what was paid for"),
-    "HTTPCACHE_POLICY": (set(), "the job's archive stores true pages and conversions alone"),
+    "HTTPCACHE_POLICY": (set(), "the job's archive stores only true pages and conversions"),
     "HTTPCACHE_STORAGE": (set(), "it is the job's archive, which keeps what was paid for"),
-    "JOBDIR": ({"none", ""}, "the job's own archive is what a crawl goes on from"),
+    "JOBDIR": ({"none", ""}, "a crawl resumes from the job's own archive"),
     "RETRY_ENABLED": (
         {"0", "false", "none", ""},
-        "two authorities over second tries would pay for both (see TMAPI_RETRY_TIMES)",
+        "two retry policies at once would pay for both (see TMAPI_RETRY_TIMES)",
     ),
 }
 
 
 def _broken_promises(settings: BaseSettings) -> list[str]:
-    """Return what the command line or the project sets that the crawl can't do its work under."""
+    """Return what the command line or the project sets that the crawl can't work with."""
     problems = [
         f"{name}={settings.get(name)}: {promise}; leave it out."
         for name, (harmless, promise) in _PROMISES.items()
@@ -245,11 +257,11 @@ def _broken_promises(settings: BaseSettings) -> list[str]:
 
 
 def _misspelt(settings: BaseSettings, environ: Mapping[str, str]) -> list[str]:
-    """A mistyped TMAPI_BUDGET must not pass for no budget.
+    """Return which TMAPI_* settings don't exist: a mistyped TMAPI_BUDGET must not mean no budget.
 
-    The environment belongs to others too: there only what looks like one of ours is refused.
+    The environment may hold other programs' variables: only those that look like ours are refused.
     """
-    known = [field.name.upper() for field in attrs.fields(Config)]
+    known = [field.upper() for field in Config.model_fields]
     usable = ", ".join(PREFIX + name for name in known)
     problems = []
     for name in {*settings, *environ}:

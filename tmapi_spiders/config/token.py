@@ -1,4 +1,4 @@
-"""The account's token: kept out of sight, and struck out of whatever quotes it."""
+"""The account's token: never shown, and struck out of any text that quotes it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ __all__ = ["MASK", "Token"]
 
 MASK = "***"
 
-#: A shorter token is struck out only where it stands behind its parameter's name: the bare
-#: letters of, say, "x" would be found in half of all product titles.
+#: A shorter token is struck out only after its parameter's name: a bare "x", say, is in half of all
+#: product titles.
 _BARE_LENGTH = 6
 
-#: Ways to write ASCII by its numbers: in JSON, JavaScript, a URL, HTML. Without one of them a text
-#: is as plain as it looks. Each takes those that were quoted again: "%2574", "&amp;amp;#116;".
+#: Escapes of ASCII characters: in JSON, JavaScript, a URL, HTML. A text without any means what it
+#: says. Each also matches an escape that was escaped again: "%2574", "&amp;amp;#116;".
 _JSON = re.compile(r"(?<!\\)\\++(?:u00|x)([0-7][0-9a-f])", re.IGNORECASE)
 _QUOTED_PERCENT = re.compile(r"%(?:25)+")
 _QUOTED_AMPERSAND = re.compile(r"&(?:amp;|#0*38;|#x0*26;)+", re.IGNORECASE)
 _NUMBERED = tuple(map(re.compile, (rb"\\(?:u00|x)", rb"%[2-7]", rb"&(?:#|[aA][mM][pP];)")))
 
-#: In how many of these ways, one within the other, a text is looked through. Nobody writes so.
+#: Layers of escapes that are undone; real texts have fewer.
 _MOST_LAYERS = 8
 
-#: One so long is struck out even where letters touch it; a shorter one may be part of a word.
+#: A token this long is struck out even within a word; a shorter one may be part of a word.
 _UNMISTAKABLE_LENGTH = 16
 
 
 class Token:
-    """A secret that neither prints nor formats itself.
+    """A secret that does not show in ``repr``, ``str`` or a format.
 
     >>> token = Token("k-1234567890")
     >>> token
@@ -62,13 +62,13 @@ class Token:
         self._longest_run = max(re.split("[^0-9A-Za-z]", secret), key=len)
 
     def reveal(self) -> str:
-        """Return the secret itself. For the wire only: never log, store or raise it."""
+        """Return the secret. For the wire only: never log, store or raise it."""
         return self._secret
 
     def strike_out(self, text: str) -> str:
         """Return *text* with every occurrence of the token replaced by ``***``.
 
-        A text that spells it so that it can't be cut out is replaced as a whole.
+        A text whose escapes hide it, so that it can't be cut out, is replaced as a whole.
 
         >>> Token("k-1234567890").strike_out("it is k%2d12%2534567890, and &#107;-1234567890")
         '***'
@@ -81,8 +81,7 @@ class Token:
     def strike_out_bytes(self, body: bytes) -> bytes:
         r"""Return *body* with every occurrence of the token replaced by ``***``.
 
-        Of JSON whose texts spell it by numbers each of these texts is struck out; of anything else
-        that does, all of it.
+        Where escapes hide it, each JSON text that holds it is replaced, or else the whole body.
 
         >>> token = Token("k-1234567890")
         >>> token.strike_out_bytes(b'{"msg": "bad key k-1234567890"}')
@@ -92,7 +91,7 @@ class Token:
         """
         if not self._secret:
             return body
-        # Every page passes here, and hardly any holds the token: a plain search is much cheaper.
+        # Every page passes through here and hardly any holds the token: a plain search is cheap.
         if self._longest_run.encode() in body:
             body = self._bytes.sub(lambda found: (found[1] or b"") + MASK.encode(), body)
         if not any(numbered.search(body) for numbered in _NUMBERED):
@@ -105,7 +104,7 @@ class Token:
             return MASK.encode()
 
     def _is_spelt_in(self, text: str) -> bool:
-        """Say whether the token is in what a text means, where that is not what it says."""
+        """Say whether the token appears once the escapes of a text are undone."""
         plain = _plain(text)
         if plain is None:
             return True
@@ -124,9 +123,9 @@ class Token:
 
 
 def _spellings(character: str) -> str:
-    """Return a pattern of the ways to write *character*: as is, in a URL, in JSON, in HTML.
+    """Return a pattern for *character* as it is and as URLs, JSON and HTML escape it.
 
-    Libraries differ in which they quote, so that each is taken for itself.
+    Libraries differ in which characters they escape, so each character has its own pattern.
 
     >>> import re
     >>> [bool(re.fullmatch(_spellings("/"), text)) for text in ("/", "%2f", "%252F", r"\\/", "x")]
@@ -147,7 +146,7 @@ def _spellings(character: str) -> str:
 
 
 def _plain(text: str) -> str | None:
-    """Return what a text means once nothing in it is written by numbers; None: nobody knows.
+    """Return a text with its escapes undone; None if that is impossible.
 
     >>> _plain(r"\\\\u0074oken %2574oken &amp;#116;oken \u0026#x74;oken")
     'token token token token'
@@ -161,7 +160,7 @@ def _plain(text: str) -> str | None:
         if "&" in text:
             try:
                 text = unescape(_QUOTED_AMPERSAND.sub("&", text))
-            except ValueError:  # a character's number of more digits than Python reads
+            except ValueError:  # a character number with more digits than Python reads
                 return None
         if text == before:
             return text

@@ -25,7 +25,7 @@ from tmapi_spiders.distributed.worker import Worker
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.inputs.arguments import Arguments
 from tmapi_spiders.inputs.job_names import is_job_name
-from tmapi_spiders.inputs.plan import put_in, remarks
+from tmapi_spiders.inputs.plan import describe_added, remarks
 from tmapi_spiders.inputs.python_values import as_text
 from tmapi_spiders.inputs.spider_kind import SpiderKind
 from tmapi_spiders.system.file_limit import check_file_limit
@@ -80,7 +80,7 @@ def prepare_worker(
             )
         if queries is not None:
             job, fed = enqueue(server, settings, config, given, queries, kind=kind, update=False)
-            plan = [f"  {put_in(queries, fed.queries, fed.seeds)}"]
+            plan = [f"  {describe_added(queries, fed.queries, fed.seeds)}"]
             plan += remarks(queries, job.arguments, config.rates, job.dedupe, by_workers=True)
         job = SharedJob.load(server, name, lambda _: kind)
         job.check_arguments(given)

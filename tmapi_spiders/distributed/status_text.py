@@ -8,7 +8,7 @@ from tmapi_spiders.crawl.evidence import in_words
 from tmapi_spiders.crawl.outage import MOST_PROBES
 from tmapi_spiders.distributed.access import clean
 from tmapi_spiders.distributed.job_status import STATUSES
-from tmapi_spiders.fields.unreadable import told
+from tmapi_spiders.fields.unreadable import unreadable_lines
 from tmapi_spiders.wording import calls, plural
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def show(seen: dict[str, Any], price: float) -> list[str]:
             f"  products: {products['all']:,} ({plural(seen['duplicates'], 'duplicate')}), "
             f"{products['exported']:,} exported; {plural(seen['sightings']['all'], 'sighting')}"
         ),
-        *(f"  {clean(line)}" for line in told(seen["unreadable"])),
+        *(f"  {clean(line)}" for line in unreadable_lines(seen["unreadable"])),
         f"  waiting: {seen['waiting']['now']:,} now, {seen['waiting']['later']:,} later",
         *_workers(seen),
         *_leases(seen),

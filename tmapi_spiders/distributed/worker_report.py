@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
 from tmapi_spiders.crawl.stops import STOPS
-from tmapi_spiders.fields.unreadable import told
+from tmapi_spiders.fields.unreadable import unreadable_lines
 from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.local.summary import MADE_UP
-from tmapi_spiders.wording import calls, came_of, dead_letters, plural, refused_images
+from tmapi_spiders.wording import call_counts, calls, dead_letters, plural, refused_images
 
 if TYPE_CHECKING:
     from tmapi_spiders.distributed.worker import Worker
@@ -42,14 +42,14 @@ def report(worker: Worker) -> None:
     worker.reported = True
     job = worker.job.name
     price = worker.config.call_price
-    made = ", ".join([calls(worker.calls, price), *came_of(worker.counted)])
+    made = ", ".join([calls(worker.calls, price), *call_counts(worker.counted)])
     _say(
         f"{job}: this worker made {made}, and committed "
         f"{plural(worker.counted(stats.PAGE_READ), 'page')} with "
         f"{plural(worker.counted(stats.PRODUCT_NEW), 'new product')} "
         f"({plural(worker.counted(stats.PRODUCT_DUPLICATE), 'duplicate')}, "
         f"{worker.counted(stats.PRODUCT_REJECTED):,} rejected)",
-        *(f"  {line}" for line in told(worker.unreadable.facts)),
+        *(f"  {line}" for line in unreadable_lines(worker.unreadable.facts)),
     )
     if letters := worker.counted(stats.ANSWER_DEAD):
         _say(f"  {dead_letters(letters)}", "    " + in_project(f"scrapy tmapi replay {job}"))

@@ -1,4 +1,4 @@
-"""How a field of a product is read from the API's values.
+"""Reads fields of a product from the API's values: prices, URLs, target prices.
 
 Internal.
 """

@@ -1,7 +1,7 @@
-"""Field readers: both processors of one field, made for loading many values fast, and none in vain.
+"""Field readers: the two processors of a field combined, to load many values fast and lose none.
 
-What is clean takes the fast way. Where nothing comes of a value, or a processor fails, the reader
-looks closely: what costs no other value, and which one it is that can't be read.
+Clean values take a fast path. Where a value can't be read or a processor fails, the reader looks
+closely: it keeps the other values, and reports which one could not be read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itemloaders.processors import Identity, MapCompose
 
 from tmapi_spiders.fields.prices import PickPrice
 from tmapi_spiders.fields.unreadable import Unread
-from tmapi_spiders.processors import Every, every, first, is_there
+from tmapi_spiders.processors import Every, every, first, is_given
 
 __all__ = ["UNSURE", "FieldReader", "Lost"]
 
@@ -24,23 +24,23 @@ Lost = Callable[[Unread], None]
 _Process = Callable[[Any], Any]
 
 UNSURE: Final = object()
-"""In the place of a value: it has to be looked at closely."""
+"""Stands for a value that has to be looked at closely."""
 
 
 @attrs.frozen
 class FieldReader:
-    """Reads one field of a product from what its expression has found."""
+    """Reads one field of a product from the result of its jmespath expression."""
 
     name: str
     expression: str
     one: _Process
-    """Makes a value of what is no list; None where it can't."""
+    """Makes a value of anything but a list; None where it can't."""
     several: _Process
-    """Makes a value of a list; None where it holds nothing, UNSURE where that is not certain."""
+    """Makes a value of a list; None where the list holds nothing, UNSURE where that is unclear."""
     _read: _Process
     _choose: _Process
     _by_value: bool
-    """Whether the input processor looks at each value for itself."""
+    """Whether the input processor reads each value separately."""
 
     @classmethod
     def of(
@@ -65,15 +65,17 @@ class FieldReader:
         )
 
     def look_closely(self, found: Any, row: int, lost: Lost) -> Any:
-        """Return what can be made of what was found, and tell of what is lost.
+        """Return the value that can be read, and report what can't.
 
+        :param found: the result of the expression
         :param row: the number of the element
+        :param lost: called with the value that could not be read, if any
         """
         given = found if isinstance(found, list) else [found]
         known: list[Any] = []
         unread: list[tuple[Any, Exception | None]] = []
         for values in [[value] for value in given] if self._by_value else [given]:
-            if not any(map(is_there, values)):
+            if not any(map(is_given, values)):
                 continue
             try:
                 if isinstance(self._read, PickPrice):
@@ -95,22 +97,22 @@ class FieldReader:
             except Exception as exc:  # noqa: BLE001
                 unread.append((_shown(given), exc))
         if unread:
-            # One that fails is told of rather than one that brings nothing.
+            # A failure is reported rather than a value that gives nothing.
             first_one, error = next((one for one in unread if one[1] is not None), unread[0])
             lost(Unread(row, self.name, self.expression, first_one, error))
         return value
 
 
 def _shown(values: list[Any]) -> Any:
-    """Return the values that are there, or the only one of them."""
-    there = [value for value in values if is_there(value)]
+    """Return the values that were given, or the only one."""
+    there = [value for value in values if is_given(value)]
     return there[0] if len(there) == 1 else there
 
 
 def _one(read: _Process, choose: _Process) -> _Process:
-    """Return what makes a value of what is no list: both processors in one.
+    """Return a reader of values that are no lists: both processors in one.
 
-    Most fields have the first of what one function reads; that function alone is a third faster.
+    Most fields take the first value that one function reads; calling only it is a third faster.
     """
     if type(read) is Every and choose is first:
         return read.read
@@ -123,7 +125,7 @@ def _one(read: _Process, choose: _Process) -> _Process:
 
 
 def _several(read: _Process, choose: _Process) -> _Process:
-    """Return what makes a value of a list."""
+    """Return a reader of lists."""
     if type(read) is Every:
         return _several_by_value(read.read, choose)
     if isinstance(read, PickPrice):
@@ -134,7 +136,7 @@ def _several(read: _Process, choose: _Process) -> _Process:
             found = [None if value == "null" else value for value in found]
         known = read(found)
         value = choose(known) if known else None
-        return value if value is not None or not any(map(is_there, found)) else UNSURE
+        return value if value is not None or not any(map(is_given, found)) else UNSURE
 
     return whole
 

@@ -1,7 +1,7 @@
-"""Prices: how the API's texts become exact decimals, and which of its fields a product's price is.
+"""Reads the API's prices as exact decimals, and picks the field that a product's price comes from.
 
-Read is what can mean one thing only. Of a range that is its lower end; "9,90" is none of it, since
-it may be 9.90 or 990, and "$12" is not, since the API's prices are yuan and ``currency`` says so.
+Only unambiguous texts are read, a range as its lower end. "9,90" is not read, since it may be 9.90
+or 990; nor is "$12", since the API's prices are in yuan and ``currency`` says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.processors import is_there, to_decimal, to_plain
+from tmapi_spiders.processors import is_given, to_decimal, to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,10 +25,10 @@ __all__ = [
     "without_thousands",
 ]
 
-#: What the API gives for "no limit".
+#: The API's value for "no limit".
 _NO_LIMIT = "2147483647"
 
-#: "1,234" is no number here: it may be 1234 or 1.234.
+#: Excludes "1,234", which may be 1234 or 1.234.
 _NUMBER = (
     r"[1-9][0-9]{0,2}(?:,[0-9]{3})++\.[0-9]{1,4}"
     r"|[1-9][0-9]{0,2}(?:,[0-9]{3}){2,8}+"
@@ -46,7 +46,7 @@ _PRICE = re.compile(
 
 
 def to_price(value: Any) -> str | None:
-    """Return a price as an exact decimal string; of a range its lower end.
+    """Return a price as an exact decimal string, a range as its lower end.
 
     >>> to_price("60.00"), to_price(156.5), to_price(""), to_price("ask")
     ('60.00', '156.5', None, None)
@@ -62,7 +62,7 @@ def to_price(value: Any) -> str | None:
 
 
 def _read(text: str) -> str | None:
-    """Return the price that a text with more than a number in it tells."""
+    """Return the price in a text that has more than a number."""
     try:
         found = _PRICE.fullmatch(to_plain(text))
     except ValueError:
@@ -88,8 +88,8 @@ def without_thousands(number: str) -> str:
     return number.replace(",", "")
 
 
-#: The API's fields that a price may come from, in the order of preference; of those from the
-#: fourth on the lowest is taken.
+#: The API's fields that a price may come from, in order of preference; from the fourth on, the
+#: lowest one is taken.
 PRICE_FIELDS = (
     "price",
     "price_info.price",
@@ -101,12 +101,12 @@ PRICE_FIELDS = (
 )
 _PREFERRED = 3
 
-#: Those that are fields of a product themselves, and are told of there if they can't be read.
+#: Indexes of those that are fields of a product themselves, and are reported there if unreadable.
 _OF_THEIR_OWN = frozenset({2, 3})
 
 
 class PickPrice:
-    """Input processor: of the values of :data:`PRICE_FIELDS` the preferred, else the lowest.
+    """Input processor: picks the preferred of the values of :data:`PRICE_FIELDS`, else the lowest.
 
     >>> PickPrice()(["", None, "6.50"]), PickPrice()([None, "", None, "9", "8.10"])
     (['6.50'], ['8.10'])
@@ -115,14 +115,14 @@ class PickPrice:
     __slots__ = ()
 
     def __call__(self, values: Iterable[Any]) -> list[str]:
-        """Return the price in a list; an empty one where there is none."""
+        """Return a list with the price; an empty one if there is none."""
         return self.sift(values)[0]
 
     @staticmethod
     def sift(values: Iterable[Any]) -> tuple[list[str], list[Any]]:
-        """Return the same, and the values that are there and could not be read.
+        """Return the same, and the values that were given and could not be read.
 
-        What is a field of a product itself is told of there, unless there is no price at all.
+        Fields of a product itself are reported there, unless there is no price at all.
 
         >>> PickPrice.sift(["9,90", None, "9.90", "ask"]), PickPrice.sift([None, None, "ask"])
         ((['9.90'], ['9,90']), ([], ['ask']))
@@ -130,7 +130,7 @@ class PickPrice:
         chosen: str | None = None
         others: list[str] = []
         unread: list[Any] = []
-        told_elsewhere: list[Any] = []
+        reported_elsewhere: list[Any] = []
         last = price = None
         for place, value in enumerate(values):
             if value is None or value == "":
@@ -138,18 +138,18 @@ class PickPrice:
             if value != last:  # most are alike
                 last, price = value, to_price(value)
             if price is None:
-                if is_there(value):
-                    (told_elsewhere if place in _OF_THEIR_OWN else unread).append(value)
+                if is_given(value):
+                    (reported_elsewhere if place in _OF_THEIR_OWN else unread).append(value)
             elif place < _PREFERRED:
                 chosen = chosen or price
             else:
                 others.append(price)
         chosen = chosen or min(others, key=Decimal, default=None)
-        return ([], [*unread, *told_elsewhere]) if chosen is None else ([chosen], unread)
+        return ([], [*unread, *reported_elsewhere]) if chosen is None else ([chosen], unread)
 
 
 class PriceSource(PickPrice):
-    """Input processor: the API's field that :class:`PickPrice` takes the price from.
+    """Input processor: names the API's field that :class:`PickPrice` takes the price from.
 
     >>> PriceSource()(["", None, "6.50"]), PriceSource()([None, "", None, "9", "8.10"])
     (['price_info.sale_price'], ['price_info.wholesale_price'])
@@ -159,7 +159,7 @@ class PriceSource(PickPrice):
 
     @staticmethod
     def sift(values: Iterable[Any]) -> tuple[list[str], list[Any]]:
-        """Return the field in a list; what can't be read is told of as the price."""
+        """Return a list with the field; unreadable values are reported for the price."""
         others = []
         for place, (value, field) in enumerate(zip(values, PRICE_FIELDS, strict=False)):
             price = None if value is None or value == "" else to_price(value)

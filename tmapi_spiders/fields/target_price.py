@@ -1,4 +1,4 @@
-"""Target prices: what a user wants to pay for a seed, in a column of their own table, in CNY."""
+"""Reads target prices in CNY: what a user wants to pay for a seed, from a column of their table."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = [
 
 TARGET_COLUMN: Final = "target_price"
 
-#: What a target in another currency is in CNY; it stands in the seed's row beside it.
+#: The column with a foreign target price in CNY, which is added to the seed's row.
 IN_CNY: Final = "target_price_cny"
 
 CNY: Final = "CNY"
 
 _ACCEPTED: Final = "accepted: 14.50, 14,50, 12,50 €, $3.20"
 
-#: What people put where there is no target.
+#: Texts that mean no target price.
 _NONE: Final = frozenset({"", "-", "–", "—", "n/a"})
 
-#: "1,234" and "1.234" are none of it: they may be 1234 or 1.234.
+#: Excludes "1,234" and "1.234", which may be 1234 or 1.234.
 _NUMBER: Final = re.compile(
     r"(?P<thousands>[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]{1,2}|[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]{1,2}"
     r"|[1-9][0-9]{0,2}(?:,[0-9]{3}){2,4}|[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,4})"
@@ -69,7 +69,7 @@ _SIGNS: Final = {
     "A$": "AUD",
     "S$": "SGD",
 }
-#: Of ISO 4217, those that buyers of 1688 have: any three letters may be "pcs", too.
+#: Codes of ISO 4217 that buyers on 1688 use; not any three letters, which may be "pcs".
 _CODES: Final = frozenset(
     re.findall(
         r"\w+",
@@ -79,15 +79,15 @@ _CODES: Final = frozenset(
     )
 )
 
-#: In the format of a cell: "€", or what stands between [$ and ].
+#: A sign in a cell's number format: quoted as "€", or between [$ and ].
 _IN_FORMAT: Final = re.compile(r'\[\$(?P<sign>[^\]-]*)(?:-(?P<locale>[0-9A-Fa-f]+))?\]|"([^"]*)"')
 _JAPANESE: Final = "411"
 
 
 def target_of(data: Mapping[str, Any]) -> str | None:
-    """Return a seed's target in CNY as a decimal string; None if it has none.
+    """Return a seed's target price in CNY as a decimal string; None if it has none.
 
-    A comma is a decimal one, as in a European spreadsheet.
+    A comma is a decimal comma, as in a European spreadsheet.
 
     >>> [target_of({"target_price": one}) for one in ("14,50", 12, 0.5, "7 元", "¥1,234.50")]
     ['14.50', '12', '0.5', '7', '1234.50']
@@ -108,7 +108,7 @@ def target_of(data: Mapping[str, Any]) -> str | None:
 def foreign_target(
     data: Mapping[str, Any], rates: Mapping[str, Decimal], currency: str = CNY
 ) -> str | None:
-    """Return in CNY a seed's target in another currency; None if it has none.
+    """Return a seed's foreign target price converted to CNY; None if it has none.
 
     >>> foreign_target({"target_price": "12,50 €"}, {"EUR": Decimal("7.8")})
     '97.50'
@@ -117,9 +117,9 @@ def foreign_target(
     >>> foreign_target({"target_price": "12,50 €"}, {})
     Traceback (most recent call last):
     ...
-    ValueError: target_price '12,50 €' is in EUR, and prices here are in CNY; say what a EUR is ...
+    ValueError: target_price '12,50 €' is in EUR, and prices here are in CNY; give the rate ...
 
-    :param rates: by currency (ISO 4217), how many CNY one is
+    :param rates: by currency (ISO 4217), how many CNY one unit is
     :param currency: of a mere number
     :raises ValueError: if it can't be read, or no rate of its currency is given
     """
@@ -133,7 +133,7 @@ def foreign_target(
 
 
 def has_target(data: Mapping[str, Any]) -> bool:
-    """Say whether a seed's row has a target, be it readable or not.
+    """Say whether a seed's row has a target price, readable or not.
 
     >>> has_target({"target_price": "9"}), has_target({"target_price": "-"}), has_target({})
     (True, False, False)
@@ -144,13 +144,13 @@ def has_target(data: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=100)
 def _names(columns: tuple[str, ...]) -> tuple[str | None, str | None]:
-    """Return which columns have a seed's target, and the same in CNY."""
+    """Return the columns of a seed's target price, and of the same in CNY."""
     by_name = {name.strip().lower(): name for name in reversed(columns)}
     return by_name.get(TARGET_COLUMN), by_name.get(IN_CNY)
 
 
 def _read(value: Any, currency: str) -> tuple[str, str] | None:
-    """Return the number of a target, and its currency; None if it is none.
+    """Return the number and the currency of a target price; None if there is none.
 
     :param value: text, or the number of a cell
     :param currency: of a number of a cell
@@ -158,7 +158,7 @@ def _read(value: Any, currency: str) -> tuple[str, str] | None:
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 <= value < _LARGEST:
-            raise ValueError(f"{TARGET_COLUMN} {value:.15g} is no price; {_ACCEPTED}")
+            raise ValueError(f"{TARGET_COLUMN} {value:.15g} is not a price; {_ACCEPTED}")
         return format(Decimal(str(value)), "f"), currency
     text = "" if value is None else str(value).strip()
     if text.lower() in _NONE:
@@ -172,14 +172,14 @@ def _read(value: Any, currency: str) -> tuple[str, str] | None:
     number = _number(found["number"]) if found else None
     shown = _currency(found["before"], found["behind"], currency) if found else None
     if number is None or shown is None:
-        raise ValueError(f"{TARGET_COLUMN} {text[:_LONGEST]!r} is no price; {_ACCEPTED}")
+        raise ValueError(f"{TARGET_COLUMN} {text[:_LONGEST]!r} is not a price; {_ACCEPTED}")
     return number, shown
 
 
 def _in_cny(number: str, currency: str, value: Any, rates: Mapping[str, Decimal]) -> str:
-    """Return what a target is in CNY.
+    """Return a target price in CNY.
 
-    :param value: as it was given, for messages
+    :param value: the value given, for messages
     :raises ValueError: if no rate of its currency is given
     """
     if currency == CNY:
@@ -187,21 +187,20 @@ def _in_cny(number: str, currency: str, value: Any, rates: Mapping[str, Decimal]
     if (rate := rates.get(currency)) is None:
         raise ValueError(
             f"{TARGET_COLUMN} {str(value)[:_LONGEST]!r} is in {currency}, and prices here are in "
-            f"{CNY}; say what a {currency} is in {CNY} (-s TMAPI_RATES={currency}=…), or give it "
-            f"in {CNY}"
+            f"{CNY}; give the rate (-s TMAPI_RATES={currency}=…), or the target price in {CNY}"
         )
     return format((Decimal(number) * rate).quantize(Decimal("0.01")), "f")
 
 
 def currency_of_format(number_format: str) -> str | None:
-    """Return the currency that a cell shows by the format of its number; None if it shows none.
+    """Return the currency in a cell's number format; None if it has none.
 
     >>> currency_of_format('#,##0.00\\\\ "€"'), currency_of_format("[$$-409]#,##0.00")
     ('EUR', 'USD')
     >>> currency_of_format("0.00"), currency_of_format("$#,##0.00"), currency_of_format("[$¥-804]0")
     (None, 'USD', 'CNY')
 
-    :raises ValueError: if it shows a sign that may be of several
+    :raises ValueError: if it has a sign of several currencies
     """
     shown = number_format.partition(";")[0]
     for found in _IN_FORMAT.finditer(shown):
@@ -217,7 +216,7 @@ def currency_of_format(number_format: str) -> str | None:
 
 
 def _number(text: str) -> str | None:
-    """Return the number that a text can only mean.
+    """Return the number in a text; None if it is ambiguous.
 
     >>> _number("12,50"), _number("1.234,50"), _number("1 234,5"), _number("1'234.50")
     ('12.50', '1234.50', '1234.5', '1234.50')
@@ -232,7 +231,7 @@ def _number(text: str) -> str | None:
 
 
 def _currency(before: str, behind: str, otherwise: str) -> str | None:
-    """Return the one currency that what stands around a number tells; None if it tells none or two.
+    """Return the currency that the words around a number name; None if it is unknown or two.
 
     >>> _currency("", "€", "CNY"), _currency("", "", "CNY"), _currency("", "kr", "CNY")
     ('EUR', 'CNY', None)

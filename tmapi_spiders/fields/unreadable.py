@@ -1,6 +1,6 @@
-"""Unreadable values: what the API has given and nobody could read, counted by field.
+"""Counts unreadable values by field: those the API gave and this package could not read.
 
-Such a value is null in the product, as one that is missing is: the count tells the two apart.
+Such a value is null in the product, like a missing one: the count tells the two apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.config.token import Token
 
-__all__ = ["Unread", "Unreadable", "told"]
+__all__ = ["Unread", "Unreadable", "unreadable_lines"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,19 +28,19 @@ _LONGEST = 60
 
 @attrs.frozen
 class Unread:
-    """One field of one element that was given and could not be read."""
+    """A field of an element that was given and could not be read."""
 
     row: int
-    """The element's place among those that were loaded."""
+    """The element's index among those that were loaded."""
     field: str
     expression: str
     value: Any
     error: Exception | None = None
-    """What a processor raised, if one did."""
+    """The exception of a processor, if one failed."""
 
 
 class Unreadable:
-    """Counts a run's unreadable values, and keeps an example of each field.
+    """Counts a run's unreadable values, and keeps an example for each field.
 
     :param token: struck out of the examples
     """
@@ -48,15 +48,15 @@ class Unreadable:
     def __init__(self, token: Token) -> None:
         self._token = token
         self.items: Counter[str] = Counter()
-        """By field, in how many items it was."""
+        """By field, the number of items with an unreadable value."""
         self.examples: dict[str, str] = {}
-        """By field, the first of its values, cut short."""
+        """By field, the first unreadable value, shortened."""
         self._failed: set[str] = set()
 
     def note(self, unread: Unread, item_id: int | None) -> str:
-        """Count a value, and return it as an example; the first that fails of a field is logged.
+        """Count a value and return it as an example; a field's first failure is logged.
 
-        :param item_id: of the item that it was in, if that could be read
+        :param item_id: the id of its item, if that could be read
         """
         field = unread.field
         self.items[field] += 1
@@ -67,14 +67,14 @@ class Unreadable:
             self._failed.add(field)
             message = printable(self._token.strike_out(str(unread.error)))
             logger.warning(
-                "Field %s (%s): its processor failed on %s: %s: %s. The value is left out (and so "
-                "are others like it, without a further line)",
+                "Field %s (%s): its processor failed on %s: %s: %s. The value is left out (as are "
+                "others like it, without another log line)",
                 *(field, unread.expression, example, type(unread.error).__name__, message),
             )
         return self.examples.setdefault(field, example)
 
     def _shown(self, value: Any) -> str:
-        """Return a value as people may see it: short, printable, without the token."""
+        """Return a value for messages: short, printable, without the token."""
         is_text = isinstance(value, str)
         text = self._token.strike_out(value if is_text else _json(value))
         if is_text:
@@ -83,7 +83,7 @@ class Unreadable:
 
     @property
     def facts(self) -> dict[str, dict[str, Any]]:
-        """All of it as JSON has it, the most frequent first."""
+        """The counts and examples for JSON, the most frequent first."""
         return {
             field: {"items": items, "example": self.examples[field]}
             for field, items in self.items.most_common()
@@ -97,12 +97,12 @@ def _json(value: Any) -> str:
         return type(value).__name__
 
 
-def told(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what there is to be said of unreadable values; nothing if there are none.
+def unreadable_lines(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield lines about unreadable values; nothing if there are none.
 
-    :param facts: as :attr:`Unreadable.facts`
+    :param facts: from :attr:`Unreadable.facts`
 
-    >>> print(*told({"price": {"items": 3, "example": "'9,90' (item 7)"}}), sep=chr(10))
+    >>> print(*unreadable_lines({"price": {"items": 3, "example": "'9,90' (item 7)"}}), sep=chr(10))
     could not be read, and left out:
       price of 3 items, such as '9,90' (item 7)
     """

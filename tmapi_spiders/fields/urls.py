@@ -1,4 +1,4 @@
-"""URLs that the API gives, in a form that a browser can load."""
+"""Turns the API's URLs into URLs that a browser can load."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["to_url"]
 
 _LONGEST = 4096
 
-#: What needs no normalising; nearly all URLs are such, and taking them apart is slow.
+#: URLs that are normal already: nearly all are, and parsing them is slow.
 _NORMAL = re.compile(r"https?://[a-z0-9-]+\.[a-z0-9.-]+(?::[0-9]{1,5})?/[!$'-;=?-Z_a-z~]*")
 
 _SCHEME = re.compile(r"(https?):?/+", re.IGNORECASE)
 
-#: As of ``itemcdn.tmall.com/"https://…"``: the URL that is meant stands in quotes behind another.
+#: As in ``itemcdn.tmall.com/"https://…"``: the URL that is meant follows another one, in quotes.
 _QUOTED = re.compile(
     r'(?:[a-z]{1,5}:)?/*[a-z0-9.-]+/+(?:"|%22)((?:https?:|//)[^"]+?)(?:"|%22)?', re.IGNORECASE
 )
@@ -27,15 +27,15 @@ _WITHOUT_SCHEME = re.compile(
     rf"(?:[a-z0-9-]+\.)?(?:{'|'.join(map(re.escape, ALIBABA_HOSTS))})/", re.IGNORECASE
 )
 
-#: Letters of any script: "bücher.example" is a host too.
+#: Letters of any script, since "bücher.example" is a host too.
 _HOST = re.compile(r"\w[\w-]*(?:\.\w[\w-]*)+|localhost|[0-9a-f:.]*:[0-9a-f:.]*")
 
-#: What a browser would take for something else, or leave out.
+#: Characters that a browser would misread or drop.
 _AMISS = re.compile(r'[\s\x00-\x1f\x7f"<>\\]')
 
 
 def to_url(value: Any) -> str | None:
-    """Return an http(s) URL that a browser can load; None if what is given is no such.
+    """Return an http(s) URL that a browser can load; None if *value* is no such URL.
 
     >>> to_url("//cbu01.alicdn.com/a.jpg"), to_url("https:////cbu01.alicdn.com/a.jpg")
     ('https://cbu01.alicdn.com/a.jpg', 'https://cbu01.alicdn.com/a.jpg')
@@ -53,7 +53,7 @@ def to_url(value: Any) -> str | None:
     url = to_words(value)
     if url is None:
         return None
-    for _ in range(2):  # what was in quotes may be of such a form, too
+    for _ in range(2):  # the quoted URL may have this form too
         if (quoted := _QUOTED.fullmatch(url)) is None:
             break
         url = quoted[1].strip()

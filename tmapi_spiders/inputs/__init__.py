@@ -1,4 +1,4 @@
-"""What is asked for: spider arguments, seeds and the tables they come in, queries.
+"""Spider arguments, seeds and the tables they come in, and queries.
 
 Internal, except what docs/reference.md lists.
 """

@@ -1,56 +1,22 @@
-"""How the given text of an argument becomes a value: of the crawl's, and of a seed's own.
-
-Each raises ValueError saying what is accepted.
-"""
+"""Types of the arguments that a seed may override, each with its reader."""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from tmapi_spiders.api.endpoint import FILTERS
+from pydantic import PlainValidator
+
+from tmapi_spiders.api.endpoint import FILTERS, LANGUAGES, SORTS
+from tmapi_spiders.config.values import quoted, several_of, split, whole_number
 from tmapi_spiders.errors import did_you_mean, shortened
 from tmapi_spiders.inputs.combinations import Filters, PriceRange
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["filters_of", "prices_of", "words"]
+__all__ = ["FilterSets", "Languages", "Limit", "PriceRanges", "Sorts", "filters_of", "prices_of"]
 
 _DECIMAL = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _RANGE = re.compile(rf"(?P<start>{_DECIMAL})?\s*-\s*(?P<end>{_DECIMAL})?")
-
-
-def _split(given: Any) -> list[Any]:
-    """Split a comma-separated list; a real list (from a script) is taken as it is."""
-    words = given if isinstance(given, list | tuple) else str(given).split(",")
-    return [word if isinstance(word, PriceRange) else str(word).strip() for word in words]
-
-
-def _quote(words: list[str]) -> str:
-    return f"{shortened(', '.join(map(repr, words)))} {'is' if len(words) == 1 else 'are'}"
-
-
-def _unique(values: list[Any]) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(values))
-
-
-def words(*accepted: str) -> Callable[[Any], tuple[str, ...]]:
-    """Return what reads a list of some of the words *accepted*, without repeated ones.
-
-    >>> words("en", "zh")("zh, en,zh")
-    ('zh', 'en')
-    """
-    rule = f"accepted: {', '.join(accepted)}, or several separated by commas."
-
-    def read(given: Any) -> tuple[str, ...]:
-        found = _split(given)
-        if wrong := [word for word in found if word not in accepted]:
-            raise ValueError(f"{_quote(wrong)} not known; {rule}{did_you_mean(wrong[0], accepted)}")
-        return _unique(found)
-
-    return read
 
 
 def prices_of(given: Any) -> tuple[PriceRange, ...]:
@@ -64,19 +30,20 @@ def prices_of(given: Any) -> tuple[PriceRange, ...]:
     rule = "accepted: START-END in decimals, either end may be left open: 0-10,10-50,50-"
     prices: dict[str, PriceRange] = {}
     problems = []
-    for word in _split(given):
-        found = None if isinstance(word, PriceRange) else _RANGE.fullmatch(word)
+    for word in split(given):
+        text = str(word).strip()
+        found = _RANGE.fullmatch(text)
         if isinstance(word, PriceRange):
             price = word
-        elif word in {"", "none"}:
+        elif text in {"", "none"}:
             price = PriceRange()
         elif found and (found["start"] or found["end"]):
             price = PriceRange(found["start"], found["end"])
         else:
-            problems.append(f"{shortened(repr(word))} is no price range")
+            problems.append(f"{shortened(repr(text))} is not a price range")
             continue
         if price.start and price.end and Decimal(price.start) > Decimal(price.end):
-            problems.append(f"{word!r} ends below its start")
+            problems.append(f"{text!r} ends below its start")
         prices.setdefault(price.key, price)
     if problems:
         raise ValueError(f"{', '.join(problems)}; {rule}")
@@ -94,11 +61,21 @@ def filters_of(given: Any) -> tuple[Filters, ...]:
     rule = f"accepted: none, {', '.join(FILTERS)}; joined by + within one alternative"
     alternatives = []
     wrong: list[str] = []
-    for alternative in _split(given):
-        flags = [flag.strip() for flag in alternative.split("+")]
+    for alternative in split(given):
+        flags = [flag.strip() for flag in str(alternative).split("+")]
         if flags != ["none"]:
             wrong += [flag for flag in flags if flag not in FILTERS]
         alternatives.append(tuple(flag for flag in FILTERS if flag in flags))
     if wrong:
-        raise ValueError(f"{_quote(wrong)} no filter; {rule}.{did_you_mean(wrong[0], FILTERS)}")
-    return _unique(alternatives)
+        noun = "a filter" if len(wrong) == 1 else "filters"
+        raise ValueError(f"{quoted(wrong)} not {noun}; {rule}.{did_you_mean(wrong[0], FILTERS)}")
+    return tuple(dict.fromkeys(alternatives))
+
+
+Languages = Annotated[tuple[str, ...], PlainValidator(several_of(*LANGUAGES))]
+Sorts = Annotated[tuple[str, ...], PlainValidator(several_of(*SORTS))]
+PriceRanges = Annotated[tuple[PriceRange, ...], PlainValidator(prices_of)]
+FilterSets = Annotated[tuple[Filters, ...], PlainValidator(filters_of)]
+
+#: A count that is not limited by 0.
+Limit = Annotated[int, PlainValidator(whole_number(0))]

@@ -1,54 +1,39 @@
-"""The spider's arguments: typed, checked all at once, before anything is sent."""
+"""The spider's arguments: read, typed and checked, all at once, before anything is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from tmapi_spiders.api.endpoint import LANGUAGES, SORTS
-from tmapi_spiders.config import values
-from tmapi_spiders.config.values import count
-from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
-from tmapi_spiders.inputs.argument_values import filters_of, prices_of, words
-from tmapi_spiders.inputs.combinations import Combinations, Filters, PriceRange
+from tmapi_spiders.config.validation import validated
+from tmapi_spiders.config.values import one_of, switch, whole_number
+from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.inputs.argument_values import FilterSets, Languages, Limit, PriceRanges, Sorts
+from tmapi_spiders.inputs.combinations import Combinations, PriceRange
 from tmapi_spiders.inputs.job_names import (
     LONGEST,
     LONGEST_SERIES,
     UNNAMED,
-    is_job_name,
     name_in_series,
+    name_of_length,
 )
 from tmapi_spiders.inputs.python_values import as_text, unkept
 from tmapi_spiders.inputs.queries import Queries
-from tmapi_spiders.inputs.seed_columns import MEANINGS, Layout, columns_of
+from tmapi_spiders.inputs.seed_columns import MEANINGS, Layout, columns_of, sheet_of
 from tmapi_spiders.inputs.seeds import Seeds, StreamedSeeds, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from decimal import Decimal
 
 __all__ = ["Arguments"]
 
 
-def _name(longest: int) -> BeforeValidator:
-    def read(given: Any) -> str:
-        if not is_job_name(str(given)) or len(str(given)) > longest:
-            raise ValueError(f"accepted: 1 to {longest} letters, digits, _ and -.")
-        return str(given)
-
-    return BeforeValidator(read)
-
-
-def _convert(given: Any) -> str:
-    accepted = ("auto", "always", "never")
-    if given not in accepted:
-        raise ValueError(f"accepted: auto, always, never.{did_you_mean(str(given), accepted)}")
-    return str(given)
-
-
-def _given(given: Any) -> Any:
+def _seeds(given: Any) -> Any:
     if isinstance(given, list | tuple):
         return joined(given)
     if not isinstance(given, str):
@@ -58,65 +43,59 @@ def _given(given: Any) -> Any:
     return given
 
 
-def _sheet(given: Any) -> str:
-    if not (name := str(given).strip()):
-        raise ValueError("it is empty; accepted: the name or the number of a sheet.")
-    return name
-
-
 class Arguments(BaseModel):
     """What ``-a`` takes. Lists multiply: seeds × languages × sorts × prices × filters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    seeds: Annotated[str, BeforeValidator(_given)] = Field(
-        description="A file with one image a line, a table of images (CSV, TSV, XLSX, JSON lines), "
-        "or images separated by commas."
+    seeds: Annotated[str, PlainValidator(_seeds)] = Field(
+        description="A file with one image per line, a table of images (CSV, TSV, XLSX, JSON "
+        "lines), or images separated by commas."
     )
-    columns: Annotated[dict[str, str], BeforeValidator(columns_of)] = Field(
+    columns: Annotated[Mapping[str, str], PlainValidator(columns_of)] = Field(
         default={},
-        description="Which column of a table is what, such as image=Bild-URL,id=Art.-Nr.; of the "
-        f"meanings {', '.join(MEANINGS)}.",
+        description="What the columns of a table mean, such as image=Bild-URL,id=Art.-Nr.; the "
+        f"meanings are {', '.join(MEANINGS)}.",
     )
-    sheet: Annotated[str, BeforeValidator(_sheet)] | None = Field(
+    sheet: Annotated[str, PlainValidator(sheet_of)] | None = Field(
         default=None,
-        description="The sheet of a workbook, by its name or number (the first that is visible).",
+        description="The sheet of a workbook, by name or number (the first visible one).",
     )
-    sort: Annotated[tuple[str, ...], BeforeValidator(words(*SORTS))] = Field(
+    sort: Sorts = Field(
         default=("default",), description=f"Order of the results: {', '.join(SORTS)}."
     )
-    language: Annotated[tuple[str, ...], BeforeValidator(words(*LANGUAGES))] = Field(
+    language: Languages = Field(
         default=("en",), description=f"Language of the titles: {', '.join(LANGUAGES)}."
     )
-    price: Annotated[tuple[PriceRange, ...], BeforeValidator(prices_of)] = Field(
+    price: PriceRanges = Field(
         default=(PriceRange(),), description="Price ranges, such as 0-10,10-50,50- (no range)."
     )
-    filters: Annotated[tuple[Filters, ...], BeforeValidator(filters_of)] = Field(
+    filters: FilterSets = Field(
         default=((),),
         description="Alternatives of flags, joined by + within one: none,is_factory+free_shipping.",
     )
-    page_size: Annotated[int, BeforeValidator(count(1, 50))] = Field(
-        default=20, description="Items a page, 1 to 50; above 20 is not documented."
+    page_size: Annotated[int, PlainValidator(whole_number(1, 50))] = Field(
+        default=20, description="Items per page, 1 to 50; more than 20 is not documented."
     )
-    max_pages: Annotated[int, BeforeValidator(count(0))] = Field(
-        default=0, description="Pages a query at most; 0 = all."
+    max_pages: Limit = Field(default=0, description="The most pages per query; 0 = all.")
+    max_items: Limit = Field(
+        default=0, description="The most items per query, before dedupe; 0 = all."
     )
-    max_items: Annotated[int, BeforeValidator(count(0))] = Field(
-        default=0, description="Items a query at most, before dedupe; 0 = all."
-    )
-    convert: Annotated[Literal["auto", "always", "never"], BeforeValidator(_convert)] = Field(
+    convert: Annotated[str, PlainValidator(one_of("auto", "always", "never"))] = Field(
         default="auto",
-        description="Which images are converted first: those on foreign hosts, all, none.",
+        description="Which images are converted first: those on other hosts than Alibaba's, all, "
+        "or none.",
     )
-    job: Annotated[str, _name(LONGEST)] | None = Field(
-        default=None, description="The job's name, and its folder's (a new one with the time)."
+    job: Annotated[str, PlainValidator(name_of_length(LONGEST))] | None = Field(
+        default=None,
+        description="The name of the job and its folder (a new one with the time).",
     )
-    series: Annotated[str, _name(LONGEST_SERIES)] | None = Field(
-        default=None, description="A search repeated: the job is named SERIES-TIME."
+    series: Annotated[str, PlainValidator(name_of_length(LONGEST_SERIES))] | None = Field(
+        default=None, description="For a repeated search: the job is named SERIES-TIME."
     )
-
-    keep_alive: Annotated[bool, BeforeValidator(values.switch)] = Field(
-        default=False, description="Of workers: whether they wait for more when the job has ended."
+    keep_alive: Annotated[bool, PlainValidator(switch)] = Field(
+        default=False,
+        description="For workers: whether they wait for more when the job has ended.",
     )
 
     @classmethod
@@ -127,21 +106,17 @@ class Arguments(BaseModel):
         streamed: bool = False,
         rates: Mapping[str, Decimal] | None = None,
     ) -> tuple[Arguments, Queries]:
-        """Read and check *given* (names and values, as ``-a`` or a script gives them), and the
-        seeds that they name.
+        """Read and check *given* (names and values from ``-a`` or a script) and the seeds it names.
 
-        :param streamed: whether seeds are read anew each time, instead of held in memory without
-            repeated ones
-        :param rates: of target prices, by currency; None: these are not looked at
+        :param streamed: read the seeds anew each time, duplicates included, instead of holding
+            them in memory
+        :param rates: how many CNY one unit is, by currency, for target prices; None: ignore them
         :raises UsageProblems: with all that is wrong
         """
         given = as_text(given, Arguments.model_fields)
-        problems = unkept(given, Arguments.model_fields)
-        arguments = seeds = None
-        try:
-            arguments = cls.model_validate(dict(given))
-        except ValidationError as exc:
-            problems += [_explain(error, cls) for error in exc.errors()]
+        arguments, wrong = validated(cls, given)
+        problems = [*unkept(given, Arguments.model_fields), *wrong]
+        seeds = None
         if given.get("job") is not None and given.get("series") is not None:
             problems.append("job and series: a series names its jobs itself; give one of the two.")
         if isinstance(given.get("seeds"), str) and given["seeds"].strip():
@@ -157,11 +132,11 @@ class Arguments(BaseModel):
 
     @property
     def combinations(self) -> Combinations:
-        """Those under which seeds without arguments of their own are searched."""
+        """Combinations for seeds without overrides."""
         return Combinations(self.language, self.sort, self.price, self.filters)
 
     def job_name(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str:
-        """Return the name of the job that these arguments are for.
+        """Return the name of the job, a new one where none is given.
 
         >>> when = datetime(2026, 11, 23, 18, tzinfo=UTC)
         >>> Arguments(seeds="s", series="watch").job_name(lambda: when)
@@ -171,29 +146,13 @@ class Arguments(BaseModel):
 
 
 def _layout(given: Mapping[str, Any], rates: Mapping[str, Decimal] | None) -> Layout | None:
-    """Return what *given* says of a table of seeds; None if that is wrong, which is told of it."""
+    """Return how *given* describes a table of seeds; None if it is wrong (reported elsewhere)."""
     columns, sheet = given.get("columns"), given.get("sheet")
     try:
         return Layout(
             {} if columns is None else columns_of(columns),
-            "" if sheet is None else _sheet(sheet),
+            "" if sheet is None else sheet_of(sheet),
             rates,
         )
     except ValueError:
         return None
-
-
-def _explain(error: Any, model: type[BaseModel]) -> str:
-    """Put one of pydantic's errors the way this project does: name=value, rule, remedy."""
-    name = shortened(error["loc"][0])
-    if error["type"] == "extra_forbidden":
-        accepted = list(model.model_fields)
-        return (
-            f"{name}: no such argument.{did_you_mean(name, accepted)} "
-            f"Accepted: {', '.join(accepted)}."
-        )
-    if error["type"] == "missing":
-        description = model.model_fields[name].description
-        return f"{name}: missing. {description} Example: -a {name}=seeds.txt"
-    reason = error["msg"].removeprefix("Value error, ")
-    return f"{name}={shortened(error['input'])}: {reason}"

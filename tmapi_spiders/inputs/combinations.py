@@ -1,4 +1,4 @@
-"""Combinations: languages × sorts × price ranges × filters, under which a seed is searched."""
+"""Combinations of language, sort, price range and filters; each makes a query of a seed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = [
 
 @attrs.frozen
 class PriceRange:
-    """A price range with inclusive, possibly open ends: decimal strings as the user wrote them."""
+    """A price range: inclusive ends as decimal strings, as the user wrote them; None is open."""
 
     start: str | None = None
     end: str | None = None
 
     @property
     def key(self) -> str:
-        """The same text for the same range, however it was written.
+        """Text that is the same for equal ranges, however they were written.
 
         >>> PriceRange("10", "50.00").key == PriceRange("10.0", "50").key
         True
@@ -39,7 +39,7 @@ class PriceRange:
         )
 
 
-#: The flags of one alternative of the argument ``filters``, in :data:`FILTERS`' order.
+#: The flags of one alternative of the argument ``filters``, in the order of :data:`FILTERS`.
 Filters = tuple[str, ...]
 
 #: Language, sort, price range and filters of one query.
@@ -48,7 +48,7 @@ Combination = tuple[str, str, PriceRange, Filters]
 
 @attrs.frozen
 class Combinations:
-    """All combinations of some lists, in the order in which they are searched.
+    """All combinations of four lists, in the order in which they are crawled.
 
     >>> len(Combinations(("en", "zh"), ("default", "sales"), (PriceRange(),), ((),)))
     4

@@ -1,10 +1,13 @@
-"""Names of jobs, and of series: a search repeated, each run of which is a job named SERIES-TIME."""
+"""Names of jobs and of series: each repetition of a series is a job named SERIES-TIME."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "LONGEST",
@@ -13,16 +16,17 @@ __all__ = [
     "ahead_of_clock",
     "is_job_name",
     "name_in_series",
+    "name_of_length",
     "series_of",
 ]
 
 LONGEST: Final = 64
-#: The series of jobs that nobody gave a name; those may run at the same time.
+#: The series of jobs without a name from the user; they may run concurrently.
 UNNAMED: Final = "job"
 
 _STAMP: Final = "-%Y%m%dT%H%M%SZ"
 
-#: A series' name with a time behind it must still be a job's name.
+#: A series' name plus a time must still be a job's name.
 LONGEST_SERIES: Final = LONGEST - len("-20261123T180000Z")
 
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST}}}")
@@ -30,7 +34,7 @@ _IN_SERIES = re.compile(r"([A-Za-z0-9_-]+)-\d{8}T\d{6}Z")
 
 
 def is_job_name(given: object) -> TypeGuard[str]:
-    """Say whether this can be the name of a job.
+    """Say whether *given* is a valid name of a job.
 
     >>> is_job_name("monday"), is_job_name("../monday")
     (True, False)
@@ -38,8 +42,23 @@ def is_job_name(given: object) -> TypeGuard[str]:
     return isinstance(given, str) and _NAME.fullmatch(given) is not None
 
 
+def name_of_length(longest: int) -> Callable[[Any], str]:
+    """Return a reader of names of jobs or series that are not longer than *longest*.
+
+    >>> name_of_length(9)("monday")
+    'monday'
+    """
+
+    def read(given: Any) -> str:
+        if not is_job_name(str(given)) or len(str(given)) > longest:
+            raise ValueError(f"accepted: 1 to {longest} letters, digits, _ and -.")
+        return str(given)
+
+    return read
+
+
 def name_in_series(series: str, when: datetime) -> str:
-    """Return the name of a series' job that begins at a time (UTC).
+    """Return the name of a series' job that starts at *when* (UTC).
 
     >>> from datetime import datetime
     >>> name_in_series("watch", datetime(2026, 11, 23, 18))
@@ -49,7 +68,7 @@ def name_in_series(series: str, when: datetime) -> str:
 
 
 def series_of(job: str) -> str | None:
-    """Return the series that a job is of, by its name; None if of none.
+    """Return the series that a job belongs to, by its name; None if there is none.
 
     >>> series_of("watch-20261123T180000Z"), series_of("monday")
     ('watch', None)
@@ -58,22 +77,22 @@ def series_of(job: str) -> str | None:
     return found[1] if found else None
 
 
-#: By so much a clock may be wrong without a word.
+#: A clock may be this wrong without a warning.
 _AHEAD: Final = timedelta(days=1)
 
 
 def ahead_of_clock(job: str) -> str:
-    """Return what is to be told of a job that is named by a time to come; "" of any other.
+    """Return a warning about a job that is named for a time in the future; "" for any other.
 
     >>> ahead_of_clock("watch-20201123T180000Z"), ahead_of_clock("monday")
     ('', '')
     >>> ahead_of_clock("watch-99991123T180000Z")[:57]
-    'watch-99991123T180000Z is named by a time that is to come'
+    'watch-99991123T180000Z is named for a time in the future:'
     """
     series = series_of(job)
     if series is None or job <= name_in_series(series, datetime.now(UTC) + _AHEAD):
         return ""
     return (
-        f"{job} is named by a time that is to come: the clock was wrong when it began, or is now. "
+        f"{job} is named for a time in the future: the clock was wrong when it began, or is now. "
         f"Until then it counts as the newest of {series}; if it is not, move its folder away"
     )

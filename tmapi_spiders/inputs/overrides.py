@@ -1,34 +1,46 @@
-"""Overrides: arguments that a seed's row has for itself."""
+"""Overrides: arguments that a seed's row gives for that seed only."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Annotated, Any
 
-import attrs
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from tmapi_spiders.api.endpoint import LANGUAGES, SORTS
-from tmapi_spiders.config.values import count
-from tmapi_spiders.inputs.argument_values import filters_of, prices_of, words
-from tmapi_spiders.inputs.combinations import Combinations, Filters, PriceRange
+from tmapi_spiders.config.validation import validated
+from tmapi_spiders.inputs.argument_values import FilterSets, Languages, Limit, Sorts, prices_of
+from tmapi_spiders.inputs.combinations import Combinations, PriceRange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["NO_OVERRIDES", "OVERRIDDEN", "Overrides"]
 
 
-@attrs.frozen(cache_hash=True)
-class Overrides:
-    """What takes the place of the crawl's arguments for one seed; None where nothing does."""
+def _normalised_prices(given: Any) -> tuple[PriceRange, ...]:
+    """Read price ranges; the same range is the same text however a row writes it.
 
-    language: tuple[str, ...] | None = None
-    sort: tuple[str, ...] | None = None
-    price: tuple[PriceRange, ...] | None = None
-    filters: tuple[Filters, ...] | None = None
-    max_pages: int | None = None
-    given: tuple[tuple[str, str], ...] = attrs.field(default=(), eq=False, repr=False)
-    """As the user wrote them, by argument."""
+    >>> _normalised_prices("10.0-50.00")
+    (PriceRange(start='10', end='50'),)
+    """
+    return tuple(
+        PriceRange(*(end or None for end in price.key.split("-"))) for price in prices_of(given)
+    )
+
+
+class Overrides(BaseModel):
+    """What replaces the crawl's arguments for one seed; None where nothing does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    language: Languages | None = None
+    sort: Sorts | None = None
+    price: Annotated[tuple[PriceRange, ...], PlainValidator(_normalised_prices)] | None = None
+    filters: FilterSets | None = None
+    max_pages: Limit | None = None
+
+    given: tuple[tuple[str, str], ...] = Field(default=(), repr=False)
+    """What the user wrote, by argument; it does not count for equality."""
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Overrides:
@@ -39,10 +51,18 @@ class Overrides:
 
         :raises ValueError: with all that is wrong
         """
-        return _read(tuple(given.items())) if given else NO_OVERRIDES
+        return cls._read(tuple(given.items())) if given else NO_OVERRIDES
+
+    @classmethod
+    @lru_cache(maxsize=1024)  # many rows give the same
+    def _read(cls, given: tuple[tuple[str, str], ...]) -> Overrides:
+        overrides, problems = validated(cls, dict(given), lambda name: f"search_{name}")
+        if overrides is None:
+            raise ValueError(" ".join(problems))
+        return overrides.model_copy(update={"given": given})
 
     def applied_to(self, combinations: Combinations) -> Combinations:
-        """Return the combinations under which the seed is searched, given the crawl's."""
+        """Return the combinations of the seed's queries, from those of the crawl."""
         if self is NO_OVERRIDES:
             return combinations
         return Combinations(
@@ -53,49 +73,29 @@ class Overrides:
         )
 
     def most_pages(self, max_pages: int) -> int:
-        """Return how many pages a query of the seed has at most, given the crawl's; 0 = all.
+        """Return the most pages of one of the seed's queries, from the crawl's; 0 = all.
 
         >>> NO_OVERRIDES.most_pages(3), Overrides(max_pages=0).most_pages(3)
         (3, 0)
         """
         return max_pages if self.max_pages is None else self.max_pages
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Overrides) and self._values == other._values
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _values(self) -> tuple[Any, ...]:
+        return (self.language, self.sort, self.price, self.filters, self.max_pages)
+
+    @cached_property
+    def _hash(self) -> int:  # each seed of a table is counted by it
+        return hash(self._values)
+
 
 NO_OVERRIDES = Overrides()
 
-
-def _prices(given: Any) -> tuple[PriceRange, ...]:
-    """Read price ranges, written the same however a row has them: they are sent as they are.
-
-    >>> _prices("10.0-50.00")
-    (PriceRange(start='10', end='50'),)
-    """
-    return tuple(
-        PriceRange(*(end or None for end in price.key.split("-"))) for price in prices_of(given)
-    )
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "language": words(*LANGUAGES),
-    "sort": words(*SORTS),
-    "price": _prices,
-    "filters": filters_of,
-    "max_pages": count(0),
-}
-
-#: The arguments that a seed may have for itself.
-OVERRIDDEN = tuple(_READERS)
-
-
-@lru_cache(maxsize=1024)  # many rows give the same
-def _read(given: tuple[tuple[str, str], ...]) -> Overrides:
-    values: dict[str, Any] = {}
-    problems = []
-    for name, text in given:
-        try:
-            values[name] = _READERS[name](text)
-        except ValueError as exc:
-            problems.append(f"search_{name}={text}: {exc}")
-    if problems:
-        raise ValueError(" ".join(problems))
-    return Overrides(**values, given=given)
+#: The arguments that a seed may override.
+OVERRIDDEN = tuple(name for name in Overrides.model_fields if name != "given")

@@ -1,4 +1,4 @@
-"""The plan: what is said of a crawl's seeds before anything is paid."""
+"""Describes a crawl's seeds and queries to the user before anything is paid."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ if TYPE_CHECKING:
     from tmapi_spiders.inputs.arguments import Arguments
     from tmapi_spiders.inputs.queries import Queries
 
-__all__ = ["described", "put_in", "remarks"]
+__all__ = ["describe_added", "describe_crawl", "remarks"]
 
 #: Source: the vendor's page of the endpoint.
 _DOCUMENTED_PAGE_SIZE = 20
 
 
-def described(queries: Queries) -> str:
-    """Return what is searched for, and where it comes from: the sum, the file, its columns."""
+def describe_crawl(queries: Queries) -> str:
+    """Return how many queries there are and where they come from: the file and its columns."""
     seeds = queries.seeds
-    repeated = f", {seeds.tally.duplicates:,} repeated left out" if seeds.tally.duplicates else ""
+    count = seeds.tally.duplicates
+    repeated = f", {plural(count, 'duplicate')} left out" if count else ""
     origin = f" {seeds.origin.describe()}" if seeds.origin is not None else ""
     return f"{plural(len(queries), 'query', 'queries')} ({queries.describe()}{repeated}){origin}"
 
 
-def put_in(queries: Queries, new_queries: int, new_seeds: int) -> str:
-    """Return what was put into a job on Redis, and where it came from.
+def describe_added(queries: Queries, new_queries: int, new_seeds: int) -> str:
+    """Return how many queries were added to a job on Redis, and where they came from.
 
-    :param new_queries: how many of the queries were not there yet
-    :param new_seeds: likewise
+    :param new_queries: how many of the queries the job did not have yet
+    :param new_seeds: how many of the seeds the job did not have yet
     """
     seeds = queries.seeds
     origin = f" {seeds.origin.describe()}" if seeds.origin is not None else ""
     return (
-        f"{plural(new_queries, 'query', 'queries')} put in "
+        f"{plural(new_queries, 'query', 'queries')} added "
         f"({plural(new_seeds, 'new seed')} of {len(seeds):,}){origin}"
     )
 
@@ -50,11 +51,11 @@ def remarks(
     *,
     by_workers: bool = False,
 ) -> list[str]:
-    """Return what is to be known before: links to pages, targets, images that several seeds have.
+    """Return notes and warnings about the seeds: links to pages, target prices, shared images.
 
-    :param rates: of target prices
+    :param rates: how many CNY one unit is, by currency
     :param dedupe: within what a product is written once
-    :param by_workers: who each pay for an image that several seeds have
+    :param by_workers: whether workers crawl them, which pay once per seed for a shared image
     """
     seeds, tally = queries.seeds, queries.seeds.tally
     origin = seeds.origin
@@ -77,12 +78,12 @@ def remarks(
             f"prices in {CNY}{converted}"
         )
     if tally.repeated_images:
-        paid = "each is paid for" if by_workers else "what both ask is paid for once"
+        paid = "each query is paid for" if by_workers else "queries they share are paid for once"
         lines.append(f"note: {sharing_images(tally.sharing, dedupe)}; {paid}")
     if tally.unconverted_images and arguments.convert == "never":
         lines.append(
-            f"warning: {plural(tally.unconverted_images, 'seed')} on no Alibaba host, and "
-            "convert=never: the search may not be able to read the image, and refuse it or find "
+            f"warning: {plural(tally.unconverted_images, 'seed')} not on an Alibaba host, and "
+            "convert=never: the search may be unable to read the image, and refuse it or find "
             "nothing"
         )
     return [f"  {line}." for line in lines]

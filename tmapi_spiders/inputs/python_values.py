@@ -1,6 +1,6 @@
-"""Given arguments: a script's Python values become the text that ``-a`` gives.
+"""Converts a script's Python values to the text that ``-a`` gives.
 
-So a crawl is the same job whoever has begun it, and job.json holds what ``-a`` can say again.
+A job is then the same however it was started, and job.json holds text that ``-a`` takes again.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _LIKE_IMAGES = ("//", "/search/")
 
 
 def as_text(given: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
-    """Return arguments as ``-a`` gives them; what can't be told as text stays, and is refused.
+    """Return arguments as ``-a`` gives them; what has no text stays as it is, and is refused later.
 
-    None is not given at all, nor is what begins with ``_``: scrapyd gives each crawl a ``_job``.
+    None means not given. Names that begin with ``_`` are dropped: scrapyd adds a ``_job``.
 
     >>> as_text({"sort": ["sales", "default"], "max_pages": 3, "job": None}, {"sort", "max_pages"})
     {'sort': 'sales,default', 'max_pages': '3'}
@@ -34,7 +34,7 @@ def as_text(given: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
     >>> as_text({"columns": {"image": "Bild", "id": "Nr"}}, {"columns"})
     {'columns': 'image=Bild,id=Nr'}
 
-    :param names: the arguments that are told as text; those of a project's own may be anything
+    :param names: the arguments that are converted; a project's own may be anything
     """
     return {
         name: _text(name, value) if name in names else _plain(value)
@@ -46,10 +46,10 @@ def as_text(given: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
 def _text(name: str, value: Any) -> Any:
     if name == "seeds" and isinstance(value, os.PathLike):
         path = _plain(value)
-        # A file's name, and no image's: /search/a is /./search/a too.
+        # A file, not an image: /search/a is /./search/a too.
         return f"/.{path}" if isinstance(path, str) and path.startswith(_LIKE_IMAGES) else path
     if isinstance(value, list | tuple) and name == "seeds":
-        with suppress(ValueError):  # told where the argument is read
+        with suppress(ValueError):  # reported where the argument is read
             value = joined(value)
         return value
     if isinstance(value, list | tuple):
@@ -59,7 +59,7 @@ def _text(name: str, value: Any) -> Any:
     if name == "columns" and isinstance(value, dict):
         return ",".join(f"{meaning}={column}" for meaning, column in value.items())
     if isinstance(value, bool):
-        return str(value).lower()  # "true" is no number: max_pages=True is refused
+        return str(value).lower()  # "true" is not a number: max_pages=True is refused
     return str(value) if isinstance(value, Real) else _plain(value)
 
 
@@ -68,12 +68,12 @@ def _plain(value: Any) -> Any:
 
 
 def unkept(given: Mapping[str, Any], names: Container[str]) -> list[str]:
-    """Return what is wrong with a project's own arguments that job.json can't hold.
+    """Return which of a project's own arguments job.json can't hold.
 
     >>> unkept({"tags": ["a", 1], "when": {1}}, {"seeds"})
     ["when={1}: job.json can't hold a set. Accepted: text, numbers, lists and objects of them."]
 
-    :param names: the arguments that are told as text
+    :param names: the arguments that are converted to text
     """
     problems = []
     for name, value in given.items():

@@ -1,4 +1,4 @@
-"""Queries: a seed under one combination of language, sort, price range and filters."""
+"""Queries: each is a seed under one combination of language, sort, price range and filters."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tmapi_spiders.inputs.combinations import Combinations, Filters
     from tmapi_spiders.inputs.seeds import Seeds, StreamedSeeds
 
-__all__ = ["Queries", "Query", "Share"]
+__all__ = ["Queries", "Query", "SeedGroup"]
 
 _NO_PRICE = PriceRange()
 
 
 @attrs.frozen
 class Query:
-    """One search: what is asked of the API, but for the page."""
+    """What is asked of the API, except for the page."""
 
     seed: Seed
     language: str = "en"
@@ -32,7 +32,7 @@ class Query:
     price: PriceRange = _NO_PRICE
     filters: Filters = ()
     query_id: str = attrs.field(init=False)
-    """Hash of all of the above: the same in every job."""
+    """Hash of all of the above, the same in every job."""
 
     @query_id.default
     def _hash(self) -> str:
@@ -45,9 +45,9 @@ class Query:
 
     @property
     def search_id(self) -> str:
-        """Hash of what is asked of the API: alike for seeds that have the same image.
+        """Hash of what is asked of the API, the same for seeds with the same image.
 
-        It is ``query_id`` where the seed has no id of the user's.
+        It equals ``query_id`` where the user gave the seed no id.
         """
         if self.seed.seed_id == self.seed.image_id:
             return self.query_id
@@ -56,7 +56,7 @@ class Query:
     def parameters(self, img_url: str | None = None) -> dict[str, str]:
         """Return the API's parameters for this query, without page, page size and token.
 
-        :param img_url: what to send instead of the seed's: what a conversion gave
+        :param img_url: sent instead of the seed's: the result of a conversion
         """
         parameters = {
             "language": self.language,
@@ -70,7 +70,7 @@ class Query:
         return parameters | dict.fromkeys(self.filters, "true")
 
     def identity(self) -> Mapping[str, Any]:
-        """Return the columns by which every output file names this query."""
+        """Return the columns that identify this query in the output files."""
         return {
             "query_id": self.query_id,
             "seed_id": self.seed.seed_id,
@@ -86,35 +86,35 @@ class Query:
 
 
 @attrs.frozen
-class Share:
-    """Seeds with the same arguments."""
+class SeedGroup:
+    """A group of seeds with the same arguments."""
 
     seeds: int
     convertible: int
-    """How many of them could be converted."""
+    """Seeds whose image could be converted."""
     queries_each: int
     max_pages: int
-    """Of each query; 0 = all."""
+    """Per query; 0 = all."""
 
 
 @attrs.frozen(slots=False)
 class Queries:
-    """All queries of a job, lazily: seeds × languages × sorts × prices × filters.
+    """All queries of a job, made lazily: seeds × languages × sorts × prices × filters.
 
-    A seed may have arguments of its own instead.
+    A seed's overrides replace the crawl's arguments.
     """
 
     seeds: Seeds | StreamedSeeds
     combinations: Combinations
     max_pages: int = 0
-    """Of each query of a seed that does not say otherwise; 0 = all."""
+    """Per query of a seed without an override; 0 = all."""
 
     def __len__(self) -> int:
         return self._count
 
     @cached_property
     def _count(self) -> int:
-        return sum(share.seeds * share.queries_each for share in self.shares())
+        return sum(group.seeds * group.queries_each for group in self.groups())
 
     def __iter__(self) -> Iterator[Query]:
         for seed in self.seeds:
@@ -122,9 +122,9 @@ class Queries:
                 yield Query(seed, *combination)
 
     def of_image(self, seed: Seed) -> tuple[int, int]:
-        """Return how many different searches there are for a seed's image, and how many queries.
+        """Return how many different calls (first pages) and how many queries a seed's image has.
 
-        Seeds may have the same image, and ask for the same.
+        Several seeds may have the same image and the same arguments.
         """
         if seed.image_id in self.seeds.tally.shared:
             return self._of_shared_images[seed.image_id]
@@ -144,10 +144,10 @@ class Queries:
                 searches[query.seed.image_id].append(query.search_id)
         return {image_id: (len(set(found)), len(found)) for image_id, found in searches.items()}
 
-    def shares(self) -> Iterator[Share]:
-        """Yield the shares of the seeds that have the same arguments."""
-        for overrides, seeds, convertible in self.seeds.tally.shares():
-            yield Share(
+    def groups(self) -> Iterator[SeedGroup]:
+        """Yield the groups of seeds with the same arguments."""
+        for overrides, seeds, convertible in self.seeds.tally.groups():
+            yield SeedGroup(
                 seeds,
                 convertible,
                 len(overrides.applied_to(self.combinations)),
@@ -157,11 +157,11 @@ class Queries:
     @cached_property
     def most_pages(self) -> int:
         """The most pages that any query may have; 0 = all."""
-        limits = {share.max_pages for share in self.shares()}
+        limits = {group.max_pages for group in self.groups()}
         return 0 if 0 in limits else max(limits)
 
     def describe(self) -> str:
-        """Return the sum in words: ``3 seeds × 2 sorts``; a factor of 1 goes without saying."""
+        """Return the product as text: ``3 seeds × 2 sorts``, without factors of 1."""
         among = self.combinations
         factors = [
             ("seed", len(self.seeds)),

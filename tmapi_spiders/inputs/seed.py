@@ -1,4 +1,4 @@
-"""A seed: one image that is searched for."""
+"""A seed: one image to search for."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _SEARCHABLE = re.compile(
     r"(?::\d+)?(?:[/?]|$)"
 )
 
-#: What needs no normalising; nearly all seeds are such, and taking URLs apart is slow.
+#: URLs that are normal already: nearly all seeds are, and parsing URLs is slow.
 _NORMAL = re.compile(r"https?://[a-z0-9.-]+/[!-\"$-~]*")
 
 _TWO_IMAGES = re.compile(r"[,;|]https?://")
 
-#: Letters of any script: "bücher.example" is a host too.
+#: Letters of any script, since "bücher.example" is a host too.
 _HOST = r"\w[\w.-]*|[0-9a-f:.]*:[0-9a-f:.]*"
 
-_ACCEPTED = "accepted: an http(s) URL, //host/path, or a path of Alibaba's beginning with /search/"
+_ACCEPTED = "accepted: an http(s) URL, //host/path, or an Alibaba path beginning with /search/"
 
 
 def looks_like_image(text: str) -> bool:
-    """Say whether a text begins as an image does, and no file: it may still be a wrong one.
+    """Say whether a text begins like an image's address and not like a file; it may be invalid.
 
     >>> looks_like_image(" //a.alicdn.com/1.jpg"), looks_like_image("seeds.txt")
     (True, False)
@@ -49,7 +49,7 @@ def looks_like_image(text: str) -> bool:
 def stable_hash(*parts: str) -> str:
     """Return a short hash of *parts* that is the same in every process, version and job.
 
-    80 bits: among a million queries the chance of two alike is below one in a billion.
+    It has 80 bits: a collision among a million queries has a chance below one in a billion.
 
     >>> stable_hash("a", "b") == stable_hash("ab")
     False
@@ -59,18 +59,18 @@ def stable_hash(*parts: str) -> str:
 
 @attrs.frozen(slots=True)
 class Seed:
-    """One image to search for, with what its row says of it."""
+    """One image to search for, with the data of its row."""
 
     text: str
     """As the user wrote it."""
     seed_id: str
-    """Hash of the normalised image, the same in every job; or the user's own id."""
+    """Hash of the normalised image, the same in every job; or an id from the user."""
     img_url: str
     """What is sent to the API."""
     image_id: str
     """Hash of the normalised image."""
     data: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
-    """The other columns of its row, untouched; {} of a plain list."""
+    """The other columns of its row, unchanged; {} for a plain list."""
     overrides: Overrides = NO_OVERRIDES
 
     @classmethod
@@ -90,9 +90,9 @@ class Seed:
         >>> Seed.parse("lamp.jpg")
         Traceback (most recent call last):
         ...
-        ValueError: it is no URL, and the API wants a URL: put a picture on this machine on ...
+        ValueError: it is not a URL, and the API wants a URL: upload a local picture to a web ...
 
-        :param own_id: the user's own, if there is one
+        :param own_id: an id from the user, if any
         :param data: the other columns of its row
         :raises ValueError: saying what is wrong with it and what is accepted
         """
@@ -102,7 +102,7 @@ class Seed:
 
     @property
     def key(self) -> str:
-        """A hash that tells seeds apart, whatever an id of the user's has in it.
+        """A hash that tells seeds apart, whatever characters a user's id has.
 
         >>> lamp = Seed.parse("//a.alicdn.com/1.jpg")
         >>> lamp.key == lamp.seed_id, lamp.key == Seed.parse(lamp.text, "A 1").key
@@ -111,7 +111,7 @@ class Seed:
         return self.image_id if self.seed_id == self.image_id else stable_hash("id", self.seed_id)
 
     def record(self) -> str:
-        """Return all of it as one line of text, which :meth:`from_record` reads.
+        """Return the seed as one line of text, which :meth:`from_record` reads.
 
         >>> Seed.parse("//a.alicdn.com/1.jpg").record()
         '//a.alicdn.com/1.jpg'
@@ -119,7 +119,7 @@ class Seed:
         '{"image":"//a.alicdn.com/1.jpg","data":{"sku":"7"}}'
         """
         row: dict[str, Any] = {"image": self.text}
-        if self.seed_id != self.image_id:  # the scripts on Redis look for the hash at the beginning
+        if self.seed_id != self.image_id:  # scripts on Redis expect the hash first
             row = {"image_id": self.image_id, **row, "id": self.seed_id}
         if self.overrides.given:
             row["search"] = dict(self.overrides.given)
@@ -129,13 +129,13 @@ class Seed:
 
     @classmethod
     def from_record(cls, record: str) -> Seed:
-        """Make the seed that :meth:`record` has told of.
+        """Make a seed of its :meth:`record`.
 
         >>> seed = Seed.parse("//a.alicdn.com/1.jpg", "A 1", {"sku": "7"})
         >>> Seed.from_record(seed.record()) == seed
         True
 
-        :raises ValueError: if it is no seed
+        :raises ValueError: if it is not a seed
         """
         if not record.startswith("{"):
             return cls.parse(record)
@@ -144,11 +144,11 @@ class Seed:
             given = Overrides.read(row.get("search", {}))
             return cls.parse(row["image"], row.get("id", ""), row.get("data", {}), given)
         except (KeyError, TypeError, AttributeError) as exc:
-            raise ValueError(f"it is no seed's row ({type(exc).__name__}: {exc})") from exc
+            raise ValueError(f"it is not a seed's row ({type(exc).__name__}: {exc})") from exc
 
     @property
     def needs_conversion(self) -> bool:
-        """Whether the search can't be expected to read this image as it is.
+        """Whether the search is unlikely to read this image without a conversion.
 
         >>> Seed.parse("https://cbu01.alicdn.com/a.jpg").needs_conversion
         False
@@ -159,7 +159,7 @@ class Seed:
 
     @property
     def can_be_converted(self) -> bool:
-        """Whether there is an address to convert: a path of Alibaba's is what a conversion gives.
+        """Whether there is an address to convert; an Alibaba path is a conversion's result.
 
         >>> Seed.parse("/search/imgextra5/1.jpg").can_be_converted
         False
@@ -169,11 +169,11 @@ class Seed:
 
 def _normalise(text: str) -> str:
     if _TWO_IMAGES.search(text):
-        raise ValueError("it looks like two images; give each a line, or write its comma as %2C")
+        raise ValueError("it looks like two images; put each on a line, or write its comma as %2C")
     if _NORMAL.fullmatch(text):
         return text
     if re.search(r"[\s\x00-\x1f\x7f]", text):
-        raise ValueError("it holds white space or a control character; write a space as %20")
+        raise ValueError("it contains white space or a control character; write a space as %20")
     if text.startswith(ALIBABA_PATH) and text != ALIBABA_PATH:
         return text
     url = "https:" + text if text.startswith("//") else text
@@ -182,13 +182,13 @@ def _normalise(text: str) -> str:
         host = parts.hostname
         _ = parts.port
     except ValueError as exc:
-        raise ValueError(f"it is no usable URL ({exc}); {_ACCEPTED}") from exc
+        raise ValueError(f"it is not a usable URL ({exc}); {_ACCEPTED}") from exc
     if parts.scheme == "file" or not parts.netloc or re.match(r"[A-Za-z]:[\\/]", text):
         raise ValueError(
-            "it is no URL, and the API wants a URL: put a picture on this machine on a web server "
+            "it is not a URL, and the API wants a URL: upload a local picture to a web server "
             f"first; {_ACCEPTED}"
         )
     if parts.scheme not in {"http", "https"} or not re.fullmatch(_HOST, host or ""):
-        raise ValueError(f"it is no usable URL; {_ACCEPTED}")
+        raise ValueError(f"it is not a usable URL; {_ACCEPTED}")
     user, at, place = parts.netloc.rpartition("@")
     return urlunsplit((parts.scheme, user + at + place.lower(), parts.path, parts.query, ""))

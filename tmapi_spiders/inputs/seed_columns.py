@@ -1,4 +1,4 @@
-"""The columns of a seeds table: which is the image, the id, an argument; others are the user's."""
+"""The columns of a seeds table: image, id, target price, arguments, and the user's own."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ __all__ = [
     "folded",
     "listed",
     "on_one_line",
+    "sheet_of",
     "shows",
 ]
 
@@ -37,13 +38,13 @@ IMAGE: Final = "image"
 ID: Final = "id"
 SEARCH: Final = "search_"
 
-#: Where the image is, unless ``columns`` says it; the first of these that there is.
+#: Names of the image's column, unless ``columns`` gives it; the first in the table counts.
 IMAGE_COLUMNS: Final = ("image", "img_url", "url")
 
-#: What ``columns`` may say of a column.
+#: The meanings that ``columns`` may give a column.
 MEANINGS: Final = (IMAGE, ID, TARGET_COLUMN, *[SEARCH + name for name in OVERRIDDEN])
 
-#: Excel's own: a table with more is none.
+#: Excel's limit.
 _MOST_COLUMNS: Final = 16_384
 
 _SHOWN_PROBLEMS: Final = 20
@@ -56,25 +57,25 @@ _BETWEEN: Final = re.compile(r",(?=\s*\w+\s*=)")
 
 @attrs.frozen
 class Layout:
-    """What the user says of a table: which column is what, on which sheet, and rates of targets."""
+    """How the user describes a table: its columns, its sheet, and rates for target prices."""
 
     columns: Mapping[str, str] = MappingProxyType({})
-    """By meaning (of :data:`MEANINGS`), the name of a column."""
+    """The name of a column by its meaning (see :data:`MEANINGS`)."""
     sheet: str = ""
-    """The name or number of a workbook's sheet; "" is the first that is visible."""
+    """The name or number of a workbook's sheet; "" is the first visible one."""
     rates: Mapping[str, Decimal] | None = MappingProxyType({})
-    """How many CNY one is, by currency; None: targets are not looked at."""
+    """How many CNY one unit is, by currency; None: ignore target prices."""
 
 
 def columns_of(given: Any) -> Mapping[str, str]:
-    """Read the argument ``columns``: what is what, such as ``image=Bild-URL,id=Art.-Nr.``.
+    """Read the argument ``columns``, such as ``image=Bild-URL,id=Art.-Nr.``.
 
     >>> columns_of("image=Bild-URL, id=Art, Nr.")
     {'image': 'Bild-URL', 'id': 'Art, Nr.'}
 
     :raises ValueError: saying what is accepted
     """
-    rule = f"accepted: MEANING=COLUMN, separated by commas, of the meanings {', '.join(MEANINGS)}."
+    rule = f"accepted: MEANING=COLUMN, separated by commas; meanings: {', '.join(MEANINGS)}."
     if isinstance(given, dict):
         pairs = [(str(meaning), str(name)) for meaning, name in given.items()]
     else:
@@ -86,14 +87,25 @@ def columns_of(given: Any) -> Mapping[str, str]:
     for meaning, name in pairs:
         if meaning not in MEANINGS:
             raise ValueError(
-                f"{shortened(repr(meaning))} is no meaning; {rule}{did_you_mean(meaning, MEANINGS)}"
+                f"{shortened(repr(meaning))} is not a meaning; {rule}"
+                f"{did_you_mean(meaning, MEANINGS)}"
             )
         if not name.strip():
             raise ValueError(f"{meaning}= names no column; {rule}")
         if meaning in columns or folded(name) in map(folded, columns.values()):
-            raise ValueError(f"{meaning}={shortened(name)}: one of them is there twice; {rule}")
+            raise ValueError(f"{meaning}={shortened(name)}: one of them appears twice; {rule}")
         columns[meaning] = name.strip()
     return columns
+
+
+def sheet_of(given: Any) -> str:
+    """Read the argument ``sheet``: the name or number of a workbook's sheet.
+
+    :raises ValueError: if it is empty
+    """
+    if not (name := str(given).strip()):
+        raise ValueError("it is empty; accepted: the name or the number of a sheet.")
+    return name
 
 
 @attrs.frozen
@@ -101,13 +113,13 @@ class Columns:
     """The columns of one table."""
 
     names: tuple[str, ...]
-    """As its header has them, but for a target that ``columns`` names; "" of those without one."""
+    """As in the header, except for a target price that ``columns`` names; "" where it has none."""
     meanings: tuple[str, ...]
-    """Of each its meaning, "" of those that are the user's own."""
+    """The meaning of each; "" for the user's own."""
     names_of: Mapping[str, str]
-    """By meaning, the name of the column."""
+    """The name of the column by its meaning."""
     is_guess: bool
-    """Whether the image is in what is called ``url``, which may be any address."""
+    """Whether the image's column is called ``url``, which may be any address."""
     _known: tuple[tuple[int, str], ...] = attrs.field(init=False, repr=False, eq=False)
     _own: tuple[tuple[int, str], ...] = attrs.field(init=False, repr=False, eq=False)
     _unnamed: tuple[int, ...] = attrs.field(init=False, repr=False, eq=False)
@@ -133,15 +145,15 @@ class Columns:
 
     @classmethod
     def of(cls, cells: Sequence[Any], layout: Layout, *, is_whole: bool = True) -> Columns:
-        """Take the cells of a header.
+        """Make the columns of a header's cells.
 
-        :param is_whole: whether all columns that ``columns`` names have to be there
+        :param is_whole: whether the header must have all columns that ``columns`` names
 
         >>> columns = Columns.of(["Art.-Nr.", "Bild", "URL"], Layout({"image": "bild"}))
         >>> columns.read(["7", "//a.b/c.jpg", "https://shop.example"])[1]
         {'Art.-Nr.': '7', 'URL': 'https://shop.example'}
 
-        :raises ValueError: with all that is wrong with them, a line each
+        :raises ValueError: with all problems, one per line
         """
         names = ["" if cell is None else str(cell).strip() for cell in cells]
         meanings = _meanings(names, layout)
@@ -157,9 +169,9 @@ class Columns:
     def read(self, cells: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the cells of a row by meaning, and the user's own by name.
 
-        What is in a column without a name goes by its number; a target is the user's own, too.
+        A column without a name goes by its number. A target price is also among the user's own.
 
-        :param cells: as many as there are columns, or more
+        :param cells: at least as many as there are columns
         """
         width = len(self.names)
         known = {meaning: cells[place] for place, meaning in self._known}
@@ -171,15 +183,15 @@ class Columns:
         return known, own
 
     def title(self, meaning: str) -> str:
-        """Return the name of a column with a meaning, as messages have it."""
+        """Return the name of the column with a meaning, for messages."""
         return shortened(on_one_line(self.names_of[meaning]))
 
     def place(self, meaning: str) -> int | None:
-        """Return in which column something is, from 0."""
+        """Return the index of the column with a meaning, from 0."""
         return self.meanings.index(meaning) if meaning in self.meanings else None
 
     def describe(self) -> str:
-        """Return which columns have a meaning, in words.
+        """Return which columns have a meaning, as text.
 
         >>> Columns.of(["Nr", "Bild"], Layout({"image": "Bild", "id": "Nr"})).describe()
         'image: “Bild”, id: “Nr”'
@@ -192,12 +204,12 @@ class Columns:
 
 
 def shows(cell: Any) -> bool:
-    """Say whether anything is in a cell."""
+    """Say whether a cell shows anything."""
     return cell is not None and bool(str(cell).strip())
 
 
 def listed(names: Sequence[Any]) -> str:
-    """Return the names of columns for a message.
+    """Return names of columns for a message.
 
     >>> listed(["Art", None, "Bild"])
     "'Art', 'Bild'"
@@ -208,7 +220,7 @@ def listed(names: Sequence[Any]) -> str:
 
 
 def on_one_line(name: str) -> str:
-    r"""Return the name of a column on one line.
+    r"""Return a column's name on one line.
 
     >>> on_one_line("Bild-\nURL"), on_one_line(" target\n price")
     ('Bild-URL', 'target price')
@@ -217,7 +229,7 @@ def on_one_line(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    r"""Return the name of a column as it is compared: people break it into lines anywhere.
+    r"""Return a column's name for comparisons: people break names into lines anywhere.
 
     >>> folded(" Bild-\n URL ")
     'bild-url'
@@ -226,7 +238,7 @@ def folded(name: str) -> str:
 
 
 def _meanings(names: Sequence[str], layout: Layout) -> tuple[str, ...]:
-    """Return the meaning of each column: as ``columns`` says it, else by its name."""
+    """Return the meaning of each column: from ``columns``, else from its name."""
     found = [folded(name) for name in names]
     named = {folded(name): meaning for meaning, name in layout.columns.items()}
     image = next((name for name in IMAGE_COLUMNS if name in found), "")
@@ -241,7 +253,7 @@ def _meanings(names: Sequence[str], layout: Layout) -> tuple[str, ...]:
             elif name in MEANINGS and name not in layout.columns:
                 meaning = name
             elif name.startswith(SEARCH) and name not in MEANINGS:
-                meaning = name  # refused
+                meaning = name  # refused later
         meanings.append(meaning)
     return tuple(meanings)
 
@@ -254,7 +266,7 @@ def _problems(
     *,
     is_whole: bool,
 ) -> list[str]:
-    """Return what is wrong with the columns of a table; a mistyped one must not go unheeded."""
+    """Return what is wrong with the columns of a table; a mistyped one must not be ignored."""
     if len(names) > _MOST_COLUMNS:
         return [f"it has {len(names):,} columns; accepted: up to {_MOST_COLUMNS:,}"]
     problems = [
@@ -265,16 +277,16 @@ def _problems(
     ]
     if IMAGE not in names_of and IMAGE not in layout.columns:
         problems.append(f"no column has the image (it has {listed(names)})")
-    there = Counter(
+    appearances = Counter(
         (meaning, "" if meaning else name)
         for name, meaning in zip(names, meanings, strict=True)
         if name
     )
-    if TARGET_COLUMN in layout.columns:  # which goes by that name
-        there["", TARGET_COLUMN] += 1
+    if TARGET_COLUMN in layout.columns:  # it is renamed to that
+        appearances["", TARGET_COLUMN] += 1
     problems += [
-        f"the column {shortened(repr(names_of.get(meaning, name)))} is there twice"
-        for (meaning, name), times in there.items()
+        f"the column {shortened(repr(names_of.get(meaning, name)))} appears twice"
+        for (meaning, name), times in appearances.items()
         if times > 1
     ]
     accepted = [SEARCH + name for name in OVERRIDDEN]

@@ -1,4 +1,4 @@
-"""A seeds file: which kind it is, and its rows."""
+"""Reads the rows of a seeds file, of whatever kind it is."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = ["STDIN", "Origin", "SeedFile", "is_file"]
 
-#: What stands for standard input, as for other programs.
+#: Stands for standard input, as in other programs.
 STDIN = "-"
 
 _STDIN_PATH = "/dev/stdin"
 
 
-#: Bytes: a table of a million rows; it is unpacked to more, see there.
+#: Bytes: a table of a million rows. What it unpacks to has a limit in seed_workbook.py.
 _LARGEST_WORKBOOK = 256_000_000
 
-#: Seconds in which a named pipe is to be opened by whoever writes into it.
+#: Seconds to wait for a program to open a named pipe for writing.
 _FIFO_SECONDS = 10
 _PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|bmp|tiff?|heic|avif)$", re.IGNORECASE)
 
-#: Rows that are looked at for a second column of addresses.
+#: Rows that are searched for a second column of addresses.
 _LOOKED_AT = 20
 
 
@@ -53,7 +53,7 @@ _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
 def is_file(given: str) -> bool:
-    """Say whether this names a file that can be read again and again."""
+    """Say whether this names a file that can be read repeatedly."""
     try:
         return given != STDIN and Path(given).is_file()
     except (OSError, ValueError):
@@ -62,19 +62,19 @@ def is_file(given: str) -> bool:
 
 @attrs.frozen
 class Origin:
-    """Where seeds come from, for people."""
+    """Where seeds come from, for messages."""
 
     file: str
-    """As it was given."""
+    """The file as given."""
     columns: Columns | None = None
-    """None of a plain list."""
+    """None for a plain list."""
     row: int = 0
-    """That the header is in."""
+    """The row of the header."""
     sheet: str = ""
     remark: str = ""
 
     def describe(self) -> str:
-        """Return it in words.
+        """Return the origin as text.
 
         >>> Origin("seeds.txt").describe()
         'from seeds.txt'
@@ -93,20 +93,20 @@ class Origin:
 
 
 class SeedFile:
-    """A seeds file, whose rows can be gone through.
+    """A seeds file; iterating yields its rows.
 
     :param given: the argument
-    :param layout: what the user says of its table
+    :param layout: how the user describes its table
     """
 
     def __init__(self, given: str, layout: Layout) -> None:
         self._given = given
         self._layout = layout
         self.origin = Origin(given)
-        """As far as it is known: a table's columns from its first row on."""
+        """A table's columns are known from its first row on."""
 
     def __iter__(self) -> Iterator[SeedRow]:
-        """Yield the rows in their order; those that nothing can be made of included.
+        """Yield the rows in order, unusable ones included.
 
         :raises UsageProblems: if it can't be read
         """
@@ -115,18 +115,17 @@ class SeedFile:
             path = Path(_STDIN_PATH)
             if sys.stdin is not None and sys.stdin.isatty():
                 raise UsageProblems(
-                    f"seeds={STDIN}: it is standard input, which is a terminal here. Have another "
-                    f"program write the seeds into it (… | scrapy … -a seeds={STDIN}), or give a "
-                    f"file. {REMEDY}"
+                    f"seeds={STDIN}: it is standard input, which is a terminal here. Pipe the "
+                    f"seeds into it (… | scrapy … -a seeds={STDIN}), or give a file. {REMEDY}"
                 )
         try:
             path = path.expanduser()
             if path.is_dir():
-                raise UsageProblems(f"seeds={given}: {_told_of_folder(path)}. {REMEDY}")
+                raise UsageProblems(f"seeds={given}: {_folder_problem(path)}. {REMEDY}")
             with _open(path, given) as file:
                 yield from self._checked(self._rows(file, path, given))
         except FileNotFoundError:
-            raise UsageProblems(f"seeds={given}: {_told_of_none(path)}. {REMEDY}") from None
+            raise UsageProblems(f"seeds={given}: {_missing_file_problem(path)}. {REMEDY}") from None
         except (OSError, ValueError, RuntimeError) as exc:
             reason = getattr(exc, "strerror", None) or exc
             raise UsageProblems(f"seeds={given}: it can't be read ({reason}). {REMEDY}") from exc
@@ -137,8 +136,8 @@ class SeedFile:
         if not start.startswith(_ZIP):
             if self._layout.sheet:
                 raise UsageProblems(
-                    f"sheet={shortened(self._layout.sheet)}: {given} is no workbook (.xlsx), and "
-                    "has no sheets; leave it out."
+                    f"sheet={shortened(self._layout.sheet)}: {given} is not a workbook "
+                    "(.xlsx), so it has no sheets; leave it out."
                 )
             yield from text_rows(file, path, given, self._layout, self._tell)
             return
@@ -156,7 +155,7 @@ class SeedFile:
         self.origin = Origin(self._given, columns, row, sheet, remark)
 
     def _checked(self, rows: Iterator[SeedRow]) -> Iterator[SeedRow]:
-        """Yield the rows; refuse a table in which it is not certain which column is the image.
+        """Yield the rows; refuse a table if it is unclear which column has the image.
 
         :raises UsageProblems: if a column called ``url`` is not the only one with addresses
         """
@@ -177,9 +176,9 @@ class SeedFile:
 
 
 def _open(path: Path, given: str) -> BufferedReader:
-    """Open the file; of a named pipe, wait a while for somebody who writes into it.
+    """Open the file; if it is a named pipe, wait a while for a program that writes into it.
 
-    :raises UsageProblems: if nobody does
+    :raises UsageProblems: if none opens it
     """
     if not path.is_fifo():
         return path.open("rb")
@@ -188,52 +187,52 @@ def _open(path: Path, given: str) -> BufferedReader:
     def open_it() -> None:
         try:
             opened.set_result(path.open("rb"))
-        except BaseException as exc:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as exc:  # noqa: BLE001 - raised again by `result`
             opened.set_exception(exc)
 
-    # Opening it can't be interrupted, and waits for ever.
+    # Opening a pipe blocks for ever, and can't be interrupted.
     Thread(target=open_it, daemon=True).start()
     try:
         return opened.result(_FIFO_SECONDS)
     except TimeoutError:
         raise UsageProblems(
-            f"seeds={given}: it is a named pipe, and nobody has opened it for writing within "
-            f"{_FIFO_SECONDS} s. Start what writes into it first, or give a file. {REMEDY}"
+            f"seeds={given}: it is a named pipe, and no program opened it for writing within "
+            f"{_FIFO_SECONDS} s. Start the program that writes first, or give a file. {REMEDY}"
         ) from None
 
 
 def _refuse_others(given: str, start: bytes) -> None:
     if is_picture(start):
         raise UsageProblems(
-            f"seeds={given}: it is a picture, and the API wants a URL: put the picture on a web "
-            f"server, and give its address. {REMEDY}"
+            f"seeds={given}: it is a picture, and the API wants a URL: upload it to a web server, "
+            f"and give its address. {REMEDY}"
         )
     if start.startswith(_OLD_OFFICE):
         raise UsageProblems(
-            f"seeds={given}: it is of an old or encrypted Excel. Save it as .xlsx without a "
+            f"seeds={given}: it is an old or encrypted Excel file. Save it as .xlsx without a "
             f"password, or as “CSV UTF-8”. {REMEDY}"
         )
 
 
-def _told_of_folder(path: Path) -> str:
-    """Return what is said of a folder."""
+def _folder_problem(path: Path) -> str:
+    """Return why a folder is refused."""
     pictures = 0
     with suppress(OSError):
         pictures = sum(bool(_PICTURE.search(one.name)) for one in path.iterdir())
     if pictures:
         return (
-            f"it is a folder, with {plural(pictures, 'picture')} in it. The API wants URLs: put "
-            "the pictures on a web server, and their addresses into a file, one a line"
+            f"it is a folder with {plural(pictures, 'picture')} in it. The API wants URLs: upload "
+            "the pictures to a web server, and put their addresses into a file, one per line"
         )
     return "it is a folder"
 
 
-def _told_of_none(path: Path) -> str:
-    """Return what is said of a file that is not there, and may be meant as a pattern of many."""
+def _missing_file_problem(path: Path) -> str:
+    """Return why a file is refused that does not exist; it may be a pattern for several files."""
     if glob.has_magic(str(path)):
         return (
             "no such file; it looks like a pattern, and one file is wanted: put the addresses of "
-            "the images into one, one a line"
+            "the images into one file, one per line"
         )
     return f"no such file (looked for {path.absolute()})"
 

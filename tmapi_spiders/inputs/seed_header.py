@@ -1,4 +1,4 @@
-"""The header of a seeds table: where it stands, and what is said where it names no image."""
+"""Finds the header of a seeds table, and explains what is wrong where none names the image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "MOST_ABOVE",
+    "HEADER_ROWS",
     "columns_of_header",
     "image_argument",
     "is_header",
@@ -31,13 +31,13 @@ __all__ = [
     "suggested_argument",
 ]
 
-#: Rows within which the header stands: above it are titles.
-MOST_ABOVE: Final = 20
+#: The header is in one of the first rows; there may be titles above it.
+HEADER_ROWS: Final = 20
 
 _TABLE = (
-    f"Accepted: a header with a column {', '.join(IMAGE_COLUMNS[:-1])} or {IMAGE_COLUMNS[-1]} that "
-    'has the image, or -a columns="image=NAME" for a column of another name; id, target_price and '
-    "search_… have a meaning too, all others are carried through."
+    f"Accepted: a header with a column {', '.join(IMAGE_COLUMNS[:-1])} or {IMAGE_COLUMNS[-1]} for "
+    'the image, or -a columns="image=NAME" for a column of another name; id, target_price and '
+    "search_… have a meaning too, all others are passed through."
 )
 _NAMED_LIKE_AN_IMAGE: Final = re.compile(
     r"image|img|pict?ure|\bpic\b|photo|foto|bild|imagen|immagine|obraz|图|圖|画像|фото|картин",
@@ -46,7 +46,7 @@ _NAMED_LIKE_AN_IMAGE: Final = re.compile(
 
 
 def is_header(cells: Sequence[Any], layout: Layout) -> bool:
-    """Say whether a row has the column of the image, so that it is the header.
+    """Say whether a row names the image's column, and so is the header.
 
     >>> is_header(["SKU", " Image "], Layout()), is_header(["Bild"], Layout({"image": "bild"}))
     (True, True)
@@ -57,9 +57,9 @@ def is_header(cells: Sequence[Any], layout: Layout) -> bool:
 
 
 def likely_header(rows: Sequence[Sequence[Any]], layout: Layout) -> int | None:
-    """Return which of the first rows of a table without an image looks most like its header.
+    """Return which of the first rows looks most like a header, where none names the image.
 
-    That is one in which another column is named or known, else the first with two cells or more.
+    That is a row that names another known column, else the first with two cells or more.
 
     >>> likely_header([["Spring 2026", ""], [], ["Art", "Bild"], ["7", "x"]], Layout())
     2
@@ -76,7 +76,7 @@ def likely_header(rows: Sequence[Sequence[Any]], layout: Layout) -> int | None:
 def columns_of_header(cells: Sequence[Any], where: str, layout: Layout) -> Columns:
     """Return the columns of a header.
 
-    :param where: it stands, for messages
+    :param where: the header's place, for messages
     :raises UsageProblems: with all that is wrong with them
     """
     try:
@@ -87,28 +87,28 @@ def columns_of_header(cells: Sequence[Any], where: str, layout: Layout) -> Colum
 
 
 def no_header(cells: Sequence[Any], where: str, layout: Layout, remedy: str = "") -> str:
-    """Return what is said of a table in which no row names the image.
+    """Return why a table is refused in which no row names the image.
 
     :param cells: of the row that looks most like a header
-    :param where: that stands
-    :param remedy: what to do, if it is not to name the column
+    :param where: that row's place
+    :param remedy: what to do instead of naming the column
     """
     if (name := layout.columns.get(IMAGE)) is not None:
         names = [str(cell) for cell in cells if cell is not None]
         return (
             f"{where}: columns: no column is called {shortened(repr(name))} (there are "
-            f"{listed(cells)}), here or in another of its first {MOST_ABOVE} rows."
+            f"{listed(cells)}), here or in another of the first {HEADER_ROWS} rows."
             f"{did_you_mean(name, names)} {remedy}"
         ).rstrip()
     remedy = remedy or f"Say which one does: {suggested_argument(cells)}"
     return (
-        f"{where}: no column has the image (it has {listed(cells)}), here or in another of its "
-        f"first {MOST_ABOVE} rows. {remedy}. {_TABLE}"
+        f"{where}: no column has the image (it has {listed(cells)}), here or in another of the "
+        f"first {HEADER_ROWS} rows. {remedy}. {_TABLE}"
     )
 
 
 def suggested_argument(cells: Sequence[Any]) -> str:
-    """Return the argument that says which column of a header is the image.
+    """Return the argument that names the image's column in a header.
 
     >>> suggested_argument(["Art", "Bild-URL"]), suggested_argument(["a", "b"])
     ('-a columns="image=Bild-URL"', '-a columns="image=NAME"')
@@ -118,7 +118,7 @@ def suggested_argument(cells: Sequence[Any]) -> str:
 
 
 def image_argument(column: str) -> str:
-    """Return the argument that says that a column is the image.
+    """Return the argument that makes a column the image's.
 
     >>> image_argument("Bild")
     '-a columns="image=Bild"'

@@ -1,6 +1,6 @@
-"""Links to pages among the seeds: people copy what their browser shows, which is no picture.
+"""Warns of seeds that link to web pages: people copy the page's address, not the picture's.
 
-They are told of, not refused: what is a picture the API decides.
+They are not refused: the API decides what is a picture.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COPY: Final = (
     "open the page, right-click the picture, choose “Copy image address”, and put that there"
 )
 
-#: By kind: one and several of them in words, and what to do instead.
+#: By kind: the words for one and for several, and what to do instead.
 _KINDS: Final = {
     "offer": (
         "a page of an offer (1688, Taobao, Tmall, Alibaba)",
@@ -34,7 +34,7 @@ _KINDS: Final = {
         "view links of Google Drive or Photos",
         (
             "it shows a page around the picture; put the picture on a web server, or use the "
-            "address https://drive.google.com/uc?export=download&id=ID of one that anybody may see"
+            "address https://drive.google.com/uc?export=download&id=ID of a public one"
         ),
     ),
     "dropbox": (
@@ -59,7 +59,7 @@ _KINDS: Final = {
     "home": ("the home page of a web site", "home pages of web sites", _COPY),
 }
 
-#: At the end of a path, or before what a picture server is asked to do with it.
+#: At the end of a path, or before a picture server's options.
 _PICTURE: Final = re.compile(
     r"\.(?:jpe?g|jfif|png|gif|webp|bmp|tiff?|heic|avif|svg)(?:[_!@/:;][^/]*)?$", re.IGNORECASE
 )
@@ -85,18 +85,18 @@ _SHARES: Final = re.compile(
     r"|icloud\.com|photos\.app\.goo\.gl|photos\.google\.com|pinterest\.[a-z.]+|pin\.it"
     r"|instagram\.com|facebook\.com|flickr\.com|imgur\.com|ibb\.co|postimg\.cc)$"
 )
-#: What ends so is a picture, unless it is on one of these.
+#: An address with such an ending is a picture, unless its host is one of these.
 _ENDINGS: Final = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 _SHARING: Final = re.compile(
     r"google|goo\.gl|dropbox|1drv|onedrive|sharepoint|transfer|baidu|mega|yandex|yadi|icloud"
 )
 
-#: Of those, what serves pictures themselves.
+#: Hosts of these services that serve the pictures themselves.
 _SERVES: Final = re.compile(r"^(?:i|i\d|live|scontent[\w-]*)\.")
 
 
 def kind_of_page(url: str) -> str:
-    """Return which kind of page an address leads to; "" where it may be a picture's.
+    """Return the kind of page that an address leads to; "" if it may be a picture's.
 
     >>> kind_of_page("https://detail.1688.com/offer/7.html"), kind_of_page("https://a.example/7.jpg")
     ('offer', '')
@@ -105,7 +105,7 @@ def kind_of_page(url: str) -> str:
     >>> kind_of_page("https://a.example/products/lamp"), kind_of_page("/search/imgextra5/1.jpg")
     ('shop', '')
     """
-    if url.endswith(_ENDINGS) and not _SHARING.search(url):  # as nearly all do
+    if url.endswith(_ENDINGS) and not _SHARING.search(url):  # nearly all
         return ""
     try:
         parts = urlsplit(url)
@@ -128,7 +128,7 @@ def kind_of_page(url: str) -> str:
 
 
 def _shared(host: str, path: str, query: str) -> str:
-    """Return which service's view link it is; "" of all others, and of links to a file itself."""
+    """Return the service that a view link belongs to; "" for links to a file, and all others."""
     asked = parse_qs(query)
     if host in {"drive.google.com", "docs.google.com"}:
         return "" if path.startswith(("/uc", "/thumbnail")) else "drive"
@@ -146,13 +146,13 @@ def _shared(host: str, path: str, query: str) -> str:
 
 @attrs.define
 class PageLinks:
-    """The seeds that lead to pages, by kind, with their lines or rows."""
+    """Seeds that lead to pages, by kind, with their line or row numbers."""
 
     counts: dict[str, int] = attrs.field(factory=dict)
     numbers: dict[str, list[int]] = attrs.field(factory=dict)
 
     def add(self, url: str, number: int) -> None:
-        """Note a seed, if it leads to a page.
+        """Add a seed if it leads to a page.
 
         :param number: its line or row
         """
@@ -163,14 +163,14 @@ class PageLinks:
                 listed.append(number)
 
     def lines(self, noun: str) -> list[str]:
-        """Return a warning for each kind.
+        """Return a warning per kind.
 
         >>> links = PageLinks()
         >>> links.add("https://www.dropbox.com/s/x/lamp.jpg?dl=0", 7)
         >>> links.lines("row")[0][:71]
         'row 7: a view link of Dropbox, not a picture: it shows a page around th'
 
-        :param noun: what a line of the file is called
+        :param noun: the word for a line of the file
         """
         lines = []
         for kind, (one, many, instead) in _KINDS.items():
@@ -181,6 +181,6 @@ class PageLinks:
             what = one if count == 1 else f"{count:,} {many}"
             lines.append(
                 f"{where}: {what}, not {'a picture' if count == 1 else 'pictures'}: {instead}. "
-                f"{'It is' if count == 1 else 'They are'} searched for all the same"
+                f"{'It is' if count == 1 else 'They are'} searched for anyway"
             )
         return lines

@@ -1,4 +1,4 @@
-"""A row of a seeds file: an image, and what else the user's own table says of it."""
+"""A row of a seeds file: an image, and the data of the user's table about it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 @attrs.frozen
 class SeedRow:
-    """One row, as it was read."""
+    """A row as it was read."""
 
     number: int
     """Its line or row in the file, from 1."""
@@ -41,13 +41,13 @@ class SeedRow:
     image: str = ""
     own_id: str = ""
     given: Mapping[str, str] = _NOTHING
-    """Arguments of its own, by name."""
+    """The arguments that it overrides, by name."""
     data: Mapping[str, Any] = _NOTHING
     """The other columns."""
     is_plain: bool = False
     """Whether it is a line of a plain list."""
     problem: str = ""
-    """Why nothing can be made of it."""
+    """Why no seed can be made of it."""
     other: str = ""
     """What else is wrong."""
 
@@ -85,11 +85,11 @@ def row_of(
     currency: str = CNY,
     problem: str = "",
 ) -> SeedRow | None:
-    """Make a row of its cells; None if all are empty.
+    """Make a row of cells; None if all are empty.
 
-    :param rates: of targets, by currency; None: targets are not looked at
-    :param currency: of a target that is a mere number
-    :param problem: why its cells don't say what is meant
+    :param rates: how many CNY one unit is, by currency; None: ignore target prices
+    :param currency: of a target price that is a mere number
+    :param problem: why the cells can't be used
     """
     if not any(map(shows, cells)) and not problem:
         return None
@@ -114,12 +114,12 @@ def row_of(
 
 
 def _problem(known: Mapping[str, Any], columns: Columns, image: str) -> str:
-    """Return why nothing can be made of what the cells with a meaning hold; "" if something can."""
+    """Return why no seed can be made of the cells with a meaning; "" if one can."""
     problem = "" if image else f"its column {columns.title(IMAGE)} is empty"
     if image.startswith("#") and image.endswith(("!", "?")):
         problem = (
             f"its column {columns.title(IMAGE)} shows {image[:50]}: a picture in the "
-            "cell, or a formula that has failed. Put the address of a picture there"
+            "cell, or a formula that failed. Put the address of a picture there"
         )
     for meaning in (IMAGE, ID):
         if isinstance(known.get(meaning), bool | dict | list):
@@ -127,14 +127,14 @@ def _problem(known: Mapping[str, Any], columns: Columns, image: str) -> str:
     price = known.get(_PRICE)
     if isinstance(price, int | float) and not isinstance(price, bool):
         problem = (  # "10-" may have become -10
-            f"its column {columns.title(_PRICE)} is the number {price}, which is no "
-            "range; format the cell as text before you write it: 10-50, 10-, -50"
+            f"its column {columns.title(_PRICE)} is the number {price}, which is not a "
+            "range; format the cell as text before you type it: 10-50, 10-, -50"
         )
     return problem
 
 
 def address_of_formula(text: str) -> str | None:
-    """Return the address that a spreadsheet's formula links to or shows; None of any other text.
+    """Return the address that a spreadsheet's formula links to or shows; None for other texts.
 
     >>> address_of_formula('=HYPERLINK("https://a.example/1.jpg","lamp")')
     'https://a.example/1.jpg'
@@ -146,7 +146,7 @@ def address_of_formula(text: str) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """Return what a cell shows.
+    """Return the text that a cell shows.
 
     >>> _text(908305897124.0), _text(["en", "zh"]), _text(None)
     ('908305897124', 'en,zh', '')

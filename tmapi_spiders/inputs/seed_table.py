@@ -1,4 +1,4 @@
-"""Tables of seeds: CSV and TSV with a header, and JSON lines."""
+"""Reads tables of seeds: CSV and TSV with a header, and JSON lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.seed import looks_like_image
 from tmapi_spiders.inputs.seed_columns import Columns
 from tmapi_spiders.inputs.seed_header import (
-    MOST_ABOVE,
+    HEADER_ROWS,
     columns_of_header,
     is_header,
     likely_header,
@@ -27,28 +27,26 @@ if TYPE_CHECKING:
 
 __all__ = ["delimiter_of", "is_image", "json_rows", "table_rows"]
 
-#: Of objects and lists in each other, in a row: it is written again with each product, by
-#: libraries that give up at some hundred.
+#: Levels of nested objects and lists in a row: it is written with each product, by libraries that
+#: fail at a few hundred.
 _DEEPEST = 100
 
-_TOO_DEEP = (
-    f"it is nested too deep; accepted: objects and lists in each other up to {_DEEPEST} deep"
-)
+_TOO_DEEP = f"it is nested too deeply; accepted: up to {_DEEPEST} levels of objects and lists"
 
 _DELIMITERS = (",", ";", "\t", "|")
 _ENDS = " \r\n"
 
-#: A first line that Excel reads, and understands: which delimiter follows.
+#: A first line by which Excel learns the delimiter.
 _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
 def is_image(line: str) -> bool:
-    """Say whether a line begins with an image, so that it is no header."""
+    """Say whether a line begins with an image, and so is not a header."""
     return looks_like_image(line.lstrip("\"' "))
 
 
 def delimiter_of(header: str, layout: Layout) -> str | None:
-    r"""Return what separates the columns of a table, given a line; None: it is no header.
+    r"""Return the delimiter of a table from its header; None if the line is not a header.
 
     >>> from tmapi_spiders.inputs.seed_columns import Layout
     >>> delimiter_of("SKU;Image;price", Layout()), delimiter_of("url\tid", Layout())
@@ -88,7 +86,7 @@ def table_rows(  # noqa: PLR0917 - all are needed
     :param lines: with their ends
     :param path: for messages
     :param given: the argument
-    :param tell: takes the columns, and the line that they are on, as soon as they are known
+    :param tell: called with the columns and the header's line as soon as they are known
     :raises UsageProblems: if its header or its quotes are wrong
     """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -107,26 +105,26 @@ def table_rows(  # noqa: PLR0917 - all are needed
                 if is_header(cells, layout):
                     columns = columns_of_header(cells, f"seeds={given}, line {number}", layout)
                     tell(columns, number)
-                elif len(above) == MOST_ABOVE:
+                elif len(above) == HEADER_ROWS:
                     break
                 continue
             where = f"{path}, line {number}"
             width = len(columns.names)
             if any(cell.strip() for cell in cells[width:]):
                 problem = (
-                    f"it has {len(cells)} cells, and the header {width}; put a cell that "
-                    f"has {delimiter!r} in it in quotes"
+                    f"it has {len(cells)} cells, and the header {width}; quote cells that "
+                    f"contain {delimiter!r}"
                 )
                 yield SeedRow(number, where, problem=problem)
                 continue
-            # Excel leaves out delimiters behind which there is nothing.
+            # Excel leaves out delimiters at the end.
             padded = [*cells, *[""] * (width - len(cells))]
             if (row := row_of(number, where, columns, padded, layout.rates)) is not None:
                 yield row
     except csv.Error as exc:
         raise UsageProblems(
             f"seeds={given}, line {before + 1}: it can't be read as CSV ({exc}): a quote that is "
-            "not closed, or the line ends of an old Mac. Save the file anew as “CSV UTF-8”."
+            "not closed, or the line ends of an old Mac. Save the file again as “CSV UTF-8”."
         ) from exc
     if columns is None and above:
         place = likely_header([cells for _, cells in above], layout) or 0
@@ -140,7 +138,7 @@ def json_rows(
     """Yield the rows of a file of JSON lines.
 
     :param path: for messages
-    :param tell: takes the columns of the first row
+    :param tell: called with the columns of the first row, and its line
     """
     columns: Columns | None = None
     names: list[str] | None = None
@@ -156,15 +154,17 @@ def json_rows(
             yield SeedRow(number, where, problem=_TOO_DEEP)
             continue
         except ValueError as exc:
-            yield SeedRow(number, where, problem=f"it is no JSON ({exc}); one object a line")
+            yield SeedRow(
+                number, where, problem=f"it is not JSON ({exc}); accepted: one object per line"
+            )
             continue
         if not isinstance(content, dict):
-            yield SeedRow(number, where, problem="it is no JSON object; accepted: one a line")
+            yield SeedRow(number, where, problem="it is not a JSON object; accepted: one per line")
             continue
         if _is_deeper(content, _DEEPEST):
             yield SeedRow(number, where, problem=_TOO_DEEP)
             continue
-        if (keys := list(content)) != names:  # most are alike
+        if (keys := list(content)) != names:  # most rows have the same
             try:
                 found = Columns.of(keys, layout, is_whole=False)
             except ValueError as exc:
@@ -181,7 +181,7 @@ def json_rows(
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    """Say whether objects and lists are in each other to more than a depth.
+    """Say whether objects and lists are nested deeper than *most* levels.
 
     >>> _is_deeper({"a": [1]}, 2), _is_deeper({"a": [[]]}, 2)
     (False, True)
@@ -193,7 +193,7 @@ def _is_deeper(value: Any, most: int) -> bool:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _to_float(text: str) -> float:
@@ -206,5 +206,5 @@ def _to_float(text: str) -> float:
 def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key appears twice")
     return found

@@ -1,4 +1,4 @@
-"""What the seeds of a job add up to."""
+"""Counts of a job's seeds."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ __all__ = ["Tally"]
 
 @attrs.define
 class Tally:
-    """What seeds add up to."""
+    """Counts of seeds, by what the crawl's estimate and its warnings need."""
 
     seeds: int = 0
     duplicates: int = 0
-    """Rows that say the same as one before; where that is not looked at, 0."""
+    """Rows that repeat an earlier one; 0 where that is not checked."""
     convertible: int = 0
-    """How many could be converted."""
+    """Seeds whose image could be converted."""
     unconverted_images: int = 0
-    """Images on no host of Alibaba's, so that the search may not be able to read them."""
+    """Images not on an Alibaba host, which the search may be unable to read."""
     convertible_images: int = 0
     repeated_images: int = 0
-    """Seeds whose image is that of one before, under another id."""
+    """Seeds with the image of an earlier seed, under another id."""
     shared: set[str] = attrs.field(factory=set)
-    """The ids of the images of which that is so."""
+    """The ids of those images."""
     own: Counter[Overrides] = attrs.field(factory=Counter)
-    """Of the seeds with arguments of their own, how many have the same."""
+    """How many seeds have the same overrides."""
     own_convertible: Counter[Overrides] = attrs.field(factory=Counter)
-    """Of those, how many could be converted."""
+    """How many of them could be converted."""
     targets: int = 0
     """Seeds that have a target price."""
     page_links: PageLinks = attrs.field(factory=PageLinks)
@@ -47,14 +47,14 @@ class Tally:
 
     @property
     def sharing(self) -> int:
-        """How many seeds have an image that another seed has too."""
+        """How many seeds share their image with another."""
         return self.repeated_images + len(self.shared)
 
     def add(self, seed: Seed, number: int, *, repeats: bool) -> None:
         """Count a seed.
 
         :param number: its line or row
-        :param repeats: whether its image is that of one before
+        :param repeats: whether an earlier seed has the same image
         """
         self.seeds += 1
         self.targets += has_target(seed.data)
@@ -71,8 +71,8 @@ class Tally:
             self.own[seed.overrides] += 1
             self.own_convertible[seed.overrides] += is_convertible
 
-    def shares(self) -> Iterator[tuple[Overrides, int, int]]:
-        """Yield overrides, how many seeds have these, and how many of those could be converted."""
+    def groups(self) -> Iterator[tuple[Overrides, int, int]]:
+        """Yield overrides, how many seeds have them, and how many of those could be converted."""
         if usual := self.seeds - self.own.total():
             yield NO_OVERRIDES, usual, self.convertible - self.own_convertible.total()
         for overrides, seeds in self.own.items():

@@ -1,4 +1,4 @@
-"""Seeds in a text file: a plain list, a table, or JSON lines."""
+"""Reads the rows of a text file: a plain list, a table, or JSON lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING
 
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.inputs.seed_header import MOST_ABOVE
+from tmapi_spiders.inputs.seed_header import HEADER_ROWS
 from tmapi_spiders.inputs.seed_row import SeedRow
 from tmapi_spiders.inputs.seed_table import delimiter_of, is_image, json_rows, table_rows
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["REMEDY", "text_rows"]
 
-#: What ends a message about a seeds file.
+#: Ends a message about a seeds file.
 REMEDY = (
-    "Accepted: a text file with one image a line, a table (CSV, TSV, XLSX, JSON lines) with a "
+    "Accepted: a text file with one image per line, a table (CSV, TSV, XLSX, JSON lines) with a "
     "column image, or images separated by commas."
 )
 _SAVE_AS = (
@@ -31,20 +31,20 @@ _SAVE_AS = (
 )
 _LONGEST_HEADER = 20
 
-#: Bytes: longer than any row; and a list of an old Mac's, all of which is one, has 100,000 images.
+#: Bytes: longer than any row. A list with an old Mac's line ends is one line: 100,000 images.
 _LONGEST_LINE = 10_000_000
 
-#: Bytes: ten million images, or whatever has no end.
+#: Bytes: ten million images; stops input that has no end.
 _LARGEST_FILE = 1_000_000_000
 
 _DELIMITED = re.compile(r"[,;\t|]")
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
-#: What a program, or a person, puts into a first line to say how the file is written.
+#: A first line in which a program or a person names the encoding.
 _ENCODING = re.compile(r"utf-?8(?:-?(?:sig|bom))?", re.IGNORECASE)
 
-#: The end of a file, as DOS had it.
+#: DOS's end-of-file character.
 _DOS_END = b"\x1a"
 
 
@@ -55,12 +55,11 @@ def text_rows(
     layout: Layout,
     tell: Callable[[Columns, int], None],
 ) -> Iterator[SeedRow]:
-    """Yield the rows of a text file: its first lines tell its kind.
+    """Yield the rows of a text file, whose kind the first lines show.
 
     :param given: the argument
-    :param layout: what the user says of a table
-    :param tell: takes the columns of a table, and the line that they are on, as soon as they are
-        known
+    :param layout: how the user describes a table
+    :param tell: called with a table's columns and the header's line as soon as they are known
     :raises UsageProblems: if it can't be read
     """
     lines = _lines(file, given)
@@ -71,7 +70,9 @@ def text_rows(
         yield from json_rows(chain(begun, lines), str(path), layout, tell)
         return
     if first.startswith("["):
-        raise UsageProblems(f"seeds={given}: JSON is read one object a line ({{…}}), without [ ].")
+        raise UsageProblems(
+            f"seeds={given}: JSON has to be one object per line ({{…}}), without [ ]."
+        )
     if first.startswith("<"):
         raise UsageProblems(
             f"seeds={given}: it is a web page or XML, which some programs call .xls. Open it "
@@ -81,13 +82,13 @@ def text_rows(
     if not first.startswith("#") or is_csv or layout.columns:
         delimiter = delimiter_of(first, layout)
         if delimiter is None and not is_image(first):
-            more, others = _first_lines(lines, MOST_ABOVE - 1)
+            more, others = _first_lines(lines, HEADER_ROWS - 1)
             begun, above = begun + more, above + others
             found = (delimiter_of(line, layout) for line in above)
             delimiter = next((one for one in found if one is not None), None)
     every = chain(begun, lines)
     if delimiter is None:
-        # A table without a column for the image is told as that.
+        # A table without an image column must be reported as such, not read as a list.
         wide = [line for line in above if line is first or not is_image(line)]
         is_table = is_csv and not first.startswith("#") and any(map(_DELIMITED.search, wide))
         if is_table or (layout.columns and above):
@@ -99,9 +100,9 @@ def text_rows(
 
 
 def _first_lines(lines: Iterator[str], count: int) -> tuple[list[str], list[str]]:
-    """Take so many lines that are not empty; return all that were read, and those without ends.
+    """Read *count* lines that are not empty; return all lines read, and those without line ends.
 
-    A quoted cell may go on in the next lines.
+    A line goes on in the next ones while a quoted cell is open.
     """
     begun: list[str] = []
     found: list[str] = []
@@ -126,7 +127,7 @@ def _most_frequent(line: str) -> str:
 
 
 def _plain_rows(lines: Iterator[str], path: Path) -> Iterator[SeedRow]:
-    """Yield the rows of a plain list: one image a line, # for comments."""
+    """Yield the rows of a plain list: one image per line, # for comments."""
     number = 0
     for line in lines:
         for text in line.rstrip("\r\n").split("\r"):
@@ -145,18 +146,18 @@ def _lines(file: IO[bytes], given: str) -> Iterator[str]:
     for number, raw in enumerate(iter(partial(file.readline, _LONGEST_LINE + 1), b""), 1):
         size += len(raw)
         if raw.endswith(_DOS_END):
-            raw = raw.rstrip(_DOS_END)  # noqa: PLW2901 - nothing of it is wanted
+            raw = raw.rstrip(_DOS_END)  # noqa: PLW2901 - the original is not needed
         if b"\0" in raw or (number == 1 and raw.startswith(_UTF_16)):
             raise UsageProblems(
-                f"seeds={given}, line {number}: it is no text file, or one in UTF-16 (“Unicode "
+                f"seeds={given}, line {number}: it is not a text file, or one in UTF-16 (“Unicode "
                 f"Text”). {_SAVE_AS}. {REMEDY}"
             )
         if len(raw) > _LONGEST_LINE or size > _LARGEST_FILE:
             what = "the line" if len(raw) > _LONGEST_LINE else "the file up to it"
             raise UsageProblems(
                 f"seeds={given}, line {number}: {what} is too long. Accepted: lines of up to "
-                f"{_LONGEST_LINE:,} bytes, {_LARGEST_FILE:,} in all; give each image a line of its "
-                f"own, and what is more in a second job. {REMEDY}"
+                f"{_LONGEST_LINE:,} bytes, {_LARGEST_FILE:,} in all; put each image on its own "
+                f"line, and split the file into several jobs. {REMEDY}"
             )
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8")

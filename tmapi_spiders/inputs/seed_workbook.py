@@ -1,4 +1,4 @@
-"""Workbooks of seeds: XLSX files, which unpack to much more than they are."""
+"""Reads workbooks of seeds (XLSX), within limits: a small file may unpack to a huge one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 from tmapi_spiders.inputs.seed_columns import IMAGE, Columns, Layout, listed
 from tmapi_spiders.inputs.seed_header import (
-    MOST_ABOVE,
+    HEADER_ROWS,
     columns_of_header,
     is_header,
     likely_header,
@@ -33,27 +33,27 @@ _NO_READER = (
     "'tmapi-spiders[xlsx]', or save it as “CSV UTF-8”."
 )
 
-#: Bytes of all that a workbook unpacks to: a million rows of five cells; for some of it the reader
-#: takes many times as much memory.
+#: Bytes that a workbook may unpack to: a million rows of five cells. The reader takes many times
+#: as much memory for some of them.
 _LARGEST = 256_000_000
 
-#: How much smaller than what it unpacks to a part may be; tables of nothing but the same reach 50.
-#: Those of which much more is made were written for that (the bound of Apache POI).
+#: The largest compression ratio of a part: tables of equal cells reach 50, and anything far above
+#: is a zip bomb (Apache POI has the same limit).
 _DENSEST = 100
 
-#: Bytes from which a part is looked at so: what is small is harmless.
+#: Bytes up to which a part may have any compression ratio.
 _SMALL = 10_000_000
 
-#: Excel's own: whoever says that there are more wrote no table.
+#: Excel's limit.
 _MOST_ROWS = 1_048_576
 
-#: Empty ones included, which the reader makes up to the last one of a row; of all sheets.
+#: Of all sheets, including empty cells, which the reader adds up to the last one of a row.
 _MOST_CELLS = 30_000_000
 
 _SMALLER = "Leave out what is not needed, or save the sheet as “CSV UTF-8”."
 
 
-#: Sheets of which a message tells what they have.
+#: Sheets that a message describes.
 _SHOWN_SHEETS = 10
 
 _VISIBLE = "visible"
@@ -66,11 +66,11 @@ def workbook_rows(
     layout: Layout,
     tell: Callable[[Columns, int, str, str], None],
 ) -> Iterator[SeedRow]:
-    """Yield the rows of a sheet of an XLSX file: the one that is asked for, or the first visible.
+    """Yield the rows of a sheet of an XLSX file: the one asked for, or the first visible one.
 
     :param path: for messages
     :param given: the argument
-    :param tell: takes the columns, the row that they are on, the sheet, and a remark or "", as soon
+    :param tell: called with the columns, the header's row, the sheet, and a remark or "", as soon
         as they are known
     :raises UsageProblems: if it can't be read, or the sheet has no column for the image
     """
@@ -79,13 +79,13 @@ def workbook_rows(
     except ImportError:
         raise UsageProblems(f"seeds={given}: {_NO_READER}") from None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of features of the file that have no meaning here
+        warnings.simplefilter("ignore")  # about features of the file that don't matter here
         try:
             _check_kind(file, given)
             _check_size(file, given)
             book = load_workbook(file, read_only=True, data_only=True)
             try:
-                yield from _Reading(file, book, path, given, layout).rows(tell)
+                yield from _Workbook(file, book, path, given, layout).rows(tell)
             finally:
                 book.close()
         except UsageProblems:
@@ -95,9 +95,9 @@ def workbook_rows(
 
 
 def _check_kind(file: IO[bytes], given: str) -> None:
-    """Refuse other files that are packed as a workbook is.
+    """Refuse zip files that are not XLSX workbooks.
 
-    :raises UsageProblems: saying what it is
+    :raises UsageProblems: saying what the file is
     """
     with zipfile.ZipFile(file) as packed:
         names = set(packed.namelist())
@@ -109,7 +109,7 @@ def _check_kind(file: IO[bytes], given: str) -> None:
     elif any(name.startswith("Index/") for name in names):
         what = "a file of Apple Numbers or Pages"
     elif "[Content_Types].xml" not in names:
-        what = "a zip archive, no workbook"
+        what = "a zip archive, not a workbook"
     elif "word/document.xml" in names:
         what = "a text document (.docx)"
     else:
@@ -121,9 +121,9 @@ def _check_kind(file: IO[bytes], given: str) -> None:
 
 
 def _check_size(file: IO[bytes], given: str) -> None:
-    """Refuse what unpacks to more than a table is.
+    """Refuse a file that unpacks to more than a table has.
 
-    zipfile unpacks of a part what its size here is, and no more.
+    zipfile never unpacks more of a part than the size that is checked here.
 
     :raises UsageProblems: if it does
     """
@@ -135,12 +135,12 @@ def _check_size(file: IO[bytes], given: str) -> None:
     ):
         raise UsageProblems(
             f"seeds={given}: it unpacks to {size:,} bytes. Accepted: a workbook of up to "
-            f"{_LARGEST:,}, and no part {_DENSEST} times as large as it is packed. {_SMALLER}"
+            f"{_LARGEST:,}, no part of it {_DENSEST} times as large as packed. {_SMALLER}"
         )
 
 
 class _Counter:
-    """Counts the cells of all sheets."""
+    """Counts the cells of all sheets, up to the limit."""
 
     def __init__(self, given: str) -> None:
         self._given = given
@@ -155,22 +155,23 @@ class _Counter:
             self._left -= 1 + len(cells)
             if number > _MOST_ROWS or self._left < 0:
                 raise UsageProblems(
-                    f"seeds={self._given}: it has too many rows or cells, be they empty. Accepted: "
-                    f"a sheet of up to {_MOST_ROWS:,} rows and {_MOST_CELLS:,} cells. {_SMALLER}"
+                    f"seeds={self._given}: it has too many rows or cells, empty ones included. "
+                    f"Accepted: a sheet of up to {_MOST_ROWS:,} rows and {_MOST_CELLS:,} cells. "
+                    f"{_SMALLER}"
                 )
             yield number, cells
 
 
 def _unreadable(given: str, exc: Exception) -> UsageProblems:
-    # openpyxl raises whatever zip, XML and its own parsers do.
+    # openpyxl raises any exception of zip, XML and its own parsers.
     return UsageProblems(
         f"seeds={given}: it can't be read as XLSX ({type(exc).__name__}: {exc}). Save it as .xlsx "
         "or as “CSV UTF-8” (Excel: Save As; other programs: Export)."
     )
 
 
-class _Reading:
-    """Reads one workbook."""
+class _Workbook:
+    """An open workbook and what the user asks of it."""
 
     def __init__(self, file: IO[bytes], book: Any, path: str, given: str, layout: Layout) -> None:
         self._file = file
@@ -182,7 +183,7 @@ class _Reading:
 
     def rows(self, tell: Callable[[Columns, int, str, str], None]) -> Iterator[SeedRow]:
         """Yield the rows of the sheet; see :func:`workbook_rows`."""
-        # They need openpyxl, too.
+        # These need openpyxl too.
         from tmapi_spiders.inputs.sheet_parts import parts_of  # noqa: PLC0415
         from tmapi_spiders.inputs.sheet_rows import SheetRows  # noqa: PLC0415
 
@@ -196,7 +197,7 @@ class _Reading:
             if is_header(values, self._layout):
                 columns = columns_of_header(values, self._where(sheet, number), self._layout)
                 break
-            if number >= MOST_ABOVE:
+            if number >= HEADER_ROWS:
                 break
         if columns is None:
             self._refuse(sheet, above)
@@ -212,11 +213,11 @@ class _Reading:
         return f"seeds={self._given}, sheet {sheet.title!r}, row {number}"
 
     def _cells_of(self, sheet: Any) -> Iterator[tuple[int, Sequence[Any]]]:
-        sheet.reset_dimensions()  # programs that are not Excel write wrong ones
+        sheet.reset_dimensions()  # other programs than Excel write wrong ones
         return self._counter.numbered(sheet.iter_rows())
 
     def _formulas(self, title: str, after: int) -> Iterator[Sequence[Any]]:
-        """Yield the same rows with their formulas, which only another reading gives."""
+        """Yield the same rows with their formulas, for which the file has to be read again."""
         from openpyxl import load_workbook  # noqa: PLC0415 - an extra
 
         book = load_workbook(self._file, read_only=True, data_only=False)
@@ -228,7 +229,7 @@ class _Reading:
             book.close()
 
     def _sheet(self) -> Any:
-        """Return the sheet to be read.
+        """Return the sheet to read.
 
         :raises UsageProblems: if there is none
         """
@@ -238,7 +239,7 @@ class _Reading:
         titles = [sheet.title for sheet in visible]
         if not wanted:
             if not visible:
-                raise UsageProblems(f"seeds={self._given}: it has no sheet that is visible.")
+                raise UsageProblems(f"seeds={self._given}: it has no visible sheet.")
             return visible[0]
         for sheet in sheets:
             if sheet.title.strip().casefold() == wanted.casefold():
@@ -248,17 +249,17 @@ class _Reading:
         raise UsageProblems(
             f"sheet={shortened(wanted)}: {self._given} has no such sheet."
             f"{did_you_mean(wanted, titles)} Accepted: the name of a sheet, or its number among "
-            f"those that are visible: {listed(titles)}."
+            f"the visible ones: {listed(titles)}."
         )
 
     def _refuse(self, sheet: Any, above: list[Sequence[Any]]) -> None:
-        """Refuse a sheet that has no column for the image; one without any cell is merely empty.
+        """Refuse a sheet that has no column for the image, unless the workbook is empty.
 
-        :raises UsageProblems: saying what each visible sheet has, and what argument to give
+        :raises UsageProblems: saying what each visible sheet has, and which argument to give
         """
         visible = [one for one in self._book.worksheets if one.sheet_state == _VISIBLE]
         place = likely_header(above, self._layout)
-        if place is None and len(visible) < 2:  # told as a file without any image
+        if place is None and len(visible) < 2:  # reported as a file without images
             return
         cells: Sequence[Any] = () if place is None else above[place]
         others = ""
@@ -267,14 +268,14 @@ class _Reading:
                 self._shown(one, above if one.title == sheet.title else None)
                 for one in visible[:_SHOWN_SHEETS]
             )
-            others = f"Say which of its visible sheets is meant: {shown}"
+            others = f"Say which of its visible sheets you mean: {shown}"
         where = self._where(sheet, (place or 0) + 1)
         raise UsageProblems(no_header(cells, where, self._layout, others))
 
     def _shown(self, sheet: Any, above: list[Sequence[Any]] | None) -> str:
-        """Return what a sheet's header has, and how to ask for it, for a message."""
+        """Return what a sheet's header has and how to ask for the sheet, for a message."""
         if above is None:
-            rows = islice(self._cells_of(sheet), MOST_ABOVE)
+            rows = islice(self._cells_of(sheet), HEADER_ROWS)
             above = [[cell.value for cell in cells] for _, cells in rows]
         title = repr(shortened(sheet.title))
         header = next((n for n, cells in enumerate(above) if is_header(cells, self._layout)), None)
@@ -294,6 +295,6 @@ def _remark(parts: SheetParts) -> str:
         return ""
     are = "is" if parts.hidden_rows == 1 else "are"
     return (
-        f"{plural(parts.hidden_rows, 'row')} of the sheet {are} hidden, by a filter perhaps, and "
+        f"{plural(parts.hidden_rows, 'row')} of the sheet {are} hidden, perhaps by a filter, and "
         "searched for like the others"
     )

@@ -1,4 +1,4 @@
-"""Seeds: the images that are searched for, as the user lists them."""
+"""Seeds: the images to search for, in the user's order."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ __all__ = ["Seeds", "StreamedSeeds", "joined"]
 
 _SHOWN_PROBLEMS = 20
 
-#: Wrong rows after which a file is read no further: it is something else.
+#: Wrong rows after which reading stops: the file is not a seeds file.
 _MOST_PROBLEMS = 100_000
-_NO_IMAGE = "it holds no image. Accepted: one image a line, # for comments; or a table."
+_NO_IMAGE = "it holds no image. Accepted: one image per line, # for comments; or a table."
 _HASH = re.compile(r"[0-9a-f]{20}")
 _PLAIN = Layout()
 _BETWEEN_IMAGES = re.compile(r",(?=\s*(?:https?:|//|/))")
 
-#: Characters of a script's list: job.json holds them, and is not to be larger than it may be.
+#: Characters of a script's list, which job.json holds; its size is limited.
 _LONGEST_LIST = 4_000_000
 
 
 class Seeds:
-    """The distinct seeds of one job, in the user's order; can be gone through again and again.
+    """The distinct seeds of one job, in the user's order; can be iterated repeatedly.
 
-    They are held as one block of text, not as objects: 100,000 seeds of 80 characters take 8 MB.
+    They are kept as one block of text, not as objects: 100,000 seeds of 80 characters take 8 MB.
     """
 
     def __init__(self, rows: Iterable[SeedRow], origin: Callable[[], Origin | None]) -> None:
         """Read and check *rows*.
 
-        :param origin: says where they come from, once they are read
-        :raises UsageProblems: with all that is wrong, or where there is no seed at all
+        :param origin: returns where they come from, once they are read
+        :raises UsageProblems: with all that is wrong
         """
         block = bytearray()
         self.tally = Tally()
@@ -58,12 +58,12 @@ class Seeds:
     def from_argument(cls, given: str, layout: Layout = _PLAIN) -> Seeds:
         """Read the argument ``seeds``: a file, or images separated by commas.
 
-        A comma splits only before ``http``, ``//`` or ``/``, since URLs may hold commas.
+        A comma separates images only before ``http``, ``//`` or ``/``, since URLs may hold commas.
 
         >>> [seed.text for seed in Seeds.from_argument("//a.alicdn.com/1,2.jpg,/search/3.jpg")]
         ['//a.alicdn.com/1,2.jpg', '/search/3.jpg']
 
-        :param layout: what the user says of a table
+        :param layout: how the user describes a table
         :raises UsageProblems: with all that is wrong
         """
         given = given.strip()
@@ -71,7 +71,7 @@ class Seeds:
             if layout.columns or layout.sheet:
                 name = "columns" if layout.columns else "sheet"
                 raise UsageProblems(
-                    f"{name}: it is for a table, and seeds={shortened(given)} are images; leave it "
+                    f"{name}: it is for tables, and seeds={shortened(given)} are images; leave it "
                     "out."
                 )
             images = [image.strip() for image in _BETWEEN_IMAGES.split(given)]
@@ -94,12 +94,12 @@ class Seeds:
 
 
 def joined(images: Sequence[object]) -> str:
-    """Return a script's list of images as :meth:`Seeds.from_argument` reads it.
+    """Join a script's list of images to the text that :meth:`Seeds.from_argument` reads.
 
     >>> joined(["//a.alicdn.com/1,2.jpg", "/search/3.jpg "])
     '//a.alicdn.com/1,2.jpg,/search/3.jpg'
 
-    :raises ValueError: if it would not be these images
+    :raises ValueError: if the text would not stand for these images
     """
     texts = []
     for number, image in enumerate(images, 1):
@@ -107,12 +107,12 @@ def joined(images: Sequence[object]) -> str:
         if not looks_like_image(text):
             raise ValueError(
                 f"image {number} is {shortened(repr(image))}; accepted in a list: images, each a "
-                "URL, //host/path, or /search/…, as text. A file is given alone: seeds='seeds.txt'."
+                "URL, //host/path, or /search/…, as text. Give a file by itself: seeds='seeds.txt'."
             )
         if _BETWEEN_IMAGES.search(text):
             raise ValueError(
-                f"image {number} is {shortened(repr(image))}, which looks like two images; give "
-                "each a place of its own, or write its comma as %2C."
+                f"image {number} is {shortened(repr(image))}, which looks like two images; list "
+                "them separately, or write its comma as %2C."
             )
         texts.append(text)
     if not texts:
@@ -120,23 +120,23 @@ def joined(images: Sequence[object]) -> str:
     if sum(map(len, texts)) > _LONGEST_LIST:
         raise ValueError(
             f"a list may have {_LONGEST_LIST:,} characters in all; write the images to a file, one "
-            "a line, and give its name."
+            "per line, and give its name."
         )
     return ",".join(texts)
 
 
 class StreamedSeeds:
-    """The seeds of a file, read anew each time they are gone through, repeated ones included.
+    """The seeds of a file, read anew for each iteration, duplicates included.
 
-    However many there are, a plain list takes no memory (a table a hash or two a row). For those
-    who leave out repeated ones themselves.
+    A plain list of any length takes no memory, a table a hash or two per row. For callers that
+    drop duplicates themselves.
     """
 
     def __init__(self, given: str, layout: Layout = _PLAIN) -> None:
         """Read and check the file.
 
-        :param layout: what the user says of a table
-        :raises UsageProblems: with all that is wrong, or where there is no seed at all
+        :param layout: how the user describes a table
+        :raises UsageProblems: with all that is wrong, or if there is no seed
         """
         self._file = SeedFile(given, layout)
         self.tally = Tally()
@@ -148,9 +148,9 @@ class StreamedSeeds:
 
     @classmethod
     def from_argument(cls, given: str, layout: Layout = _PLAIN) -> StreamedSeeds | Seeds:
-        """Read the argument ``seeds``; what can be read once only, and images, are held in memory.
+        """Read the argument ``seeds``; images, and input that can be read once, stay in memory.
 
-        :param layout: what the user says of a table
+        :param layout: how the user describes a table
         :raises UsageProblems: with all that is wrong
         """
         if is_file(given.strip()):
@@ -165,32 +165,32 @@ class StreamedSeeds:
             try:
                 yield row.seed()
             except ValueError as exc:
-                raise UsageProblems(f"{row.where}: {exc}. The file was changed meanwhile.") from exc
+                raise UsageProblems(f"{row.where}: {exc}. The file has changed meanwhile.") from exc
 
 
 class _Known:
-    """The seeds that were there before, by hashes.
+    """The seeds that came before, as hashes.
 
-    :param plain_too: whether those of plain lists are looked at, too
+    :param plain_too: whether to look for duplicates in plain lists too
     """
 
     def __init__(self, *, plain_too: bool) -> None:
         self._plain_too = plain_too
         self._plain: set[bytes] = set()
         self._rows: dict[bytes, tuple[bytes, int]] = {}
-        """Of each seed of a table: what its row says, and where it stands."""
+        """For each seed of a table, its row's content and number."""
         self._images: set[bytes] = set()
-        """Of seeds that have an id of the user's."""
+        """The images of seeds with an id from the user."""
         self._like_hashes: set[bytes] = set()
-        """Ids of the user's that look like the hash of an image."""
+        """Ids from the user that look like the hash of an image."""
 
     def knows(self, row: SeedRow, seed: Seed) -> bool:
-        """Say whether a row says the same as one before; note it if not.
+        """Say whether a row repeats an earlier one; a line of a plain list is also remembered.
 
-        :raises ValueError: if it says something else of the same seed
+        :raises ValueError: if it contradicts an earlier row of the same seed
         """
         key = bytes.fromhex(seed.key)
-        if row.is_plain:  # and so are all others of its file
+        if row.is_plain:  # and so is the whole file
             if not self._plain_too:
                 return False
             is_known = key in self._plain
@@ -201,7 +201,7 @@ class _Known:
         if before[0] != _content(seed):
             place = row.where.rpartition(", ")[2].partition(" ")[0]
             what = f"its id {row.own_id!r}" if row.own_id else "its image"
-            remedy = "give it an id of its own" if row.own_id else "give each an id (column id)"
+            remedy = "give it another id" if row.own_id else "give each an id (column id)"
             raise ValueError(
                 f"{what} is that of {place} {before[1]}, which says something else; {remedy}, or "
                 "leave one of them out"
@@ -209,9 +209,9 @@ class _Known:
         return True
 
     def note(self, row: SeedRow, seed: Seed) -> bool:
-        """Note a row that is not known; return whether its image is that of another seed.
+        """Add a row that is not known; return whether another seed has its image.
 
-        :raises ValueError: if its id can't be told from the one that another seed has by its image
+        :raises ValueError: if its id equals the hash that is another seed's id
         """
         if row.is_plain:
             return False
@@ -233,13 +233,13 @@ class _Known:
 
 
 def _content(seed: Seed) -> bytes:
-    """Return a hash of what a row says: the same for columns in another order."""
+    """Return a hash of a row's content, whatever the order of its columns."""
     said = [seed.img_url, sorted(seed.overrides.given), seed.data]
     return blake2b(to_json(said, sort_keys=True).encode(), digest_size=10).digest()
 
 
 def _checked(rows: Iterable[SeedRow], tally: Tally, known: _Known) -> Iterator[Seed]:
-    """Yield the seeds of *rows*, counted, but for those that are known.
+    """Yield the seeds of *rows* except duplicates, and count them.
 
     :raises UsageProblems: after the last one, with all that is wrong
     """

@@ -1,7 +1,7 @@
-"""What a workbook's sheet has beside its values: links, merged cells, pictures, formulas.
+"""Reads what a sheet has besides values: links, merged cells, pictures, formulas.
 
-openpyxl reads these only into a workbook that is whole in memory, which takes fifty times what the
-file does; here they are read of the parts of the file that have them.
+openpyxl reads these only into a workbook that is wholly in memory, which takes fifty times the
+file's size; here they are read from the parts of the file that hold them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["SheetParts", "Spans", "parts_of"]
 
 _CHUNK: Final = 1 << 20
 
-#: Bytes of what stands around the cells: the column widths before, links and merged cells behind.
+#: Bytes around the cells: column widths before them, links and merged cells after.
 _MOST_AROUND: Final = 16_000_000
 
 _MOST_ROWS: Final = 1_048_576
@@ -37,7 +37,7 @@ _HIDDEN_ROW: Final = re.compile(rb"""<(?:\w+:)?row\s[^>]*\shidden=["'](?:1|true)
 
 @attrs.frozen
 class Spans:
-    """What reaches over several rows of one column: asked for row by row, downwards."""
+    """Values that span several rows of one column."""
 
     starts: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
@@ -45,7 +45,7 @@ class Spans:
 
     @classmethod
     def of(cls, spans: Iterable[tuple[int, int, Any]]) -> Spans:
-        """Take first row, last row and value of each.
+        """Make them of tuples: first row, last row, value.
 
         >>> spans = Spans.of([(7, 9, "b"), (2, 2, "a")])
         >>> spans.at(2), spans.at(3), spans.at(8)
@@ -55,26 +55,26 @@ class Spans:
         return cls(*map(tuple, zip(*found, strict=True))) if found else cls()
 
     def at(self, row: int) -> Any:
-        """Return what there is in a row; None if nothing."""
+        """Return the value in a row; None if there is none."""
         place = bisect_right(self.starts, row) - 1
         return self.values[place] if place >= 0 and row <= self.ends[place] else None
 
 
 @attrs.frozen
 class SheetParts:
-    """What a sheet has beside its values; rows and columns from 1."""
+    """What a sheet has besides values; rows and columns count from 1."""
 
     links: tuple[tuple[int, int, int, int, str], ...] = ()
-    """First row, first column, last row, last column, and the address that they link to."""
+    """First row, first column, last row, last column, and the linked address."""
     merged: tuple[tuple[int, int, int], ...] = ()
-    """First row, last row, and the column of cells that are one."""
+    """First row, last row, and column of merged cells."""
     pictures: frozenset[tuple[int, int]] = frozenset()
-    """Row and column that a picture is on."""
+    """Row and column of each picture."""
     has_formulas: bool = False
     hidden_rows: int = 0
 
     def links_in(self, column: int) -> Spans:
-        """Return the addresses that the cells of a column link to."""
+        """Return the addresses that cells of a column link to."""
         return Spans.of(
             (first, last, address)
             for first, left, last, right, address in self.links
@@ -83,10 +83,10 @@ class SheetParts:
 
 
 def parts_of(file: IO[bytes], title: str) -> SheetParts:
-    """Return what a sheet has beside its values.
+    """Return what a sheet has besides values.
 
-    :param title: its name
-    :raises KeyError: if there is no such sheet; and whatever zip and XML raise
+    :param title: the sheet's name
+    :raises KeyError: if there is no such sheet; zip and XML raise other exceptions
     """
     with zipfile.ZipFile(file) as packed:
         book = _part_by_type(packed, "", "/officeDocument")
@@ -110,7 +110,7 @@ def parts_of(file: IO[bytes], title: str) -> SheetParts:
 def _scan(packed: zipfile.ZipFile, name: str) -> tuple[bytes, bool, int]:
     """Return a sheet's XML without its cells, whether it has formulas, and how many hidden rows."""
     head, tail, has_formulas, hidden = b"", b"", False, 0
-    where = 0  # 0 before the cells, 1 in them, 2 behind
+    where = 0  # 0 before the cells, 1 in them, 2 after
     rest = b""
     with packed.open(name) as part:
         while chunk := part.read(_CHUNK):
@@ -134,10 +134,10 @@ def _scan(packed: zipfile.ZipFile, name: str) -> tuple[bytes, bool, int]:
             tail += rest
             rest = b""
             if len(tail) > _MOST_AROUND:
-                raise ValueError("there is too much behind the cells of the sheet")
+                raise ValueError("there is too much after the cells of the sheet")
     if where == 2:
         return head + tail, has_formulas, hidden
-    # Without cells, or with an empty <sheetData/>, there is nothing that links or is merged.
+    # Without cells, or with an empty <sheetData/>, there are no links or merged cells.
     return b"<worksheet/>", has_formulas, hidden
 
 
@@ -149,7 +149,7 @@ def _part_by_type(packed: zipfile.ZipFile, name: str, kind: str) -> str:
 
 
 def _sheets(packed: zipfile.ZipFile, book: str) -> dict[str, str]:
-    """Return the part of each sheet, by its name."""
+    """Return the part of each sheet by the sheet's name."""
     targets = {one.get("Id"): one for one in _relationships(packed, book)}
     return {
         sheet.get("name", ""): _target(targets, sheet, book)
@@ -158,7 +158,7 @@ def _sheets(packed: zipfile.ZipFile, book: str) -> dict[str, str]:
 
 
 def _relationships(packed: zipfile.ZipFile, name: str) -> list[Any]:
-    """Return what a part of the file points to."""
+    """Return the relationships of a part of the file."""
     folder, base = posixpath.split(name)
     try:
         return list(fromstring(packed.read(posixpath.join(folder, "_rels", f"{base}.rels"))))
@@ -171,7 +171,7 @@ def _resolve(target: str, name: str) -> str:
 
 
 def _id(element: Any) -> str | None:
-    """Return the id of what an element points to, in whichever namespace."""
+    """Return the relationship id of an element, in any namespace."""
     return next((value for key, value in element.items() if key.endswith("}id")), None)
 
 
@@ -186,7 +186,7 @@ def _corners(cells: str) -> tuple[int, int, int, int]:
     >>> _corners("B2:C7"), _corners("A3")
     ((2, 2, 7, 3), (3, 1, 3, 1))
 
-    :raises ValueError: if it is none
+    :raises ValueError: if it is not a range
     """
     left, top, right, bottom = range_boundaries(cells)
     return top or 1, left or 1, bottom or _MOST_ROWS, right or _MOST_COLUMNS
@@ -195,7 +195,7 @@ def _corners(cells: str) -> tuple[int, int, int, int]:
 def _links(root: Any, targets: dict[Any, Any]) -> Iterator[tuple[int, int, int, int, str]]:
     for link in root.findall(".//{*}hyperlink"):
         found = targets.get(_id(link))
-        if found is None or found.get("Target", "#").startswith("#"):  # a place in the workbook
+        if found is None or found.get("Target", "#").startswith("#"):  # a link within the workbook
             continue
         top, left, bottom, right = _corners(link.get("ref", ""))
         address = found.get("Target", "")

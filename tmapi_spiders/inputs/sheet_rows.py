@@ -1,4 +1,4 @@
-"""The rows of a sheet, whose cells may link, be merged, or hold pictures and formulas."""
+"""Reads the rows of a sheet, whose cells may link, be merged, or hold pictures and formulas."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["SheetRows"]
 
 _PICTURE = (
-    "it holds a picture, not its address: put the picture on a web server, and its address into "
-    "the cell"
+    "it holds a picture, not its address: upload the picture to a web server, and put its address "
+    "into the cell"
 )
 
-#: What WPS Office writes for a picture within a cell.
+#: WPS Office writes this for a picture in a cell.
 _PICTURE_FORMULA = "DISPIMG("
 
 
 class SheetRows:
-    """Makes seeds' rows of a sheet's."""
+    """Makes seed rows from the rows of a sheet."""
 
     def __init__(self, columns: Columns, parts: SheetParts, path: str, layout: Layout) -> None:
         self._columns = columns
@@ -53,7 +53,7 @@ class SheetRows:
             column: Spans.of(spans) for column, spans in merged.items()
         }
         self._held: dict[int, tuple[int, Any]] = {}
-        """By column, the row that merged cells begin in, and what they show."""
+        """By column, the row that merged cells begin in, and their value."""
 
     def read(
         self,
@@ -63,9 +63,9 @@ class SheetRows:
     ) -> Iterator[SeedRow]:
         """Yield the rows.
 
-        :param header: its number; where its cells are merged with those below, it goes on there
-        :param rows: those behind it, with their numbers
-        :param formulas: the same rows with their formulas, where there are any
+        :param header: the header's row; merged cells may extend it downwards
+        :param rows: the rows after it, with their numbers
+        :param formulas: the same rows with their formulas, if there are any
         """
         image = self._merged.get(self._image + 1)
         _, end = (image and image.at(header)) or (header, header)
@@ -114,7 +114,7 @@ class SheetRows:
         )
 
     def _note_currency(self, cell: Any) -> None:
-        """Note what a target that is a mere number is in; merged cells have it from their first.
+        """Note the currency in a number's format; merged cells have that of the first.
 
         :raises ValueError: if it may be several
         """
@@ -124,9 +124,9 @@ class SheetRows:
             self._currency = currency_of_format(cell.number_format or "") or CNY
 
     def _compute(self, values: list[Any], written: Sequence[Any]) -> dict[str, str]:
-        """Put in the address that a formula links to; return why values are not known, by meaning.
+        """Insert the address that a formula links to; return why values are missing, by meaning.
 
-        A value is what the program that saved the file has computed.
+        A formula's value is the one that the program which saved the file has computed.
         """
         problems = {}
         for meaning, formula in zip(self._columns.meanings, written, strict=False):
@@ -146,13 +146,13 @@ class SheetRows:
                     )
             elif values[place] is None:
                 problems[meaning] = (
-                    f"its column {name} is a formula whose result the file does not have; open it "
-                    "in Excel or LibreOffice, and save it there"
+                    f"its column {name} is a formula whose result the file does not have; open "
+                    "it in Excel or LibreOffice, and save it there"
                 )
         return problems
 
     def _fill(self, number: int, values: list[Any]) -> None:
-        """Put into merged cells what they show, which the file has in the first of them alone."""
+        """Fill merged cells with their value, which the file has only in the first of them."""
         for column, spans in self._merged.items():
             if column > len(values) or (span := spans.at(number)) is None:
                 continue
@@ -164,7 +164,7 @@ class SheetRows:
 
 
 def _plain(cell: Any) -> Any:
-    """Return a cell's value as JSON has it: times as ISO 8601.
+    """Return a cell's value for JSON, times as ISO 8601.
 
     >>> _plain(dt.datetime(2026, 11, 25)), _plain(dt.datetime(2026, 11, 25, 8, 30)), _plain(7)
     ('2026-11-25', '2026-11-25T08:30:00', 7)

@@ -1,4 +1,4 @@
-"""The kind of a spider: what of it a job keeps to, and how it is found by the spider's name."""
+"""The kind of a spider: the properties a job is bound to, and how to find it by name."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ if TYPE_CHECKING:
 
 __all__ = ["IMAGE_SEARCH", "SpiderKind", "kind_for"]
 
-#: This package's own spider; a job that does not say whose it is is this one's.
+#: This package's own spider; also the owner of a job that names none.
 IMAGE_SEARCH = "image_search"
 
 
 @attrs.frozen
 class SpiderKind:
-    """What of a spider is its jobs' for ever: another one's products and arguments are others."""
+    """The properties of a spider that its jobs are bound to; a job never changes its kind."""
 
     name: str = IMAGE_SEARCH
     endpoint: str = SEARCH_PATH
-    """Path of what it asks of the API; a job that does not say what it asked has asked this."""
+    """Path of the API that it calls; also that of a job that names none."""
     arguments_model: type[Arguments] = Arguments
 
     @classmethod
     def of(cls, spider: type[Spider]) -> SpiderKind:
-        """Return the kind of one of this package's spiders, or of a subclass.
+        """Return the kind of this package's spider or a subclass of it.
 
-        :raises UsageProblems: if it is none
+        :raises UsageProblems: if it is neither
         """
         model, endpoint = getattr(spider, "arguments_model", None), getattr(spider, "endpoint", "")
         if not (isinstance(model, type) and issubclass(model, Arguments) and endpoint):
             raise UsageProblems(
-                f"spider={spider.name}: it is no ImageSearchSpider, nor a subclass of it, so that "
-                "it has no jobs."
+                f"spider={spider.name}: it is not ImageSearchSpider or a subclass of it, so it "
+                "has no jobs."
             )
         return cls(spider.name, endpoint, model)
 
     def check(self, job: str, facts: Mapping[str, Any]) -> None:
-        """Make sure that a job is this spider's.
+        """Check that a job belongs to this spider.
 
         :param job: its name
-        :param facts: what job.json, or the job's hash on Redis, says of it; {} of a new one
-        :raises UsageProblems: saying whose it is
+        :param facts: what job.json, or the job's hash on Redis, records; {} for a new job
+        :raises UsageProblems: naming the spider that it belongs to
         """
         if not facts:
             return
         own, endpoint = facts.get("spider", IMAGE_SEARCH), facts.get("endpoint", SEARCH_PATH)
         if own != self.name:
             raise UsageProblems(
-                f"job={job}: it is of the spider {own}, and this is {self.name}. Go on with it by "
-                f"its own (scrapy crawl {own} -a job={job}), or choose another job name."
+                f"job={job}: it belongs to the spider {own}, and this is {self.name}. Resume it "
+                f"with that one (scrapy crawl {own} -a job={job}), or choose another job name."
             )
         if endpoint != self.endpoint:
             raise UsageProblems(
-                f"job={job}: it has asked {endpoint}, and the spider {own} now asks "
+                f"job={job}: it has called {endpoint}, and the spider {own} now calls "
                 f"{self.endpoint}. Choose another job name; answers of two endpoints don't mix."
             )
 
@@ -73,14 +73,14 @@ class SpiderKind:
 def kind_for(
     settings: BaseSettings, facts: Mapping[str, Any], spider: str | None = None
 ) -> SpiderKind:
-    """Return the kind of a spider that is known by its name: the one asked for, else the job's own.
+    """Return the kind of the spider that is asked for, else of the job's own.
 
     :param facts: what is known of the job, as for :meth:`SpiderKind.check`
-    :param spider: the one asked for, if one was
+    :param spider: the name of the spider that is asked for, if any
     :raises UsageProblems: if the project has no such spider
     """
     name = spider or str(facts.get("spider", IMAGE_SEARCH))
-    if name == IMAGE_SEARCH:  # which needs no project
+    if name == IMAGE_SEARCH:  # it needs no project
         return SpiderKind()
     known = settings.copy()
     AddonManager.load_pre_crawler_settings(known)

@@ -77,7 +77,7 @@ class Estimate:
             if least <= _COUNTED:
                 least = len({query.search_id for query in queries} - paid)
             else:
-                most_each = max(share.queries_each for share in queries.shares())
+                most_each = max(group.queries_each for group in queries.groups())
                 least -= len(paid) + tally.repeated_images * most_each
         if first:
             kept = len(conversions) + (archive.conversions if archive else 0)
@@ -87,8 +87,8 @@ class Estimate:
         if most is not None and arguments.convert != "never":
             # Each of those may be refused once, and then be converted like the others.
             most += first + 2 * unproven
-            for share in queries.shares():
-                most += share.convertible * (share.queries_each + MOST_CONVERSIONS - 1)
+            for group in queries.groups():
+                most += group.convertible * (group.queries_each + MOST_CONVERSIONS - 1)
         return cls(
             max(least, 0),
             most,
@@ -216,10 +216,10 @@ def _known_refused(queries: Queries, conversions: Conversions) -> int:
 def _most_pages(queries: Queries, max_items: int) -> int | None:
     """Return how many pages queries may have; None without an upper limit."""
     pages = 0
-    for share in queries.shares():
+    for group in queries.groups():
         # Each page of a query but its last brings an item, so that max_items limits pages too.
-        limits = [limit for limit in (share.max_pages, max_items) if limit]
+        limits = [limit for limit in (group.max_pages, max_items) if limit]
         if not limits:
             return None
-        pages += share.seeds * share.queries_each * min(limits)
+        pages += group.seeds * group.queries_each * min(limits)
     return pages

@@ -10,17 +10,17 @@ from tmapi_spiders import stats
 from tmapi_spiders.config.settings import DEFAULT_BASE_URL
 from tmapi_spiders.crawl.evidence import in_words
 from tmapi_spiders.crawl.stops import STOPS
-from tmapi_spiders.fields.unreadable import told
+from tmapi_spiders.fields.unreadable import unreadable_lines
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
-from tmapi_spiders.inputs.plan import described, remarks
+from tmapi_spiders.inputs.plan import describe_crawl, remarks
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.series import jobs_of
 from tmapi_spiders.local.estimate import Estimate
 from tmapi_spiders.local.repeat import first_line
 from tmapi_spiders.system.output_path import folder_text
 from tmapi_spiders.wording import (
+    call_counts,
     calls,
-    came_of,
     days,
     dead_letters,
     endings,
@@ -69,7 +69,7 @@ def _announcement(run: LocalRun) -> list[str]:
     lines = [] if first is None else [first]
     lines += [
         (
-            f"{run.job.name}: {described(queries)}, {estimate.sentence()}, into "
+            f"{run.job.name}: {describe_crawl(queries)}, {estimate.sentence()}, into "
             f"{folder_text(run.job.folder)}"
         )
     ]
@@ -126,7 +126,7 @@ def _report(run: LocalRun) -> list[str]:
         lines.append(f"  {MADE_UP}")
     if letters := run.ledger.dead_letters:
         lines += [f"  {dead_letters(letters)}", f"    {run.command(None)}"]
-    lines += [f"  {line}" for line in told(run.unreadable.facts)]
+    lines += [f"  {line}" for line in unreadable_lines(run.unreadable.facts)]
     if (refused := run.counted(stats.IMAGE_REFUSED)) and run.arguments.convert == "auto":
         lines.append(f"  note: {refused_images(refused, run.config.call_price)}.")
     if (sharing := run.queries.seeds.tally.sharing) and run.config.dedupe == "job":
@@ -143,7 +143,7 @@ def _paid(run: LocalRun) -> str:
     if not run.gate.sent and replayed:
         return f"no call: replayed {plural(replayed, 'page')}, paid on {when}"
     parts = [calls(run.calls, price), f"{run.counted(stats.CALL_ANSWERED):,} answered"]
-    parts += came_of(run.counted)
+    parts += call_counts(run.counted)
     if new := run.counted(stats.PRODUCT_NEW):
         parts.append(f"{run.archive.journal.calls / new:.3f} a new product")
     if run.archive.journal.calls != run.calls:
