@@ -1,4 +1,4 @@
-"""Showing: a look at a job as text for people."""
+"""Text of ``scrapy tmapi status``: a job's progress, for people."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def show_short(seen: dict[str, Any], price: float) -> list[str]:
 
 
 def show(seen: dict[str, Any], price: float) -> list[str]:
-    """Return all that is to be said of a job.
+    """Return the lines about one job.
 
     :param price: money per call; 0 = not shown
     """

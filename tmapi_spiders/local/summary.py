@@ -17,7 +17,7 @@ from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.series import jobs_of
 from tmapi_spiders.local.estimate import Estimate
 from tmapi_spiders.local.repeat import first_line
-from tmapi_spiders.system.output_file import told_of_folder
+from tmapi_spiders.system.output_file import folder_and_target
 from tmapi_spiders.wording import (
     calls,
     came_of,
@@ -70,7 +70,7 @@ def _announcement(run: LocalRun) -> list[str]:
     lines += [
         (
             f"{run.job.name}: {described(queries)}, {estimate.sentence()}, into "
-            f"{told_of_folder(run.job.folder)}"
+            f"{folder_and_target(run.job.folder)}"
         )
     ]
     jobs = jobs_of(series_of(run.job.name) or "", run.config.output_dir)

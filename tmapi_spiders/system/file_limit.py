@@ -1,4 +1,4 @@
-"""The file limit: how many files and connections this process may have open at once."""
+"""Limit of files and connections that this process may have open at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tmapi_spiders.errors import UsageProblems
 __all__ = ["check_file_limit", "is_out_of_files", "out_of_files"]
 
 _BESIDE: Final = 48
-"""Files open beside the connections of calls: the job's, its archive's, libraries', the reactor's,
-Redis's, and what resolves names."""
+"""Files open besides the connections of calls: those of the job and its archive, libraries, the
+reactor, Redis and the resolver."""
 
 
 def check_file_limit(calls: int) -> None:
-    """Make sure that so many calls can be in flight; raise this process's own limit where it may.
+    """Make sure that so many calls can be in flight; raise this process's soft limit if needed.
 
-    :raises UsageProblems: if they can't
+    :raises UsageProblems: if the hard limit is too low
     """
     needed = calls + _BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -37,10 +37,10 @@ def check_file_limit(calls: int) -> None:
 
 
 def is_out_of_files(problem: BaseException | None) -> bool:
-    """Say whether something failed since no more files may be opened."""
+    """Return whether a problem is that no more files can be opened."""
     if isinstance(problem, OSError) and problem.errno in {errno.EMFILE, errno.ENFILE}:
         return True
-    try:  # what resolves names does not hand on why it failed
+    try:  # the resolver hides why it failed
         os.close(os.dup(2))
     except OSError as exc:
         return exc.errno == errno.EMFILE
@@ -48,7 +48,7 @@ def is_out_of_files(problem: BaseException | None) -> bool:
 
 
 def out_of_files() -> str:
-    """Return what to tell then."""
+    """Return the message for that problem."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return (
         f"no more files can be opened: this process may have {soft:,} at once (RLIMIT_NOFILE), and "

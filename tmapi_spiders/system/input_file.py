@@ -1,4 +1,4 @@
-"""An input file in a job's folder: a plain file, or none; nothing that could be read for ever."""
+"""Reads files of a job's folder: only regular files of limited size, nothing that never ends."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ __all__ = ["open_plain", "read_whole"]
 
 
 def open_plain(path: Path) -> IO[bytes]:
-    """Open a file to read it; a pipe, a device or a link to one is none.
+    """Open a regular file for reading; refuse a pipe, a device, a folder or a link to one.
 
-    :raises OSError: if it can't be opened, or is no file
+    :raises OSError: if it can't be opened, or is not a regular file
     """
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe waits for a writer
+    number = os.open(
+        path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    )  # else a pipe waits for a writer
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise OSError("it is no file, but a pipe, a folder or a device")
+        raise OSError("it is a pipe, a folder or a device, not a file")
     return os.fdopen(number, "rb")
 
 
 def read_whole(path: Path, largest: int) -> bytes:
-    """Return all of a file.
+    """Return the content of a regular file.
 
-    :param largest: bytes that it may have
-    :raises OSError: if it can't be read, is no file, or larger
+    :param largest: most bytes that it may have
+    :raises OSError: if it can't be read, is not a regular file, or is larger
     """
     with open_plain(path) as file:
         content = file.read(largest + 1)

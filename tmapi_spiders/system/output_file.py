@@ -1,8 +1,8 @@
-"""An output file: made anew beside its name, never through a link, and put in its place once whole.
+"""Writes output files: under a temporary name, never through a link, renamed once complete.
 
-One rule for all that this project writes: what lies where the new file is to be made (left over
-from a run that was killed, or planted) is removed, not opened; a link under the name itself is
-replaced, and what it leads to stays as it was.
+Every file that this project writes follows one rule: whatever lies at the temporary name (left over
+from a killed run, or planted) is removed, not opened; a link at the final name is replaced, and its
+target stays as it was.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "create",
+    "folder_and_target",
     "is_there",
+    "link_warning",
     "open_own",
     "part_path",
     "put_in_place",
-    "told_of_folder",
-    "told_of_link",
 ]
 
 
 def part_path(path: Path) -> Path:
-    """Return where a file is written before it is whole.
+    """Return the temporary path of a file that is not complete yet.
 
     >>> from pathlib import Path
     >>> part_path(Path("products.jsonl")).name
@@ -36,10 +36,10 @@ def part_path(path: Path) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Say whether there is anything of a name; ``Path.exists`` hides, from Python 3.14 on, why not.
+    """Return whether a path exists; from Python 3.14 on ``Path.exists`` hides the errors below.
 
-    :raises OSError: if nothing can have that name, or the folder may not be looked into
-    :raises ValueError: if it has a NUL in it
+    :raises OSError: if nothing can have that name, or the folder can't be searched
+    :raises ValueError: if the path contains a NUL
     """
     try:
         path.stat()
@@ -49,17 +49,17 @@ def is_there(path: Path) -> bool:
 
 
 def create(path: Path, buffering: int = -1) -> IO[bytes]:
-    """Make a file that nobody else has; what lies there is removed, and no link is followed.
+    """Create a file; remove whatever has its name, and follow no link.
 
     :param buffering: as in :func:`open`
-    :raises OSError: if it can't be made
+    :raises OSError: if it can't be created
     """
     path.unlink(missing_ok=True)
     return _opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, "wb", buffering)
 
 
 def open_own(path: Path) -> IO[bytes]:
-    """Open a file that is gone on with, or make it, unbuffered; a link is not followed.
+    """Open a file to continue writing it, unbuffered, or create it; follow no link.
 
     :raises OSError: if it can't be opened, or is a link
     """
@@ -67,36 +67,36 @@ def open_own(path: Path) -> IO[bytes]:
 
 
 def put_in_place(file: IO[bytes], part: Path, path: Path) -> None:
-    """Close a file that :func:`create` has made, and give it the name it is for.
+    """Close a file made by :func:`create`, and rename it to its final name.
 
-    :raises OSError: if that fails, or somebody else has put another file there meanwhile
+    :raises OSError: if that fails, or another process has replaced the file meanwhile
     """
     with file:
         file.flush()
         os.fsync(file.fileno())
         if not os.path.samestat(os.fstat(file.fileno()), os.lstat(part)):
-            raise OSError(f"somebody else writes {part.name}, too")
+            raise OSError(f"another process writes {part.name}, too")
     part.replace(path)
 
 
-def told_of_link(path: Path) -> str | None:
-    """Return what a user has to know of a name that is a link; None if it is none.
+def link_warning(path: Path) -> str | None:
+    """Return a warning if a path is a link, else None.
 
-    It is asked before the file is written.
+    Call it before the file is written.
     """
     if not path.is_symlink():
         return None
-    there = ""
+    target = ""
     with suppress(OSError):
-        there = f" to {path.readlink()}"
-    return f"{path} is a link{there}: the link is replaced, and what it leads to stays as it was"
+        target = f" to {path.readlink()}"
+    return f"{path} is a link{target}: the link is replaced, and what it leads to stays as it was"
 
 
-def told_of_folder(folder: Path) -> str:
-    """Return a job's folder as it is told: where a link of the user's own leads, too.
+def folder_and_target(folder: Path) -> str:
+    """Return a job's folder for a message, with the link's target if it is the user's own link.
 
     >>> from pathlib import Path
-    >>> told_of_folder(Path("/nowhere/monday"))
+    >>> folder_and_target(Path("/nowhere/monday"))
     '/nowhere/monday'
     """
     if folder.is_symlink() or folder.parent.is_symlink():

@@ -1,4 +1,4 @@
-"""Databases: SQLite files that hold what was paid for, and what goes wrong with them."""
+"""Errors of SQLite files, which hold what was paid for, as errors of this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["damaged", "failing_as_storage"]
 
 
 def damaged(path: Path, what: object) -> StorageError:
-    """Return the error of a file whose content is not what was written."""
+    """Return the error for a damaged file."""
     return StorageError(
         f"{path}: it is damaged ({what}). It holds what was paid for: put a copy back, or try "
         f"`sqlite3 {path.name} .recover`; without it, everything in it is paid for again."
@@ -25,7 +25,7 @@ def damaged(path: Path, what: object) -> StorageError:
 
 @contextmanager
 def failing_as_storage(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into this package's.
+    """Turn SQLite's errors into StorageError.
 
     :raises StorageError: if the file can't be read or written
     """
