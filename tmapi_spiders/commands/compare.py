@@ -171,7 +171,7 @@ def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
 def _find(
     sides: Sides, scratch: Path, given: CompareOptions, takers: Sequence[Callable[[Change], None]]
 ) -> dict[str, str]:
-    """Pass the wanted changes to each of the takers; return the provisional ones' reasons."""
+    """Pass the wanted changes to all takers; return why queries are in doubt, by query id."""
     assert sides.old is not None
     path = scratch / "compare.sqlite"
     fields = read_otherwise(sides.old.facts, sides.new.facts)

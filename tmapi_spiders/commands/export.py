@@ -79,7 +79,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Write the files, or the table; return the exit status."""
     _check(options)
     if options.output is None:
-        # Before the export has begun, or when it was done; `_export` catches what comes between.
+        # Before the export has begun, or after its end; it handles an interrupt itself meanwhile.
         with stoppable(f"interrupted. To go on: scrapy tmapi export {options.job}"):
             _from_redis(options, settings)
     else:

@@ -15,7 +15,7 @@ from tmapi_spiders.distributed.access import checked_server, job_names, no_such_
 from tmapi_spiders.distributed.expiry import forget
 from tmapi_spiders.distributed.job_status import look
 from tmapi_spiders.distributed.scheduler import is_shared
-from tmapi_spiders.distributed.status_text import show, show_short
+from tmapi_spiders.distributed.status_text import detailed_lines, short_lines
 from tmapi_spiders.errors import TmapiError
 from tmapi_spiders.inputs.spider_kind import kind_for
 from tmapi_spiders.local.local_job import LocalJob
@@ -111,7 +111,7 @@ def _look(server: Redis, job: str | None, settings: BaseSettings) -> list[dict[s
 
 def _text(seen: list[dict[str, Any]], job: str | None, price: float) -> str:
     if job is not None:
-        return "\n".join(show(seen[0], price))
+        return "\n".join(detailed_lines(seen[0], price))
     if not seen:
         return "There is no job on this Redis. Put one there: scrapy tmapi enqueue NAME -a seeds=…"
-    return "\n".join(line for one in seen for line in show_short(one, price))
+    return "\n".join(line for one in seen for line in short_lines(one, price))

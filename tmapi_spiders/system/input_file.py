@@ -17,9 +17,8 @@ def open_plain(path: Path) -> IO[bytes]:
 
     :raises OSError: if it can't be opened, or is not a regular file
     """
-    number = os.open(
-        path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    )  # else a pipe waits for a writer
+    # Without O_NONBLOCK, opening a pipe waits for a writer.
+    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
         raise OSError("it is a pipe, a folder or a device, not a file")
