@@ -19,7 +19,7 @@ from tmapi_spiders.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Interrupted", "exit_status_of", "messages_of", "say", "stoppable"]
+__all__ = ["Interrupted", "exit_status_of", "messages_of", "report", "say", "stoppable"]
 
 #: Characters of an interrupt's message: it may quote a path.
 _LONGEST = 2000
@@ -49,6 +49,12 @@ def say(command: str, *messages: str) -> None:
     """Print messages of a command to standard error, each on its own line."""
     for message in messages:
         print(f"{command}: {message}", file=sys.stderr, flush=True)
+
+
+def report(command: str, error: TmapiError) -> int:
+    """Print what ended a command; return the exit status."""
+    say(command, *messages_of(error))
+    return exit_status_of(error)
 
 
 def messages_of(error: TmapiError) -> list[str]:

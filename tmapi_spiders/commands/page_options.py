@@ -35,7 +35,7 @@ _SHOWN_PROBLEMS: Final = 5
 _UNKNOWN: Final = "answered with status 404"
 _OTHER_SANDBOX: Final = (
     "The sandbox that draws them has no such products: if the job was crawled with "
-    "TMAPI_SANDBOX_OPTIONS, set the same ones here."
+    "TMAPI_SANDBOX_OPTIONS, give the same here."
 )
 
 

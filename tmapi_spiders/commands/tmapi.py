@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 
-from tmapi_spiders.commands.exit_status import exit_status_of, messages_of, say
+from tmapi_spiders.commands.exit_status import report, say
 from tmapi_spiders.config.project import check_profile
-from tmapi_spiders.errors import TmapiError, did_you_mean, shortened
+from tmapi_spiders.errors import TmapiError, UsageProblems, did_you_mean, shortened
 from tmapi_spiders.system.streams import replace_closed_streams, stdout_problem, unfailing_output
 
 if TYPE_CHECKING:
@@ -104,6 +104,11 @@ class Command(ScrapyCommand):
         """
         name, settings = opts.subcommand, self.settings
         assert settings is not None
+        try:
+            check_profile()
+        except UsageProblems as exc:
+            self.exitcode = report(name, exc)
+            return
         with unfailing_output():
             self.exitcode = run_subcommand(name, opts, settings)
             sys.stdout.flush()
@@ -117,11 +122,9 @@ class Command(ScrapyCommand):
 def run_subcommand(name: str, options: argparse.Namespace, settings: BaseSettings) -> int:
     """Run a subcommand; print what it raises, and return the exit status."""
     try:
-        check_profile()
         status: int = _module_of(name).run(options, settings)
     except TmapiError as exc:
-        say(name, *messages_of(exc))
-        status = exit_status_of(exc)
+        return report(name, exc)
     return status
 
 
