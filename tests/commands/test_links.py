@@ -1,4 +1,4 @@
-"""Links where a file is to be written: what they lead to stays as it was, whatever writes."""
+"""No output is written through a link: the link's target stays as it was."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEEDS = "/search/a/onepage.jpg"
 
 @pytest.fixture
 def precious(tmp_path: Path) -> Path:
-    """A file of somebody's, which links lead to."""
+    """A file of the user's, which links lead to."""
     path = tmp_path / "precious.txt"
     path.write_text("precious")
     return path
@@ -33,7 +33,7 @@ def plant(path: Path, target: Path) -> Path:
     return path
 
 
-def test_a_crawl_writes_through_none(crawl: Crawler, precious: Path) -> None:
+def test_a_crawl_writes_through_no_link(crawl: Crawler, precious: Path) -> None:
     names = ("products.jsonl", "sightings.jsonl", "outcomes.jsonl", "job.json")
     for name in names[:3]:
         plant(crawl.output / "j" / name, precious)
@@ -46,7 +46,7 @@ def test_a_crawl_writes_through_none(crawl: Crawler, precious: Path) -> None:
     assert not [path for path in done.folder.iterdir() if path.is_symlink()]
 
 
-def test_a_gallery_and_a_table_write_through_none(
+def test_a_gallery_and_a_table_write_through_no_link(
     offline: Crawler, precious: Path, tmp_path: Path
 ) -> None:
     job = JobFolder(offline.output / "j")
@@ -74,7 +74,9 @@ def test_a_gallery_and_a_table_write_through_none(
     assert not [path for path in (*tmp_path.iterdir(), *folder.iterdir()) if ".part" in path.name]
 
 
-def test_a_comparison_writes_through_none(offline: Crawler, precious: Path, tmp_path: Path) -> None:
+def test_a_comparison_writes_through_no_link(
+    offline: Crawler, precious: Path, tmp_path: Path
+) -> None:
     series = Series(offline.output)
     series.day(1).search("A", item(1)).write()
     series.day(2).search("A", item(1, "9.00")).write()
@@ -89,7 +91,7 @@ def test_a_comparison_writes_through_none(offline: Crawler, precious: Path, tmp_
     assert '"change":"price"' in (tmp_path / "changes.jsonl").read_text()
 
 
-def test_the_users_own_link_to_another_disk_is_followed_and_told(
+def test_the_users_own_link_to_another_disk_is_followed_and_mentioned(
     crawl: Crawler, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"

@@ -1,4 +1,4 @@
-"""Texts that are longer than anybody reads: pages and terminals show their beginning."""
+"""Overlong texts: pages and terminals show only their beginning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINK = "https://detail.1688.com/offer/1.html?" + "a" * 900
 
 
 def long_job(folder: Path) -> Path:
-    """Write a job of two products, of which one has nothing but long texts."""
+    """Write a job of two products, one of them with overlong texts only."""
     job = JobFolder(folder, exit_status=0)
     names = ("title", "title_origin", "company_name", "sale_quantity_90days_text", "currency")
     long = product(1, **dict.fromkeys(names, LONG), product_url=LINK, area_from=["x" * 50] * 2000)
@@ -45,7 +45,7 @@ def test_a_page(browser: Browser, tmp_path: Path) -> None:
     assert browser.one(".card h3 a").get_attribute("href") == LINK
 
 
-def test_a_link_without_an_end_is_none(offline: Crawler) -> None:
+def test_an_overlong_link_is_left_out(offline: Crawler) -> None:
     job = JobFolder(offline.output / "j")
     job.seed("A", product(1, product_url="https://a.b/" + "a" * 5000))
     folder = job.write()
@@ -65,7 +65,7 @@ def test_tables(offline: Crawler, tmp_path: Path) -> None:
     )
     first = read_sheet(tmp_path / "a.xlsx")[0]
     assert len(first["title"]) == 32_767
-    assert LONG in (tmp_path / "a.csv").read_text("utf-8"), "for machines it is whole"
+    assert LONG in (tmp_path / "a.csv").read_text("utf-8"), "for programs it is complete"
 
 
 def test_a_comparison(offline: Crawler, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_comparison(offline: Crawler, tmp_path: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) < 500
     assert (tmp_path / "page.html").stat().st_size < 120_000
     changes = [json.loads(line) for line in (tmp_path / "changes.jsonl").read_text().splitlines()]
-    assert {change["after"] for change in changes} >= {f"b{LONG}"}, "for machines it is whole"
+    assert {change["after"] for change in changes} >= {f"b{LONG}"}, "for programs it is complete"
 
 
 def test_what_a_job_says_of_itself(offline: Crawler) -> None:

@@ -14,6 +14,7 @@ from scrapy.settings import Settings
 
 from tests.support import Crawl
 from tmapi_spiders.commands import compare
+from tmapi_spiders.commands.tmapi import run_subcommand
 from tmapi_spiders.formats import to_line
 from tmapi_spiders.items import Outcome, Product, Sighting
 
@@ -132,7 +133,8 @@ class Series:
         log, stdout = StringIO(), StringIO()
         with redirect_stdout(stdout), redirect_stderr(log):
             given = parser.parse_args(list(words))
-            status = compare.run(given, Settings({"TMAPI_OUTPUT_DIR": str(self.output)}))
+            settings = Settings({"TMAPI_OUTPUT_DIR": str(self.output)})
+            status = run_subcommand("compare", given, settings)
         return Crawl(status, log.getvalue(), stdout.getvalue(), self.output)
 
     def changes(self, *options: str) -> list[dict[str, Any]]:

@@ -320,7 +320,7 @@ def test_a_field_that_was_read_otherwise_is_not_compared(series: Series) -> None
     done = series.compare("watch")
     assert done.log == (
         "compare: not compared: price, price_source, moq: watch-20261101T180000Z was read by "
-        "another version of tmapi_spiders, otherwise than now\n"
+        "another version of tmapi_spiders, which reads them differently\n"
     )
     # Two days that were read alike are compared in all fields, whichever version it was.
     series.day(1, readers=versions).search("A", item(1)).write()

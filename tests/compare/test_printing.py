@@ -60,7 +60,7 @@ def test_a_comparison_tells_all_the_same(
     assert told.read_text() == changes.read_text()
     assert "Traceback" not in done.stderr
     if line == "> /dev/full":
-        assert "compare: what it prints can't be written (No space left on device)" in done.stderr
+        assert "compare: its output can't be written (No space left on device)" in done.stderr
 
 
 def test_a_program_is_told_before_anybody_reads(offline: Crawler, tmp_path: Path) -> None:

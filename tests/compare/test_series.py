@@ -87,7 +87,7 @@ def test_the_newest_that_were_asked_for_are_kept(offline: Crawler, series: Serie
     others = {"watching-20261101T180000Z"}
     refused = prune(offline, "watch", "--keep", "2")
     assert refused.exit_status == 2
-    assert "without a terminal nobody can be asked" in refused.log
+    assert "there is no terminal to ask on" in refused.log
     assert len(left(series)) == 5
     done = prune(offline, "watch", "--keep", "2", "--yes")
     assert done.exit_status == 0
@@ -103,7 +103,7 @@ def test_what_did_not_end_does_not_count_as_kept(offline: Crawler, series: Serie
     (series.output / "watch-20261104T180000Z" / "job.json").unlink()
     prune(offline, "watch", "--keep", "1", "--yes")
     assert left(series) == {f"watch-202611{day:02}T180000Z" for day in (2, 3, 4)}
-    assert "not known (job.json)" in offline.command("tmapi", "jobs", "watch").stdout
+    assert "unknown (job.json)" in offline.command("tmapi", "jobs", "watch").stdout
 
 
 def test_a_link_and_other_series_leftovers_stay(offline: Crawler, series: Series) -> None:

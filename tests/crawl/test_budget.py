@@ -14,6 +14,7 @@ from scrapy.settings import Settings
 from tests.crawl.test_stopping import wait_for
 from tests.support import Crawler, SandboxThread
 from tmapi_spiders.commands import estimate
+from tmapi_spiders.commands.tmapi import run_subcommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +167,8 @@ def test_estimate(
         parser = argparse.ArgumentParser()
         estimate.add_arguments(parser)
         ours = {"TMAPI_OUTPUT_DIR": str(alone.output), "TMAPI_BASE_URL": sandbox.url}
-        status = estimate.run(parser.parse_args(words), Settings({**ours, **settings}))
+        options = parser.parse_args(words)
+        status = run_subcommand("estimate", options, Settings({**ours, **settings}))
         return status, *capsys.readouterr()
 
     arguments = {
@@ -231,7 +233,7 @@ def test_what_can_not_be_estimated(
     parser = argparse.ArgumentParser()
     estimate.add_arguments(parser)
     settings = Settings({"TMAPI_OUTPUT_DIR": str(tmp_path)})
-    assert estimate.run(parser.parse_args(words), settings) == 2
+    assert run_subcommand("estimate", parser.parse_args(words), settings) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err

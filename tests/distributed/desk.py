@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from scrapy.settings import Settings
 
-from tmapi_spiders.commands import delete, export, replay, status, stop
+from tmapi_spiders.commands.tmapi import run_subcommand
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.distributed.lease_fields import read_image, read_lease
 from tmapi_spiders.distributed.seed_queue import enqueue_seeds
@@ -27,18 +27,13 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.image_state import Image
     from tmapi_spiders.distributed.lease import Lease
 
-_COMMANDS = {
-    "delete": delete,
-    "export": export,
-    "replay": replay,
-    "status": status,
-    "stop": stop,
-}
-
 _OPTIONS: dict[str, Any] = {
+    "bom": False,
     "failed": False,
     "follow": False,
     "json": False,
+    "output": None,
+    "table": None,
     "watch": False,
     "yes": False,
 }
@@ -191,8 +186,7 @@ class Desk:
         """Run a command in this process; return its exit status."""
         name = self.name if job == "" else job
         namespace = argparse.Namespace(**{**_OPTIONS, "job": name, **options})
-        exit_status: int = _COMMANDS[command].run(namespace, self.all_settings())
-        return exit_status
+        return run_subcommand(command, namespace, self.all_settings())
 
     def key(self, part: str) -> str:
         return f"image_search:{self.name}:{part}"

@@ -32,12 +32,14 @@ _DRIVER = """
 import argparse, os, sys
 from scrapy.settings import Settings
 from tmapi_spiders.commands import export
+from tmapi_spiders.commands.tmapi import run_subcommand
 from tmapi_spiders.distributed import redis_export
 redis_export._BATCH = 7
 export._POLL = 0.05
 url, output, trim, follow = sys.argv[1:]
-sys.exit(export.run(
-    argparse.Namespace(job="j", follow=follow == "1"),
+sys.exit(run_subcommand(
+    "export",
+    argparse.Namespace(job="j", output=None, table=None, bom=False, follow=follow == "1"),
     Settings({"REDIS_URL": url, "TMAPI_OUTPUT_DIR": output, "TMAPI_SANDBOX": True,
               "TMAPI_TRIM_EXPORTED": trim}),
 ))

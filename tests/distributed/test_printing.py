@@ -28,7 +28,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "delete": {"yes": True},
     "enqueue": {"spargs": [SEED, "convert=never"], "spider": None},
     "estimate": {"job": None, "spargs": [SEED], "spider": None},
-    "export": {"follow": False},
+    "export": {"output": None, "table": None, "bom": False, "follow": False},
     "replay": {"failed": True},
     "sandbox": {
         **attrs.asdict(SandboxOptions(products=10)),

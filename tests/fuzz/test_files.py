@@ -16,6 +16,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from scrapy.settings import Settings
 
 from tests.fuzz.values import EXAMPLES, ITEMS, PLACE, QUIETLY, TEXTS, VALUES, try_all
+from tmapi_spiders.commands.tmapi import run_subcommand
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.seed_columns import MEANINGS, Layout
 from tmapi_spiders.inputs.seeds import StreamedSeeds
@@ -116,8 +117,7 @@ def run_command(name: str, words: list[str], settings: Settings) -> int:
     module = import_module(f"tmapi_spiders.commands.{name}")
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
-    status: int = module.run(parser.parse_args(words), settings)
-    return status
+    return run_subcommand(name, parser.parse_args(words), settings)
 
 
 @EXAMPLES

@@ -12,6 +12,7 @@ from scrapy.settings import Settings
 
 from tests.support import Crawl
 from tmapi_spiders.commands import gallery
+from tmapi_spiders.commands.tmapi import run_subcommand
 from tmapi_spiders.gallery.embedded import Embedded
 from tmapi_spiders.gallery.groups import read_gallery
 from tmapi_spiders.gallery.page import gallery_page, write_page
@@ -30,9 +31,10 @@ def make_gallery(output: Path, job: str, *options: str, **settings: str) -> Craw
     parser = argparse.ArgumentParser()
     gallery.add_arguments(parser)
     given = parser.parse_args([job, *options])
+    all_settings = Settings({"TMAPI_OUTPUT_DIR": str(output), **settings})
     log, stdout = StringIO(), StringIO()
     with redirect_stdout(stdout), redirect_stderr(log):
-        status = gallery.run(given, Settings({"TMAPI_OUTPUT_DIR": str(output), **settings}))
+        status = run_subcommand("gallery", given, all_settings)
     return Crawl(status, log.getvalue(), stdout.getvalue(), output / job)
 
 

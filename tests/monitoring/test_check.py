@@ -16,6 +16,7 @@ from tests.monitoring.receivers import HttpReceiver
 from tests.monitoring.test_monitors import ENABLED, monitors_of
 from tests.ways import Way
 from tmapi_spiders.commands import check
+from tmapi_spiders.commands.tmapi import run_subcommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,7 +148,7 @@ def run(job: str, output: Path, **settings: Any) -> int:
     parser = argparse.ArgumentParser()
     check.add_arguments(parser)
     given = {"TMAPI_OUTPUT_DIR": str(output), **settings}
-    return check.run(parser.parse_args([job]), Settings(given))
+    return run_subcommand("check", parser.parse_args([job]), Settings(given))
 
 
 def change(folder: JobFolder, **facts: Any) -> Path:
@@ -280,4 +281,7 @@ def test_a_suite_that_tells_by_itself(folder: JobFolder, capsys: Printed) -> Non
     suites = {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["spidermon.MonitorSuite"]}
     assert run("lamps", folder.write().parent, **suites) == 0
     told = capsys.readouterr().out
-    assert "\n  monitors: who is told is up to those of SPIDERMON_SPIDER_CLOSE_MONITORS\n" in told
+    assert (
+        "\n  monitors: notifications are up to the suites in SPIDERMON_SPIDER_CLOSE_MONITORS\n"
+        in told
+    )

@@ -17,6 +17,7 @@ from scrapy.settings import Settings
 
 from tests.sandbox.test_sandbox_http import Client, serving
 from tmapi_spiders.commands import sandbox
+from tmapi_spiders.commands.tmapi import run_subcommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +26,10 @@ DRIVER = """
 import argparse, sys
 from scrapy.settings import Settings
 from tmapi_spiders.commands import sandbox
+from tmapi_spiders.commands.tmapi import run_subcommand
 parser = argparse.ArgumentParser()
 sandbox.add_arguments(parser)
-sys.exit(sandbox.run(parser.parse_args(), Settings()))
+sys.exit(run_subcommand("sandbox", parser.parse_args(), Settings()))
 """
 
 
@@ -121,7 +123,7 @@ def test_a_bad_option_is_one_message_and_exit_2(
 ) -> None:
     parser = argparse.ArgumentParser()
     sandbox.add_arguments(parser)
-    assert sandbox.run(parser.parse_args(arguments.split()), Settings()) == 2
+    assert run_subcommand("sandbox", parser.parse_args(arguments.split()), Settings()) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"sandbox: {message}")

@@ -1,4 +1,4 @@
-"""Signals that end a command do so as Ctrl-C does, but one that is ignored."""
+"""Signals that end a command do so as Ctrl-C does, except one that is ignored."""
 
 from __future__ import annotations
 

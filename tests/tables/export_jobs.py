@@ -10,7 +10,7 @@ import attrs
 import openpyxl
 from scrapy.settings import Settings
 
-from tmapi_spiders.commands import export
+from tmapi_spiders.commands.tmapi import run_subcommand
 from tmapi_spiders.formats import to_line
 from tmapi_spiders.items import Outcome, Product, Sighting
 
@@ -129,7 +129,8 @@ class Exporter:
         given = {"output": str(path), "table": table, "bom": bom, "follow": False} | more
         options = argparse.Namespace(job=job, **given)
         self.capsys.readouterr()
-        status = export.run(options, Settings({"TMAPI_OUTPUT_DIR": str(self.output)}))
+        settings = Settings({"TMAPI_OUTPUT_DIR": str(self.output)})
+        status = run_subcommand("export", options, settings)
         told = self.capsys.readouterr()
         return Exported(status, told.out, told.err, path)
 

@@ -303,8 +303,8 @@ def test_a_name_that_no_file_can_have(export: Exporter, name: str) -> None:
 def test_options_that_do_not_go_together(offline: Crawler) -> None:
     done = offline.command("tmapi", "export", "j", "--table", "products", "--bom")
     assert done.exit_status == 2
-    assert "--table: it goes with -o FILE alone." in done.log
-    assert "--bom: it goes with -o FILE.csv alone." in done.log
+    assert "--table: it needs -o FILE." in done.log
+    assert "--bom: it needs -o FILE.csv." in done.log
     done = offline.command("tmapi", "export", "j", "-o", "a.csv", "--follow")
     assert done.exit_status == 2
     assert "--follow and -o: one at a time" in done.log

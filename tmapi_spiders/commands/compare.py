@@ -1,10 +1,9 @@
-"""Say what changed between two jobs: prices, what is new, what is gone, targets reached."""
+"""Show what changed between two jobs: prices, new and gone products, price targets."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
-import sys
 import tempfile
 import time
 from contextlib import closing, redirect_stdout, suppress
@@ -12,8 +11,9 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.commands.compare_options import Given, add_options
-from tmapi_spiders.commands.page_options import page_path, put_page
+from tmapi_spiders.commands.compare_options import CompareOptions, add_compare_options
+from tmapi_spiders.commands.exit_status import say, stoppable
+from tmapi_spiders.commands.page_options import page_path, write_gallery
 from tmapi_spiders.compare.changes_page import ChangedProducts
 from tmapi_spiders.compare.comparable_fields import KINDS_OF, read_otherwise
 from tmapi_spiders.compare.finder import Finder
@@ -22,14 +22,13 @@ from tmapi_spiders.compare.notice import Notice
 from tmapi_spiders.compare.report import Summary, headline, tell
 from tmapi_spiders.compare.sides import choose_sides
 from tmapi_spiders.config.settings import Config
-from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
-from tmapi_spiders.errors import DeliveryError, StorageError, UsageProblems
+from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED
+from tmapi_spiders.errors import DeliveryError, StorageError
 from tmapi_spiders.formats import to_line
 from tmapi_spiders.jobs.destination import refuse_job_files
 from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.system.atomic_file import atomic_write
 from tmapi_spiders.system.output_path import link_warning
-from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.system.sqlite import storage_errors
 from tmapi_spiders.wording import plural
 
@@ -48,38 +47,26 @@ _DAY = 24 * 60 * 60
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_options(parser)
+    add_compare_options(parser)
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Compare; returns the exit status: 0 nothing changed, 5 something did, 4 not told."""
-    # Printed last: who is to be told must not wait for a reader who leaves the output unread.
-    said = StringIO()
+    """Compare; return 0 if nothing changed, 5 if something did, 4 if it could not be delivered."""
+    # Printed last: a reader that leaves the output unread must not hold up the deliveries.
+    output = StringIO()
     try:
-        with interruptible(), redirect_stdout(said):
+        with stoppable("interrupted."), redirect_stdout(output):
             return _compare(options, settings)
-    except UsageProblems as exc:
-        return _refuse(*exc.problems)
-    except StorageError as exc:
-        return _refuse(str(exc), status=EXIT_STOPPED)
-    except KeyboardInterrupt:
-        return _refuse("interrupted.", status=EXIT_STOPPED)
     finally:
-        print(said.getvalue(), end="")
-
-
-def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
-    for problem in problems:
-        _warn(problem)
-    return status
+        print(output.getvalue(), end="")
 
 
 def _warn(warning: str) -> None:
-    print(f"compare: {warning}", file=sys.stderr)
+    say("compare", warning)
 
 
 def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
-    given = Given.read(options)
+    given = CompareOptions.read(options)
     config = Config.from_settings(settings, needs_token=False)
     sides = choose_sides(options.jobs, config.output_dir, incomplete_ok=options.incomplete_ok)
     jobs = [side for side in (sides.old, sides.new) if side is not None]
@@ -107,37 +94,41 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
         if given.output and sides.old is not None:
             print(f"  {path}: {plural(summary.counts.total(), 'line')}")
         if html:
-            _put(html, products, sides, given, config)
+            _write_page(html, products, sides, given, config)
         if not summary.counts:
             return EXIT_OK
         if _deliver(given, sides, summary, path, config):
             return EXIT_CHANGED
-    # By then watch~1 may be another, and a folder may have another name than its job.
+    # By then watch~1 may be a different job, and a folder may have a different name than its job.
     words = options.jobs if len(options.jobs) == 2 else [""] * len(jobs)
     names = [
         word if "/" in word else side.folder.name for word, side in zip(words, jobs, strict=True)
     ]
     again = in_project(shlex.join(["scrapy", "tmapi", "compare", *names]))
-    _warn(f"not all were told of the changes. To tell them again, with the same options: {again} …")
+    _warn(f"not everything was delivered. To deliver again, with the same options: {again} …")
     return EXIT_STOPPED
 
 
-def _put(path: Path, products: ChangedProducts, sides: Sides, given: Given, config: Config) -> None:
-    """Write the page, and say what is in it."""
+def _write_page(
+    path: Path, products: ChangedProducts, sides: Sides, given: CompareOptions, config: Config
+) -> None:
+    """Write the page, and print what is in it."""
     gallery = products.gallery(sides, given.condition)
     cards = sum(len(group.cards) for group in gallery.groups)
     cut = sum(len(group.rest) for group in gallery.groups)
     left_out = f"; {cut:,} more left out (--per-seed {given.page.per_seed})" if cut else ""
-    told, where = put_page(path, gallery, sides.new, given.page, config)
+    remarks, where = write_gallery(path, gallery, sides.new, given.page, config)
     print(f"  {plural(len(gallery.groups), 'seed')}, {plural(cards, 'card')}{left_out}")
-    for line in (*told, where):
+    for line in (*remarks, where):
         print(f"  {line}")
 
 
-def _deliver(given: Given, sides: Sides, summary: Summary, path: Path, config: Config) -> bool:
-    """Hand the changes on to whom the user names; return whether all of them took it.
+def _deliver(
+    given: CompareOptions, sides: Sides, summary: Summary, path: Path, config: Config
+) -> bool:
+    """Deliver the changes to the webhook and the program given; return whether all succeeded.
 
-    :param path: of the changes, a line each
+    :param path: the file of changes, one per line
     """
     assert sides.old is not None
     jobs = (sides.old.name, sides.new.name)
@@ -164,11 +155,13 @@ def _deliver(given: Given, sides: Sides, summary: Summary, path: Path, config: C
 
 
 def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a folder for SQLite's file, where there is room for jobs; else the system's.
+    """Return a temporary folder for SQLite's file, in the output folder if possible.
 
-    :raises StorageError: if it can't be made
+    The output folder has room for jobs; the system's temporary folder may not.
+
+    :raises StorageError: if no folder can be made
     """
-    for left in output_dir.glob(f"{_SCRATCH}*"):  # of one that was killed
+    for left in output_dir.glob(f"{_SCRATCH}*"):  # by a comparison that was killed
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > _DAY:
                 shutil.rmtree(left)
@@ -181,16 +174,16 @@ def _scratch(output_dir: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _find(
-    sides: Sides, scratch: Path, given: Given, takers: Sequence[Callable[[Change], None]]
+    sides: Sides, scratch: Path, given: CompareOptions, takers: Sequence[Callable[[Change], None]]
 ) -> dict[str, str]:
-    """Hand the changes that are wanted to all who take them; return which searches are doubted."""
+    """Pass the wanted changes to all takers; return why queries are in doubt, by query id."""
     assert sides.old is not None
     path = scratch / "compare.sqlite"
     fields = read_otherwise(sides.old.facts, sides.new.facts)
     if fields:
         _warn(
             f"not compared: {', '.join(fields)}: {sides.old.name} was read by another version of "
-            "tmapi_spiders, otherwise than now"
+            "tmapi_spiders, which reads them differently"
         )
     left_out = {kind for field in fields for kind in KINDS_OF[field]}
     with (

@@ -1,8 +1,8 @@
-"""The options of ``scrapy tmapi compare``: declared, and read before a job is looked at."""
+"""Options of ``scrapy tmapi compare``, declared and read."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -19,29 +19,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Given", "add_options"]
+__all__ = ["CompareOptions", "add_compare_options"]
 
 _SHOWN = 10
 
-#: Kinds that may be too small to count.
+#: Kinds of change with a ``--min-…-change`` threshold.
 _MEASURED = ("price", "sales", "rank")
 
 _LINES = (".jsonl", ".ndjson")
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare the options; their values are checked by :meth:`Given.read`."""
+def add_compare_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; their values are checked by :meth:`CompareOptions.read`."""
     parser.add_argument(
-        "jobs", nargs="+", metavar="JOB", help="OLD and NEW; or one series: its last two"
+        "jobs", nargs="+", metavar="JOB", help="OLD and NEW; or a series: its last two jobs"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="write changes.jsonl, a line a change"
+        "-o", "--output", metavar="FILE", help="write the changes as JSON lines, one per change"
     )
     parser.add_argument(
         "--html", metavar="FILE", help="write a page: each seed beside what changed, with pictures"
     )
     add_page_options(parser, which="those that changed most")
-    parser.add_argument("--only", metavar="KINDS", help=f"some of: {', '.join(KINDS)}")
+    parser.add_argument(
+        "--only", metavar="KINDS", help=f"only these, comma-separated: {', '.join(KINDS)}"
+    )
     for kind in _MEASURED:
         parser.add_argument(
             f"--min-{kind}-change",
@@ -53,28 +55,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--show",
         metavar="N",
         default=str(_SHOWN),
-        help="show the N largest of each (default: %(default)s)",
+        help="show the N largest changes of each kind (default: %(default)s)",
     )
     parser.add_argument(
         "--incomplete-ok",
         action="store_true",
-        help="compare also a job that was stopped early, or has no outcomes or job.json",
+        help="also compare a job that was stopped early, or has no outcomes or job.json",
     )
-    parser.add_argument("--notify", metavar="URL", help="post the changes to a webhook, if any")
+    parser.add_argument("--notify", metavar="URL", help="post the changes, if any, to a webhook")
     parser.add_argument(
-        "--exec", metavar="COMMAND", help="run a program with the changes on its standard input"
+        "--exec",
+        metavar="COMMAND",
+        help="run a program with the changes, if any, on its standard input",
     )
     parser.add_argument(
         "--exec-timeout",
         metavar="SECONDS",
         default=SECONDS,
-        help="for how long it may run (default: %(default)s)",
+        help="how long the program may run (default: %(default)s)",
     )
 
 
 @attrs.frozen
-class Given:
-    """The options, read."""
+class CompareOptions:
+    """The options of a comparison, checked."""
 
     wanted: Wanted
     shown: int
@@ -83,10 +87,10 @@ class Given:
     output: Path | None
     page: PageOptions
     condition: str
-    """Those that leave changes out, as they were given."""
+    """The options that leave changes out, as given."""
 
     @classmethod
-    def read(cls, options: argparse.Namespace) -> Given:
+    def read(cls, options: argparse.Namespace) -> Self:
         """Read the options.
 
         :raises UsageProblems: with all that is wrong

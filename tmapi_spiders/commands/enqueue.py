@@ -1,18 +1,18 @@
-"""Put a job's seeds on Redis, for workers to crawl."""
+"""Put a job's seeds on Redis for workers to crawl."""
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
+from tmapi_spiders.commands.exit_status import say, stoppable
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
-from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED
-from tmapi_spiders.distributed.access import ask
+from tmapi_spiders.crawl.run import EXIT_OK
+from tmapi_spiders.distributed.access import checked_server
 from tmapi_spiders.distributed.join import enqueue
 from tmapi_spiders.distributed.shared_job import SharedJob, facts_of
 from tmapi_spiders.inputs.plan import describe_added, remarks
 from tmapi_spiders.inputs.spider_kind import kind_for
-from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
@@ -26,26 +26,20 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options: those of the crawl."""
-    parser.add_argument("job", help="the job's name; an existing one is added to")
+    parser.add_argument("job", help="the job's name; seeds are added to an existing job")
     add_spider_arguments(parser)
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Put the seeds in; returns the exit status."""
-
-    def act(server: Redis, config: Config) -> int:
+    """Put the seeds on Redis; return the exit status."""
+    with (
+        stoppable("interrupted. Give the same command again: no seed is put in twice."),
+        checked_server(
+            settings, options.job, partial(say, "enqueue"), needs_token=True, adds=True
+        ) as (server, config),
+    ):
         print(_enqueue(server, settings, config, options))
-        return EXIT_OK
-
-    try:
-        with interruptible():
-            return ask("enqueue", settings, options.job, act, needs_token=True, adds=True)
-    except KeyboardInterrupt:
-        print(
-            "enqueue: interrupted. Give the same command again: what is there is not put in twice.",
-            file=sys.stderr,
-        )
-        return EXIT_STOPPED
+    return EXIT_OK
 
 
 def _enqueue(

@@ -1,25 +1,25 @@
-"""Write the files of a job on Redis; with -o, make a table of a job's files: XLSX, CSV or Parquet.
+"""Write the files of a job on Redis, or with -o a table: XLSX, CSV or Parquet.
 
-Of a job on Redis each row is written once, however often this is killed.
+Each row of a job on Redis is written once, however often the export is killed.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from redis import exceptions
 
+from tmapi_spiders.commands.exit_status import Interrupted, say, stoppable
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.evidence import in_words
-from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
-from tmapi_spiders.distributed.access import ask, clean
+from tmapi_spiders.crawl.run import EXIT_OK
+from tmapi_spiders.distributed.access import checked_server, clean
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe, quoted
 from tmapi_spiders.distributed.redis_export import RedisExport
 from tmapi_spiders.distributed.shared_job import SharedJob
-from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.fields.unreadable import unreadable_lines
 from tmapi_spiders.inputs.spider_kind import kind_for
 from tmapi_spiders.jobs.destination import refuse_job_files
@@ -29,7 +29,6 @@ from tmapi_spiders.jobs.resume import in_project
 from tmapi_spiders.local.local_job import LocalJob
 from tmapi_spiders.local.summary import SHOWN_ERRORS
 from tmapi_spiders.system.output_path import link_warning
-from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.tables.export import export_tables
 from tmapi_spiders.tables.survey import TABLES
 from tmapi_spiders.tables.target import SUFFIXES, Target
@@ -37,27 +36,26 @@ from tmapi_spiders.wording import dead_letters, plural, sharing_images
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from redis import Redis
     from scrapy.settings import BaseSettings
 
-#: Seconds between two looks for new rows.
+#: Seconds between two checks for new rows.
 _POLL = 1.0
 
-#: Seconds between two tries to reach Redis, at most.
+#: The longest time between two attempts to reach Redis, in seconds.
 _LONGEST_WAIT = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("job", help="the job's name; with -o its folder will do, too")
+    parser.add_argument("job", help="the job's name; with -o also its folder")
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help="write a table of the job's files, which are in its folder, to FILE, which is "
-        f"replaced: {', '.join(SUFFIXES)}. Nothing is read from Redis for that",
+        help="write a table of the job's files to FILE, and replace it if it exists: "
+        f"{', '.join(SUFFIXES)}. Reads the job's folder, not Redis",
     )
     parser.add_argument(
         "--table",
@@ -67,114 +65,93 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bom",
         action="store_true",
-        help="with -o FILE.csv: begin with a byte order mark, by which Excel knows UTF-8",
+        help="with -o FILE.csv: begin with a byte order mark, so that Excel recognizes UTF-8",
     )
     parser.add_argument(
         "--follow",
         action="store_true",
-        help="stay until the job has ended or was stopped, and write rows as they come; one that "
-        "is interrupted before has exit status 4, and goes on when it is started again",
+        help="write rows as they come until the job has ended or was stopped; if interrupted, "
+        "the exit status is 4, and the same command goes on",
     )
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Write the files, or the table; returns the exit status."""
-    if problems := _unfit(options):
-        return _refuse(*problems)
-    if getattr(options, "output", None) is None:
-        return _from_redis(options, settings)
-    return _interruptible(
-        lambda: _to_table(options, settings),
-        f"interrupted. {options.output} was not written.",
-    )
-
-
-def _unfit(options: argparse.Namespace) -> list[str]:
-    """Return what is wrong with the options together."""
-    given = {name: getattr(options, name, None) for name in ("output", "table", "bom")}
-    if given["output"] is None:
-        return [
-            f"--{name}: it goes with -o FILE{'.csv' if name == 'bom' else ''} alone."
-            for name in ("table", "bom")
-            if given[name]
-        ]
-    if options.follow:
-        command = f"scrapy tmapi export {clean(options.job)} --follow"
-        return [f"--follow and -o: one at a time. First the job's files, {command}; then -o."]
-    return []
-
-
-def _to_table(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Make a table of the job's files."""
-    try:
-        config = Config.from_settings(settings, needs_token=False)
-        target = Target.of(options.output, options.table, bom=options.bom)
-        files = JobFiles.open(options.job, config.output_dir)
-        refuse_job_files(target.path, files)
-        if link := link_warning(target.path):
-            print(f"export: {link}", file=sys.stderr)
-        for warning in files.warnings:
-            print(f"export: {files.name}: {warning}", file=sys.stderr)
-        print("\n".join(export_tables(files, target)))
-    except UsageProblems as exc:
-        return _refuse(*exc.problems)
-    except StorageError as exc:
-        return _refuse(str(exc), status=EXIT_STOPPED)
+    """Write the files, or the table; return the exit status."""
+    _check(options)
+    if options.output is None:
+        # Before the export has begun, or after its end; it handles an interrupt itself meanwhile.
+        with stoppable(f"interrupted. To go on: scrapy tmapi export {options.job}"):
+            _from_redis(options, settings)
+    else:
+        with stoppable(f"interrupted. {options.output} was not written."):
+            _to_table(options, settings)
     return EXIT_OK
 
 
-def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
-    for problem in problems:
-        print(f"export: {problem}", file=sys.stderr)
-    return status
+def _check(options: argparse.Namespace) -> None:
+    """Make sure that the options go together.
+
+    :raises UsageProblems: if they don't
+    """
+    problems = []
+    if options.output is None:
+        if options.table:
+            problems.append("--table: it needs -o FILE.")
+        if options.bom:
+            problems.append("--bom: it needs -o FILE.csv.")
+    elif options.follow:
+        command = f"scrapy tmapi export {clean(options.job)} --follow"
+        problems.append(
+            f"--follow and -o: one at a time. First the job's files, {command}; then -o."
+        )
+    if problems:
+        raise UsageProblems(*problems)
 
 
-def _interruptible(act: Callable[[], int], told: str) -> int:
-    """Do something that a signal ends with a word and exit status 4."""
-    try:
-        with interruptible():
-            return act()
-    except KeyboardInterrupt:
-        print(f"\nexport: {told}", file=sys.stderr)
-        return EXIT_STOPPED
+def _to_table(options: argparse.Namespace, settings: BaseSettings) -> None:
+    """Make a table of the job's files."""
+    config = Config.from_settings(settings, needs_token=False)
+    target = Target.of(options.output, options.table, bom=options.bom)
+    files = JobFiles.open(options.job, config.output_dir)
+    refuse_job_files(target.path, files)
+    if link := link_warning(target.path):
+        say("export", link)
+    say("export", *(f"{files.name}: {warning}" for warning in files.warnings))
+    print("\n".join(export_tables(files, target)))
 
 
-def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> int:
+def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> None:
     """Write the files of a job on Redis."""
     if (here := LocalJob.find(options.job, settings)) is not None:
-        return _refuse(
+        raise UsageProblems(
             f"{here.name}: it was crawled on this machine, not on Redis; its files are in "
             f"{here.folder}. A table of them: scrapy tmapi export {here.name} -o {here.name}.xlsx"
         )
-
-    def act(server: Redis, config: Config) -> int:
-        with RedisExport(
+    with (
+        checked_server(settings, options.job, partial(say, "export")) as (server, config),
+        RedisExport(
             server, SharedJob.load(server, options.job, partial(kind_for, settings)), config
-        ) as export:
-            try:
-                final = _follow(export, settings) if options.follow else _once(export)
-            except KeyboardInterrupt:
-                print(f"\n{options.job}: interrupted. {_so_far(export)}", file=sys.stderr)
-                print(f"  To go on: scrapy tmapi export {options.job} --follow", file=sys.stderr)
-                return EXIT_STOPPED
-            print("\n".join(_report(options.job, export, final=final)))
-        return EXIT_OK
-
-    return _interruptible(  # before it has begun, or when it was done
-        lambda: ask("export", settings, options.job, act),
-        f"interrupted. To go on: scrapy tmapi export {options.job}",
-    )
+        ) as export,
+    ):
+        try:
+            final = _follow(export, settings) if options.follow else _once(export)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"interrupted. {_so_far(export)}. To go on: scrapy tmapi export {options.job} "
+                "--follow"
+            ) from None
+        print("\n".join(_report(options.job, export, final=final)))
 
 
 def _once(export: RedisExport) -> bool:
-    """Write what is there; return whether the job is final, so that this was all."""
+    """Write the rows there are; return whether the job has ended and all are written."""
     final = export.final_state()
     export.copy()
     return bool(final) and export.finish(final)
 
 
 def _follow(export: RedisExport, settings: BaseSettings) -> bool:
-    """Write what comes until the job is final; return True."""
+    """Write rows as they come until the job has ended; return True."""
     wait = _POLL
     is_away = False
     while True:
@@ -184,15 +161,12 @@ def _follow(export: RedisExport, settings: BaseSettings) -> bool:
             wait = _POLL
             if is_away:
                 is_away = False
-                print(f"export: {describe(settings)}: it is back", file=sys.stderr)
+                say("export", f"{describe(settings)}: it is back")
         except exceptions.AuthenticationError:
             raise
         except (*AWAY, *UNWRITABLE) as exc:
             if not is_away:
-                print(
-                    f"export: {describe(settings)}: {quoted(exc, settings)}; waiting",
-                    file=sys.stderr,
-                )
+                say("export", f"{describe(settings)}: {quoted(exc, settings)}; waiting")
             is_away, wait = True, min(2 * wait, _LONGEST_WAIT)
         time.sleep(wait)
 
@@ -205,7 +179,7 @@ def _so_far(export: RedisExport) -> str:
 def _report(job: str, export: RedisExport, *, final: bool) -> list[str]:
     if not final:
         return [
-            f"{job}: it is still running; outcomes and how it ended come when it has ended:",
+            f"{job}: it is still running; its outcomes and its end are written once it has ended:",
             f"    scrapy tmapi export {job} --follow",
             f"  {_so_far(export)}",
         ]
@@ -239,7 +213,7 @@ def _letters(job: str, number: int) -> list[str]:
 
 
 def _failed(job: str, export: RedisExport) -> Iterator[str]:
-    """Yield what queries failed by, as a crawl's summary does, and how to have them go on."""
+    """Yield why queries failed, as a crawl's summary does, and how to go on with them."""
     if not export.failures or export.stop_reason is not None:
         return
     for error, count in list(export.errors.items())[:SHOWN_ERRORS]:

@@ -1,18 +1,21 @@
-"""Show a job in one HTML file: each seed beside its matches, with pictures, filters and prices."""
+"""Show a job on one HTML page: each seed beside its matches, with pictures."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
-from tmapi_spiders.commands.page_options import PageOptions, add_page_options, page_path, put_page
+from tmapi_spiders.commands.exit_status import say, stoppable
+from tmapi_spiders.commands.page_options import (
+    PageOptions,
+    add_page_options,
+    page_path,
+    write_gallery,
+)
 from tmapi_spiders.config.settings import Config
-from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
-from tmapi_spiders.errors import StorageError, UsageProblems
+from tmapi_spiders.crawl.run import EXIT_OK
 from tmapi_spiders.gallery.groups import read_gallery
 from tmapi_spiders.jobs.job_files import JobFiles
 from tmapi_spiders.system.output_path import link_warning
-from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
@@ -36,20 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Write the page; returns the exit status."""
-    try:
-        with interruptible():
-            _write(options, settings)
-    except UsageProblems as exc:
-        return _refuse(*exc.problems)
-    except StorageError as exc:
-        return _refuse(str(exc), status=EXIT_STOPPED)
-    except KeyboardInterrupt:
-        return _refuse(
-            "interrupted; no page was written. The pictures fetched so far are kept: the same "
-            "command goes on from there.",
-            status=EXIT_STOPPED,
-        )
+    """Write the page; return the exit status."""
+    with stoppable(
+        "interrupted; no page was written. The pictures fetched so far are kept: the same command "
+        "goes on from there."
+    ):
+        _write(options, settings)
     return EXIT_OK
 
 
@@ -64,18 +59,12 @@ def _write(options: argparse.Namespace, settings: BaseSettings) -> None:
         else page_path(options.output, files)
     )
     if link := link_warning(path):
-        print(f"gallery: {link}", file=sys.stderr)
+        say("gallery", link)
     gallery = read_gallery(files, wanted.per_seed)
-    told, where = put_page(path, gallery, files, wanted, config)
+    remarks, where = write_gallery(path, gallery, files, wanted, config)
     cards = sum(len(group.cards) for group in gallery.groups)
     cut = sum(len(group.rest) for group in gallery.groups)
     left_out = f"; {cut:,} more left out (--per-seed {wanted.per_seed})" if cut else ""
     print(f"{files.name}: {plural(len(gallery.groups), 'seed')}, {plural(cards, 'card')}{left_out}")
-    for line in (*told, *(f"Note: {warning}" for warning in files.warnings), where):
+    for line in (*remarks, *(f"Note: {warning}" for warning in files.warnings), where):
         print(f"  {line}")
-
-
-def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
-    for problem in problems:
-        print(f"gallery: {problem}", file=sys.stderr)
-    return status

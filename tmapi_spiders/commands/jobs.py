@@ -1,4 +1,4 @@
-"""List the jobs in the output folder, or those of a series, the newest first."""
+"""List the jobs in the output folder, or those of a series, newest first."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from tmapi_spiders.commands.exit_status import say
 from tmapi_spiders.config.settings import Config
-from tmapi_spiders.crawl.run import EXIT_OK, EXIT_USAGE
-from tmapi_spiders.errors import UsageProblems
+from tmapi_spiders.crawl.run import EXIT_OK
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import PRODUCTS
 from tmapi_spiders.jobs.series import all_jobs, series_jobs
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.jobs.series import FoundJob
 
-_NOT_TOLD = ("all",)
-_WIDTH_OF_A_FILE = 200
+#: Columns of the output where it goes to a file or a pipe.
+_WIDTH = 200
 
-#: Characters of what job.json holds, which anybody may have written: a row stays one that is read.
+#: Characters of a cell and of a problem: both may quote job.json, which could hold anything.
 _LONGEST_CELL = 80
 _LONGEST_PROBLEM = 400
 
@@ -35,36 +35,29 @@ _LONGEST_PROBLEM = 400
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("series", nargs="?", help="only the jobs of this series")
-    parser.add_argument("--json", action="store_true", help="for machines: one JSON array")
+    parser.add_argument("--json", action="store_true", help="print one JSON array, for programs")
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """List them; returns the exit status."""
-    try:
-        config = Config.from_settings(settings, needs_token=False)
-        series = options.series
-        folder = config.output_dir
-        jobs = all_jobs(folder) if series is None else series_jobs(series, folder)
-    except UsageProblems as exc:
-        for problem in exc.problems:
-            print(f"jobs: {problem}", file=sys.stderr)
-        return EXIT_USAGE
-    told = [*(job.problem for job in jobs), *(ahead_of_clock(job.name) for job in jobs)]
-    for problem in filter(None, told):
-        print(f"jobs: {printable(problem, _LONGEST_PROBLEM)}", file=sys.stderr)
+    """List the jobs; return the exit status."""
+    folder = Config.from_settings(settings, needs_token=False).output_dir
+    series = options.series
+    jobs = all_jobs(folder) if series is None else series_jobs(series, folder)
+    problems = [*(job.problem for job in jobs), *(ahead_of_clock(job.name) for job in jobs)]
+    say("jobs", *(printable(problem, _LONGEST_PROBLEM) for problem in problems if problem))
     if options.json:
         print(orjson.dumps([_facts(job) for job in jobs], default=str).decode())
     elif not jobs:
         print(f"There are no jobs in {folder}.")
     else:
-        width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
+        width = None if sys.stdout.isatty() else _WIDTH
         console = Console(width=width, markup=False, emoji=False, highlight=False)
         console.print(_table(jobs, by_name=series is not None))
     return EXIT_OK
 
 
 def _facts(job: FoundJob) -> dict[str, Any]:
-    """Return what is told of a job."""
+    """Return what ``--json`` shows of a job."""
     facts = job.facts
     files = facts.get("files") or {}
     return {
@@ -107,15 +100,15 @@ def _table(jobs: list[FoundJob], *, by_name: bool) -> Table:
 
 
 def _queries(queries: Any) -> str:
-    """Return queries by status in words.
+    """Return how many queries have which status.
 
     >>> _queries({"all": 3, "complete": 2, "not_started": 1})
     '2 complete, 1 not started'
     """
     if not isinstance(queries, dict):
         return ""
-    told = (f"{n:,} {status}" for status, n in queries.items() if status not in _NOT_TOLD)
-    return ", ".join(told).replace("_", " ")
+    counts = (f"{n:,} {status}" for status, n in queries.items() if status != "all")
+    return ", ".join(counts).replace("_", " ")
 
 
 def _ending(facts: dict[str, Any]) -> str:
@@ -124,6 +117,6 @@ def _ending(facts: dict[str, Any]) -> str:
     if facts["running"]:
         return "running, or killed"
     if facts["exit_status"] is None:
-        return "not known (job.json)"
+        return "unknown (job.json)"
     stopped = f" (stopped early: {facts['stop_reason']})" if facts["stop_reason"] else ""
     return f"exit status {facts['exit_status']}{stopped}"

@@ -1,4 +1,4 @@
-"""What the commands that write a page share: its options, and how it is made."""
+"""Options and output of the commands that write a gallery page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.gallery.model import Gallery
     from tmapi_spiders.jobs.job_files import JobFiles
 
-__all__ = ["PageOptions", "add_page_options", "page_path", "put_page"]
+__all__ = ["PageOptions", "add_page_options", "page_path", "write_gallery"]
 
 THUMBNAILS_MB: Final = 15
 PER_SEED: Final = 500
@@ -42,29 +42,30 @@ _OTHER_SANDBOX: Final = (
 def add_page_options(parser: argparse.ArgumentParser, *, which: str) -> None:
     """Declare the options; :meth:`PageOptions.read` checks them.
 
-    :param which: of a seed's products come first
+    :param which: which of a seed's products are kept, for the help
     """
     parser.add_argument(
         "--thumbnails",
         metavar="MB",
         default=str(THUMBNAILS_MB),
-        help="room for embedded pictures, in MB; 0: none (default: %(default)s)",
+        help="room for embedded pictures, in MB; 0: no pictures (default: %(default)s)",
     )
     parser.add_argument(
         "--per-seed",
         metavar="N",
         default=str(PER_SEED),
-        help=f"products a seed at most, {which} (default: %(default)s)",
+        help=f"most products per seed, {which} (default: %(default)s)",
     )
 
 
 @attrs.frozen
 class PageOptions:
-    """The options, read."""
+    """The options of a page, checked."""
 
     limit: int
-    """Bytes that pictures may take."""
+    """Most bytes of embedded pictures; 0: no pictures."""
     per_seed: int
+    """Most products per seed."""
 
     @classmethod
     def read(cls, thumbnails: str, per_seed: str) -> Self:
@@ -95,19 +96,19 @@ class PageOptions:
         return cls(round(megabytes * 1_000_000), each)
 
     def check_pictures(self) -> None:
-        """Make sure that pictures can be made, if they are wanted.
+        """Make sure that pictures can be made, if any are wanted.
 
-        :raises UsageProblems: if they can't
+        :raises UsageProblems: if Pillow is missing
         """
         if self.limit:
             check_pillow()
 
 
 def page_path(given: str, *jobs: JobFiles, option: str = "-o") -> Path:
-    """Return where the page goes.
+    """Return the path of the page.
 
-    :param jobs: whose seeds are not to be replaced
-    :raises UsageProblems: if that can't be
+    :param jobs: the jobs whose files must not be replaced
+    :raises UsageProblems: if no page can be written there
     """
     path = to_path(given, option)
     if problems := problems_of(given, path, (".html", ".htm"), option):
@@ -116,13 +117,13 @@ def page_path(given: str, *jobs: JobFiles, option: str = "-o") -> Path:
     return path
 
 
-def put_page(
+def write_gallery(
     path: Path, gallery: Gallery, files: JobFiles, options: PageOptions, config: Config
 ) -> tuple[list[str], str]:
     """Fetch the pictures, and write the page.
 
-    :param files: of the job that the pictures are kept with
-    :returns: what is told of the pictures, and of the file
+    :param files: the job in whose folder the pictures are kept
+    :returns: lines about the pictures, and the line about the file
     :raises StorageError: if a file can't be written
     """
     made_up = config.sandbox_options if files.is_made_up else None
@@ -130,16 +131,16 @@ def put_page(
     embedded = asyncio.run(embed(gallery, pictures, options.limit, _show))
     page = gallery_page(gallery, embedded, options.limit, made_up=files.is_made_up)
     write_page(path, page)
-    told = [told_of_pictures(embedded, options.limit)]
+    remarks = [told_of_pictures(embedded, options.limit)]
     for why, pictures_without in list(embedded.problems.items())[:_SHOWN_PROBLEMS]:
-        told.append(f"  {pictures_without:,}: {why}")
+        remarks.append(f"  {pictures_without:,}: {why}")
     if files.is_made_up and _UNKNOWN in embedded.problems:
-        told.append(f"  {_OTHER_SANDBOX}")
-    return told, f"{path} ({len(page) / 1_000_000:.1f} MB)\n  {path.as_uri()}"
+        remarks.append(f"  {_OTHER_SANDBOX}")
+    return remarks, f"{path} ({len(page) / 1_000_000:.1f} MB)\n  {path.as_uri()}"
 
 
 def _show(done: int, wanted: int) -> None:
-    """Say how far it is, on one line of a terminal."""
+    """Show the progress on one line of the terminal, if there is one."""
     if sys.stderr.isatty():
         end = "\n" if done == wanted else ""
         print(f"\r  pictures: {done:,} of {wanted:,} ", end=end, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Delete old jobs of a series, after asking; the newest that were asked for are kept."""
+"""Delete old jobs of a series, after asking; the newest stay."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from tmapi_spiders.commands.exit_status import say, stoppable
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.config.values import whole_number
-from tmapi_spiders.crawl.run import EXIT_OK, EXIT_STOPPED, EXIT_USAGE
+from tmapi_spiders.crawl.run import EXIT_OK, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems, shortened
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import LOCK
 from tmapi_spiders.jobs.series import last_reported, series_jobs
-from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
@@ -29,16 +29,15 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.jobs.series import FoundJob
 
-
 _DELETED = ".deleted"
 
-#: Characters of what is wrong with a job.json, which anybody may have written.
+#: Characters of a problem, which may quote job.json.
 _LONGEST_PROBLEM = 400
 
-#: Of jobs or days: more than a folder or a life has.
+#: Reads a number of jobs or days.
 _read_number = whole_number(1, 99_999)
 
-#: What says which job is newer.
+#: The orders by which one job is newer than another.
 _MEASURES = (attrgetter("name"), attrgetter("began"), attrgetter("ended"))
 
 
@@ -47,32 +46,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("series", help="the series' name")
     parser.add_argument("--keep", metavar="N", help="keep the newest N jobs")
     parser.add_argument(
-        "--older-than", metavar="DAYS", help="delete only jobs that began so many days ago"
+        "--older-than", metavar="DAYS", help="delete only jobs that began more than DAYS days ago"
     )
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Ask, and delete them; returns the exit status."""
-    try:
-        with interruptible():
+    """Delete the jobs once the user agrees; return the exit status."""
+    with stoppable("interrupted; the rest is as it was."):
+        try:
             return _prune(options, settings)
-    except UsageProblems as exc:
-        return _refuse(*exc.problems)
-    except (StorageError, OSError) as exc:
-        return _refuse(str(exc), status=EXIT_STOPPED)
-    except KeyboardInterrupt:
-        return _refuse("interrupted; the rest is as it was.", status=EXIT_STOPPED)
+        except OSError as exc:
+            raise StorageError(str(exc)) from exc
 
 
 def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     config = Config.from_settings(settings, needs_token=False)
     keep, days = _numbers(options)
     jobs = series_jobs(options.series, config.output_dir)
-    for problem in filter(None, [*(job.problem for job in jobs), ahead_of_clock(jobs[0].name)]):
-        print(f"prune: {printable(problem, _LONGEST_PROBLEM)}", file=sys.stderr)
-    told = last_reported(options.series, config.output_dir)
-    old = _old(jobs, keep, days, told)
+    problems = [*(job.problem for job in jobs), ahead_of_clock(jobs[0].name)]
+    say("prune", *(printable(problem, _LONGEST_PROBLEM) for problem in problems if problem))
+    old = _old(jobs, keep, days, last_reported(options.series, config.output_dir))
     if not old:
         print(f"{options.series}: nothing to delete: {plural(len(jobs), 'job')} kept.")
         return EXIT_OK
@@ -82,21 +76,15 @@ def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     _clear(options.series, config.output_dir)
     busy = [job.name for job in old if not _delete(job)]
     for name in busy:
-        print(f"{name}: it is running, or a link, and stays.", file=sys.stderr)
+        say("prune", f"{name}: it is running, or a link, and stays.")
     deleted = len(old) - len(busy)
     left = len(jobs) - deleted
     print(f"{options.series}: {plural(deleted, 'job')} deleted, {plural(left, 'job')} kept.")
     return EXIT_OK
 
 
-def _refuse(*problems: str, status: int = EXIT_USAGE) -> int:
-    for problem in problems:
-        print(f"prune: {problem}", file=sys.stderr)
-    return status
-
-
 def _numbers(options: argparse.Namespace) -> tuple[int, int | None]:
-    """Return how many jobs are kept at least, and how many days.
+    """Return the fewest jobs to keep, and the days of ``--older-than``.
 
     :raises UsageProblems: with all that is wrong
     """
@@ -119,13 +107,13 @@ def _numbers(options: argparse.Namespace) -> tuple[int, int | None]:
 def _old(
     jobs: list[FoundJob], keep: int, days: int | None, told: Collection[str]
 ) -> list[FoundJob]:
-    """Return those that are deleted, the oldest first.
+    """Return the jobs to delete, oldest first.
 
-    By name, by when they began and by when they ended: where the clock was set back, or a job was
-    gone on with, these don't agree, and none of them is to cost a job that is new by another.
+    A job is old only if it is old by its name, by when it began and by when it ended. These
+    disagree where the clock was set back or a job was continued.
 
-    :param keep: so many that have ended are kept, with those between them
-    :param told: those whose changes were told last: the next comparison is with them
+    :param keep: number of ended jobs to keep, along with the unended ones among them
+    :param told: the jobs whose changes were delivered last: the next comparison is with them
     """
     kept = set(told)
     for measure in _MEASURES:
@@ -143,9 +131,9 @@ def _old(
 def _agreed(series: str, old: list[FoundJob], kept: int) -> bool:
     if not sys.stdin.isatty():
         raise UsageProblems(
-            f"{series}: without a terminal nobody can be asked. To delete them all the same: --yes"
+            f"{series}: there is no terminal to ask on. To delete the jobs without asking: --yes"
         )
-    print(f"{series}: to be deleted, with what was paid for (archive.sqlite):")
+    print(f"{series}: to be deleted, with the answers paid for (archive.sqlite):")
     for job in old:
         print(f"  {job.folder}")
     try:
@@ -156,16 +144,16 @@ def _agreed(series: str, old: list[FoundJob], kept: int) -> bool:
 
 
 def _clear(series: str, output_dir: Path) -> None:
-    """Delete what is left of deletions that were cut short."""
+    """Delete what interrupted deletions have left."""
     for path in output_dir.glob(f".*{_DELETED}"):
         if series_of(path.name.removesuffix(_DELETED)[1:]) == series:
             shutil.rmtree(path)
 
 
 def _delete(job: FoundJob) -> bool:
-    """Delete a job's folder; return False if somebody is at work on it, or it is elsewhere.
+    """Delete a job's folder; return False if a process is using it, or it is a link.
 
-    It is renamed first, so that one that is cut short leaves no half of a job.
+    The folder is renamed first: an interrupted deletion leaves no half of a job behind.
     """
     if job.folder.is_symlink():
         return False

@@ -1,12 +1,13 @@
-"""Have a job's dead letters, and what failed besides, worked on once more."""
+"""Queue a job's dead letters again and, with --failed, its failed queries."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tmapi_spiders.commands.exit_status import say
 from tmapi_spiders.crawl.run import EXIT_OK
-from tmapi_spiders.distributed.access import ask
+from tmapi_spiders.distributed.access import checked_server
 from tmapi_spiders.distributed.reopen import reopen
 from tmapi_spiders.distributed.scheduler import is_shared
 from tmapi_spiders.distributed.shared_job import SharedJob
@@ -16,15 +17,13 @@ from tmapi_spiders.wording import dead_letters, plural
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-    from tmapi_spiders.config.settings import Config
-
-
 _NONE_HERE = (
-    "it has no dead letter. What failed is asked again, and all else read again without a call, by:"
+    "it has no dead letter. To call what failed again, and read the rest again without a call:"
 )
 
 
@@ -39,33 +38,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Put them into the queue; returns the exit status."""
+    """Queue them; return the exit status."""
     name: str = options.job
     if not is_shared(settings) and (here := LocalJob.find(name, settings)) is not None:
         kept = dead_letters(here.dead_letters) if here.dead_letters else _NONE_HERE
         print(f"{name}: {kept}\n    {here.command}")
         return EXIT_OK
 
-    def act(server: Redis, config: Config) -> int:  # noqa: ARG001
-        job = SharedJob.load(server, name, partial(kind_for, settings))
-        found = reopen(server, job, failed=options.failed)
-        letters = (
-            f"{plural(found.queries, 'query', 'queries')} with a dead letter, which is read again "
-            "at no cost"
-        )
-        if found.pages:
-            letters += f", {plural(found.pages, 'page')} for the items that a pipeline failed on"
-        print(
-            f"{name}: {letters}, and {plural(found.others, 'other')} that ended by an error are in "
-            "the queue again"
-        )
-        if found.queries or found.others or found.pages:
-            print(
-                "  To have them worked on, start workers: "
-                f"scrapy crawl {job.kind.name} -a job={name}"
-            )
-        elif not options.failed:
-            print(f"  What failed without a dead letter: scrapy tmapi replay {name} --failed")
-        return EXIT_OK
+    with checked_server(settings, name, partial(say, "replay")) as (server, _):
+        print("\n".join(_queue(server, settings, name, failed=options.failed)))
+    return EXIT_OK
 
-    return ask("replay", settings, name, act)
+
+def _queue(server: Redis, settings: BaseSettings, name: str, *, failed: bool) -> Iterator[str]:
+    """Queue what is to be replayed; yield what is printed of it."""
+    job = SharedJob.load(server, name, partial(kind_for, settings))
+    found = reopen(server, job, failed=failed)
+    letters = (
+        f"{plural(found.queries, 'query', 'queries')} with a dead letter, which is read again at "
+        "no cost"
+    )
+    if found.pages:
+        letters += f", {plural(found.pages, 'page')} for the items that a pipeline failed on"
+    yield (
+        f"{name}: {letters}, and {plural(found.others, 'other')} that ended by an error are in the "
+        "queue again"
+    )
+    if found.queries or found.others or found.pages:
+        yield f"  To work on them, start workers: scrapy crawl {job.kind.name} -a job={name}"
+    elif not failed:
+        yield f"  To replay what failed without a dead letter: scrapy tmapi replay {name} --failed"

@@ -1,4 +1,4 @@
-"""``scrapy runspider``: Scrapy's own, but that this package's spiders check before they crawl."""
+"""``scrapy runspider``: Scrapy's own, except that our spiders check before they crawl."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ __all__ = ["Command"]
 
 
 class Command(PaidCrawl, runspider.Command):
-    """Runs a spider of a file; exit statuses 0, 2, 3 and 4 for this package's own."""
+    """Runs a spider of a file; this package's own exit with 0, 2, 3 or 4."""
 
     def begun_by(self, spider: str, args: list[str]) -> list[str]:  # noqa: ARG002 - for crawl
-        """Return the words of the command that goes on with a job, before its arguments."""
+        """Return the command that goes on with a job, without its arguments."""
         return ["scrapy", "runspider", *args]

@@ -1,4 +1,4 @@
-"""Serve a local, made-up TMAPI until it is interrupted."""
+"""Serve a local, made-up TMAPI until interrupted."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from tmapi_spiders.crawl.run import EXIT_OK
+from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.sandbox.options import SandboxOptions
 from tmapi_spiders.sandbox.server import Sandbox
-from tmapi_spiders.system.signals import heed_hang_ups
-from tmapi_spiders.system.streams import problem_of_stdout
+from tmapi_spiders.system.signals import forward_hang_ups
+from tmapi_spiders.system.streams import stdout_problem
 
 if TYPE_CHECKING:
     import argparse
@@ -21,15 +23,12 @@ DEFAULT_PORT: Final = 8688
 MAX_PORT: Final = 65535
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 
-EXIT_OK: Final = 0
-EXIT_BAD_OPTIONS: Final = 2
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; their values are checked by `run`."""
     defaults = SandboxOptions()
     add = parser.add_argument
-    add("--port", type=int, default=DEFAULT_PORT, help="0: any free one (default: %(default)s)")
+    add("--port", type=int, default=DEFAULT_PORT, help="0: any free port (default: %(default)s)")
     add("--host", default=LOOPBACK_HOSTS[0], help="loopback only (default: %(default)s)")
     add(
         "--products",
@@ -53,13 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--limit",
         type=int,
         default=defaults.limit,
-        help="calls in flight before 503; 0: no limit (default: %(default)s)",
+        help="calls in flight before it answers 503; 0: no limit (default: %(default)s)",
     )
     add(
         "--balance",
         type=int,
         default=defaults.balance,
-        help="calls answered code 200 before 439; -1: endless (default: %(default)s)",
+        help="calls answered with code 200 before 439; -1: no end (default: %(default)s)",
     )
     add(
         "--failure-rate",
@@ -70,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--failure-kinds",
         default="",
-        help="how they fail: kinds of docs/sandbox.md, comma-separated (default: the transient)",
+        help="how they fail: kinds from docs/sandbox.md, comma-separated (default: transient ones)",
     )
     add(
         "--refused",
@@ -80,63 +79,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--stale",
         default=defaults.stale,
-        help="what a path gone stale is answered: refused, empty (default: %(default)s)",
+        help="how a stale path is answered: refused, empty (default: %(default)s)",
     )
     add(
         "--path-seconds",
         type=float,
         default=defaults.path_seconds,
-        help="how long a converted path is good; 0: for ever (default: %(default)s)",
+        help="how long a converted path is valid; 0: for ever (default: %(default)s)",
     )
     add(
         "--path-searches",
         type=int,
         default=defaults.path_searches,
-        help="how many searches it is good for; 0: any number (default: %(default)s)",
+        help="for how many searches it is valid; 0: any number (default: %(default)s)",
     )
     add(
         "--day",
         type=int,
         default=defaults.day,
-        help="prices, sales and what is on sale move from day to day (default: %(default)s)",
+        help="prices, sales and what is on sale change from day to day (default: %(default)s)",
     )
     add(
         "--outage",
         default=defaults.outage,
         metavar="KIND",
-        help="fail every call so, a kind of docs/sandbox.md (default: none)",
+        help="fail every call in this way, a kind from docs/sandbox.md (default: none)",
     )
     add(
         "--outage-calls",
         type=int,
         default=defaults.outage_calls,
-        help="how many calls; -1: all (default: %(default)s)",
+        help="how many calls fail so; -1: all (default: %(default)s)",
     )
-    add("--token", default=defaults.token, help="the one token accepted (default: any)")
+    add("--token", default=defaults.token, help="the only token accepted (default: any)")
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:  # noqa: ARG001 - it has none
-    """Serve until SIGINT, SIGTERM or SIGHUP; returns the exit status."""
+    """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status."""
     try:
         sandbox_options = _read(options)
     except ValueError as exc:
-        sys.stderr.write(f"sandbox: {exc}\n")
-        return EXIT_BAD_OPTIONS
+        raise UsageProblems(str(exc)) from exc
     try:
         asyncio.run(_serve(sandbox_options, options.host, options.port))
     except OSError as exc:
-        sys.stderr.write(
-            f"sandbox: cannot serve on port {options.port} of {options.host} "
-            f"({exc.strerror or exc}); choose another with --port, or --port 0 for any free one\n"
-        )
-        return EXIT_BAD_OPTIONS
+        raise UsageProblems(
+            f"cannot serve on port {options.port} of {options.host} ({exc.strerror or exc}); "
+            "choose another with --port, or --port 0 for any free one"
+        ) from exc
     return EXIT_OK
 
 
 def _read(options: argparse.Namespace) -> SandboxOptions:
-    """The options of the sandbox; raises ValueError where one can't be."""
+    """Return the sandbox's options.
+
+    :raises ValueError: if one is wrong
+    """
     if options.host not in LOOPBACK_HOSTS:
-        # It takes any token and answers made-up products: nobody else is to meet it by accident.
+        # It accepts any token and serves made-up products: no one else should reach it by accident.
         raise ValueError(f"host={options.host!r}: must be one of {', '.join(LOOPBACK_HOSTS)}")
     if not 0 <= options.port <= MAX_PORT:
         raise ValueError(f"port={options.port}: must be a whole number from 0 to {MAX_PORT}")
@@ -162,7 +162,7 @@ def _read(options: argparse.Namespace) -> SandboxOptions:
 async def _serve(options: SandboxOptions, host: str, port: int) -> None:
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()
-    heed_hang_ups()
+    forward_hang_ups()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, interrupted.set)
     sandbox = Sandbox(options)
@@ -179,7 +179,7 @@ async def _serve(options: SandboxOptions, host: str, port: int) -> None:
             "Stop it with Ctrl-C.\n"
         )
         sys.stdout.flush()
-        if not isinstance(problem_of_stdout(), BrokenPipeError):
+        if not isinstance(stdout_problem(), BrokenPipeError):
             await interrupted.wait()
     finally:
         await sandbox.stop()

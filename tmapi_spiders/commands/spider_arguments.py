@@ -1,4 +1,4 @@
-"""``-a NAME=VALUE``, as ``scrapy crawl`` takes it, for commands that are about a crawl."""
+"""``-a NAME=VALUE`` of ``scrapy crawl``, for subcommands that take a crawl's arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["add_spider_arguments", "given_arguments"]
 
 
 def add_spider_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``-a``, and ``--spider``, whose arguments they are."""
+    """Declare ``-a``, and ``--spider``, which takes these arguments."""
     parser.add_argument(
         "--spider",
         metavar="NAME",
@@ -27,14 +27,14 @@ def add_spider_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an argument of the crawl (may be repeated)",
+        help="an argument of the crawl (can be repeated)",
     )
 
 
 def given_arguments(options: argparse.Namespace) -> dict[str, str]:
-    """Return the crawl's arguments as given, the job's name among them.
+    """Return the crawl's arguments as given, the job's name included.
 
-    :raises UsageProblems: if one is no NAME=VALUE
+    :raises UsageProblems: if one is not NAME=VALUE
     """
     try:
         given: dict[str, str] = arglist_to_dict(options.spargs)

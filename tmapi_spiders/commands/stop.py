@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from tmapi_spiders.commands.exit_status import say
 from tmapi_spiders.crawl.run import EXIT_OK
-from tmapi_spiders.distributed.access import ask, clean, no_such_job
+from tmapi_spiders.distributed.access import checked_server, clean, no_such_job
 from tmapi_spiders.distributed.damage import STATES
 from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.keys import job_key
@@ -17,10 +19,7 @@ from tmapi_spiders.wording import plural
 if TYPE_CHECKING:
     import argparse
 
-    from redis import Redis
     from scrapy.settings import BaseSettings
-
-    from tmapi_spiders.config.settings import Config
 
 _DETAIL = "scrapy tmapi stop"
 
@@ -31,10 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: BaseSettings) -> int:
-    """Stop the job; returns the exit status."""
+    """Stop the job; return the exit status."""
     name: str = options.job
-
-    def act(server: Redis, config: Config) -> int:  # noqa: ARG001
+    with checked_server(settings, name, partial(say, "stop")) as (server, _):
         state = run_script(server, "stop", (job_key(name),), "interrupted", _DETAIL, "")
         if state is None:
             raise no_such_job(server, name)
@@ -42,9 +40,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         if (said := state.decode("utf-8", "replace")) not in STATES:
             raise StorageError(" ".join(seen["problems"]))
         print("\n".join(_lines(name, said, seen)))
-        return EXIT_OK
-
-    return ask("stop", settings, name, act)
+    return EXIT_OK
 
 
 def _lines(name: str, state: str, seen: dict[str, object]) -> list[str]:
@@ -66,6 +62,6 @@ def _lines(name: str, state: str, seen: dict[str, object]) -> list[str]:
     return [
         f"{first}; {leaving}",
         f"  Its files: scrapy tmapi export {name}",
-        "  To go on, start workers again (what is committed costs nothing again):",
+        "  To go on, start workers again (committed pages are not paid for again):",
         f"    scrapy crawl {clean(seen.get('spider') or IMAGE_SEARCH)} -a job={name}",
     ]

@@ -1,4 +1,4 @@
-"""The refusal of a crawl: it can't begin, and nothing was sent."""
+"""Reports why a crawl can't begin; nothing has been sent then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from scrapy.settings import BaseSettings
 
-__all__ = ["log_refusal", "tell_refusal"]
+__all__ = ["log_refusal", "report_refusal"]
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +20,10 @@ def _text(spider: str, problems: Sequence[str]) -> str:
     return "\n  ".join([f"{spider}: nothing was sent.", *problems])
 
 
-def tell_refusal(spider: str, problems: Sequence[str], settings: BaseSettings) -> None:
-    """Print why a command's crawl is refused; where Scrapy logs into a file, say it there too.
+def report_refusal(spider: str, problems: Sequence[str], settings: BaseSettings) -> None:
+    """Print why a command's crawl is refused; if Scrapy logs to a file, log it there too.
 
-    A scheduler such as scrapyd shows that file, and nothing else.
+    A scheduler such as scrapyd shows only that file.
     """
     print(_text(spider, problems), file=sys.stderr)
     if settings.get("LOG_FILE") and settings.getbool("LOG_ENABLED"):
@@ -31,5 +31,5 @@ def tell_refusal(spider: str, problems: Sequence[str], settings: BaseSettings) -
 
 
 def log_refusal(spider: str, problems: Sequence[str]) -> None:
-    """Log why a crawl is refused, as one message."""
+    """Log why a crawl is refused, in one message."""
     logger.error("%s", _text(spider, problems))

@@ -1,4 +1,4 @@
-"""Showing: a look at a job as text for people."""
+"""Text of ``scrapy tmapi status``: a job's progress, for people."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tmapi_spiders.wording import calls, plural
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["show", "show_short"]
+__all__ = ["detailed_lines", "short_lines"]
 
 _SHOWN_LEASES = 20
 _SHOWN_LETTERS = 5
 
 
-def show_short(seen: dict[str, Any], price: float) -> list[str]:
-    """Return a job's line in the list of all jobs.
+def short_lines(seen: dict[str, Any], price: float) -> list[str]:
+    """Return what the list of all jobs shows of a job.
 
     :param price: money per call; 0 = not shown
     """
@@ -39,8 +39,8 @@ def show_short(seen: dict[str, Any], price: float) -> list[str]:
     ]
 
 
-def show(seen: dict[str, Any], price: float) -> list[str]:
-    """Return all that is to be said of a job.
+def detailed_lines(seen: dict[str, Any], price: float) -> list[str]:
+    """Return the lines about one job.
 
     :param price: money per call; 0 = not shown
     """
@@ -137,7 +137,7 @@ def _leases(seen: dict[str, Any]) -> Iterator[str]:
             how = "has expired, another worker gets it"
         yield (
             f"    {clean(lease['query_id'] or lease['task'])} {what}: "
-            f"{clean(lease['worker']) or 'nobody'} for {lease['seconds']:g} s; {how}"
+            f"{clean(lease['worker']) or 'no worker'} for {lease['seconds']:g} s; {how}"
         )
     if len(leases) > _SHOWN_LEASES:
         yield f"    and {len(leases) - _SHOWN_LEASES:,} more (--json shows all)"

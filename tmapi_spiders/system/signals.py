@@ -1,4 +1,4 @@
-"""Interrupts: the signals that end a command in good order, as Ctrl-C does."""
+"""Signals that end a command in an orderly way, as Ctrl-C does."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ENDING", "heed_hang_ups", "interruptible"]
+__all__ = ["ENDING", "forward_hang_ups", "interruptible"]
 
-#: Those that whoever has started a command may send to end it.
+#: The signals by which a command is asked to end.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def heed_hang_ups() -> None:
-    """Have a hang-up (the terminal was closed, ssh is gone) do what SIGTERM does, at any time.
+def forward_hang_ups() -> None:
+    """Turn every hang-up (the terminal was closed, ssh was cut off) into a SIGTERM.
 
-    Whoever handles SIGTERM, now or later, need not know of it. One that is ignored, as under nohup,
-    stays so.
+    The handler of SIGTERM, whether set before or later, needs no change. An ignored hang-up (nohup)
+    stays ignored.
     """
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _terminate)
@@ -31,9 +31,9 @@ def _terminate(*_: Any) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does."""
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    heed_hang_ups()
+    forward_hang_ups()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

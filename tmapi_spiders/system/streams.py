@@ -1,4 +1,4 @@
-"""Standard streams that are gone: a closed terminal, ``| head -1``, ``>&-``, a full disk."""
+"""Standard streams that can't be used: a closed terminal, ``| head -1``, ``>&-``, a full disk."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["hold_closed_streams", "mute_broken_streams", "outlasting", "problem_of_stdout"]
+__all__ = ["mute_broken_streams", "replace_closed_streams", "stdout_problem", "unfailing_output"]
 
 
-def hold_closed_streams() -> None:
-    """Lead standard streams that are closed nowhere.
+def replace_closed_streams() -> None:
+    """Replace standard streams that are closed by the null device.
 
-    Python has None for them, and the next file that is opened would take their number: what some
-    program prints would go into that file.
+    Python sets them to None, and the next file opened would get their file descriptor: what some
+    library prints would end up in that file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -34,13 +34,13 @@ def hold_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - stays
 
 
-class _Outlasting(io.FileIO):
-    """A stream's file; once it can't be written any more, what is written is dropped."""
+class _UnfailingFile(io.FileIO):
+    """A stream's file that drops what is written once writing has failed."""
 
     problem: OSError | None = None
 
     def write(self, data: object, /) -> int:
-        """Write what there is room for; never fails."""
+        """Write what can be written; never fail."""
         if self.problem is None:
             try:
                 return super().write(data)  # type: ignore[arg-type]
@@ -50,14 +50,14 @@ class _Outlasting(io.FileIO):
 
 
 @contextmanager
-def outlasting() -> Iterator[None]:
-    """Have nothing that is printed fail meanwhile, on standard output or standard error.
+def unfailing_output() -> Iterator[None]:
+    """Let no output to standard output or standard error fail.
 
-    What a command does comes before what it says of it: a file is written, and a program told,
-    whether or not anybody reads. :func:`problem_of_stdout` says whether somebody could.
+    A command's work matters more than its output: a file is written and a program is run whether or
+    not the output can be. :func:`stdout_problem` says whether it could.
     """
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = map(_outlasting, streams)
+    sys.stdout, sys.stderr = map(_unfailing, streams)
     try:
         yield
     finally:
@@ -66,16 +66,16 @@ def outlasting() -> Iterator[None]:
         sys.stdout, sys.stderr = streams
 
 
-def problem_of_stdout() -> OSError | None:
-    """Return why standard output can't be written; None if it can, as far as anybody has tried."""
+def stdout_problem() -> OSError | None:
+    """Return why writing to standard output has failed; None if it hasn't."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    return raw.problem if isinstance(raw, _Outlasting) else None
+    return raw.problem if isinstance(raw, _UnfailingFile) else None
 
 
 def mute_broken_streams() -> None:
-    """Let go what can't be written any more.
+    """Drop buffered output that can't be written.
 
-    Python would try once more as it ends, complain, and end with status 120.
+    Python would try once more at its exit, complain, and end with status 120.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -86,16 +86,16 @@ def mute_broken_streams() -> None:
             os.close(nowhere)
 
 
-def _outlasting(stream: TextIO) -> TextIO:
-    """Return a stream to the same file; one that is none of the system's as it is."""
+def _unfailing(stream: TextIO) -> TextIO:
+    """Return a stream that writes to the same file and never fails; a fileless one unchanged."""
     try:
         stream.flush()
-        file = _Outlasting(stream.fileno(), "w", closefd=False)
-    except (OSError, ValueError):  # it has no file
+        file = _UnfailingFile(stream.fileno(), "w", closefd=False)
+    except (OSError, ValueError):  # no file descriptor
         return stream
     return io.TextIOWrapper(
         io.BufferedWriter(file),
         encoding=stream.encoding,
-        errors="backslashreplace",  # a terminal that knows ASCII alone
+        errors="backslashreplace",  # a terminal that supports only ASCII
         line_buffering=getattr(stream, "line_buffering", False),
     )
