@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 
 from tests.support import Crawl
 from tmapi_spiders.commands import gallery
-from tmapi_spiders.gallery.embedded import Embedded
+from tmapi_spiders.gallery.embedded_pictures import Embedded
 from tmapi_spiders.gallery.groups import read_gallery
 from tmapi_spiders.gallery.page import gallery_page, write_page
 from tmapi_spiders.jobs.job_files import JobFiles

@@ -32,7 +32,7 @@ from tests.tables.export_jobs import (
 )
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.tables import export as export_module
-from tmapi_spiders.tables import survey as survey_module
+from tmapi_spiders.tables import job_tables as survey_module
 from tmapi_spiders.tables.columns import ColumnKind, columns_of
 from tmapi_spiders.tables.target import SUFFIXES
 

@@ -16,8 +16,8 @@ from openpyxl.utils import get_column_letter
 from tests.tables.export_jobs import HOSTILE, Exporter, outcome, product, read_sheet, sighting
 from tmapi_spiders.jobs.job_files import JobFiles
 from tmapi_spiders.tables import workbook
+from tmapi_spiders.tables.job_tables import survey
 from tmapi_spiders.tables.notes import Notes
-from tmapi_spiders.tables.survey import survey
 
 if TYPE_CHECKING:
     from pathlib import Path

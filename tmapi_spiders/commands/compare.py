@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.compare_options import Given, add_options
 from tmapi_spiders.commands.page_options import page_path, put_page
+from tmapi_spiders.compare.change_finder import Finder
 from tmapi_spiders.compare.changes_page import ChangedProducts
 from tmapi_spiders.compare.comparable_fields import KINDS_OF, read_otherwise
-from tmapi_spiders.compare.finder import Finder
+from tmapi_spiders.compare.database import OLD_AND_NEW, load
 from tmapi_spiders.compare.lines_file import LinesFile
-from tmapi_spiders.compare.loaded import OLD_AND_NEW, load
 from tmapi_spiders.compare.notice import Notice
 from tmapi_spiders.compare.report import Summary, headline, tell
 from tmapi_spiders.compare.sides import choose_sides

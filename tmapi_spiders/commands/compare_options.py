@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tmapi_spiders.commands.page_options import PageOptions, add_page_options
+from tmapi_spiders.compare.change_filter import Wanted
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.program import SECONDS, Program
-from tmapi_spiders.compare.wanted import Wanted
 from tmapi_spiders.compare.webhook import Webhook
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.jobs.destination import problems_of, to_path

@@ -31,7 +31,7 @@ from tmapi_spiders.local.summary import SHOWN_ERRORS
 from tmapi_spiders.system.output_file import told_of_link
 from tmapi_spiders.system.signals import interruptible
 from tmapi_spiders.tables.export import export_tables
-from tmapi_spiders.tables.survey import TABLES
+from tmapi_spiders.tables.job_tables import TABLES
 from tmapi_spiders.tables.target import SUFFIXES, Target
 from tmapi_spiders.wording import dead_letters, plural, sharing_images
 

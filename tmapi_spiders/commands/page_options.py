@@ -11,7 +11,7 @@ import attrs
 
 from tmapi_spiders.config.values import count
 from tmapi_spiders.errors import UsageProblems, shortened
-from tmapi_spiders.gallery.embedded import Pictures, embed
+from tmapi_spiders.gallery.embedded_pictures import Pictures, embed
 from tmapi_spiders.gallery.page import gallery_page, told_of_pictures, write_page
 from tmapi_spiders.gallery.thumbnails import check_pillow
 from tmapi_spiders.jobs.destination import keep_off_jobs, problems_of, to_path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.compare.loaded import told_of_provisional
+from tmapi_spiders.compare.database import told_of_provisional
 from tmapi_spiders.gallery.groups import CardKey, date_of, read_groups
 from tmapi_spiders.gallery.model import (
     NOT_MADE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tmapi_spiders.compare.verdicts import (
+from tmapi_spiders.compare.readings import (
     DOUBTED,
     NOT_KNOWN,
     SHORT,

@@ -11,7 +11,7 @@ import attrs
 from rich.cells import cell_len
 
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.compare.numbers import MOVES, move_of
+from tmapi_spiders.compare.differences import MOVES, move_of
 from tmapi_spiders.fields.target_price import CNY
 from tmapi_spiders.wording import plural, printable
 

@@ -13,7 +13,7 @@ import attrs
 
 from tmapi_spiders import __version__
 from tmapi_spiders.formats import to_json
-from tmapi_spiders.gallery.embedded import picture_address, seed_address
+from tmapi_spiders.gallery.embedded_pictures import picture_address, seed_address
 from tmapi_spiders.gallery.model import FACTS, LONGEST_LINK, GalleryQuery, Mark
 from tmapi_spiders.jobs.destination import part_of
 from tmapi_spiders.wording import plural
@@ -21,7 +21,7 @@ from tmapi_spiders.wording import plural
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tmapi_spiders.gallery.embedded import Embedded
+    from tmapi_spiders.gallery.embedded_pictures import Embedded
     from tmapi_spiders.gallery.model import Card, Gallery, GalleryProduct, Group
 
 __all__ = ["gallery_page", "told_of_pictures", "write_page"]
@@ -127,7 +127,7 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
 def told_of_pictures(embedded: Embedded, limit: int) -> str:
     """Say how many pictures are in the page, and why others are not.
 
-    >>> from tmapi_spiders.gallery.embedded import Embedded
+    >>> from tmapi_spiders.gallery.embedded_pictures import Embedded
     >>> told_of_pictures(Embedded({"a": "data:"}, 4, 1), 15_000_000)
     '1 of 4 pictures embedded (limit 15 MB); 1 could not be fetched, 2 left out for the limit.'
     """

@@ -20,7 +20,7 @@ from tmapi_spiders.inputs.job_names import series_of
 from tmapi_spiders.jobs.job import PRODUCTS
 from tmapi_spiders.local.local_run import LocalRun
 from tmapi_spiders.monitoring.judged_job import JudgedJob, judged_of
-from tmapi_spiders.monitoring.products import Coverage, Moves, Volume, job_before, prices
+from tmapi_spiders.monitoring.product_statistics import Coverage, Moves, Volume, job_before, prices
 from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import re
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
-from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number
 from tmapi_spiders.tables.columns import ColumnKind
+from tmapi_spiders.tables.row_values import as_text, is_decimal, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,9 +10,9 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.formats import utc_now
 from tmapi_spiders.jobs.destination import part_of, scratch_of
 from tmapi_spiders.tables.csv_table import write_csv
+from tmapi_spiders.tables.job_tables import survey
 from tmapi_spiders.tables.notes import Notes
 from tmapi_spiders.tables.parquet import write_parquet
-from tmapi_spiders.tables.survey import survey
 from tmapi_spiders.tables.workbook import MOST_COLUMNS, Workbook
 from tmapi_spiders.wording import plural
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tmapi_spiders.jobs.job_files import JobFiles
-    from tmapi_spiders.tables.survey import Table
+    from tmapi_spiders.tables.job_tables import Table
     from tmapi_spiders.tables.target import Target
 
 __all__ = ["export_tables"]

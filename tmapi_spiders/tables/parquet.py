@@ -7,8 +7,8 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.formats import to_json
-from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number, is_words, to_time
 from tmapi_spiders.tables.columns import ColumnKind
+from tmapi_spiders.tables.row_values import as_text, is_decimal, is_number, is_words, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

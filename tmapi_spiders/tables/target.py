@@ -9,7 +9,7 @@ import attrs
 
 from tmapi_spiders.errors import UsageProblems, did_you_mean
 from tmapi_spiders.jobs.destination import problems_of, to_path
-from tmapi_spiders.tables.survey import TABLES
+from tmapi_spiders.tables.job_tables import TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,15 +6,15 @@ import unicodedata
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from tmapi_spiders.tables.cells import Cells
 from tmapi_spiders.tables.columns import ColumnKind
+from tmapi_spiders.tables.workbook_cells import Cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tmapi_spiders.tables.columns import Column
+    from tmapi_spiders.tables.job_tables import Table
     from tmapi_spiders.tables.notes import Notes
-    from tmapi_spiders.tables.survey import Table
 
 __all__ = ["MOST_COLUMNS", "Workbook"]
 

@@ -10,9 +10,9 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tmapi_spiders.compare.changes import Change
+from tmapi_spiders.compare.differences import difference_of, same_price, to_decimal
 from tmapi_spiders.compare.history import provisional_of
-from tmapi_spiders.compare.numbers import difference_of, same_price, to_decimal
-from tmapi_spiders.compare.verdicts import DOUBTED, LIMITED, NOT_KNOWN, READ_TO_ITS_END
+from tmapi_spiders.compare.readings import DOUBTED, LIMITED, NOT_KNOWN, READ_TO_ITS_END
 from tmapi_spiders.fields.target_price import CNY
 
 if TYPE_CHECKING:

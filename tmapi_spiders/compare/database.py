@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from tmapi_spiders.compare.history import HISTORY, History, provisional_of
-from tmapi_spiders.compare.verdicts import image_of, naming
+from tmapi_spiders.compare.readings import image_of, naming
 from tmapi_spiders.fields.target_price import target_of
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tmapi_spiders.gallery.model import LONGEST_LINK, web_link
-from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number, to_time
 from tmapi_spiders.tables.columns import LEAST_ID, ColumnKind
+from tmapi_spiders.tables.row_values import as_text, is_decimal, is_number, to_time
 
 if TYPE_CHECKING:
     from tmapi_spiders.tables.columns import Column
