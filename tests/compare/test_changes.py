@@ -222,7 +222,7 @@ def test_another_picture_under_an_id(series: Series) -> None:
         ("unknown", 2, "A", "10.00", None),
         ("first_seen", 3, "A", None, "10.00"),
     }
-    assert "A: another picture than before" in series.compare("watch").log
+    assert "A: a different image than before" in series.compare("watch").log
 
 
 def test_targets_that_move_and_searches_that_failed(series: Series) -> None:

@@ -14,7 +14,7 @@ from tests.compare.days import Series, item
 from tests.gallery.browser import DESKTOP, PHONE, Browser
 from tests.gallery.contrast import hard_to_read
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.compare.changes_page import TELLING
+from tmapi_spiders.compare.changes_page import MARK_KINDS
 from tmapi_spiders.gallery.thumbnail_store import ThumbnailStore
 from tmapi_spiders.gallery.thumbnails import Thumbnail
 
@@ -273,11 +273,11 @@ def test_without_pillow_nothing_is_compared(
 
 
 def test_each_kind_has_its_place_and_its_words() -> None:
-    assert set(TELLING) - {"price_lower", "price_higher"} == set(KINDS)
+    assert set(MARK_KINDS) - {"price_lower", "price_higher"} == set(KINDS)
     script = (files("tmapi_spiders.gallery") / "assets" / "changes.js").read_text("utf-8")
     names = re.search(r"const KINDS = \{(.*?)\n\};", script, re.DOTALL)
     assert names
-    assert re.findall(r"^  (\w+): \[", names[1], re.MULTILINE) == list(TELLING)
+    assert re.findall(r"^  (\w+): \[", names[1], re.MULTILINE) == list(MARK_KINDS)
 
 
 def titles(browser: Browser, seed: int = 1) -> list[str]:

@@ -199,12 +199,12 @@ def test_too_much_for_a_message(series: Series, webhook: WebhookThread, *, with_
     ("options", "says"),
     [
         (["--notify", "http://example.com/T0PSECRET"], "plain http to another machine"),
-        (["--notify", "hooks.example.com/T0PSECRET"], "it is no web address"),
-        (["--notify", "ftp://me:T0PSECRET@example.com"], "it is no web address"),
-        (["--notify", "https://me:T0PSECRET@example.com:port"], "it is no URL"),
-        (["--notify", "https://[T0PSECRET"], "it is no URL"),
-        (["--notify", ""], "it is no web address"),
-        (["--exec", "no-such-program --key T0PSECRET"], "no-such-program: there is no such"),
+        (["--notify", "hooks.example.com/T0PSECRET"], "not a web address"),
+        (["--notify", "ftp://me:T0PSECRET@example.com"], "not a web address"),
+        (["--notify", "https://me:T0PSECRET@example.com:port"], "not a URL"),
+        (["--notify", "https://[T0PSECRET"], "not a URL"),
+        (["--notify", ""], "not a web address"),
+        (["--exec", "no-such-program --key T0PSECRET"], "no-such-program: no such program"),
         (["--exec", "cat 'T0PSECRET"], "no closing quotation"),
         (["--exec", " "], "accepted: a program"),
         (["--exec", "cat", "--exec-timeout", "0"], "--exec-timeout 0: accepted: numbers"),
@@ -263,9 +263,9 @@ def test_no_shell_is_asked(series: Series) -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("false T0PSECRET", "--exec false: it ended with exit status 1."),
-        ("sh -c 'kill -9 $$'", "--exec sh: it ended by signal 9."),
-        (".", "there is no such program"),
+        ("false T0PSECRET", "--exec false: ended with exit status 1."),
+        ("sh -c 'kill -9 $$'", "--exec sh: ended by signal 9."),
+        (".", "no such program"),
     ],
 )
 def test_a_program_that_fails(

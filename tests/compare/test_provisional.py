@@ -128,15 +128,15 @@ def test_what_is_provisional_is_said(series: Series) -> None:
     second.search("good", item(1)).write()
     assert series.compare("watch").log.splitlines() == [
         (
-            f"compare: {job(2)}: 7 searches are provisional: what they lack is unknown, not gone, "
-            "until another job says the same"
+            f"compare: {job(2)}: 7 queries are provisional: what they lack is unknown, not gone, "
+            "until another job confirms it"
         ),
         "compare:   S0: 1 item after 8 (S0/default/en)",
         "compare:   S1: 1 item after 8, repeated_page (S1/default/en)",
         "compare:   S2: 1 item after 8, repeated_page (S2/default/en)",
         "compare:   S3: 1 item after 8, repeated_page (S3/default/en)",
         "compare:   S4: 1 item after 8, repeated_page (S4/default/en)",
-        "compare:   2 more searches like these",
+        "compare:   2 more queries like these",
     ]
 
 
@@ -209,10 +209,10 @@ def test_what_is_gone_a_day_late_has_its_card(series: Series, tmp_path: Path) ->
     (series.output / job(3)).rename(tmp_path / "kept")
     assert series.compare("watch", "--html", str(page), "--thumbnails", "0").exit_status == 5
     data = data_of(page)
-    assert data["warnings"][-1].startswith("1 search is provisional: what it lacks is unknown")
+    assert data["warnings"][-1].startswith("1 query is provisional: what it lacks is unknown")
     (query,) = data["groups"][0]["queries"]
     assert query["evidence"] == [
-        "provisional: 3 items after 8; what it lacks is unknown until another job says the same"
+        "provisional: 3 items after 8; what it lacks is unknown until another job confirms it"
     ]
 
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.compare_options import Given, add_options
 from tmapi_spiders.commands.page_options import page_path, put_page
-from tmapi_spiders.compare.change_finder import Finder
-from tmapi_spiders.compare.changes_page import ChangedProducts
-from tmapi_spiders.compare.comparable_fields import KINDS_OF, read_otherwise
-from tmapi_spiders.compare.database import OLD_AND_NEW, load
+from tmapi_spiders.compare.change_finder import ChangeFinder
+from tmapi_spiders.compare.changes_page import ChangesPage
+from tmapi_spiders.compare.comparable_fields import KINDS_BY_FIELD, fields_read_differently
+from tmapi_spiders.compare.database import OLD_AND_NEW, load_jobs
 from tmapi_spiders.compare.lines_file import LinesFile
 from tmapi_spiders.compare.notice import Notice
-from tmapi_spiders.compare.report import Summary, headline, tell
+from tmapi_spiders.compare.report import ChangeSummary, headline, print_summary
 from tmapi_spiders.compare.sides import choose_sides
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED, EXIT_USAGE
@@ -88,7 +88,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     links = [told_of_link(path) for path in (given.output, html) if path is not None]
     for warning in filter(None, (*links, *sides.warnings)):
         _warn(warning)
-    summary, products = Summary(given.shown), ChangedProducts(given.page.per_seed)
+    summary, products = ChangeSummary(given.shown), ChangesPage(given.page.per_seed)
     with _scratch(config.output_dir) as folder:
         path = given.output or Path(folder) / "changes.jsonl"
         with LinesFile(path) as lines:
@@ -98,7 +98,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
         if sides.old is None:
             print(f"{sides.new.name}: the first of its series, a baseline: nothing to compare yet.")
         else:
-            tell(summary, given.wanted.kinds)
+            print_summary(summary, given.wanted.kinds)
         if given.output and sides.old is not None:
             print(f"  {path}: {plural(lines.count, 'line')}")
         if html:
@@ -117,7 +117,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     return EXIT_STOPPED
 
 
-def _put(path: Path, products: ChangedProducts, sides: Sides, given: Given, config: Config) -> None:
+def _put(path: Path, products: ChangesPage, sides: Sides, given: Given, config: Config) -> None:
     """Write the page, and say what is in it."""
     gallery = products.gallery(sides, given.condition)
     cards = sum(len(group.cards) for group in gallery.groups)
@@ -129,7 +129,9 @@ def _put(path: Path, products: ChangedProducts, sides: Sides, given: Given, conf
         print(f"  {line}")
 
 
-def _deliver(given: Given, sides: Sides, summary: Summary, path: Path, config: Config) -> bool:
+def _deliver(
+    given: Given, sides: Sides, summary: ChangeSummary, path: Path, config: Config
+) -> bool:
     """Hand the changes on to whom the user names; return whether all of them took it.
 
     :param path: of the changes, a line each
@@ -144,7 +146,7 @@ def _deliver(given: Given, sides: Sides, summary: Summary, path: Path, config: C
         notice = Notice.of(path, jobs, summary.counts, source=source, changes_file=given.output)
         deliveries.append(lambda: webhook.post(notice, config))
     if program is not None:
-        deliveries.append(lambda: program.hand(path))
+        deliveries.append(lambda: program.run(path))
     for deliver in deliveries:
         try:
             deliver()
@@ -181,22 +183,22 @@ def _find(
     """Hand the changes that are wanted to all who take them; return which searches are doubted."""
     assert sides.old is not None
     path = scratch / "compare.sqlite"
-    fields = read_otherwise(sides.old.facts, sides.new.facts)
+    fields = fields_read_differently(sides.old.facts, sides.new.facts)
     if fields:
         _warn(
             f"not compared: {', '.join(fields)}: {sides.old.name} was read by another version of "
             "tmapi_spiders, otherwise than now"
         )
-    left_out = {kind for field in fields for kind in KINDS_OF[field]}
+    left_out = {kind for field in fields for kind in KINDS_BY_FIELD[field]}
     with (
         failing_as_storage(path),
-        closing(load(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
+        closing(load_jobs(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
     ):
-        finder = Finder(connection, (sides.old.name, sides.new.name))
+        finder = ChangeFinder(connection, (sides.old.name, sides.new.name))
         before, after = map(finder.count, OLD_AND_NEW)
         print(headline(sides.old.name, sides.new.name, before, after))
         for change in finder.changes():
-            if given.wanted.wants(change) and change.change not in left_out:
+            if given.wanted.passes(change) and change.change not in left_out:
                 for take in takers:
                     take(change)
         return finder.provisional()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from tmapi_spiders.commands.page_options import PageOptions, add_page_options
-from tmapi_spiders.compare.change_filter import Wanted
+from tmapi_spiders.compare.change_filter import ChangeFilter
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.program import SECONDS, Program
 from tmapi_spiders.compare.webhook import Webhook
@@ -76,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 class Given:
     """The options, read."""
 
-    wanted: Wanted
+    wanted: ChangeFilter
     shown: int
     webhook: Webhook | None
     program: Program | None
@@ -101,7 +101,7 @@ class Given:
                 return None
 
         thresholds = {kind: getattr(options, f"min_{kind}_change") for kind in _MEASURED}
-        wanted = read(Wanted.read, options.only, **thresholds)
+        wanted = read(ChangeFilter.read, options.only, **thresholds)
         webhook = program = output = None
         if options.notify is not None:
             webhook = read(Webhook.read, options.notify)

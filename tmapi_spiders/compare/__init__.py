@@ -1,1 +1,1 @@
-"""What changed between two jobs that asked the same."""
+"""Finds what changed between two jobs, and reports it."""

@@ -13,7 +13,7 @@ from unittest import SkipTest
 from spidermon import Monitor
 from spidermon.decorators import monitors
 
-from tmapi_spiders.compare.comparable_fields import read_otherwise
+from tmapi_spiders.compare.comparable_fields import fields_read_differently
 from tmapi_spiders.config.settings import PREFIX
 from tmapi_spiders.crawl.run import Run
 from tmapi_spiders.inputs.job_names import series_of
@@ -274,7 +274,7 @@ class PricesMonitor(JobMonitor):
         """TMAPI_MONITOR_PRICES_MOVED or fewer, by more than TMAPI_MONITOR_PRICE_MOVE."""
         job, config = self.job, self.job.config
         before = self.before()
-        if "price" in read_otherwise(before.facts, job.facts):
+        if "price" in fields_read_differently(before.facts, job.facts):
             raise SkipTest(f"{before.name} was read by another version, prices otherwise than now")
         old, new = (prices(files.rows(PRODUCTS)) for files in (before, job.files))
         found = Moves.between(old, new, config.monitor_price_move)
