@@ -182,11 +182,11 @@ def test_no_such_job(folder: JobFolder, capsys: Printed) -> None:
     [
         (
             {"running": True},
-            "it is running, or was killed. Wait for it, or go on with it: scrapy crawl ",
+            "it is running, or was killed. Wait for it, or continue it: scrapy crawl ",
         ),
         (
             {"running": True, "shared": {"id": "x"}},
-            "it is a job of workers that was not exported to its end: once it has ended, scrapy ",
+            "a job of workers that is not fully exported yet: once it has ended, scrapy ",
         ),
     ],
 )
@@ -236,7 +236,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
         "lamps: 1 query: 1 complete",
         "  monitors: 1 of 11 failed, 9 had nothing to judge",
     ]
-    assert told[2].startswith("    fields: of 1 product too few have a value: company_name 0 % (")
+    assert told[2].startswith("    fields: too few of 1 product have a value: company_name 0 % (")
     assert told[3].startswith("  nothing to judge: rejected: not known (products): an earlier ver")
     assert sum("not known (refusals)" in line for line in told) == 1
 
@@ -254,7 +254,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
         ),
         (
             {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["scrapy.Spider"]},
-            "SPIDERMON_SPIDER_CLOSE_MONITORS: scrapy.Spider is no MonitorSuite of spidermon's.",
+            "SPIDERMON_SPIDER_CLOSE_MONITORS: scrapy.Spider is not a MonitorSuite of spidermon.",
         ),
         ({"TMAPI_MONITOR_QUERIES": 95}, "TMAPI_MONITOR_QUERIES=95: accepted: numbers from 0 to 1"),
     ],

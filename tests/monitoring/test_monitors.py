@@ -63,7 +63,7 @@ def test_a_good_job_passes_and_nobody_is_told(crawl: Crawler) -> None:
         done = crawl(*ENABLED, "-s", webhook, seeds="/search/a/teapot.jpg", max_pages=2)
     assert done.exit_status == 0
     assert monitors_of(done.log) == {"": "7 passed, 4 had nothing to judge"}
-    assert "prices/are sane... SKIPPED (the job is of no series" in done.log
+    assert "prices/are sane... SKIPPED (the job belongs to no series" in done.log
     assert "budget/is enough... SKIPPED (no budget)" in done.log
     assert "'tmapi/monitor/passed': 11" in done.log
     assert receiver.told == []
@@ -106,7 +106,7 @@ def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
         "The others: 2 failed (422: Access to the image has been denied"
     )
     fields = found.pop("fields")
-    assert fields.startswith(f"of {products} products too few have a value: is_ad ")
+    assert fields.startswith(f"too few of {products} products have a value: is_ad ")
     assert fields.endswith("shpo 0 % (at least 100 %) (TMAPI_MONITOR_FIELDS)")
     assert "title" not in fields
     duplicates = f"{sightings - products} of {sightings} products duplicates ("
@@ -228,7 +228,7 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
     del older["readers"]
     (folder / "job.json").write_text(json.dumps(older))
     last = crawl(*ENABLED, series="watch", seeds=seeds, max_pages=1)
-    assert f"SKIPPED ({folder.name} was read by another version, prices otherwise" in last.log
+    assert f"SKIPPED ({folder.name} was read by a version that read prices differently" in last.log
 
 
 def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None:
@@ -246,8 +246,8 @@ def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None
     assert monitors_of(done.log)["calls"] == (
         "1 call for 7 products: 0.143 each; at most 0 a product (TMAPI_MONITOR_CALLS)"
     )
-    assert "    Discord could not be told: HTTPError (HTTP 404)\n" in done.log
-    assert "    Telegram could not be told: ProxyError\n" in done.log
+    assert "    not sent to Discord: HTTPError (HTTP 404)\n" in done.log
+    assert "    not sent to Telegram: ProxyError\n" in done.log
     assert "secret" not in done.log
 
 
@@ -256,7 +256,7 @@ def test_what_telegram_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
         api = SimplyTelegramClient.send_message_api
         there = api.replace("https://api.telegram.org", receiver.url)
         monkeypatch.setattr(SimplyTelegramClient, "send_message_api", there)
-        action = chat._Sending(sender_token="123:x", recipients=["4"], message="lamps")
+        action = chat._CheckedTelegram(sender_token="123:x", recipients=["4"], message="lamps")
         action.data = action.result = None
         monkeypatch.setattr(action, "get_message", lambda: "lamps")
         with pytest.raises(chat.Refused):

@@ -32,8 +32,8 @@ from tests.tables.export_jobs import (
 )
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.tables import export as export_module
-from tmapi_spiders.tables import job_tables as survey_module
 from tmapi_spiders.tables.columns import ColumnKind, columns_of
+from tmapi_spiders.tables.job_tables import find_tables
 from tmapi_spiders.tables.target import SUFFIXES
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def test_a_byte_order_mark_is_for_csv(export: Exporter, suffix: str) -> None:
     export.write(product())
     done = export(f"a{suffix}", bom=True)
     assert done.status == 2
-    assert done.complained == f"export: --bom: it is for .csv; leave it out for {suffix}.\n"
+    assert done.complained == f"export: --bom: only for .csv; leave it out for {suffix}.\n"
 
 
 def test_a_folder_is_no_file(export: Exporter, tmp_path: Path) -> None:
@@ -359,6 +359,7 @@ def test_a_line_that_can_not_be_read_leaves_the_old_file(export: Exporter, suffi
 
 _LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True  # a module cut short would break later runs
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 sys.argv = ["scrapy", *sys.argv[2:]]
 from scrapy.cmdline import execute
@@ -432,17 +433,16 @@ def test_a_file_that_changes_meanwhile_is_told(
     export: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export.write(product())
-    survey = survey_module.survey
 
     def slow(*given: Any) -> Any:
-        found = survey(*given)
+        found = find_tables(*given)
         export.write(product(), product(2))
         return found
 
-    monkeypatch.setattr(export_module, "survey", slow)
+    monkeypatch.setattr(export_module, "find_tables", slow)
     done = export("a.csv")
     assert done.status == 4
-    assert "products.jsonl: it was written to meanwhile. Run the same" in done.complained
+    assert "products.jsonl: it was changed during the export. Run the same" in done.complained
     assert not done.path.exists()
 
 

@@ -1,1 +1,1 @@
-"""Monitors: what is judged of a job when it has ended, and who is told, with spidermon."""
+"""Judges a job once it has ended, and notifies people, with spidermon."""

@@ -1,1 +1,1 @@
-"""Tables made of a job's files: XLSX, CSV, Parquet."""
+"""Exports a job's files as tables: XLSX, CSV, Parquet."""

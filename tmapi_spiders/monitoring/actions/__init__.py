@@ -1,1 +1,1 @@
-"""Spidermon's actions, with this package's message."""
+"""Spidermon's actions, changed to send this package's message."""
