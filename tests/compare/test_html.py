@@ -299,12 +299,12 @@ def test_what_a_reader_sees(browser: Browser, series: Series) -> None:
     assert "Price higher +2.50 (+25\u00a0%)" in second
     gone = next(text for text in browser.texts("#seed-1 .card") if "Lamp 9" in text)
     assert "was #9" in gone
-    assert "Gone its searches were read to their end without it" in gone
+    assert "Gone its queries were read to their end without it" in gone
     assert "before: best match #9" in gone
     said = " ".join(browser.texts("#seed-1 .marks"))
     for text in ("Other currency CNY → USD", "Sales 100 → 150 (+50\u00a0%)", "Rank #8 → #7"):
         assert text in said
-    for text in ("price → sale_price: not to be compared", "Minimum order 2 → 3", "was Lamps Ltd"):
+    for text in ("price → sale_price: not comparable", "Minimum order 2 → 3", "was Lamps Ltd"):
         assert text in said
     assert "Failed best match: no page could be read" in browser.texts("#seed-3")[0]
     assert browser.texts(".none .nothing") == ["No changes.", "Nothing is found for this image."]

@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 
 from tests.support import Crawl
 from tmapi_spiders.commands import gallery
-from tmapi_spiders.gallery.embedded_pictures import Embedded
+from tmapi_spiders.gallery.embedded_pictures import EmbeddedPictures
 from tmapi_spiders.gallery.groups import read_gallery
 from tmapi_spiders.gallery.page import gallery_page, write_page
 from tmapi_spiders.jobs.job_files import JobFiles
@@ -39,7 +39,7 @@ def make_gallery(output: Path, job: str, *options: str, **settings: str) -> Craw
 def page_of(folder: Path, pictures: dict[str, str] | None = None, per_seed: int = 500) -> Path:
     """Make the page of a job's folder, with these pictures in it."""
     files = JobFiles.open(f"{folder}/", folder.parent)
-    embedded = Embedded(pictures or {}, wanted=len(pictures or {}))
+    embedded = EmbeddedPictures(pictures or {}, wanted=len(pictures or {}))
     page = gallery_page(
         read_gallery(files, per_seed), embedded, 15_000_000, made_up=files.is_made_up
     )

@@ -102,8 +102,8 @@ def test_how_each_query_ended_is_told(browser: Browser, small: Path) -> None:
     browser.show(small)
     (told,) = browser.texts("#without")
     assert told == (
-        "3 seeds without products · 3 of 6 searches failed or incomplete · "
-        "1 of 6 searches ended in doubt"
+        "3 seeds without products · 3 of 6 queries failed or incomplete · "
+        "1 of 6 queries ended in doubt"
     )
     groups = [" ".join(text.split()) for text in browser.texts(".group")]
     assert (
@@ -113,8 +113,8 @@ def test_how_each_query_ended_is_told(browser: Browser, small: Path) -> None:
         assert f"But {EVIDENCE[code]}" in groups[1]
     assert " But " not in groups[0] + groups[2]
     assert "Nothing was found for this image." in groups[2]
-    assert "Nothing found best match: the search has no match" in groups[2]
-    assert "Every search for this image failed" in groups[3]
+    assert "Nothing found best match: the query has no match" in groups[2]
+    assert "Every query for this image failed" in groups[3]
     assert (
         "Failed best match: no page could be read: an error: code 422: the image is denied"
         in (groups[3])

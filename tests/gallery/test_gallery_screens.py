@@ -90,7 +90,7 @@ def test_a_seed_without_products_is_found(browser: Browser, full: Path) -> None:
     browser.one("#text").send_keys("k 1/2")
     browser.until_count("None of 89 matches, but 1 seed without products")
     assert browser.texts("h2") == ["broken"]
-    assert "Every search for this image failed" in browser.texts(".nothing")[0]
+    assert "Every query for this image failed" in browser.texts(".nothing")[0]
     browser.one("#text").clear()
     browser.one("#text").send_keys("2")
     browser.until_count("72 of 89 matches, in 13 of 32 seeds, and 1 seed without products")
@@ -115,7 +115,7 @@ def test_prices_as_they_are_typed(browser: Browser, full: Path) -> None:
     for wrong in ("1,234", "-5", "ten", "1.234,50"):
         most.clear()
         most.send_keys(wrong)
-        browser.until_count(f"“{wrong}” is no price; write it like 1234.50. 67 of 89 matches")
+        browser.until_count(f"“{wrong}” is not a price; write it like 1234.50. 67 of 89 matches")
     browser.one("#reset").click()
     browser.until_count("89 matches for 32 seeds")
     assert browser.texts("#count")[0].startswith("89")

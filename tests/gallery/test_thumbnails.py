@@ -150,11 +150,11 @@ def test_a_picture_is_turned_upright() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (claimed(30_000, 20_000), "no picture that can be read (DecompressionBombError)"),
+        (claimed(30_000, 20_000), "not a readable picture (DecompressionBombError)"),
         (claimed(10_000, 6_000), "10000 × 6000 pixels"),
-        (encoded()[:300], "no picture that can be read"),
-        (b"<html>not found</html>", "no picture that can be read"),
-        (b"", "no picture that can be read"),
+        (encoded()[:300], "not a readable picture"),
+        (b"<html>not found</html>", "not a readable picture"),
+        (b"", "not a readable picture"),
         (b"<svg>" + b" " * 20_000, "an SVG of 20,005 bytes"),
     ],
     ids=["bomb", "large", "cut", "page", "nothing", "long-svg"],
@@ -264,7 +264,7 @@ def test_no_redirect_does_either() -> None:
     assert not any(made)
     assert problems == {
         "not an address of the public internet": 1,
-        "redirected to what is no web address": 1,
+        "redirected to something that is not a web address": 1,
         "redirected more than 3 times": 1,
     }
 
@@ -313,7 +313,7 @@ def test_the_limit_is_kept_to_the_best_ranked(offline: Crawler) -> None:
         room = 5.5 * one / 1_000_000
         done = make_gallery(offline.output, "j", "--thumbnails", f"{room:.6f}")
         assert "5 of 61 pictures embedded" in done.stdout
-        assert "56 left out for the limit" in done.stdout
+        assert "56 left out by the limit" in done.stdout
         assert len(server.seen) == 48, "no more are fetched than one batch"
     pictures = (folder / "gallery.html").read_text("utf-8").split('id="gallery-pictures">')[1]
     assert pictures.count("data:image/webp;base64,") == 5

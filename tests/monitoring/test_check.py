@@ -237,7 +237,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
         "  monitors: 1 of 11 failed, 9 had nothing to judge",
     ]
     assert told[2].startswith("    fields: too few of 1 product have a value: company_name 0 % (")
-    assert told[3].startswith("  nothing to judge: rejected: not known (products): an earlier ver")
+    assert told[3].startswith("  nothing to judge: rejected: not known (products): the job was run")
     assert sum("not known (refusals)" in line for line in told) == 1
 
 

@@ -228,7 +228,10 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
     del older["readers"]
     (folder / "job.json").write_text(json.dumps(older))
     last = crawl(*ENABLED, series="watch", seeds=seeds, max_pages=1)
-    assert f"SKIPPED ({folder.name} was read by a version that read prices differently" in last.log
+    assert (
+        f"SKIPPED ({folder.name} was read by another version, which read prices differently"
+        in last.log
+    )
 
 
 def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None:

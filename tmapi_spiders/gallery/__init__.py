@@ -1,1 +1,1 @@
-"""The gallery: a job as one HTML page."""
+"""Builds the gallery: a job as one HTML page."""
