@@ -1,4 +1,4 @@
-"""The gallery in a real browser: on screens of all sizes, and what a buyer types there."""
+"""The gallery in a real browser: on screens of all sizes, and with what buyers type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ const parts = [".seed-picture", "h2", ".found", ".url", ".own", ".prices", ".que
 return parts.map((it) => [it.top, it.bottom]);
 """
 
-#: How far the panel's last line is above the lower edge of the screen, once it is scrolled to.
+#: The distance from the panel's last line to the screen's lower edge, once scrolled into view.
 ROOM = """
 const panel = document.querySelector("#seed-1 .seed");
 window.scrollTo(0, document.querySelector("#seed-1").getBoundingClientRect().top + window.scrollY);
@@ -34,7 +34,7 @@ return window.innerHeight - last.bottom;
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of eight searches and six own columns, of seeds with and without products."""
+    """A page with eight queries and six user columns, for seeds with and without products."""
     job = JobFolder(tmp_path_factory.mktemp("jobs") / "full")
     own = {f"column {number}": f"what the user wrote of it, {number}" for number in range(6)}
     found = [product(number, price=f"{number}.5") for number in range(1, 31)]

@@ -1,4 +1,4 @@
-"""``scrapy tmapi check``: a job is judged later as it is at the end of its crawl."""
+"""``scrapy tmapi check`` judges a job later exactly as at the end of its crawl."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ STRICT = {
 }
 LENIENT = {"QUERIES": "0", "REJECTED": "1", "REFUSALS": "1"}
 
-#: Of job.json, what monitors go by.
+#: The keys of job.json that monitors use.
 JUDGED_BY = ("queries", "errors", "evidence", "products", "refusals", "unreadable", "budget")
 
 
@@ -58,7 +58,7 @@ def options_of(thresholds: dict[str, str]) -> list[str]:
 
 
 def spoil(folder: Path) -> None:
-    """Have an earlier job differ: its prices were others, and it had more products."""
+    """Make an earlier job differ: other prices, and more products."""
     path = folder / "products.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     for row in rows:
@@ -69,7 +69,7 @@ def spoil(folder: Path) -> None:
 
 @pytest.fixture
 def receiver() -> Iterator[HttpReceiver]:
-    """Whoever is told by a webhook."""
+    """A receiver of webhooks."""
     with HttpReceiver() as started:
         yield started
 
@@ -160,7 +160,7 @@ Printed = pytest.CaptureFixture[str]
 
 
 def refusal(capsys: Printed) -> str:
-    """Return the one line that a refusal is."""
+    """Return the single line of a refusal."""
     told = capsys.readouterr()
     (line,) = told.err.splitlines()
     assert told.out == ""
@@ -228,7 +228,7 @@ def test_damaged_products(folder: JobFolder, capsys: Printed, receiver: HttpRece
     assert receiver.told == []
 
 
-def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Printed) -> None:
+def test_what_an_earlier_version_did_not_count(folder: JobFolder, capsys: Printed) -> None:
     thresholds = {"TMAPI_MONITOR_FIELDS": {"company_name": 0.5}, "TMAPI_MONITOR_CALLS": 0}
     assert run("lamps", change(folder, exit_status=3).parent, **thresholds) == 3
     told = capsys.readouterr().out.splitlines()
@@ -259,7 +259,7 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
         ({"TMAPI_MONITOR_QUERIES": 95}, "TMAPI_MONITOR_QUERIES=95: accepted: numbers from 0 to 1"),
     ],
 )
-def test_settings_that_nothing_can_be_judged_by(
+def test_unusable_settings_are_refused(
     folder: JobFolder, capsys: Printed, settings: dict[str, Any], told: str
 ) -> None:
     assert run("lamps", folder.write().parent, **settings) == 2
@@ -268,7 +268,7 @@ def test_settings_that_nothing_can_be_judged_by(
     assert "secret" not in problem
 
 
-def test_spidermon_that_is_not_installed(
+def test_missing_spidermon(
     folder: JobFolder, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "spidermon", None)
@@ -276,7 +276,7 @@ def test_spidermon_that_is_not_installed(
     assert refusal(capsys).startswith("spidermon is not installed. Install it: pip install ")
 
 
-def test_a_suite_that_tells_by_itself(folder: JobFolder, capsys: Printed) -> None:
+def test_a_suite_with_its_own_actions(folder: JobFolder, capsys: Printed) -> None:
     suites = {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["spidermon.MonitorSuite"]}
     assert run("lamps", folder.write().parent, **suites) == 0
     told = capsys.readouterr().out

@@ -153,7 +153,7 @@ def test_links_of_the_web_can_be_clicked(export: Exporter) -> None:
 
 
 def write_small(export: Exporter, path: Path, **limits: int) -> list[str]:
-    """Write a workbook of the products where Excel has narrow limits; return what is noted."""
+    """Write a workbook of the products with narrow limits; return the notes."""
     files = JobFiles.open("j", export.output)
     (table,) = find_tables(files, ["products"])
     notes = Notes()
@@ -204,14 +204,14 @@ def test_excel_has_room_for_so_many_links(
     assert found == linked
 
 
-def test_one_sheet_alone(export: Exporter) -> None:
+def test_a_single_sheet(export: Exporter) -> None:
     export.write(product(), sightings=(sighting(), sighting(rank=2)))
     done = export("a.XLSX", table="sightings")
     assert done.told == f"j: {done.path}: sightings 2 rows\n"
     assert openpyxl.load_workbook(done.path).sheetnames == ["Sightings", "Job"]
 
 
-def test_the_job_sheet_says_what_to_think_of_it(export: Exporter) -> None:
+def test_the_job_sheet_has_facts_and_warnings(export: Exporter) -> None:
     export.write(
         product(title="x\0"),
         source="sandbox",

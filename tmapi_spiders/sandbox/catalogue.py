@@ -167,7 +167,7 @@ def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Catalogu
     )
     facts = facts_on(day, facts, came, seed, item_id)
     price_fields = facts.price_fields()
-    told_sales, sales_fields = facts.told_sales()
+    given_sales, sales_fields = facts.given_sales()
     fields = {
         "category_path": [str(130_822_000 + index % len(KIND_NAMES)), category],
         **price_fields,
@@ -191,8 +191,8 @@ def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Catalogu
     return CatalogueProduct(
         item_id=item_id,
         look=look,
-        price=facts.price if forms.told_price(price_fields) else None,
-        sales=told_sales,
+        price=facts.price if forms.given_price(price_fields) else None,
+        sales=given_sales,
         flags=frozenset(flags),
         trade=rng.choice(TRADES),
         fields=fields,

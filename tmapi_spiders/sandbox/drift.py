@@ -84,13 +84,13 @@ def _values(offer: Offer) -> dict[str, Any]:
 def offer_of(product: CatalogueProduct) -> Offer:
     """Return what the API says about a product."""
     fields = product.fields
-    price, source = forms.told_price(fields) or (None, None)
+    price, source = forms.given_price(fields) or (None, None)
     return Offer(
         item_id=product.item_id,
         price=price,
         price_source=source,
         sale_quantity_90days=product.sales,
-        moq=forms.told_moq(fields),
+        moq=forms.given_moq(fields),
         company_name=fields["shop_info"]["company_name"],
         shop_years=fields["shop_info"]["shop_years"],
     )

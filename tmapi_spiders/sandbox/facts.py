@@ -41,12 +41,12 @@ class Facts:
         """Return the API's price fields; all of them change with the price."""
         return self.price_form(self.price, self.price * Decimal("1.5"))
 
-    def told_sales(self) -> tuple[int | None, forms.Fields]:
+    def given_sales(self) -> tuple[int | None, forms.Fields]:
         """Return the sales as the API gives them (None if not), and the API's field."""
-        told, fields = self.sales_form(self.sales)
-        if told is not None and told >= forms.MOST_SALES:
+        given, fields = self.sales_form(self.sales)
+        if given is not None and given >= forms.MOST_SALES:
             return forms.most_sold(self.sales)
-        return told, fields
+        return given, fields
 
 
 Move = Callable[[Facts, Random], Facts]
@@ -67,8 +67,8 @@ def _move_source(facts: Facts, rng: Random) -> Facts:
 
 
 def _source(form: forms.PriceForm) -> str | None:
-    told = forms.told_price(form(Decimal(10), Decimal(15)))
-    return told[1] if told else None
+    given = forms.given_price(form(Decimal(10), Decimal(15)))
+    return given[1] if given else None
 
 
 def _move_sales(facts: Facts, rng: Random) -> Facts:
@@ -85,12 +85,12 @@ def _move_sales(facts: Facts, rng: Random) -> Facts:
 
 def _move_moq(facts: Facts, rng: Random) -> Facts:
     """Change the minimum order, or whether the API gives it."""
-    told = forms.told_moq(facts.moq_form(facts.moq))
-    silent = [(w, form) for w, form in forms.MOQ_FORMS if forms.told_moq(form(1)) is None]
-    telling = [(w, form) for w, form in forms.MOQ_FORMS if forms.told_moq(form(1)) is not None]
-    if told is not None and rng.random() < 1 / 3:
+    given = forms.given_moq(facts.moq_form(facts.moq))
+    silent = [(w, form) for w, form in forms.MOQ_FORMS if forms.given_moq(form(1)) is None]
+    giving = [(w, form) for w, form in forms.MOQ_FORMS if forms.given_moq(form(1)) is not None]
+    if given is not None and rng.random() < 1 / 3:
         return attrs.evolve(facts, moq_form=forms.pick(rng, silent))
-    form = forms.pick(rng, telling) if told is None else facts.moq_form
+    form = forms.pick(rng, giving) if given is None else facts.moq_form
     moq = rng.choice([moq for moq in MOQS if moq != facts.moq])
     return attrs.evolve(facts, moq=moq, moq_form=form)
 

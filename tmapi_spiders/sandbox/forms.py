@@ -88,20 +88,20 @@ ALL_PRICE_FORMS: Final = (*PRICE_FORMS, *UNPRICED_FORMS)
 PREFERRED_PRICES: Final = ("price", "price_info.price", "price_info.sale_price")
 
 
-def told_price(fields: Fields) -> tuple[str, str] | None:
+def given_price(fields: Fields) -> tuple[str, str] | None:
     """Return the price these fields give, and its field: a preferred one, else the lowest.
 
-    >>> told_price({"price": "", "price_info": {"price": None, "sale_price": "6.50"}})
+    >>> given_price({"price": "", "price_info": {"price": None, "sale_price": "6.50"}})
     ('6.50', 'price_info.sale_price')
-    >>> told_price({"price": None, "price_info": None}) is None
+    >>> given_price({"price": None, "price_info": None}) is None
     True
     """
     info = fields.get("price_info") or {}
     named = {"price": fields.get("price")} | {f"price_info.{name}": info[name] for name in info}
-    told = [(price, field) for field, price in named.items() if price]
-    if told and told[0][1] in PREFERRED_PRICES:
-        return told[0]
-    return min(told, key=lambda priced: Decimal(priced[0]), default=None)
+    given = [(price, field) for field, price in named.items() if price]
+    if given and given[0][1] in PREFERRED_PRICES:
+        return given[0]
+    return min(given, key=lambda priced: Decimal(priced[0]), default=None)
 
 
 SalesForm = Callable[[int], tuple[int | None, Fields]]
@@ -153,14 +153,14 @@ MOQ_FORMS: Final[tuple[tuple[int, MoqForm], ...]] = (
 )
 
 
-def told_moq(fields: Fields) -> int | None:
+def given_moq(fields: Fields) -> int | None:
     """Return the minimum order these fields give.
 
-    >>> told_moq({"moq": None, "quantity_begin": "5"}), told_moq({"moq": None})
+    >>> given_moq({"moq": None, "quantity_begin": "5"}), given_moq({"moq": None})
     (5, None)
     """
-    told = fields.get("moq") or fields.get("quantity_begin")
-    return int(told) if told else None
+    given = fields.get("moq") or fields.get("quantity_begin")
+    return int(given) if given else None
 
 
 AreaForm = Callable[[tuple[str, str]], object]

@@ -30,7 +30,7 @@ def _prices(spell: Callable[[str], str]) -> Spelling:
     def spelt(item: Fields) -> Fields:
         found = {"price": item["price"] and spell(item["price"])}
         if info := item.get("price_info"):
-            found["price_info"] = {name: told and spell(told) for name, told in info.items()}
+            found["price_info"] = {name: given and spell(given) for name, given in info.items()}
         return found
 
     return spelt
@@ -79,7 +79,7 @@ def _moq(spell: Callable[[int], object]) -> Spelling:
     }
 
 
-def _untold_moq(spelt: object) -> Spelling:
+def _blank_moq(spelt: object) -> Spelling:
     """Spell the minimum order, if it is null."""
     return lambda item: {"moq": spelt} if "moq" in item and item["moq"] is None else {}
 
@@ -104,8 +104,8 @@ SPELLINGS: Final[tuple[Spelling, ...]] = (
     lambda item: {"product_url": item["product_url"].removeprefix("https:")},
     _moq("{}个".format),
     _moq("{}件起批".format),
-    _untold_moq(NO_LIMIT),
-    _untold_moq("null"),
+    _blank_moq(NO_LIMIT),
+    _blank_moq("null"),
     _null_text,
 )
 """All are equally frequent."""
