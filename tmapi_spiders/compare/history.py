@@ -81,8 +81,8 @@ class ReadingHistory:
         """Find a side's provisional readings, and the earlier ones to carry products from.
 
         :param earlier: the jobs before it, the newest first
-        :param least: how many of them to search for the previous reading of a query; if they have
-            none, the side's own reading is the first
+        :param least: the number of the job from which on a missing query has no earlier readings;
+            newer jobs may lack it
         """
         execute = self._connection.execute
         execute("DELETE FROM walk")
@@ -97,7 +97,7 @@ class ReadingHistory:
             with reporting_bad_rows(job):
                 for row in job.rows(OUTCOMES):
                     self._compare(side, number, row)
-            if number >= least:  # what this job has not made was read for the first time
+            if number >= least:  # what this job lacks was read for the first time
                 execute("DELETE FROM walk WHERE met < ?", (number,))
 
     def _compare(self, side: int, number: int, row: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ const JUMPS_AT_ONCE = 100;
 const isFiltered = () =>
   JSON.stringify(state.filter) !== JSON.stringify(noFilter());
 
-/** The seeds to show: all of them; while filtering, those with a match and those without products
-    that the words search for. */
+/** The seeds to show: all of them; while filtering, those with a match, and those without products
+    that the typed words match. */
 const shownGroups = () =>
   isFiltered()
     ? groups.filter((group) => state.cards[group.place].length || isSought(group, state.filter))

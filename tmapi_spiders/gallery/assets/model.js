@@ -99,7 +99,7 @@ const noFilter = () => ({ words: [], least: null, most: null, sales: null, flags
 const isWordsOnly = (filter) =>
   filter.words.length > 0 && JSON.stringify({ ...filter, words: [] }) === JSON.stringify(noFilter());
 
-/** Whether the words search for this seed, which has no products. */
+/** Whether the typed words match a seed without products. */
 const isSought = (group, filter) =>
   !group.cards.length && isWordsOnly(filter) && filter.words.every((word) => group.words.includes(word));
 
