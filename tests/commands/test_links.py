@@ -78,8 +78,8 @@ def test_a_comparison_writes_through_no_link(
     offline: Crawler, precious: Path, tmp_path: Path
 ) -> None:
     series = Series(offline.output)
-    series.day(1).search("A", item(1)).write()
-    series.day(2).search("A", item(1, "9.00")).write()
+    series.day(1).query("A", item(1)).write()
+    series.day(2).query("A", item(1, "9.00")).write()
     for name in ("changes.jsonl", "page.html"):
         plant(tmp_path / name, precious)
         plant(tmp_path / f"{name}.part", precious)

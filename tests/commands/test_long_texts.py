@@ -70,9 +70,9 @@ def test_tables(offline: Crawler, tmp_path: Path) -> None:
 
 def test_a_comparison(offline: Crawler, tmp_path: Path) -> None:
     series = Series(offline.output)
-    series.day(1).search("A", item(1, title=LONG, company_name=LONG, product_url=LINK * 9)).write()
+    series.day(1).query("A", item(1, title=LONG, company_name=LONG, product_url=LINK * 9)).write()
     other = item(1, "9.00", title=LONG, company_name=f"b{LONG}", product_url=LINK * 9)
-    series.day(2).search("A", other).write()
+    series.day(2).query("A", other).write()
     words = ("-o", str(tmp_path / "changes.jsonl"), "--html", str(tmp_path / "page.html"))
     done = offline.command("tmapi", "compare", "watch", *words, "--thumbnails", "0")
     assert done.exit_status == 5, done.log

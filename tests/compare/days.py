@@ -1,4 +1,4 @@
-"""Jobs of a series, written by hand: what each search finds on each day."""
+"""Jobs of a series, written by hand: what each query finds on each day."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WHEN = "2026-11-23T12:00:00.000Z"
 
 
 def item(item_id: int, price: str | None = "10.00", **fields: Any) -> dict[str, Any]:
-    """Return what a search finds of a product."""
+    """Return a product as a query finds it."""
     known: dict[str, Any] = {
         "title": f"Lamp {item_id}",
         "product_url": f"https://detail.1688.com/offer/{item_id}.html",
@@ -40,7 +40,7 @@ def item(item_id: int, price: str | None = "10.00", **fields: Any) -> dict[str, 
 
 @attrs.define
 class Day:
-    """One job: :meth:`search` adds a query and what it found, :meth:`write` writes its files."""
+    """One job: :meth:`query` adds a query and what it found, :meth:`write` writes its files."""
 
     folder: Path
     facts: dict[str, Any] = attrs.field(factory=dict)
@@ -48,7 +48,7 @@ class Day:
         factory=lambda: {"products": [], "sightings": [], "outcomes": []}
     )
 
-    def search(
+    def query(
         self,
         seed_id: str,
         *items: dict[str, Any],
@@ -127,7 +127,7 @@ class Series:
         return Day(self.output / f"watch-202611{number:02}T180000Z", facts)
 
     def compare(self, *words: str) -> Crawl:
-        """Run `scrapy tmapi compare` in this process, which takes a tenth of the time."""
+        """Run `scrapy tmapi compare` in this process, which is ten times faster."""
         parser = argparse.ArgumentParser()
         compare.add_arguments(parser)
         log, stdout = StringIO(), StringIO()
@@ -142,7 +142,7 @@ class Series:
         return self.lines("watch", *options)
 
     def daily(self) -> list[set[str]]:
-        """Return what is told on each day, if every day is compared with the one before it.
+        """Return the changes of each day, compared with the previous one.
 
         In short, as "gone 4", "price 1 10.00 9.00", "new 7 A" (under that seed alone).
         """
@@ -150,7 +150,7 @@ class Series:
         return [self.between(*pair) for pair in pairwise(jobs)]
 
     def between(self, old: str, new: str) -> set[str]:
-        """Return the same of any two jobs."""
+        """Return the changes between any two jobs."""
         told = [_in_short(line) for line in self.lines(old, new)]
         assert len(set(told)) == len(told)
         return set(told)
@@ -169,7 +169,7 @@ class Series:
         return [json.loads(line) for line in text.splitlines()]
 
     def told(self, *options: str) -> set[tuple[Any, ...]]:
-        """Return the same in short: change, product, seeds, before and after."""
+        """Return changes in short: kind, product, seeds, before and after."""
         return {
             (one["change"], one["item_id"], *one["seed_ids"], one["before"], one["after"])
             for one in self.changes(*options)

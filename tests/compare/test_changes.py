@@ -1,4 +1,4 @@
-"""What is told of two days, and what is not."""
+"""Which changes between two days are reported."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ def series(tmp_path: Path) -> Series:
 
 def test_two_days_alike(series: Series) -> None:
     for day in (1, 2):
-        series.day(day).search("A", item(1), item(2, None)).write()
+        series.day(day).query("A", item(1), item(2, None)).write()
     assert series.changes() == []
     assert "nothing changed" in series.compare("watch").stdout
 
 
 def test_what_a_product_can_change(series: Series) -> None:
-    series.day(1).search("A", *(item(number) for number in range(1, 9))).search(
-        "B", item(1)
-    ).write()
-    series.day(2).search(
+    series.day(1).query("A", *(item(number) for number in range(1, 9))).query("B", item(1)).write()
+    series.day(2).query(
         "A",
         item(1, "9.00"),
         item(2, "10.0"),
@@ -38,7 +36,7 @@ def test_what_a_product_can_change(series: Series) -> None:
         item(6, sale_quantity_90days=150, moq=3),
         item(7, company_name="Others Ltd"),
         item(8, sale_quantity_90days=None, moq=None, company_name=None),
-    ).search("B", item(1)).write()
+    ).query("B", item(1)).write()
     assert series.told() == {
         ("price", 1, "A", "10.00", "9.00"),  # under B it is as it was
         ("price_source", 3, "A", "price", "sale_price"),
@@ -72,11 +70,11 @@ def test_what_a_product_can_change(series: Series) -> None:
         ("not_started budget", "unknown"),
     ],
 )
-def test_gone_only_where_its_search_was_read_to_its_end(
+def test_gone_only_if_its_query_was_read_to_its_end(
     series: Series, ended: str, change: str
 ) -> None:
-    series.day(1).search("A", item(1), item(2)).write()
-    series.day(2).search("A", item(1), ended=ended).write()
+    series.day(1).query("A", item(1), item(2)).write()
+    series.day(2).query("A", item(1), ended=ended).write()
     assert series.told() == {(change, 2, "A", "10.00", None)}
 
 
@@ -90,19 +88,19 @@ def test_gone_only_where_its_search_was_read_to_its_end(
         ("not_started budget", "first_seen"),
     ],
 )
-def test_new_only_where_its_search_had_been_read_to_its_end(
+def test_new_only_if_its_query_had_been_read_to_its_end(
     series: Series, ended: str, change: str
 ) -> None:
-    series.day(1).search("A", item(1), ended=ended).write()
-    series.day(2).search("A", item(1), item(2)).write()
+    series.day(1).query("A", item(1), ended=ended).write()
+    series.day(2).query("A", item(1), item(2)).write()
     assert series.told() == {(change, 2, "A", None, "10.00")}
 
 
-def test_every_search_that_had_found_it_counts(series: Series) -> None:
-    first = series.day(1).search("A", item(1), item(2), item(3))
-    first.search("A", item(1), item(2), item(3), sort="sales").search("B", item(3)).write()
-    second = series.day(2).search("A", item(1)).search("B", item(3))
-    second.search("A", item(1), sort="sales", ended="partial error").write()
+def test_every_query_that_had_found_it_counts(series: Series) -> None:
+    first = series.day(1).query("A", item(1), item(2), item(3))
+    first.query("A", item(1), item(2), item(3), sort="sales").query("B", item(3)).write()
+    second = series.day(2).query("A", item(1)).query("B", item(3))
+    second.query("A", item(1), sort="sales", ended="partial error").write()
     assert series.told() == {
         ("unknown", 2, "A", "10.00", None),
         ("unknown", 3, "A", "10.00", None),  # under A; it is still there under B
@@ -111,9 +109,9 @@ def test_every_search_that_had_found_it_counts(series: Series) -> None:
     assert scopes == {2: "product", 3: "seed"}
 
 
-def test_searches_that_are_made_no_more_or_for_the_first_time(series: Series) -> None:
-    series.day(1).search("A", item(1)).search("B", item(2)).write()
-    series.day(2).search("A", item(1), item(4)).search("C", item(1), item(3), item(4)).write()
+def test_queries_made_in_only_one_of_the_jobs(series: Series) -> None:
+    series.day(1).query("A", item(1)).query("B", item(2)).write()
+    series.day(2).query("A", item(1), item(4)).query("C", item(1), item(3), item(4)).write()
     assert series.told() == {
         ("unknown", 2, "B", "10.00", None),
         ("first_seen", 3, "C", None, "10.00"),
@@ -122,9 +120,9 @@ def test_searches_that_are_made_no_more_or_for_the_first_time(series: Series) ->
     }
 
 
-def test_languages_are_told_apart(series: Series) -> None:
-    series.day(1).search("A", item(1)).search("A", item(1), item(2), language="ru").write()
-    series.day(2).search("A", item(1, "8.00")).search("A", item(2), language="ru").write()
+def test_languages_are_distinguished(series: Series) -> None:
+    series.day(1).query("A", item(1)).query("A", item(1), item(2), language="ru").write()
+    series.day(2).query("A", item(1, "8.00")).query("A", item(2), language="ru").write()
     assert {(one["change"], one["language"]) for one in series.changes()} == {
         ("price", "en"),
         ("gone", "ru"),
@@ -132,9 +130,9 @@ def test_languages_are_told_apart(series: Series) -> None:
     }
 
 
-def test_ranks_within_a_search(series: Series) -> None:
-    series.day(1).search("A", item(1), item(2), item(3)).write()
-    series.day(2).search("A", item(3), item(2), item(1)).write()
+def test_ranks_within_a_query(series: Series) -> None:
+    series.day(1).query("A", item(1), item(2), item(3)).write()
+    series.day(2).query("A", item(3), item(2), item(1)).write()
     assert series.told() == {("rank", 1, "A", 1, 3), ("rank", 3, "A", 3, 1)}
     assert {one["query_id"] for one in series.changes()} == {"A/default/en"}
     assert series.changes("--min-rank-change", "3") == []
@@ -144,9 +142,9 @@ def test_targets(series: Series) -> None:
     def target(price: object) -> dict[str, object]:
         return {"sku": "7", "Target_Price": price}
 
-    first = series.day(1).search("A", item(1), item(2, "8.00"), item(4), data=target("9,00"))
-    first.search("B", item(1), data=target("")).search("C", item(5), data=target("1.000")).write()
-    second = series.day(2).search(
+    first = series.day(1).query("A", item(1), item(2, "8.00"), item(4), data=target("9,00"))
+    first.query("B", item(1), data=target("")).query("C", item(5), data=target("1.000")).write()
+    second = series.day(2).query(
         "A",
         item(1, "9.00"),
         item(2, "7.00"),
@@ -154,7 +152,7 @@ def test_targets(series: Series) -> None:
         item(4, "8.00", price_source="sale_price"),
         data=target(9),
     )
-    second.search("B", item(1, "9.00")).search("C", item(5, "1.00"), data=target("1.000")).write()
+    second.query("B", item(1, "9.00")).query("C", item(5, "1.00"), data=target("1.000")).write()
     found = series.changes("--only", "target_reached")
     assert {(one["item_id"], one["before"], one["after"], one["target"]) for one in found} == {
         (1, "10.00", "9.00", "9"),
@@ -169,16 +167,16 @@ def test_targets(series: Series) -> None:
 
 
 def test_thresholds(series: Series) -> None:
-    series.day(1).search("A", item(1), item(2), item(3, "0.00")).write()
-    series.day(2).search("A", item(1, "10.40"), item(2, "9.00"), item(3, "0.10")).write()
+    series.day(1).query("A", item(1), item(2), item(3, "0.00")).write()
+    series.day(2).query("A", item(1, "10.40"), item(2, "9.00"), item(3, "0.10")).write()
     prices = {one["item_id"] for one in series.changes("--min-price-change", "5%")}
     assert prices == {2, 3}
     assert {one["item_id"] for one in series.changes("--min-price-change", "0.4")} == {1, 2}
 
 
-def test_the_lines_are_told_to_people_too(series: Series) -> None:
-    series.day(1).search("A", *(item(number) for number in range(1, 30))).write()
-    series.day(2).search("A", *(item(number, f"{number}.00") for number in range(1, 30))).write()
+def test_the_changes_are_printed_too(series: Series) -> None:
+    series.day(1).query("A", *(item(number) for number in range(1, 30))).write()
+    series.day(2).query("A", *(item(number, f"{number}.00") for number in range(1, 30))).write()
     told = series.compare("watch", "--show", "3").stdout
     assert "watch-20261101T180000Z → watch-20261102T180000Z: 29 products (29 before)" in told
     assert "9 lower, 19 higher" in told
@@ -186,20 +184,20 @@ def test_the_lines_are_told_to_people_too(series: Series) -> None:
     assert "10.00 → 29.00 (+190.0 %)" in told
 
 
-def test_prices_are_compared_within_a_search(series: Series) -> None:
-    # Which search a product's own line is of depends on timing.
+def test_prices_are_compared_within_a_query(series: Series) -> None:
+    # Which query a product's row comes from depends on timing.
     for day, sorts in ((1, ("default", "sales")), (2, ("sales", "default"))):
         at = {"default": "10.00", "sales": "8.00"}
         job = series.day(day)
         for sort in sorts:
-            job.search("A", item(1, at[sort]), sort=sort)
+            job.query("A", item(1, at[sort]), sort=sort)
         job.write()
     assert series.changes() == []
 
 
-def test_a_product_that_a_pipeline_has_dropped(series: Series) -> None:
-    first = series.day(1).search("A", item(1), item(2)).write()
-    second = series.day(2).search("A", item(1, "9.00"), item(2), item(3)).write()
+def test_a_product_that_a_pipeline_dropped(series: Series) -> None:
+    first = series.day(1).query("A", item(1), item(2)).write()
+    second = series.day(2).query("A", item(1, "9.00"), item(2), item(3)).write()
     for day, dropped in ((first, 1), (second, 3)):
         path = day.folder / "products.jsonl"
         lines = path.read_text().splitlines(keepends=True)
@@ -208,37 +206,37 @@ def test_a_product_that_a_pipeline_has_dropped(series: Series) -> None:
 
 
 def test_a_price_that_was_not_given_before(series: Series) -> None:
-    series.day(1).search("A", item(1, None, price_source=None, currency=None)).write()
-    series.day(2).search("A", item(1, "9.00")).write()
+    series.day(1).query("A", item(1, None, price_source=None, currency=None)).write()
+    series.day(2).query("A", item(1, "9.00")).write()
     assert series.told() == {("price", 1, "A", None, "9.00")}
 
 
-def test_another_picture_under_an_id(series: Series) -> None:
-    first = series.day(1).search("A", item(1), item(2)).search("B", item(9)).write()
-    series.day(2).search("A", item(1), item(3)).search("B", item(9)).write()
+def test_another_image_under_an_id(series: Series) -> None:
+    first = series.day(1).query("A", item(1), item(2)).query("B", item(9)).write()
+    series.day(2).query("A", item(1), item(3)).query("B", item(9)).write()
     path = first.folder / "outcomes.jsonl"
     path.write_text(path.read_text().replace("/search/a/A.jpg", "/search/a/other.jpg"))
     assert series.told() == {
         ("unknown", 2, "A", "10.00", None),
         ("first_seen", 3, "A", None, "10.00"),
     }
-    assert "A: another picture than before" in series.compare("watch").log
+    assert "A: a different image than before" in series.compare("watch").log
 
 
-def test_targets_that_move_and_searches_that_failed(series: Series) -> None:
-    first = series.day(1).search("A", item(1), data={"target_price": 9})
-    first.search("B", ended="failed error", data={"target_price": 20})
-    first.search("C", item(5), data={"target_price": 20}).write()
-    second = series.day(2).search("A", item(1), data={"target_price": 11})
-    second.search("B", item(2), data={"target_price": 20})
-    second.search("C", item(5, "2.00", currency="USD"), data={"target_price": 20}).write()
+def test_targets_that_move_and_queries_that_failed(series: Series) -> None:
+    first = series.day(1).query("A", item(1), data={"target_price": 9})
+    first.query("B", ended="failed error", data={"target_price": 20})
+    first.query("C", item(5), data={"target_price": 20}).write()
+    second = series.day(2).query("A", item(1), data={"target_price": 11})
+    second.query("B", item(2), data={"target_price": 20})
+    second.query("C", item(5, "2.00", currency="USD"), data={"target_price": 20}).write()
     found = series.changes("--only", "target_reached")
     assert [(one["item_id"], one["target"], one["before"]) for one in found] == [(1, "11", "10.00")]
 
 
-def test_a_search_whose_language_one_side_alone_tells(series: Series) -> None:
-    first = series.day(1).search("A", item(1)).search("A", item(1), item(2), sort="sales").write()
-    series.day(2).search("A", item(1)).search("A", item(1), item(2), sort="sales").write()
+def test_a_query_whose_language_only_one_side_gives(series: Series) -> None:
+    first = series.day(1).query("A", item(1)).query("A", item(1), item(2), sort="sales").write()
+    series.day(2).query("A", item(1)).query("A", item(1), item(2), sort="sales").write()
     (first.folder / "outcomes.jsonl").unlink()
     path = first.folder / "products.jsonl"
     path.write_text(path.read_text().splitlines(keepends=True)[0])
@@ -248,9 +246,9 @@ def test_a_search_whose_language_one_side_alone_tells(series: Series) -> None:
 
 def test_what_strangers_wrote_does_nothing_to_a_terminal(series: Series) -> None:
     nasty = "Evil [/b] [red] \x1b]0;pwn\x07\x1b[2J\r\n\u202eLtd"
-    series.day(1).search("AB[/12]", item(1, title=nasty)).write()
+    series.day(1).query("AB[/12]", item(1, title=nasty)).write()
     changed = item(1, "9.00", title=nasty, company_name=nasty)
-    series.day(2).search("AB[/12]", changed).write()
+    series.day(2).query("AB[/12]", changed).write()
     done = series.compare("watch")
     assert done.exit_status == 5
     assert "AB[/12]" in done.stdout
@@ -259,25 +257,25 @@ def test_what_strangers_wrote_does_nothing_to_a_terminal(series: Series) -> None
 
 
 def test_a_threshold_is_not_rounded(series: Series) -> None:
-    series.day(1).search("A", item(1, "1000.00")).write()
-    series.day(2).search("A", item(1, "1049.96")).write()
+    series.day(1).query("A", item(1, "1000.00")).write()
+    series.day(2).query("A", item(1, "1049.96")).write()
     assert series.changes("--min-price-change", "5%") == []
     assert len(series.changes("--min-price-change", "4.99%")) == 1
 
 
 @pytest.mark.parametrize("price", ["NaN", "1e999999", "ask", "Infinity"])
-def test_prices_that_are_none(series: Series, price: str) -> None:
+def test_values_that_are_not_prices(series: Series, price: str) -> None:
     for day, given in ((1, "10.00"), (2, price)):
-        series.day(day).search("A", item(1, given), data={"target_price": 5}).write()
+        series.day(day).query("A", item(1, given), data={"target_price": 5}).write()
     assert series.told() == {("price", 1, "A", "10.00", price)}
 
 
-def test_what_became_of_prices_is_told_in_words(series: Series) -> None:
+def test_directions_of_prices_are_counted(series: Series) -> None:
     before = ("9.00", "10.00", None, "9.00", "0", "9.00")
     after = ("8.00", "11.00", "9.00", None, "1.00", "ask")
     for day, prices in ((1, before), (2, after)):
         items = (item(number, price) for number, price in enumerate(prices, 1))
-        series.day(day).search("A", *items).write()
+        series.day(day).query("A", *items).write()
     told = series.compare("watch").stdout
     assert (
         "price  6  1 lower, 2 higher, 1 newly given, 1 no longer given, 1 not comparable\n" in told
@@ -287,8 +285,8 @@ def test_what_became_of_prices_is_told_in_words(series: Series) -> None:
 
 
 def test_ranks_are_places(series: Series) -> None:
-    series.day(1).search("A", *(item(number) for number in (1, 2, 3, 4))).write()
-    series.day(2).search("A", *(item(number) for number in (2, 3, 4, 1))).write()
+    series.day(1).query("A", *(item(number) for number in (1, 2, 3, 4))).write()
+    series.day(2).query("A", *(item(number) for number in (2, 3, 4, 1))).write()
     ranks = series.changes()
     assert {(one["item_id"], one["difference"], one["percent"]) for one in ranks} == {
         (1, 3, None),
@@ -302,14 +300,14 @@ def test_ranks_are_places(series: Series) -> None:
     assert "--min-rank-change 50%: accepted: a number of places" in refused.log
 
 
-def test_a_field_that_was_read_otherwise_is_not_compared(series: Series) -> None:
+def test_a_field_that_was_read_differently_is_not_compared(series: Series) -> None:
     old = item(1), item(2, "10.00", moq=2, sale_quantity_90days=5), item(3)
     new = item(1, "9.00", price_source="x"), item(2, "9.00", moq=3, sale_quantity_90days=6), item(4)
-    series.day(1, version="0.1").search("A", *old, data={"target_price": "9.50"}).write()
+    series.day(1, version="0.1").query("A", *old, data={"target_price": "9.50"}).write()
     versions = {"price": 2, "price_source": 2, "moq": 2, "title": 2, "currency": 1}
-    day = series.day(2, readers=versions).search("A", *new, data={"target_price": "9.50"})
+    day = series.day(2, readers=versions).query("A", *new, data={"target_price": "9.50"})
     day.write()
-    # What is new, gone and at its target now is news whatever was read before.
+    # New, gone and target_reached don't depend on how fields were read before.
     assert series.told() == {
         ("sales", 2, "A", 5, 6),
         ("gone", 3, "A", "10.00", None),
@@ -322,7 +320,7 @@ def test_a_field_that_was_read_otherwise_is_not_compared(series: Series) -> None
         "compare: not compared: price, price_source, moq: watch-20261101T180000Z was read by "
         "another version of tmapi_spiders, which reads them differently\n"
     )
-    # Two days that were read alike are compared in all fields, whichever version it was.
-    series.day(1, readers=versions).search("A", item(1)).write()
-    series.day(2, readers=versions).search("A", item(1, "9.00")).write()
+    # Two days read by the same version are compared in all fields.
+    series.day(1, readers=versions).query("A", item(1)).write()
+    series.day(2, readers=versions).query("A", item(1, "9.00")).write()
     assert series.told() == {("price", 1, "A", "10.00", "9.00")}

@@ -1,4 +1,4 @@
-"""A watch of five days: docs/examples/watch.sh as it is, a sandbox that moves, a real webhook."""
+"""A watch of five days: docs/examples/watch.sh unchanged, a changing sandbox, a real webhook."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ PRODUCTS = 3000
 
 @attrs.define
 class Watch:
-    """The script, a day a run."""
+    """The script, one run a day."""
 
     folder: Path
     crawler: Crawler
     jobs: dict[int, Crawl] = attrs.field(factory=dict)
     found: dict[int, dict[str, set[int]]] = attrs.field(factory=dict)
-    """By day, what each seed found."""
+    """What each seed found, by day."""
 
     def start(self, day: int, *words: str, **variables: str) -> subprocess.Popen[str]:
         options = json.dumps({"day": day, "products": PRODUCTS})
@@ -52,7 +52,7 @@ class Watch:
         )
 
     def finish(self, day: int, process: subprocess.Popen[str]) -> tuple[int, str]:
-        """Wait for it; return its exit status and what it said."""
+        """Wait for it; return its exit status and its output."""
         stdout, log = process.communicate(timeout=180)
         newest = max(self.crawler.output.glob("watch-*/job.json")).parent
         self.jobs[day] = Crawl(process.returncode, log, stdout, newest)
@@ -75,7 +75,7 @@ def of(told: dict[str, Any], kind: str, scope: str = "product") -> dict[int, Any
 
 
 def check(watch: Watch, told: dict[str, Any], days: tuple[int, int]) -> None:
-    """Hold what the webhook was told against what the sandbox knows it changed."""
+    """Compare what the webhook received with what the sandbox really changed."""
     old, new = days
     assert (told["old_job"], told["new_job"]) == tuple(watch.jobs[day].folder.name for day in days)
     assert (told["source"], told["truncated"]) == ("sandbox", False)
@@ -85,7 +85,7 @@ def check(watch: Watch, told: dict[str, Any], days: tuple[int, int]) -> None:
     was, now = watch.found[old], watch.found[new]
     before, after = set().union(*was.values()), set().union(*now.values())
     assert min(len(before), len(after)) > 60
-    # What the search that failed had found, or finds again, is neither gone nor new.
+    # What the failed query had found, or finds again, is neither gone nor new.
     lost, back = (
         one.get("vase", set()) if "vase" not in other else set()
         for one, other in ((was, now), (now, was))
@@ -177,7 +177,7 @@ def test_five_days(tmp_path: Path) -> None:
 
 
 def is_running(watch: Watch) -> bool:
-    """Whether a job is there that is none of those that ended."""
+    """Return whether there is a job besides those that ended."""
     known = {job.folder for job in watch.jobs.values()}
     return any(path not in known for path in watch.crawler.output.glob("watch-2*"))
 

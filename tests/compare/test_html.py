@@ -1,4 +1,4 @@
-"""`scrapy tmapi compare --html`: what the page holds, and how it is used."""
+"""`scrapy tmapi compare --html`: what the page contains, and its use in a browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.compare.days import Series, item
 from tests.gallery.browser import DESKTOP, PHONE, Browser
 from tests.gallery.contrast import hard_to_read
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.compare.changes_page import TELLING
+from tmapi_spiders.compare.changes_page import MARK_KINDS
 from tmapi_spiders.gallery.thumbnail_store import ThumbnailStore
 from tmapi_spiders.gallery.thumbnails import Thumbnail
 
@@ -64,19 +64,19 @@ def cards(data: dict[str, Any], seed: str) -> dict[int, dict[str, Any]]:
 
 
 def two_days(series: Series) -> None:
-    """Write two days with something of everything."""
+    """Write two days with every kind of change."""
     target = {"sku": "K-1", "target_price": "9,50"}
     old = series.day(1)
-    old.search("still", item(50))
-    old.search("A", *(item(number) for number in range(1, 11)), data=target)
-    old.search("B", item(1), item(20))
-    old.search("broken", item(30, title="Of the old job", img="https://a.invalid/30.jpg"))
-    old.search("limited", item(40), ended="complete max_pages")
-    old.search("dropped", item(60))
+    old.query("still", item(50))
+    old.query("A", *(item(number) for number in range(1, 11)), data=target)
+    old.query("B", item(1), item(20))
+    old.query("broken", item(30, title="Of the old job", img="https://a.invalid/30.jpg"))
+    old.query("limited", item(40), ended="complete max_pages")
+    old.query("dropped", item(60))
     old.write()
     new = series.day(2)
-    new.search("still", item(50))
-    new.search(
+    new.query("still", item(50))
+    new.query(
         "A",
         item(1, "9.00"),
         item(2, "12.50"),
@@ -90,10 +90,10 @@ def two_days(series: Series) -> None:
         item(10),
         data=target,
     )
-    new.search("B", item(1, "9.00"))
-    new.search("broken", ended="failed error")
-    new.search("limited", item(41), ended="complete max_pages")
-    new.search("empty", ended="empty empty_page")
+    new.query("B", item(1, "9.00"))
+    new.query("broken", ended="failed error")
+    new.query("limited", item(41), ended="complete max_pages")
+    new.query("empty", ended="empty empty_page")
     new.write()
 
 
@@ -139,7 +139,7 @@ def test_a_card_for_each_product_that_changed(series: Series) -> None:
     assert "price" not in counts
 
 
-def test_seeds_without_changes_and_without_searches(series: Series) -> None:
+def test_seeds_without_changes_and_without_queries(series: Series) -> None:
     two_days(series)
     data = data_of(page_of(series)[0])
     names = [group["id"] for group in data["groups"]]
@@ -164,10 +164,10 @@ def test_the_options_hold_for_the_page_too(series: Series) -> None:
     assert list(cards(data, "A")) == [2, 8, 7]
 
 
-def test_the_largest_are_kept_and_the_cut_is_told(series: Series) -> None:
-    series.day(1).search("A", *(item(number) for number in range(1, 8))).write()
+def test_the_largest_are_kept_and_the_cut_is_stated(series: Series) -> None:
+    series.day(1).query("A", *(item(number) for number in range(1, 8))).write()
     moved = [item(number) for number in (7, 2, 3, 4, 6, 5)]
-    series.day(2).search("A", *moved, item(1, "9.99")).write()
+    series.day(2).query("A", *moved, item(1, "9.99")).write()
     page, done = page_of(series, "--per-seed", "2")
     assert "1 seed, 2 cards; 2 more left out (--per-seed 2)" in done.stdout
     data = data_of(page)
@@ -176,9 +176,9 @@ def test_the_largest_are_kept_and_the_cut_is_told(series: Series) -> None:
     assert data["found"] == 4
 
 
-def test_a_search_that_is_not_made_any_more(series: Series) -> None:
-    series.day(1).search("A", item(1)).search("A", item(2), item(1), sort="sales").write()
-    series.day(2).search("A", item(1)).write()
+def test_a_query_that_is_no_longer_made(series: Series) -> None:
+    series.day(1).query("A", item(1)).query("A", item(2), item(1), sort="sales").write()
+    series.day(2).query("A", item(1)).write()
     data = data_of(page_of(series)[0])
     (group,) = data["groups"]
     assert [(query["label"], query["status"]) for query in group["queries"]] == [
@@ -188,25 +188,25 @@ def test_a_search_that_is_not_made_any_more(series: Series) -> None:
     assert cards(data, "A")[2]["places"] == [[1, 1]]
 
 
-def test_gone_from_one_seed_alone(series: Series) -> None:
-    series.day(1).search("A", item(1)).search("B", item(2), item(1)).write()
-    series.day(2).search("A", item(1)).search("B", item(2)).write()
+def test_gone_from_one_seed_only(series: Series) -> None:
+    series.day(1).query("A", item(1)).query("B", item(2), item(1)).write()
+    series.day(2).query("A", item(1)).query("B", item(2)).write()
     found = cards(data_of(page_of(series)[0]), "B")
     assert found[1]["marks"]["gone"]["here"] is True
 
 
 def test_two_languages_are_two_cards(series: Series) -> None:
     for day, price in ((1, "2.00"), (2, "3.00")):
-        searches = series.day(day).search("A", item(1, price, title="Lamp"))
-        searches.search("A", item(1, price, title="лампа"), language="ru").write()
+        queries = series.day(day).query("A", item(1, price, title="Lamp"))
+        queries.query("A", item(1, price, title="лампа"), language="ru").write()
     (group,) = data_of(page_of(series)[0])["groups"]
     assert len(group["cards"]) == 2
 
 
 def test_what_is_gone_has_its_picture_from_the_new_jobs_store(series: Series) -> None:
     address = "https://a.invalid/9.jpg"
-    series.day(1).search("A", item(1), item(9, img=address)).write()
-    new = series.day(2).search("A", item(1)).write().folder
+    series.day(1).query("A", item(1), item(9, img=address)).write()
+    new = series.day(2).query("A", item(1)).write().folder
     with ThumbnailStore(new) as store:
         store.put({address: Thumbnail("image/webp", b"kept")})
     page = series.output / "page.html"
@@ -217,12 +217,12 @@ def test_what_is_gone_has_its_picture_from_the_new_jobs_store(series: Series) ->
 
 
 def test_a_baseline_and_nothing_changed(series: Series) -> None:
-    series.day(1).search("A", item(1)).write()
+    series.day(1).query("A", item(1)).write()
     page, done = page_of(series, status=0)
     assert page.as_uri() in done.stdout
     data = data_of(page)
     assert (data["comparison"]["old"], data["groups"]) == (None, [])
-    series.day(2).search("A", item(1)).write()
+    series.day(2).query("A", item(1)).write()
     page, done = page_of(series, status=0)
     assert "nothing changed" in done.stdout
     data = data_of(page)
@@ -253,8 +253,8 @@ def test_wrong_words(
 
 def test_the_users_own_list_is_not_replaced(series: Series) -> None:
     mine = series.output / "mine.html"
-    series.day(1, arguments={"seeds": str(mine)}).search("A", item(1)).write()
-    series.day(2).search("A", item(1)).write()
+    series.day(1, arguments={"seeds": str(mine)}).query("A", item(1)).write()
+    series.day(2).query("A", item(1)).write()
     mine.write_text("a list", "utf-8")
     done = series.compare("watch", "--html", str(mine), "--thumbnails", "0")
     assert done.exit_status == 2
@@ -273,11 +273,11 @@ def test_without_pillow_nothing_is_compared(
 
 
 def test_each_kind_has_its_place_and_its_words() -> None:
-    assert set(TELLING) - {"price_lower", "price_higher"} == set(KINDS)
+    assert set(MARK_KINDS) - {"price_lower", "price_higher"} == set(KINDS)
     script = (files("tmapi_spiders.gallery") / "assets" / "changes.js").read_text("utf-8")
     names = re.search(r"const KINDS = \{(.*?)\n\};", script, re.DOTALL)
     assert names
-    assert re.findall(r"^  (\w+): \[", names[1], re.MULTILINE) == list(TELLING)
+    assert re.findall(r"^  (\w+): \[", names[1], re.MULTILINE) == list(MARK_KINDS)
 
 
 def titles(browser: Browser, seed: int = 1) -> list[str]:
@@ -299,12 +299,12 @@ def test_what_a_reader_sees(browser: Browser, series: Series) -> None:
     assert "Price higher +2.50 (+25\u00a0%)" in second
     gone = next(text for text in browser.texts("#seed-1 .card") if "Lamp 9" in text)
     assert "was #9" in gone
-    assert "Gone its searches were read to their end without it" in gone
+    assert "Gone its queries were read to their end without it" in gone
     assert "before: best match #9" in gone
     said = " ".join(browser.texts("#seed-1 .marks"))
     for text in ("Other currency CNY → USD", "Sales 100 → 150 (+50\u00a0%)", "Rank #8 → #7"):
         assert text in said
-    for text in ("price → sale_price: not to be compared", "Minimum order 2 → 3", "was Lamps Ltd"):
+    for text in ("price → sale_price: not comparable", "Minimum order 2 → 3", "was Lamps Ltd"):
         assert text in said
     assert "Failed best match: no page could be read" in browser.texts("#seed-3")[0]
     assert browser.texts(".none .nothing") == ["No changes.", "Nothing is found for this image."]
@@ -335,8 +335,8 @@ def test_kinds_by_mouse_and_keyboard(browser: Browser, series: Series) -> None:
 
 def test_hostile_text_stays_text(browser: Browser, series: Series) -> None:
     hostile = {"title": HOSTILE, "company_name": HOSTILE, "product_url": "javascript:alert(1)"}
-    series.day(1).search(HOSTILE, item(1, **hostile), item(2, **hostile)).write()
-    series.day(2).search(HOSTILE, item(1, "9.00", title=HOSTILE)).write()
+    series.day(1).query(HOSTILE, item(1, **hostile), item(2, **hostile)).write()
+    series.day(2).query(HOSTILE, item(1, "9.00", title=HOSTILE)).write()
     page, _ = page_of(series)
     browser.log()
     browser.show(page)
@@ -367,12 +367,12 @@ def test_it_fits_a_phone_and_can_be_read(browser: Browser, series: Series, *, da
 
 
 def test_pages_of_nothing_say_so(browser: Browser, series: Series) -> None:
-    series.day(1).search("A", item(1)).write()
+    series.day(1).query("A", item(1)).write()
     browser.show(page_of(series, status=0)[0])
     browser.until_count("A baseline: nothing to compare yet.")
     assert "is the first of its series" in browser.texts("#jobs")[0]
     assert not browser.one("#toolbar").is_displayed()
-    series.day(2).search("A", item(1)).write()
+    series.day(2).query("A", item(1)).write()
     browser.show(page_of(series, status=0)[0])
     browser.until_count("Nothing changed, for 1 seed.")
     assert browser.texts(".nothing") == ["No changes."]

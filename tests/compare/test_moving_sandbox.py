@@ -1,4 +1,4 @@
-"""Crawls of a sandbox that moves: each line is checked against what it knows it changed."""
+"""Crawls of a changing sandbox: each reported change is checked against the real ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FIELDS = {
 
 
 class Watch:
-    """A series of crawls of one sandbox, a day each."""
+    """A series of crawls of one sandbox, one per day."""
 
     def __init__(self, folder: Path) -> None:
         self.crawler = Crawler(folder / "output", variables={"TMAPI_SANDBOX": "1"})
@@ -60,7 +60,7 @@ class Watch:
 
     @property
     def known(self) -> tuple[Mapping[int, Any], Mapping[int, Any]]:
-        """What the sandbox knows it offered on the last two days."""
+        """What the sandbox offered on the last two days."""
         old, new = self.days[-2:]
         options = SandboxOptions(products=PRODUCTS)
         return offers(options, old), offers(options, new)
@@ -142,7 +142,7 @@ def same(one: str | None, other: str | None) -> bool:
 
 
 @pytest.mark.long
-def test_nothing_is_gone_because_its_search_failed(watch: Watch) -> None:
+def test_nothing_is_gone_because_its_query_failed(watch: Watch) -> None:
     first = found(watch.crawl(2))
     done = watch.crawl(3)
     assert done.exit_status == 3
@@ -153,7 +153,7 @@ def test_nothing_is_gone_because_its_search_failed(watch: Watch) -> None:
     gone = set(of(lines, "gone"))
     assert gone
     assert not gone & set(new)
-    # The day after, what that seed finds was not looked for the day before.
+    # A day later: what that seed finds had not been looked for the day before.
     fourth = found(watch.crawl(4))
     _, lines = watch.compare("--only", "new,first_seen")
     seen = {line["item_id"] for line in lines if line["change"] == "first_seen"}

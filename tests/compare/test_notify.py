@@ -1,4 +1,4 @@
-"""Who is told of changes, what, and what becomes of it if nobody takes it."""
+"""Notices and programs: what is sent, and what happens if it is not accepted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OLD, NEW = "watch-20261101T180000Z", "watch-20261102T180000Z"
 
 @pytest.fixture
 def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Series:
-    """Two days: a price, a target and a product that is gone."""
+    """Two days: a price change, a target and a product that is gone."""
     for name, value in {
         "TMAPI_TOKEN": TOKEN,
         "TMAPI_NOTIFY_SECRET": SECRET,
@@ -37,8 +37,8 @@ def series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Series:
         monkeypatch.setenv(name, value)
     found = Series(tmp_path / "output")
     data = {"sku": "№ 7", "target_price": "9"}
-    found.day(1).search("A", item(1), item(2), item(3), data=data).write()
-    found.day(2).search("A", item(1, "9.00"), item(2), data=data).write()
+    found.day(1).query("A", item(1), item(2), item(3), data=data).write()
+    found.day(2).query("A", item(1, "9.00"), item(2), data=data).write()
     return found
 
 
@@ -48,7 +48,7 @@ def webhook() -> Iterator[WebhookThread]:
         yield thread
 
 
-def test_what_a_webhook_is_told(series: Series, webhook: WebhookThread) -> None:
+def test_what_a_webhook_receives(series: Series, webhook: WebhookThread) -> None:
     path = series.output / "changes.jsonl"
     url = webhook.url.replace("//", "//me:pass-word@") + "/T0PSECRET?key=hidden"
     done = series.compare("watch", "-o", str(path), "--notify", url)
@@ -80,7 +80,7 @@ def test_what_a_webhook_is_told(series: Series, webhook: WebhookThread) -> None:
     assert SECRET not in str(message.headers)
 
 
-def test_what_may_pass_is_tried_again(series: Series, webhook: WebhookThread) -> None:
+def test_temporary_errors_are_retried(series: Series, webhook: WebhookThread) -> None:
     webhook.answers = [503, 429]
     assert series.compare("watch", "--notify", webhook.url).exit_status == 5
     assert [message.status for message in webhook.messages] == [503, 429, 204]
@@ -93,8 +93,8 @@ def test_the_same_message_has_the_same_id(series: Series, webhook: WebhookThread
     path = str(series.output / "changes.jsonl")
     for words in (["watch"], [OLD, NEW, "-o", path], ["watch", "--only", "price"]):
         series.compare(*words, "--notify", webhook.url)
-    # The job is gone on with, and tells more.
-    series.day(2).search("A", item(1, "8.00"), item(2)).write()
+    # The job is continued, and has more changes.
+    series.day(2).query("A", item(1, "8.00"), item(2)).write()
     series.compare("watch", "--notify", webhook.url)
     first, again, *others = [message.json["id"] for message in webhook.messages]
     assert first == again
@@ -109,7 +109,7 @@ def test_the_same_message_has_the_same_id(series: Series, webhook: WebhookThread
         (302, 1, "redirects are not followed"),
     ],
 )
-def test_what_is_not_taken(
+def test_what_is_not_accepted(
     series: Series, webhook: WebhookThread, status: int, tries: int, says: str
 ) -> None:
     webhook.answers = [status] * 4
@@ -122,7 +122,7 @@ def test_what_is_not_taken(
     assert "T0PSECRET" not in done.log
     assert len(webhook.messages) == tries
     assert len(path.read_text().splitlines()) == 3
-    # What is to be done works.
+    # The advised command works.
     webhook.answers = []
     again = done.log.partition("scrapy tmapi compare ")[2].partition(" …")[0].split()
     assert again == [OLD, NEW]
@@ -130,9 +130,7 @@ def test_what_is_not_taken(
     assert webhook.taken[0].headers["X-Tmapi-Id"] == webhook.messages[0].headers["X-Tmapi-Id"]
 
 
-def test_nobody_answers(
-    series: Series, webhook: WebhookThread, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_answer(series: Series, webhook: WebhookThread, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMAPI_RETRY_TIMES", "1")
     monkeypatch.setattr(webhook_module, "_SECONDS", 0.3)
     webhook.answers = [0, 0]
@@ -159,25 +157,27 @@ def test_without_a_secret_nothing_is_signed(
     assert not message.is_genuine
 
 
-def test_nobody_is_told_of_nothing(series: Series, webhook: WebhookThread) -> None:
+def test_without_changes_nothing_is_sent(series: Series, webhook: WebhookThread) -> None:
     ran = series.output / "ran"
     options = ("--notify", webhook.url, "--exec", f"touch {ran}")
     small = ("--min-price-change", "99", "--only", "price")
     assert series.compare("watch", *options, *small).exit_status == 0
     assert series.compare("watch", *options, "--only", "moq").exit_status == 0
     alone = Series(series.output / "other")
-    alone.day(1).search("A", item(1)).write()
+    alone.day(1).query("A", item(1)).write()
     assert alone.compare("watch", *options).exit_status == 0
     assert webhook.messages == []
     assert not ran.exists()
 
 
 @pytest.mark.parametrize("with_file", [True, False])
-def test_too_much_for_a_message(series: Series, webhook: WebhookThread, *, with_file: bool) -> None:
+def test_too_many_changes_for_a_notice(
+    series: Series, webhook: WebhookThread, *, with_file: bool
+) -> None:
     many = range(10, 2500)
     data = {"target_price": "2"}
-    series.day(1).search("A", *map(item, many)).write()
-    series.day(2).search("A", *(item(number, "9.00") for number in many)).search(
+    series.day(1).query("A", *map(item, many)).write()
+    series.day(2).query("A", *(item(number, "9.00") for number in many)).query(
         "B", item(2500, "1.50"), data=data
     ).write()
     path = series.output / "changes.jsonl"
@@ -199,12 +199,12 @@ def test_too_much_for_a_message(series: Series, webhook: WebhookThread, *, with_
     ("options", "says"),
     [
         (["--notify", "http://example.com/T0PSECRET"], "plain http to another machine"),
-        (["--notify", "hooks.example.com/T0PSECRET"], "it is no web address"),
-        (["--notify", "ftp://me:T0PSECRET@example.com"], "it is no web address"),
-        (["--notify", "https://me:T0PSECRET@example.com:port"], "it is no URL"),
-        (["--notify", "https://[T0PSECRET"], "it is no URL"),
-        (["--notify", ""], "it is no web address"),
-        (["--exec", "no-such-program --key T0PSECRET"], "no-such-program: there is no such"),
+        (["--notify", "hooks.example.com/T0PSECRET"], "not a web address"),
+        (["--notify", "ftp://me:T0PSECRET@example.com"], "not a web address"),
+        (["--notify", "https://me:T0PSECRET@example.com:port"], "not a URL"),
+        (["--notify", "https://[T0PSECRET"], "not a URL"),
+        (["--notify", ""], "not a web address"),
+        (["--exec", "no-such-program --key T0PSECRET"], "no-such-program: no such program"),
         (["--exec", "cat 'T0PSECRET"], "no closing quotation"),
         (["--exec", " "], "accepted: a program"),
         (["--exec", "cat", "--exec-timeout", "0"], "--exec-timeout 0: accepted: a number"),
@@ -220,7 +220,7 @@ def test_wrong_options(series: Series, options: list[str], says: str) -> None:
     assert not path.exists()
 
 
-def test_wrong_options_are_all_told(series: Series) -> None:
+def test_all_wrong_options_are_reported(series: Series) -> None:
     done = series.compare("watch", "--notify", "x", "--exec", "", "--only", "prise", "-o", "/")
     assert done.exit_status == 2
     assert all(word in done.log for word in ("--notify", "--exec", "--only prise", "-o '/'"))
@@ -246,14 +246,14 @@ def test_a_program_gets_the_lines(series: Series) -> None:
     assert copy.read_text("utf-8").startswith(path.read_text("utf-8"))
     assert TOKEN not in copy.read_text("utf-8")
     assert SECRET not in copy.read_text("utf-8")
-    # Without -o they are the same, and one that does not read them is fine.
+    # Without -o the lines are the same, and a program that does not read them is fine.
     kept = path.read_text("utf-8")
     assert series.compare("watch", "--exec", f"cp /dev/stdin {copy}").exit_status == 5
     assert copy.read_text("utf-8") == kept
     assert series.compare("watch", "--exec", "true").exit_status == 5
 
 
-def test_no_shell_is_asked(series: Series) -> None:
+def test_no_shell_is_run(series: Series) -> None:
     ran = series.output / "ran"
     done = series.compare("watch", "--exec", f"true ; touch {ran} $(touch {ran})")
     assert done.exit_status == 5
@@ -263,9 +263,9 @@ def test_no_shell_is_asked(series: Series) -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("false T0PSECRET", "--exec false: it ended with exit status 1."),
-        ("sh -c 'kill -9 $$'", "--exec sh: it ended by signal 9."),
-        (".", "there is no such program"),
+        ("false T0PSECRET", "--exec false: ended with exit status 1."),
+        ("sh -c 'kill -9 $$'", "--exec sh: ended by signal 9."),
+        (".", "no such program"),
     ],
 )
 def test_a_program_that_fails(
@@ -276,7 +276,7 @@ def test_a_program_that_fails(
     assert says in done.log
     assert "T0PSECRET" not in done.log
     assert done.exit_status == (2 if command == "." else 4)
-    # The others are told all the same.
+    # The others are notified anyway.
     assert len(webhook.taken) == path.exists() == (command != ".")
 
 
@@ -292,7 +292,7 @@ def test_a_program_that_takes_too_long_ends_with_all_it_started(series: Series) 
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended within a moment; one that nobody waits for stays a zombie."""
+    """Return whether a process ends within a moment; a zombie counts as ended."""
     for _ in range(50):
         done = subprocess.run(
             ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
@@ -303,7 +303,7 @@ def is_gone(pid: int) -> bool:
     return False
 
 
-def test_interrupted_while_telling(series: Series) -> None:
+def test_interrupted_while_delivering(series: Series) -> None:
     crawler = Crawler(series.output)
     pid, path = series.output / "pid", series.output / "changes.jsonl"
     words = ["compare", "watch", "-o", str(path), "--exec", f"sh -c 'echo $$ >{pid}; sleep 60'"]

@@ -1,4 +1,4 @@
-"""Standard output that is gone: files are written and all are told before anything is printed."""
+"""Standard output may be closed: files are written and notices sent before anything is printed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.long  # make long
 
-#: What a user's shell makes of standard output, and the status that "something changed" has then.
+#: Redirections of standard output, and the exit status of "something changed" with each.
 GONE = {">&-": 5, "> /dev/full": 5, "2>&- >&-": 5, "2> /dev/full": 5, "| true": 141}
 
 
@@ -44,12 +44,12 @@ def shell(offline: Crawler) -> Shell:
 
 
 @pytest.mark.parametrize("line", GONE)
-def test_a_comparison_tells_all_the_same(
+def test_a_comparison_delivers_anyway(
     offline: Crawler, tmp_path: Path, shell: Shell, line: str
 ) -> None:
     series = Series(offline.output)
-    series.day(1).search("A", item(1)).write()
-    series.day(2).search("A", item(1, "9.00")).write()
+    series.day(1).query("A", item(1)).write()
+    series.day(2).query("A", item(1, "9.00")).write()
     changes, told = tmp_path / "changes.jsonl", tmp_path / "told.jsonl"
     program = tmp_path / "program.sh"
     program.write_text(f"#!/bin/sh\ncat > {told}\n")
@@ -63,12 +63,12 @@ def test_a_comparison_tells_all_the_same(
         assert "compare: its output can't be written (No space left on device)" in done.stderr
 
 
-def test_a_program_is_told_before_anybody_reads(offline: Crawler, tmp_path: Path) -> None:
-    """A pager that is left open must not hold it up."""
+def test_a_program_runs_before_anything_is_read(offline: Crawler, tmp_path: Path) -> None:
+    """A pager that is left open must not block the command."""
     series = Series(offline.output)
     days = [series.day(number) for number in (1, 2)]
     for day, price in zip(days, ("10.00", "9.00"), strict=True):
-        day.search("A", *(item(number, price) for number in range(1, 801))).write()
+        day.query("A", *(item(number, price) for number in range(1, 801))).write()
     told = tmp_path / "told"
     words = ["compare", "watch", "--show", "1000", "--exec", f"touch {told}"]
     with subprocess.Popen(
@@ -90,7 +90,7 @@ def test_a_program_is_told_before_anybody_reads(offline: Crawler, tmp_path: Path
     "line", [">&-", "> /dev/full", pytest.param("2>&- >&-", marks=pytest.mark.long)]
 )
 @pytest.mark.parametrize("command", ["gallery", "export", "jobs", "estimate", "prune"])
-def test_the_others_do_what_they_are_to(
+def test_other_commands_still_work(
     offline: Crawler, tmp_path: Path, shell: Shell, command: str, line: str
 ) -> None:
     for day in (1, 2):

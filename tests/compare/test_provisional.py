@@ -1,4 +1,4 @@
-"""Readings that contradict the ones before them: over days, each thing is told once."""
+"""Readings that contradict earlier ones: over the days, each change is reported once."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def series(tmp_path: Path) -> Series:
 
 
 def write(series: Series, *days: str) -> None:
-    """Write days, each as "3-8,1 evidence …": what seed A finds, and what is against that."""
+    """Write days, each as "3-8,1 evidence …": what seed A finds, and the evidence against it."""
     for number, day in enumerate(days, 1):
         found, _, evidence = day.partition(" ")
         if found == "failed":
-            series.day(number).search("A", ended="failed error").write()
+            series.day(number).query("A", ended="failed error").write()
             continue
         items: list[Any] = []
         for part in filter(None, found.split(",")):
             first, _, last = part.partition("-")
             items += [item(one) for one in range(int(first), int(last or first) + 1)]
-        series.day(number).search("A", *items, evidence=evidence).write()
+        series.day(number).query("A", *items, evidence=evidence).write()
 
 
 def lines(kind: str, *ids: int) -> set[str]:
@@ -119,24 +119,24 @@ def job(day: int) -> str:
     return f"watch-202611{day:02}T180000Z"
 
 
-def test_what_is_provisional_is_said(series: Series) -> None:
+def test_provisional_readings_are_named(series: Series) -> None:
     first, second = series.day(1), series.day(2)
     for number in range(7):
-        first.search(f"S{number}", *map(item, range(1, 9)))
-        second.search(f"S{number}", item(1), evidence="repeated_page" if number else "")
-    first.search("good", item(1)).write()
-    second.search("good", item(1)).write()
+        first.query(f"S{number}", *map(item, range(1, 9)))
+        second.query(f"S{number}", item(1), evidence="repeated_page" if number else "")
+    first.query("good", item(1)).write()
+    second.query("good", item(1)).write()
     assert series.compare("watch").log.splitlines() == [
         (
-            f"compare: {job(2)}: 7 searches are provisional: what they lack is unknown, not gone, "
-            "until another job says the same"
+            f"compare: {job(2)}: 7 queries are provisional: what they lack is unknown, not gone, "
+            "until another job confirms it"
         ),
         "compare:   S0: 1 item after 8 (S0/default/en)",
         "compare:   S1: 1 item after 8, repeated_page (S1/default/en)",
         "compare:   S2: 1 item after 8, repeated_page (S2/default/en)",
         "compare:   S3: 1 item after 8, repeated_page (S3/default/en)",
         "compare:   S4: 1 item after 8, repeated_page (S4/default/en)",
-        "compare:   2 more searches like these",
+        "compare:   2 more queries like these",
     ]
 
 
@@ -149,20 +149,20 @@ def test_the_job_just_before_confirms(series: Series) -> None:
 @pytest.mark.parametrize(
     "facts", [{"stop_reason": "budget"}, {"running": True}, {"source": "sandbox"}]
 )
-def test_jobs_that_can_not_be_compared_speak_for_nobody(
+def test_jobs_that_can_not_be_compared_are_passed_over(
     series: Series, facts: dict[str, Any]
 ) -> None:
     write(series, "1-8", "1-3", "1-3")
-    series.day(2, **facts).search("A", *map(item, range(1, 4))).write()
+    series.day(2, **facts).query("A", *map(item, range(1, 4))).write()
     assert series.between(job(1), job(3)) == lines("unknown", 4, 5, 6, 7, 8)
 
 
-def test_jobs_of_no_series_know_of_nothing_before(series: Series, tmp_path: Path) -> None:
+def test_jobs_of_no_series_have_no_history(series: Series, tmp_path: Path) -> None:
     write(series, "1-8", "1-3", "1-3", "1-8")
     moved = [(series.output / job(day)).rename(tmp_path / f"{day}") for day in (2, 3, 4)]
     assert series.between(f"{moved[0]}/", f"{moved[1]}/") == set()
     assert series.between(f"{moved[1]}/", f"{moved[2]}/") == lines("new", 4, 5, 6, 7, 8)
-    series.day(2).search("A", item(1)).write().folder.rename(series.output / "monday")
+    series.day(2).query("A", item(1)).write().folder.rename(series.output / "monday")
     assert series.between(job(1), "monday") == lines("unknown", *range(2, 9))
 
 
@@ -182,11 +182,11 @@ def test_outcomes_of_an_older_version_have_no_evidence(series: Series) -> None:
     assert (series.compare("watch").exit_status, series.compare("watch").log) == (0, "")
 
 
-def test_what_came_back_is_compared_with_what_it_was(series: Series) -> None:
+def test_a_product_that_returns_is_compared_with_its_last_price(series: Series) -> None:
     data = {"target_price": "9"}
-    series.day(1).search("A", *(item(n, "8.00") for n in range(1, 9)), data=data).write()
-    series.day(2).search("A", item(1, "8.50"), data=data).write()
-    series.day(3).search(
+    series.day(1).query("A", *(item(n, "8.00") for n in range(1, 9)), data=data).write()
+    series.day(2).query("A", item(1, "8.50"), data=data).write()
+    series.day(3).query(
         "A",
         item(1, "8.50"),
         item(2, "7.00", moq=5),
@@ -209,14 +209,14 @@ def test_what_is_gone_a_day_late_has_its_card(series: Series, tmp_path: Path) ->
     (series.output / job(3)).rename(tmp_path / "kept")
     assert series.compare("watch", "--html", str(page), "--thumbnails", "0").exit_status == 5
     data = data_of(page)
-    assert data["warnings"][-1].startswith("1 search is provisional: what it lacks is unknown")
+    assert data["warnings"][-1].startswith("1 query is provisional: what it lacks is unknown")
     (query,) = data["groups"][0]["queries"]
     assert query["evidence"] == [
-        "provisional: 3 items after 8; what it lacks is unknown until another job says the same"
+        "provisional: 3 items after 8; what it lacks is unknown until another job confirms it"
     ]
 
 
-def test_a_damaged_job_before_is_named(series: Series) -> None:
+def test_a_damaged_earlier_job_is_named(series: Series) -> None:
     write(series, "1-8", "1-8", "1-3")
     path = series.output / job(1) / "outcomes.jsonl"
     path.write_text(path.read_text().replace('"items":8', '"itms":8'))

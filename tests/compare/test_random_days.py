@@ -1,4 +1,4 @@
-"""Compare against a plain rule of what came, went and moved, on days drawn at random."""
+"""Checks compare on random days against a simple model of what came, went and moved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.compare.days import Series, item
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: How a search may end, and how much that says of what it did not bring.
+#: How a query may end, and what that says about products it did not find.
 ENDS = {
     "complete last_page": 0,
     "empty empty_page": 0,
@@ -32,7 +32,7 @@ Query = tuple[str, str]
 
 
 class Read(NamedTuple):
-    """What a search brought: the ranks by product, what its end says, what is against that."""
+    """What a query found: ranks by product, what its ending says, and the evidence against it."""
 
     ranks: dict[int, int]
     says: int
@@ -43,7 +43,7 @@ Day = dict[Query, Read]
 
 
 def draw(series: Series, day: int, at_random: random.Random) -> Day:
-    """Write a day; return what each search brought."""
+    """Write a day; return what each query found."""
     job, made = series.day(day), Day()
     for seed in "ABC":
         for sort in ("default", "sales"):
@@ -55,15 +55,15 @@ def draw(series: Series, day: int, at_random: random.Random) -> Day:
             items = at_random.sample(range(1, 8), count)
             evidence = {code for code in ("one", "two") if at_random.random() < 0.2}
             against = " ".join(evidence)
-            job.search(seed, *map(item, items), sort=sort, ended=ended, evidence=against)
+            job.query(seed, *map(item, items), sort=sort, ended=ended, evidence=against)
             ranks = {item_id: rank for rank, item_id in enumerate(items, 1)}
             made[seed, sort] = Read(ranks, ENDS[ended], evidence)
     job.write()
     return made
 
 
-class Search:
-    """One search up to one day: what is believed of it.
+class QueryState:
+    """One query up to one day: what is believed about it.
 
     :param since: before this day, one that was not made is the end of its history
     """
@@ -87,12 +87,12 @@ class Search:
             }
             self.says, self.evidence = before.says, before.evidence
 
-    def _before(self, days: list[Day], day: int, query: Query, since: int) -> Search | None:
+    def _before(self, days: list[Day], day: int, query: Query, since: int) -> QueryState | None:
         for earlier in range(day - 1, -1, -1):
             if query not in days[earlier] and earlier <= since:
                 return None
             if query in days[earlier] and days[earlier][query].says != FAILED:
-                return Search(days, earlier, query, since)
+                return QueryState(days, earlier, query, since)
         return None
 
     def found_on(self, item_id: int) -> int:
@@ -108,8 +108,8 @@ class Search:
 
 def expected(days: list[Day], old: int, new: int) -> set[Any]:
     queries = [(seed, sort) for seed in "ABC" for sort in ("default", "sales")]
-    was = {query: Search(days, old, query, old) for query in queries}
-    now = {query: Search(days, new, query, old) for query in queries}
+    was = {query: QueryState(days, old, query, old) for query in queries}
+    now = {query: QueryState(days, new, query, old) for query in queries}
 
     def came(item_id: int, there: list[Query]) -> str | None:
         known = [
@@ -119,7 +119,7 @@ def expected(days: list[Day], old: int, new: int) -> set[Any]:
             for query in there
             if was[query].made
         ]
-        # What is carried from before the old day was told before it.
+        # What is carried from before the old day was reported before it.
         found_since = [now[query].found_on(item_id) > old for query in there]
         return CAME[max(known, default=FAILED)] if any(found_since) else None
 
@@ -177,8 +177,8 @@ def test_what_came_went_and_moved(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(15))
-def test_nothing_is_lost_or_told_twice(tmp_path: Path, seed: int) -> None:
-    """Who believes what is told knows in the end what there is, whichever days are compared."""
+def test_every_change_is_reported_once(tmp_path: Path, seed: int) -> None:
+    """Applying all reported changes gives what is there, whichever days are compared."""
     at_random, series = random.Random(seed), Series(tmp_path)
     found: list[set[int]] = []
     for day in range(1, 11):
@@ -187,7 +187,7 @@ def test_nothing_is_lost_or_told_twice(tmp_path: Path, seed: int) -> None:
             ids = list(found[-1])
         evidence = "" if day > 8 or at_random.random() < 0.6 else at_random.choice(("one", "two"))
         prices = {one: f"{at_random.choice((10, 11))}.00" for one in ids}
-        series.day(day).search(
+        series.day(day).query(
             "A", *(item(one, prices[one]) for one in ids), evidence=evidence
         ).write()
         found.append(set(ids))

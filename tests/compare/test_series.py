@@ -1,4 +1,4 @@
-"""Series: listed, named, pruned."""
+"""Series are listed, named and pruned."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def series(offline: Crawler) -> Series:
 
 def make_days(series: Series, *days: int) -> None:
     for day in days:
-        series.day(day, exit_status=0, calls=day, finished_at=WHEN).search("A", item(1)).write()
+        series.day(day, exit_status=0, calls=day, finished_at=WHEN).query("A", item(1)).write()
 
 
 def left(series: Series) -> set[str]:
@@ -96,7 +96,7 @@ def test_the_newest_that_were_asked_for_are_kept(offline: Crawler, series: Serie
     assert "nothing to delete: 2 jobs kept" in prune(offline, "watch", "--keep", "2").stdout
 
 
-def test_what_did_not_end_does_not_count_as_kept(offline: Crawler, series: Series) -> None:
+def test_unfinished_jobs_do_not_count_as_kept(offline: Crawler, series: Series) -> None:
     make_days(series, 1, 2)
     series.day(3, running=True).write()
     series.day(4).write()
@@ -141,11 +141,11 @@ def test_a_job_at_work_stays_and_leftovers_go(offline: Crawler, series: Series) 
 
 
 def test_with_the_clock_set_back_nothing_new_is_lost(offline: Crawler, series: Series) -> None:
-    """Days 1 to 5 ran in this order; on day 5 the clock was wrong, and it named the job day 2."""
+    """Days 1 to 5 ran in this order; on day 5 the clock was wrong and named the job day 2."""
     stamps = {1: 1, 2: 5, 3: 2, 4: 3, 5: 4}
     for day, began in stamps.items():
         at = WHEN.replace("12:00", f"{began:02}:00")
-        series.day(day, started_at=at, finished_at=at).search("A", item(1)).write()
+        series.day(day, started_at=at, finished_at=at).query("A", item(1)).write()
     told = "watch-20261101T180000Z watch-20261103T180000Z"
     (series.output / "watch.told").write_text(f"{told}\n")
     assert "1 job deleted, 4 jobs kept" in prune(offline, "watch", "--keep", "1", "--yes").stdout
@@ -168,7 +168,7 @@ def test_advice_names_jobs_that_are_there(series: Series) -> None:
         assert "has 2 jobs; the newest is watch-20261103T180000Z." in refused.log
         assert "crawl image_search" not in refused.log
     (series.output / "watch-20261102T180000Z").rename(series.output / "kept")
-    series.day(3).search("A", item(1, "9.00")).write()
+    series.day(3).query("A", item(1, "9.00")).write()
     untold = series.compare("kept", "watch", "--exec", "false")
     assert untold.exit_status == 4
     assert "scrapy tmapi compare kept watch-20261103T180000Z " in untold.log

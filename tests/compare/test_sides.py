@@ -1,4 +1,4 @@
-"""Which jobs can be compared, and how they are named."""
+"""Which jobs can be compared, and how users name them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def series(tmp_path: Path) -> Series:
 
 def three_days(series: Series) -> None:
     for day in (1, 2, 3):
-        series.day(day).search("A", item(1, f"{day}.00")).write()
+        series.day(day).query("A", item(1, f"{day}.00")).write()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_job_where_a_series_is_meant(series: Series, job: str, remedy: str) ->
 
 
 def test_the_first_of_a_series_is_a_baseline(series: Series) -> None:
-    series.day(1).search("A", item(1)).write()
+    series.day(1).query("A", item(1)).write()
     done = series.compare("watch", "-o", str(series.output / "changes.jsonl"))
     assert done.exit_status == 0
     assert "a baseline" in done.stdout
@@ -79,14 +79,14 @@ def test_the_first_of_a_series_is_a_baseline(series: Series) -> None:
     ],
 )
 @pytest.mark.parametrize("day", [1, 2])
-def test_what_does_not_tell_all_is_refused(
+def test_incomplete_jobs_are_refused(
     series: Series, facts: dict[str, Any], message: str, day: int
 ) -> None:
     for number in (1, 2):
         about = facts if number == day else {}
         ended = "not_started budget" if number == day else "complete last_page"
         found = [] if number == day else [item(1)]
-        series.day(number, **about).search("A", *found, ended=ended).write()
+        series.day(number, **about).query("A", *found, ended=ended).write()
     refused = series.compare("watch")
     assert refused.exit_status == 2
     assert message in refused.log
@@ -95,8 +95,8 @@ def test_what_does_not_tell_all_is_refused(
 
 
 def test_without_job_json_or_outcomes(series: Series) -> None:
-    series.day(1).search("A", item(1), item(2)).write()
-    folder = series.day(2).search("A", item(1)).write().folder
+    series.day(1).query("A", item(1), item(2)).write()
+    folder = series.day(2).query("A", item(1)).write().folder
     (folder / "outcomes.jsonl").unlink()
     assert "it has no outcomes.jsonl" in series.compare("watch").log
     assert series.told("--incomplete-ok") == {("unknown", 2, "A", "10.00", None)}
@@ -130,7 +130,7 @@ def test_without_job_json_or_outcomes(series: Series) -> None:
 )
 def test_wrong_words(series: Series, words: list[str], message: str) -> None:
     three_days(series)
-    other = series.day(9, source="sandbox").search("A", item(1)).write().folder
+    other = series.day(9, source="sandbox").query("A", item(1)).write().folder
     other.rename(series.output / "other")
     refused = series.compare(*words)
     assert refused.exit_status == 2
@@ -167,7 +167,7 @@ def test_a_folder_that_can_not_be_written_to(series: Series, tmp_path: Path) -> 
     assert series.compare(f"{moved[0]}/", f"{moved[1]}/").exit_status == 5
 
 
-def test_what_a_killed_comparison_has_left_goes(series: Series) -> None:
+def test_leftovers_of_a_killed_comparison_are_removed(series: Series) -> None:
     three_days(series)
     for name, age in ((".compare-old", 2), (".compare-new", 0)):
         (series.output / name).mkdir()

@@ -1,4 +1,4 @@
-"""The script of docs/watch.md: what it does about each exit status, with commands that pretend."""
+"""The script of docs/watch.md: how it handles each exit status, with fake commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCRIPT = ROOT / "docs" / "examples" / "watch.sh"
 
-#: Writes down what it is asked, and ends as STATUS_CRAWL, STATUS_COMPARE or STATUS_PRUNE say.
+#: Records its arguments, and exits with STATUS_CRAWL, STATUS_COMPARE or STATUS_PRUNE.
 PRETENDER = """\
 #!/bin/sh
 case $1 in crawl) what=crawl ;; *) what=$2 ;; esac
@@ -34,7 +34,7 @@ esac
 """
 
 
-#: Until a signal comes, and then a moment longer. It minds Ctrl-C, too, as Scrapy does in any case.
+#: Runs until a signal, and a moment longer. It handles Ctrl-C as well, as Scrapy always does.
 STAYER = """\
 import os, pathlib, signal, sys, time
 signals = []
@@ -51,13 +51,13 @@ sys.exit(int(os.environ.get("STATUS_STAY", "4")))
 
 @attrs.frozen
 class Script:
-    """The script in a project's folder, with a ``scrapy`` that pretends."""
+    """The script in a project's folder, with a fake ``scrapy``."""
 
     folder: Path
     shell: str = "sh"
 
     def __call__(self, *words: str, **environment: str) -> tuple[int, str, list[str]]:
-        """Run it; return exit status, what it says, and what was asked of scrapy."""
+        """Run it; return its exit status, its output, and the calls of scrapy."""
         path = environment.pop("PATH", os.environ["PATH"])
         asked = self.folder / "asked"
         asked.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ class Script:
         return done.returncode, done.stderr, lines
 
     def start(self, **environment: str) -> tuple[int, int]:
-        """Start it on a terminal of its own, and return when scrapy is at work.
+        """Start it on a separate terminal, and return when scrapy is running.
 
         :return: its process, and the other end of the terminal
         """
@@ -162,20 +162,20 @@ def test_exit_statuses(
         assert says.rstrip().endswith(f"{SCRIPT} watch-3")
 
 
-def test_what_was_not_told_is_told_the_next_day(script: Script) -> None:
+def test_what_was_not_delivered_is_delivered_the_next_day(script: Script) -> None:
     told_of(script, "-", "watch-1")
     script("watch-2", STATUS_COMPARE="4")
     script("watch-3", STATUS_CRAWL="4")
     status, _, asked = script("watch-4")
     assert status == 5
     assert asked[1].startswith("tmapi compare watch-1 watch-4 ")
-    # The same once more, after failures: with the same job before.
+    # Again, after failures: compared with the same old job.
     _, _, asked = script("watch-4")
     assert asked[1].startswith("tmapi compare watch-1 watch-4 ")
     assert asked[0] == "crawl image_search -a job=watch-4"
 
 
-def test_a_job_from_before_what_was_told_is_refused(script: Script) -> None:
+def test_a_job_older_than_the_last_delivered_is_refused(script: Script) -> None:
     told_of(script, "watch-2", "watch-3")
     status, says, asked = script("watch-2")
     assert (status, asked) == (2, [])
@@ -197,7 +197,7 @@ def test_without_flock_a_folder_is_the_lock(script: Script) -> None:
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 @pytest.mark.parametrize("how", ["kill", "interrupt", "hang up", "Ctrl-C", "closed"])
-def test_a_signal_reaches_what_runs_once_and_nothing_more_is_begun(
+def test_a_signal_reaches_the_child_once_and_nothing_more_starts(
     script: Script, how: str, shell: str
 ) -> None:
     told_of(script, "watch-1", "watch-2")
@@ -233,7 +233,7 @@ def test_a_signal_reaches_what_runs_once_and_nothing_more_is_begun(
 def test_what_a_signal_leaves(
     script: Script, stay: str, ends_with: str, status: int, begun: list[str], *, is_told: bool
 ) -> None:
-    """Also where what it reaches was just about to end by itself."""
+    """Also if the process it reaches was just about to exit."""
     told_of(script, "watch-1", "watch-2")
     process, terminal = script.start(STAY=stay, STATUS_STAY=ends_with)
     os.kill(process, signal.SIGTERM)

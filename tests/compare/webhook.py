@@ -1,4 +1,4 @@
-"""Whoever a watch tells: a webhook on this machine, which believes what is signed."""
+"""A webhook on this machine that verifies signatures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRET = "only-the-receiver-knows-0123"
 
 
 def genuine() -> Callable[[Mapping[str, str], bytes, str], bool]:
-    """Return the function that docs/watch.md gives to receivers."""
+    """Return the function that docs/watch.md has for receivers."""
     page = (ROOT / "docs" / "watch.md").read_text("utf-8")
     found = re.search(r"^    import hashlib.*?(?=^\S)", page, re.MULTILINE | re.DOTALL)
     assert found
@@ -32,7 +32,7 @@ def genuine() -> Callable[[Mapping[str, str], bytes, str], bool]:
 
 @attrs.frozen
 class Message:
-    """One request, taken or not."""
+    """One request, accepted or not."""
 
     path: str
     headers: Mapping[str, str]
@@ -47,13 +47,13 @@ class Message:
 
 
 class WebhookThread:
-    """A webhook; ``answers`` are the statuses of its next answers, then it takes everything."""
+    """A webhook; ``answers`` are the statuses of its next answers, then it accepts everything."""
 
     def __init__(self, *answers: int) -> None:
         self.messages: list[Message] = []
         self.answers = list(answers)
         self.released = threading.Event()
-        """Set, an answer of 0 ends; until then it is waited for."""
+        """An answer of 0 waits until this is set."""
         receiver, check = self, genuine()
 
         class Handler(BaseHTTPRequestHandler):
@@ -72,7 +72,7 @@ class WebhookThread:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)

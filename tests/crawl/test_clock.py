@@ -57,7 +57,7 @@ def test_a_conversion_of_a_time_to_come_is_not_used(alone: Crawler, sandbox: San
 def test_a_series_whose_newest_name_is_to_come(offline: Crawler, alone: Crawler) -> None:
     series = Series(offline.output)
     for day in (1, 2):
-        folder = series.day(day, finished_at="2026-11-02T00:00:00.000Z").search("A", item(1))
+        folder = series.day(day, finished_at="2026-11-02T00:00:00.000Z").query("A", item(1))
         folder.write().folder.rename(
             series.output / (AHEAD if day == 2 else f"watch-2020110{day}T180000Z")
         )

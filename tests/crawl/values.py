@@ -58,7 +58,7 @@ UNREADABLE = {
 
 #: What a monitor says of it whose limit is 20 %: 1 of 6 is 16.7 %.
 TOO_MANY = (
-    "    unreadable: of 6 items too many have a value that can't be read: "
+    "    unreadable: too many of 6 items have a value that can't be read: "
     "price 2 (33.3 %), such as '9,90' (item 2); "
     "title 2 (33.3 %), such as 'lamp ***\\x1b[2J' (item 1); "
     "at most 20 % (TMAPI_MONITOR_UNREADABLE)\n"

@@ -1,4 +1,4 @@
-"""Answers of every shape, up to the lines of the products."""
+"""Fuzzes answers of any shape, up to the lines of products.jsonl."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeds files and jobs of every shape."""
+"""Fuzzes seeds files and jobs of any shape."""
 
 from __future__ import annotations
 

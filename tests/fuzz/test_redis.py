@@ -1,4 +1,4 @@
-"""A job on Redis in which anything may stand anywhere."""
+"""Fuzzes a job on Redis with any value in any place."""
 
 from __future__ import annotations
 

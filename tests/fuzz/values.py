@@ -1,4 +1,4 @@
-"""Values of every shape, and how they are tried.
+"""Values of any shape, and how they are tried.
 
 Whatever is read: each reading ends in time, ends as documented, and shows no token. Briefly with
 every run of the tests, then with the same values each time; ``make fuzz`` takes its time, and tries
@@ -22,7 +22,7 @@ from tmapi_spiders.items import Product
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: Seconds of one example, on a machine that has other things to do.
+#: The most seconds for one example, on a busy machine.
 LIMIT = 20
 
 QUIETLY = pytest.mark.filterwarnings("ignore:Generating overly large repr")
@@ -47,7 +47,7 @@ def in_time() -> Iterator[None]:
 
 
 def try_all(strategy: st.SearchStrategy[Any], check: Callable[[Any], None], examples: int) -> None:
-    """Give *check* so many examples; few of them are the same ones every time."""
+    """Run *check* with so many examples; small numbers are the same ones every time."""
 
     def one(value: Any) -> None:
         with in_time():
@@ -63,7 +63,7 @@ def try_all(strategy: st.SearchStrategy[Any], check: Callable[[Any], None], exam
     )(given(strategy)(one))()
 
 
-#: In the place of a token that is spelt in some way.
+#: Stands for a token in some spelling.
 PLACE = "qPLACEq"
 
 LONG_TEXTS = [

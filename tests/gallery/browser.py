@@ -1,4 +1,4 @@
-"""A headless Chromium, as the tests of the gallery use it."""
+"""A headless Chromium for the tests of the gallery."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Browser:
         dark: bool = False,
         fragment: str = "",
     ) -> None:
-        """Open a page in a window of this size, in the light or the dark."""
+        """Open a page in a window of this size, in light or dark mode."""
         self.cdp(
             "Emulation.setDeviceMetricsOverride",
             width=size[0],
@@ -86,7 +86,7 @@ class Browser:
         return self.driver.find_element("css selector", selector)
 
     def texts(self, selector: str) -> list[str]:
-        """Return what elements say, shown or not; in one call, since each costs time."""
+        """Return the texts of elements, shown or not; in one call, since each takes time."""
         found: list[str] = self.run(
             "return [...document.querySelectorAll(arguments[0])].map(it => it.textContent)",
             selector,
@@ -94,7 +94,7 @@ class Browser:
         return found
 
     def until(self, holds: Callable[[], Any]) -> Any:
-        """Wait until something holds."""
+        """Wait until a condition holds."""
         return WebDriverWait(self.driver, 30, 0.05).until(lambda _: holds())
 
     def until_count(self, text: str) -> None:
@@ -108,13 +108,13 @@ class Browser:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def log(self) -> list[dict[str, Any]]:
-        """Return what the page or its policy complained of since the last look."""
+        """Return the errors of the page or its policy since the last call."""
         found: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return found
 
     @property
     def focused(self) -> str:
-        """What has the focus: its id, else its name for those who can't see it, else its text."""
+        """The element in focus: its id, else its accessible name, else its text."""
         name: str = self.run(
             "const it = document.activeElement;"
             "return it.id || it.getAttribute('aria-label') || it.textContent.trim()"
@@ -142,7 +142,7 @@ class Browser:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start a browser with a profile of its own; it ends with the ``with`` statement."""
+    """Start a browser with a separate profile; it ends with the ``with`` statement."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ChromeOptions()
         options.binary_location = CHROMIUM or ""

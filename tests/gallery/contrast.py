@@ -1,4 +1,4 @@
-"""Whether text can be read on the ground that it stands on."""
+"""Checks the contrast of text with its background."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.gallery.browser import Browser
 
-#: Of what is on the page: its text's colour, and that of the ground it stands on.
+#: The colour of each text on the page, and of its background.
 COLOURS = """
 const parse = (text) => text.match(/[\\d.]+/g).map(
   (it, i) => Number(it) * (text.startsWith('color') && i < 3 ? 255 : 1));

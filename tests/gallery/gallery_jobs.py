@@ -13,7 +13,7 @@ from scrapy.settings import Settings
 from tests.support import Crawl
 from tmapi_spiders.commands import gallery
 from tmapi_spiders.commands.tmapi import run_subcommand
-from tmapi_spiders.gallery.embedded import Embedded
+from tmapi_spiders.gallery.embedded_pictures import EmbeddedPictures
 from tmapi_spiders.gallery.groups import read_gallery
 from tmapi_spiders.gallery.page import gallery_page, write_page
 from tmapi_spiders.jobs.job_files import JobFiles
@@ -27,7 +27,7 @@ PIXEL = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwM
 
 
 def make_gallery(output: Path, job: str, *options: str, **settings: str) -> Crawl:
-    """Run `scrapy tmapi gallery` in this process, which takes a tenth of the time."""
+    """Run `scrapy tmapi gallery` in this process, which is ten times faster."""
     parser = argparse.ArgumentParser()
     gallery.add_arguments(parser)
     given = parser.parse_args([job, *options])
@@ -41,7 +41,7 @@ def make_gallery(output: Path, job: str, *options: str, **settings: str) -> Craw
 def page_of(folder: Path, pictures: dict[str, str] | None = None, per_seed: int = 500) -> Path:
     """Make the page of a job's folder, with these pictures in it."""
     files = JobFiles.open(f"{folder}/", folder.parent)
-    embedded = Embedded(pictures or {}, wanted=len(pictures or {}))
+    embedded = EmbeddedPictures(pictures or {}, wanted=len(pictures or {}))
     page = gallery_page(
         read_gallery(files, per_seed), embedded, 15_000_000, made_up=files.is_made_up
     )
@@ -50,7 +50,7 @@ def page_of(folder: Path, pictures: dict[str, str] | None = None, per_seed: int 
 
 
 def product(item_id: int, **fields: Any) -> dict[str, Any]:
-    """Return a product's row, with what is not given null."""
+    """Return a product's row; fields not given are null."""
     row = {
         "item_id": item_id,
         "product_url": f"https://detail.1688.com/offer/{item_id}.html",
@@ -80,7 +80,7 @@ def product(item_id: int, **fields: Any) -> dict[str, Any]:
 
 
 class JobFolder:
-    """A job's folder: seeds and their products are added, then it is written."""
+    """A job's folder: add seeds and their products, then write it."""
 
     def __init__(self, folder: Path, **facts: Any) -> None:
         self.folder = folder
@@ -99,7 +99,7 @@ class JobFolder:
         status: str = "complete",
         **outcome: Any,
     ) -> None:
-        """Add one query of a seed, and what it found, in the order of its ranks."""
+        """Add one query of a seed, with its products by rank."""
         about = {
             "job": self.facts["job"],
             "query_id": f"{seed_id}/{sort}/{language}",
@@ -141,7 +141,7 @@ class JobFolder:
 
 
 def large_job(folder: Path, seeds: int, products_a_seed: int) -> Path:
-    """Write a job of many products, with something of everything in them."""
+    """Write a job of many products that have every kind of value."""
     job = JobFolder(folder, finished_at="2026-11-23T18:00:00.000Z")
     number = 600_000_000_000
     for seed in range(seeds):

@@ -24,7 +24,7 @@ def run(offline: Crawler, job: str, *options: str) -> Crawl:
 
 
 def parts(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return the data and the pictures that are embedded in a page."""
+    """Return the data and the pictures embedded in a page."""
     page = path.read_text("utf-8")
     data, pictures = re.findall(r'<script type="application/json" id=[^>]*>(.*?)</script>', page)
     return json.loads(data), json.loads(pictures)
@@ -69,7 +69,7 @@ def test_a_product_is_under_every_seed_that_found_it(offline: Crawler, job: JobF
     assert pictures == []
 
 
-def test_what_was_not_given_stays_so(offline: Crawler, job: JobFolder) -> None:
+def test_missing_values_stay_missing(offline: Crawler, job: JobFolder) -> None:
     job.seed("A", product(1, price=None, title=None))
     job.sightings.append(job.sightings[0] | {"item_id": 2, "rank": 2})  # without a product's row
     job.write()
@@ -97,9 +97,7 @@ def test_the_cut_is_stated(offline: Crawler, job: JobFolder) -> None:
     assert "left out" not in run(offline, "j", "--thumbnails", "0").stdout
 
 
-def test_the_best_matches_come_first_and_searches_are_in_words(
-    offline: Crawler, job: JobFolder
-) -> None:
+def test_best_matches_come_first_and_queries_have_labels(offline: Crawler, job: JobFolder) -> None:
     for sort in ("sales", "price_up", "price_down", "default"):
         job.seed("A", product(1), sort=sort, price_start="0", price_end="20")
     job.seed("B", sort="later_than_us", price_end="9.5")
@@ -133,7 +131,7 @@ def test_the_products_row_of_the_same_seed_is_preferred(offline: Crawler, job: J
     ]
 
 
-def test_seeds_come_in_the_order_they_were_searched_in(offline: Crawler, job: JobFolder) -> None:
+def test_seeds_come_in_the_order_they_were_begun(offline: Crawler, job: JobFolder) -> None:
     for seed_id, second in (("third", 3), ("first", 1), ("second", 2)):
         at = f"2026-11-23T12:00:0{second}.000Z"
         job.seed(seed_id, product(second), started_at=at)
@@ -143,7 +141,7 @@ def test_seeds_come_in_the_order_they_were_searched_in(offline: Crawler, job: Jo
     assert [group["id"] for group in data["groups"]] == ["first", "second", "third"]
 
 
-def test_without_outcomes_the_products_tell(offline: Crawler, job: JobFolder) -> None:
+def test_without_outcomes_seeds_come_from_the_products(offline: Crawler, job: JobFolder) -> None:
     job.seed("A", product(1), sort="sales")
     job.write()
     (offline.output / "j" / "outcomes.jsonl").unlink()
@@ -166,7 +164,7 @@ def test_seeds_that_found_nothing_come_last(offline: Crawler, job: JobFolder) ->
     assert [group["id"] for group in data["groups"]] == ["B", "A", "nothing", "never"]
 
 
-def test_text_can_not_leave_its_place(offline: Crawler, job: JobFolder) -> None:
+def test_text_can_not_break_out_of_its_element(offline: Crawler, job: JobFolder) -> None:
     job.seed("A", product(1, title=HOSTILE, product_url="javascript:alert(2)", img="data:x"))
     job.seed(HOSTILE, data={HOSTILE: HOSTILE}, seed="javascript:alert(3)", message=HOSTILE)
     job.write()
@@ -199,7 +197,7 @@ def test_text_can_not_leave_its_place(offline: Crawler, job: JobFolder) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_wrong_options_are_refused(
     offline: Crawler, job: JobFolder, options: list[str], told: str
 ) -> None:
     job.seed("A", product(1))
@@ -226,7 +224,7 @@ def test_a_killed_job_is_told_how_to_go_on(
     assert "SCRAPY_PROJECT=sandbox scrapy crawl image_search -a job=j\n" in done.log
 
 
-def test_another_sandbox_is_told_of(offline: Crawler) -> None:
+def test_pictures_of_another_sandbox_are_explained(offline: Crawler) -> None:
     job = JobFolder(offline.output / "j", source="sandbox", made_up=True)
     job.seed("A", product(1, img="http://127.0.0.1:9/img/1.svg"), product(2))
     job.write()

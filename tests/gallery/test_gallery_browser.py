@@ -30,7 +30,7 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of 50 products, and of queries that ended in every way."""
+    """A page with 50 products, and queries that ended in every way."""
     job = JobFolder(tmp_path_factory.mktemp("jobs") / "small", warnings=[])
     lamps = [
         product(
@@ -72,7 +72,7 @@ def titles(browser: Browser, group: int = 1) -> list[str]:
     return browser.texts(f"#seed-{group} h3")
 
 
-def test_a_card_says_all_that_is_known(browser: Browser, small: Path) -> None:
+def test_a_card_shows_everything_known(browser: Browser, small: Path) -> None:
     browser.show(small)
     browser.until_count("50 matches for 5 seeds")
     first = browser.texts("#seed-1 .card")[0]
@@ -98,12 +98,12 @@ def test_a_card_says_all_that_is_known(browser: Browser, small: Path) -> None:
     assert len(browser.all("#seed-2 h3 a")) == 19, "one has no link"
 
 
-def test_how_each_query_ended_is_told(browser: Browser, small: Path) -> None:
+def test_how_each_query_ended_is_shown(browser: Browser, small: Path) -> None:
     browser.show(small)
     (told,) = browser.texts("#without")
     assert told == (
-        "3 seeds without products · 3 of 6 searches failed or incomplete · "
-        "1 of 6 searches ended in doubt"
+        "3 seeds without products · 3 of 6 queries failed or incomplete · "
+        "1 of 6 queries ended in doubt"
     )
     groups = [" ".join(text.split()) for text in browser.texts(".group")]
     assert (
@@ -113,8 +113,8 @@ def test_how_each_query_ended_is_told(browser: Browser, small: Path) -> None:
         assert f"But {EVIDENCE[code]}" in groups[1]
     assert " But " not in groups[0] + groups[2]
     assert "Nothing was found for this image." in groups[2]
-    assert "Nothing found best match: the search has no match" in groups[2]
-    assert "Every search for this image failed" in groups[3]
+    assert "Nothing found best match: the query has no match" in groups[2]
+    assert "Every query for this image failed" in groups[3]
     assert (
         "Failed best match: no page could be read: an error: code 422: the image is denied"
         in (groups[3])
@@ -314,7 +314,7 @@ def test_no_request_leaves_and_nothing_hostile_runs(browser: Browser, tmp_path: 
     assert browser.all("main img") == []
     assert browser.run("return performance.getEntriesByType('resource').length") == 0
     assert browser.log() == []
-    # The page's own policy, beside its care: neither a picture from elsewhere nor a script loads.
+    # The page's policy, too: neither a picture from elsewhere nor a script loads.
     browser.run(
         "const it = new Image(); it.src = 'https://evil.invalid/beacon.gif';"
         "const script = document.createElement('script');"
@@ -395,7 +395,7 @@ CONTROLS = {
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_all_has_a_name_for_those_who_do_not_see_it(
+def test_everything_has_an_accessible_name(
     browser: Browser, small: Path, size: tuple[int, int]
 ) -> None:
     browser.show(small, size)

@@ -1,4 +1,4 @@
-"""The gallery in a real browser: on screens of all sizes, and what a buyer types there."""
+"""The gallery in a real browser: on screens of all sizes, and with what buyers type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ const parts = [".seed-picture", "h2", ".found", ".url", ".own", ".prices", ".que
 return parts.map((it) => [it.top, it.bottom]);
 """
 
-#: How far the panel's last line is above the lower edge of the screen, once it is scrolled to.
+#: The distance from the panel's last line to the screen's lower edge, once scrolled into view.
 ROOM = """
 const panel = document.querySelector("#seed-1 .seed");
 window.scrollTo(0, document.querySelector("#seed-1").getBoundingClientRect().top + window.scrollY);
@@ -34,7 +34,7 @@ return window.innerHeight - last.bottom;
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of eight searches and six own columns, of seeds with and without products."""
+    """A page with eight queries and six user columns, for seeds with and without products."""
     job = JobFolder(tmp_path_factory.mktemp("jobs") / "full")
     own = {f"column {number}": f"what the user wrote of it, {number}" for number in range(6)}
     found = [product(number, price=f"{number}.5") for number in range(1, 31)]
@@ -90,7 +90,7 @@ def test_a_seed_without_products_is_found(browser: Browser, full: Path) -> None:
     browser.one("#text").send_keys("k 1/2")
     browser.until_count("None of 89 matches, but 1 seed without products")
     assert browser.texts("h2") == ["broken"]
-    assert "Every search for this image failed" in browser.texts(".nothing")[0]
+    assert "Every query for this image failed" in browser.texts(".nothing")[0]
     browser.one("#text").clear()
     browser.one("#text").send_keys("2")
     browser.until_count("72 of 89 matches, in 13 of 32 seeds, and 1 seed without products")
@@ -115,7 +115,7 @@ def test_prices_as_they_are_typed(browser: Browser, full: Path) -> None:
     for wrong in ("1,234", "-5", "ten", "1.234,50"):
         most.clear()
         most.send_keys(wrong)
-        browser.until_count(f"“{wrong}” is no price; write it like 1234.50. 67 of 89 matches")
+        browser.until_count(f"“{wrong}” is not a price; write it like 1234.50. 67 of 89 matches")
     browser.one("#reset").click()
     browser.until_count("89 matches for 32 seeds")
     assert browser.texts("#count")[0].startswith("89")

@@ -1,4 +1,4 @@
-"""Pictures that were made to cost: none holds up the gallery, nor a browser that opens it."""
+"""Pictures made to be costly: none blocks the gallery, or a browser that opens it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.long  # make long
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
 
-#: Each level shows the one before ten times.
+#: Each level shows the previous one ten times.
 NESTED = "".join(
     f'<g id="g{level}">' + f'<use xlink:href="#g{level - 1}"/>' * 10 + "</g>"
     for level in range(1, 9)
@@ -63,7 +63,7 @@ def bmp_bomb() -> bytes:
 
 
 @pytest.mark.parametrize("inner", SVGS.values(), ids=SVGS)
-def test_an_svg_that_is_no_plain_drawing(inner: str) -> None:
+def test_an_svg_that_is_not_a_plain_drawing(inner: str) -> None:
     with pytest.raises(NotPlain):
         plain_drawing(f"{HEAD}{inner}</svg>".encode())
 
@@ -78,7 +78,7 @@ def test_an_svg_that_is_no_plain_drawing(inner: str) -> None:
         b"<svg" + b" " * 30_000 + b"/>",
     ],
 )
-def test_what_is_no_svg(data: bytes) -> None:
+def test_broken_svg_is_refused(data: bytes) -> None:
     with pytest.raises(NotPlain):
         plain_drawing(data)
 
@@ -100,7 +100,7 @@ def test_a_gallery_of_them(offline: Crawler) -> None:
         found = [product(number, img=f"{server.url}/{number}.jpg") for number in range(1, 5)]
         job.seed("A", *found, seed=f"{server.url}/seed.jpg")
         folder = job.write()
-        # An earlier version has kept a stranger's.
+        # An earlier version kept foreign drawings.
         with sqlite3.connect(folder / "thumbnails.sqlite") as kept:
             kept.execute(
                 "CREATE TABLE thumbnails "
@@ -122,7 +122,7 @@ def test_a_gallery_of_them(offline: Crawler) -> None:
 
 
 @pytest.mark.long
-def test_a_host_of_costly_pictures_is_left_alone(offline: Crawler) -> None:
+def test_a_host_of_costly_pictures_is_given_up(offline: Crawler) -> None:
     with serving(lambda handler: send(handler, bmp_bomb())) as server:
         job = JobFolder(offline.output / "j", source=server.place)
         found = [product(number, img=f"{server.url}/{number}.jpg") for number in range(1, 31)]

@@ -1,4 +1,4 @@
-"""Which addresses pictures may come from: written down, whatever version of Python it is."""
+"""Tests which addresses pictures may come from, on any version of Python."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_inner(host: str) -> None:
     assert not is_public(host)
 
 
-def test_none_of_them_is_asked() -> None:
+def test_hostile_addresses_are_not_requested() -> None:
     hosts = [f"[{host}]" if ":" in host else host for host in INNER if "%" not in host]
     made, problems = fetch(*(f"http://{host}:9/a.jpg" for host in hosts))
     assert not any(made)

@@ -1,4 +1,4 @@
-"""Pictures: made small, fetched politely, kept; and what may not be reached."""
+"""Pictures: scaled, fetched politely, kept; and addresses that must not be reached."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def encoded(size: tuple[int, int] = (800, 400), kind: str = "JPEG", mode: str = 
 
 
 def claimed(width: int, height: int) -> bytes:
-    """Return the beginning of a PNG that says it is so large."""
+    """Return the beginning of a PNG that claims this size."""
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     length, check = struct.pack(">I", len(header) - 4), struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + length + header + check + b"\0\0\0\x04IDAT1234"
 
 
 class Pictures:
-    """A server of pictures: what it is asked, and how many at once."""
+    """A server of pictures that counts requests, in all and concurrent."""
 
     def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None] | None = None) -> None:
         self.seen: list[tuple[str, dict[str, str]]] = []
@@ -71,7 +71,7 @@ class Pictures:
                         outer._now -= 1
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.place = f"127.0.0.1:{self._server.server_port}"
@@ -133,7 +133,7 @@ def test_pictures_are_made_small(data: bytes) -> None:
         assert small.size == (240, 120)
 
 
-def test_what_is_transparent_is_white() -> None:
+def test_transparency_becomes_white() -> None:
     with Image.open(BytesIO(make_thumbnail(encoded(kind="PNG", mode="RGBA")).data)) as small:
         assert small.convert("RGB").getpixel((9, 9)) == (255, 255, 255)
 
@@ -150,16 +150,16 @@ def test_a_picture_is_turned_upright() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (claimed(30_000, 20_000), "no picture that can be read (DecompressionBombError)"),
+        (claimed(30_000, 20_000), "not a readable picture (DecompressionBombError)"),
         (claimed(10_000, 6_000), "10000 × 6000 pixels"),
-        (encoded()[:300], "no picture that can be read"),
-        (b"<html>not found</html>", "no picture that can be read"),
-        (b"", "no picture that can be read"),
+        (encoded()[:300], "not a readable picture"),
+        (b"<html>not found</html>", "not a readable picture"),
+        (b"", "not a readable picture"),
         (b"<svg>" + b" " * 20_000, "an SVG of 20,005 bytes"),
     ],
     ids=["bomb", "large", "cut", "page", "nothing", "long-svg"],
 )
-def test_what_is_no_picture_is_refused(data: bytes, why: str) -> None:
+def test_broken_pictures_are_refused(data: bytes, why: str) -> None:
     with pytest.raises(Unusable, match=re.escape(why)):
         make_thumbnail(data)
 
@@ -170,7 +170,7 @@ def test_the_sandboxs_drawings_are_shown() -> None:
             drawn = picture(Look(kind, 120, 55, pattern), "612345678901").encode()
             made = make_thumbnail(b'<?xml version="1.0"?>\n' + drawn)
             assert made.media_type == "image/svg+xml"
-            # The same, but for white space.
+            # The same except for white space.
             assert made.data.replace(b" ", b"") == drawn.strip().replace(b" ", b"")
 
 
@@ -195,7 +195,7 @@ def test_few_at_a_time_with_an_honest_name() -> None:
         assert "Cookie" not in headers
 
 
-def test_a_host_that_fails_is_left_alone() -> None:
+def test_a_host_that_fails_is_given_up() -> None:
     with serving(lambda handler: send(handler, status=503)) as server:
         made, problems = fetch(
             *(f"{server.url}/{number}.jpg" for number in range(40)), inside=(server.place,)
@@ -249,7 +249,7 @@ def test_no_picture_reaches_the_users_own_network() -> None:
     assert server.seen == []
 
 
-def test_no_redirect_does_either() -> None:
+def test_no_redirect_reaches_the_users_own_network() -> None:
     with serving() as inner:
 
         def onwards(handler: BaseHTTPRequestHandler) -> None:
@@ -264,7 +264,7 @@ def test_no_redirect_does_either() -> None:
     assert not any(made)
     assert problems == {
         "not an address of the public internet": 1,
-        "redirected to what is no web address": 1,
+        "redirected to something that is not a web address": 1,
         "redirected more than 3 times": 1,
     }
 
@@ -306,14 +306,14 @@ def test_the_second_run_fetches_what_is_missing(offline: Crawler) -> None:
     assert "Traceback" not in done.log
 
 
-def test_the_limit_is_kept_to_the_best_ranked(offline: Crawler) -> None:
+def test_the_limit_leaves_the_best_ranked(offline: Crawler) -> None:
     with serving() as server:
         folder = pictured_job(offline, server, count=60)
         one = len(make_thumbnail(encoded()).url)
         room = 5.5 * one / 1_000_000
         done = make_gallery(offline.output, "j", "--thumbnails", f"{room:.6f}")
         assert "5 of 61 pictures embedded" in done.stdout
-        assert "56 left out for the limit" in done.stdout
+        assert "56 left out by the limit" in done.stdout
         assert len(server.seen) == 48, "no more are fetched than one batch"
     pictures = (folder / "gallery.html").read_text("utf-8").split('id="gallery-pictures">')[1]
     assert pictures.count("data:image/webp;base64,") == 5

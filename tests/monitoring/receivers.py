@@ -1,4 +1,4 @@
-"""Those who are told, on this machine: chats and Sentry over HTTP, and a mail server."""
+"""Receivers of messages on this machine: chats and Sentry over HTTP, and a mail server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Told:
 
     @property
     def event(self) -> Any:
-        """The event in one of Sentry's envelopes: a line of its own, after two of headers."""
+        """The event in one of Sentry's envelopes: a separate line after two header lines."""
         return json.loads(self.body.splitlines()[2])
 
 
@@ -59,7 +59,7 @@ class _Receiver:
 
 
 class HttpReceiver(_Receiver):
-    """Answers everything with what pleases Slack, Telegram, Discord and Sentry."""
+    """Answers everything so that Slack's, Telegram's, Discord's and Sentry's clients accept it."""
 
     def __init__(self, status: int = 200, answer: bytes = b'{"ok": true, "members": []}') -> None:
         self.told: list[Told] = []
@@ -80,7 +80,7 @@ class HttpReceiver(_Receiver):
             do_POST = do_GET  # noqa: N815 - its base class asks for that name
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         super().__init__(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
         self.url = f"http://127.0.0.1:{self.port}"
@@ -92,7 +92,7 @@ class HttpReceiver(_Receiver):
 
 
 class MailReceiver(_Receiver):
-    """Takes mails as a server without TLS does."""
+    """Accepts mail as a server without TLS does."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []

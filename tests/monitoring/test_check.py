@@ -1,4 +1,4 @@
-"""``scrapy tmapi check``: a job is judged later as it is at the end of its crawl."""
+"""``scrapy tmapi check`` judges a job later exactly as at the end of its crawl."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ STRICT = {
 }
 LENIENT = {"QUERIES": "0", "REJECTED": "1", "REFUSALS": "1"}
 
-#: Of job.json, what monitors go by.
+#: The keys of job.json that monitors use.
 JUDGED_BY = ("queries", "errors", "evidence", "products", "refusals", "unreadable", "budget")
 
 
@@ -59,7 +59,7 @@ def options_of(thresholds: dict[str, str]) -> list[str]:
 
 
 def spoil(folder: Path) -> None:
-    """Have an earlier job differ: its prices were others, and it had more products."""
+    """Make an earlier job differ: other prices, and more products."""
     path = folder / "products.jsonl"
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     for row in rows:
@@ -70,7 +70,7 @@ def spoil(folder: Path) -> None:
 
 @pytest.fixture
 def receiver() -> Iterator[HttpReceiver]:
-    """Whoever is told by a webhook."""
+    """A receiver of webhooks."""
     with HttpReceiver() as started:
         yield started
 
@@ -161,7 +161,7 @@ Printed = pytest.CaptureFixture[str]
 
 
 def refusal(capsys: Printed) -> str:
-    """Return the one line that a refusal is."""
+    """Return the single line of a refusal."""
     told = capsys.readouterr()
     (line,) = told.err.splitlines()
     assert told.out == ""
@@ -183,11 +183,11 @@ def test_no_such_job(folder: JobFolder, capsys: Printed) -> None:
     [
         (
             {"running": True},
-            "it is running, or was killed. Wait for it, or go on with it: scrapy crawl ",
+            "it is running, or was killed. Wait for it, or continue it: scrapy crawl ",
         ),
         (
             {"running": True, "shared": {"id": "x"}},
-            "it is a job of workers that was not exported to its end: once it has ended, scrapy ",
+            "a job of workers that is not fully exported yet: once it has ended, scrapy ",
         ),
     ],
 )
@@ -229,7 +229,7 @@ def test_damaged_products(folder: JobFolder, capsys: Printed, receiver: HttpRece
     assert receiver.told == []
 
 
-def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Printed) -> None:
+def test_what_an_earlier_version_did_not_count(folder: JobFolder, capsys: Printed) -> None:
     thresholds = {"TMAPI_MONITOR_FIELDS": {"company_name": 0.5}, "TMAPI_MONITOR_CALLS": 0}
     assert run("lamps", change(folder, exit_status=3).parent, **thresholds) == 3
     told = capsys.readouterr().out.splitlines()
@@ -237,8 +237,8 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
         "lamps: 1 query: 1 complete",
         "  monitors: 1 of 11 failed, 9 had nothing to judge",
     ]
-    assert told[2].startswith("    fields: of 1 product too few have a value: company_name 0 % (")
-    assert told[3].startswith("  nothing to judge: rejected: not known (products): an earlier ver")
+    assert told[2].startswith("    fields: too few of 1 product have a value: company_name 0 % (")
+    assert told[3].startswith("  nothing to judge: rejected: not known (products): the job was run")
     assert sum("not known (refusals)" in line for line in told) == 1
 
 
@@ -255,12 +255,12 @@ def test_what_an_earlier_version_has_not_counted(folder: JobFolder, capsys: Prin
         ),
         (
             {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["scrapy.Spider"]},
-            "SPIDERMON_SPIDER_CLOSE_MONITORS: scrapy.Spider is no MonitorSuite of spidermon's.",
+            "SPIDERMON_SPIDER_CLOSE_MONITORS: scrapy.Spider is not a MonitorSuite of spidermon.",
         ),
         ({"TMAPI_MONITOR_QUERIES": 95}, "TMAPI_MONITOR_QUERIES=95: accepted: a number from 0 to 1"),
     ],
 )
-def test_settings_that_nothing_can_be_judged_by(
+def test_unusable_settings_are_refused(
     folder: JobFolder, capsys: Printed, settings: dict[str, Any], told: str
 ) -> None:
     assert run("lamps", folder.write().parent, **settings) == 2
@@ -269,7 +269,7 @@ def test_settings_that_nothing_can_be_judged_by(
     assert "secret" not in problem
 
 
-def test_spidermon_that_is_not_installed(
+def test_missing_spidermon(
     folder: JobFolder, capsys: Printed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "spidermon", None)
@@ -277,7 +277,7 @@ def test_spidermon_that_is_not_installed(
     assert refusal(capsys).startswith("spidermon is not installed. Install it: pip install ")
 
 
-def test_a_suite_that_tells_by_itself(folder: JobFolder, capsys: Printed) -> None:
+def test_a_suite_with_its_own_actions(folder: JobFolder, capsys: Printed) -> None:
     suites = {"SPIDERMON_SPIDER_CLOSE_MONITORS": ["spidermon.MonitorSuite"]}
     assert run("lamps", folder.write().parent, **suites) == 0
     told = capsys.readouterr().out

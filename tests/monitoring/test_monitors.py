@@ -1,4 +1,4 @@
-"""What a user sees of the monitors, and who is told."""
+"""What users see of the monitors, and who is notified."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ADD_ON = 'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}\n'
 
 
 def monitors_of(text: str) -> dict[str, str]:
-    """Return what a summary says of each monitor that failed; "" is the line above them."""
+    """Return what a summary says about each monitor that failed; "" is the line above them."""
     found = re.search(r"^  monitors: (.*)\n((?:    .*\n)*)", text, re.MULTILINE)
     assert found, text
     lines = dict(line.strip().split(": ", 1) for line in found[2].splitlines())
@@ -56,13 +56,13 @@ def add(project: Path, settings: str) -> None:
         file.write(settings)
 
 
-def test_a_good_job_passes_and_nobody_is_told(crawl: Crawler) -> None:
+def test_a_good_job_passes_and_no_one_is_notified(crawl: Crawler) -> None:
     with HttpReceiver() as receiver:
         webhook = f"SPIDERMON_DISCORD_WEBHOOK_URL={receiver.url}/hook"
         done = crawl(*ENABLED, "-s", webhook, seeds="/search/a/teapot.jpg", max_pages=2)
     assert done.exit_status == 0
     assert monitors_of(done.log) == {"": "7 passed, 4 had nothing to judge"}
-    assert "prices/are sane... SKIPPED (the job is of no series" in done.log
+    assert "prices/are sane... SKIPPED (the job belongs to no series" in done.log
     assert "budget/is enough... SKIPPED (no budget)" in done.log
     assert "'tmapi/monitor/passed': 11" in done.log
     assert receiver.told == []
@@ -75,7 +75,7 @@ def test_without_the_setting_there_are_none(crawl: Crawler) -> None:
 
 
 def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
-    # One call at a time, and many begin: some are refused. "mixed" brings items without an id.
+    # One call at a time, but many start: some are refused. "mixed" has items without an id.
     sandbox = SandboxThread(limit=1, latency=0.02)
     thresholds = {
         "QUERIES": "0.9",
@@ -105,7 +105,7 @@ def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
         "The others: 2 failed (422: Access to the image has been denied"
     )
     fields = found.pop("fields")
-    assert fields.startswith(f"of {products} products too few have a value: is_ad ")
+    assert fields.startswith(f"too few of {products} products have a value: is_ad ")
     assert fields.endswith("shpo 0 % (at least 100 %) (TMAPI_MONITOR_FIELDS)")
     assert "title" not in fields
     duplicates = f"{sightings - products} of {sightings} products duplicates ("
@@ -118,13 +118,13 @@ def test_each_monitor_has_its_threshold(tmp_path: Path) -> None:
     assert refused
     assert found.pop("refusals").startswith(f"{refused[1]} of ")
     assert not found
-    # Two of six failed, which TMAPI_FAILED_OK allows: what monitors find changes no exit status.
+    # Two of six failed, which TMAPI_FAILED_OK allows: monitors don't change the exit status.
     assert done.exit_status == 0
 
 
 def test_fewer_products_than_the_last_job_had(crawl: Crawler) -> None:
     before = Series(crawl.output).day(1, source=crawl.url.removeprefix("http://"))
-    before.search("A", *map(item, range(1, 31))).search("A", item(1), language="ru").write()
+    before.query("A", *map(item, range(1, 31))).query("A", item(1), language="ru").write()
     job = "watch-20991231T180000Z"
     process = crawl.start(*ENABLED, job=job, seeds="/search/a/onepage.jpg")
     done = crawl.finish(process, job)
@@ -143,7 +143,7 @@ def test_fewer_products_than_the_last_job_had(crawl: Crawler) -> None:
     assert not {"volume", "gone"} & set(monitors_of(again.log))
 
 
-def test_a_stop_is_told(crawl: Crawler) -> None:
+def test_a_stop_is_reported(crawl: Crawler) -> None:
     done = crawl(*ENABLED, seeds="/search/a/fail-status-401.jpg")
     assert done.exit_status == 4
     found = monitors_of(done.log)
@@ -157,7 +157,7 @@ SECRETS = {
     "SPIDERMON_SMTP_PASSWORD": "mail-secret",
 }
 
-#: Their addresses are written into the libraries.
+#: Their addresses are fixed in the libraries.
 ELSEWHERE = """
 from functools import partial
 import slack_sdk
@@ -168,7 +168,9 @@ SimplyTelegramClient.send_message_api = api.replace("https://api.telegram.org", 
 """
 
 
-def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: SandboxThread) -> None:
+def test_all_channels_get_a_message_about_prices_that_jumped(
+    project: Path, sandbox: SandboxThread
+) -> None:
     crawl = Crawler(project / "out & put_#1", sandbox.url, project)
     seeds = "/search/a/teapot.jpg,/search/a/lamp.jpg"
     first = crawl(*ENABLED, "-s", "TMAPI_BUDGET=100", series="watch", seeds=seeds, max_pages=1)
@@ -222,15 +224,18 @@ def test_everybody_is_told_of_prices_that_jumped(project: Path, sandbox: Sandbox
         assert secret not in done.log
         told_elsewhere = [one for one in receiver.told if secret.encode() in one.body]
         assert all(one is slack or "slack" in one.path for one in told_elsewhere)
-    # Prices that an older version has read otherwise are not judged by.
+    # Prices that an older version read differently are not compared.
     older = json.loads((folder / "job.json").read_text())
     del older["readers"]
     (folder / "job.json").write_text(json.dumps(older))
     last = crawl(*ENABLED, series="watch", seeds=seeds, max_pages=1)
-    assert f"SKIPPED ({folder.name} was read by another version, prices otherwise" in last.log
+    assert (
+        f"SKIPPED ({folder.name} was read by another version, which read prices differently"
+        in last.log
+    )
 
 
-def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None:
+def test_a_channel_that_fails_is_named_without_secrets(crawl: Crawler) -> None:
     telegram = ["SPIDERMON_TELEGRAM_SENDER_TOKEN=123:bot-secret", "SPIDERMON_TELEGRAM_RECIPIENTS=4"]
     options = [*telegram, "TMAPI_MONITOR_CALLS=0", "LOG_LEVEL=DEBUG"]
     with HttpReceiver(status=404) as receiver:
@@ -245,17 +250,17 @@ def test_one_who_cannot_be_told_is_named_without_secrets(crawl: Crawler) -> None
     assert monitors_of(done.log)["calls"] == (
         "1 call for 7 products: 0.143 each; at most 0 a product (TMAPI_MONITOR_CALLS)"
     )
-    assert "    Discord could not be told: HTTPError (HTTP 404)\n" in done.log
-    assert "    Telegram could not be told: ProxyError\n" in done.log
+    assert "    not sent to Discord: HTTPError (HTTP 404)\n" in done.log
+    assert "    not sent to Telegram: ProxyError\n" in done.log
     assert "secret" not in done.log
 
 
-def test_what_telegram_refuses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_by_telegram_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with HttpReceiver(answer=b'{"ok": false, "error_code": 401}') as receiver:
         api = SimplyTelegramClient.send_message_api
         there = api.replace("https://api.telegram.org", receiver.url)
         monkeypatch.setattr(SimplyTelegramClient, "send_message_api", there)
-        action = chat._Sending(sender_token="123:x", recipients=["4"], message="lamps")
+        action = chat._CheckedTelegram(sender_token="123:x", recipients=["4"], message="lamps")
         action.data = action.result = None
         monkeypatch.setattr(action, "get_message", lambda: "lamps")
         with pytest.raises(chat.Refused):
@@ -309,7 +314,7 @@ def test_a_suite_of_the_projects_own_sees_the_last_figures(
         'SPIDERMON_ENABLED = True\nSPIDERMON_SPIDER_CLOSE_MONITORS = ["shop.own.Suite"]\n'
         'EXTENSIONS = {"spidermon.contrib.scrapy.extensions.Spidermon": 500}\n',
     )
-    # Spidermon's own report asks for the time in a way that Python 3.12 has deprecated.
+    # Spidermon's report gets the time in a way that Python 3.12 deprecates.
     variables = {"PYTHONWARNINGS": "error,ignore:datetime.datetime.utcnow:DeprecationWarning"}
     crawl = Crawler(project / "output", sandbox.url, project, variables=variables)
     done = crawl(seeds="/search/a/teapot.jpg")
@@ -322,7 +327,7 @@ def test_a_suite_of_the_projects_own_sees_the_last_figures(
     assert kept["products"] == len(done.products) > 0
     assert kept["calls"] == done.job["calls"]
     assert "complete or empty" in (project / "report.html").read_text()
-    # Afterwards it judges the same, by the stats that job.json tells.
+    # Afterwards it judges the same, by the stats from job.json.
     (project / "kept.json").unlink()
     checked = crawl.command("tmapi", "check", "j")
     assert checked.exit_status == 0, checked.log
@@ -355,7 +360,7 @@ def test_another_spider_of_the_project_is_left_alone(project: Path) -> None:
     assert "[Spidermon]" not in done.stderr
 
 
-def test_spidermon_that_is_not_installed_is_told(crawl: Crawler, tmp_path: Path) -> None:
+def test_missing_spidermon_is_reported(crawl: Crawler, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['spidermon'] = None\n")
     path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))
     done = crawl(*ENABLED, seeds="/search/a/teapot.jpg", env={"PYTHONPATH": path})
@@ -386,7 +391,7 @@ def config(**settings: Any) -> Config:
         ({"TMAPI_MONITOR_QUERIES": "95"}, "TMAPI_MONITOR_QUERIES=95: accepted: a number from 0 to"),
     ],
 )
-def test_what_is_wrong_is_told_at_the_start(settings: dict[str, Any], problem: str) -> None:
+def test_wrong_settings_are_reported_at_the_start(settings: dict[str, Any], problem: str) -> None:
     with pytest.raises(UsageProblems) as caught:
         config(**settings)
     (only,) = caught.value.problems
@@ -402,7 +407,7 @@ def test_what_is_wrong_is_told_at_the_start(settings: dict[str, Any], problem: s
         | {"SPIDERMON_SLACK_SENDER_TOKEN": "the project's own business"},
     ],
 )
-def test_what_is_not_asked_for_is_not_checked(settings: dict[str, Any]) -> None:
+def test_unused_settings_are_not_checked(settings: dict[str, Any]) -> None:
     config(**settings)
 
 

@@ -1,1 +1,1 @@
-"""A second TMAPI for tests, written from shared evidence alone: it knows nothing of the crawl."""
+"""A second TMAPI for tests, written only from shared evidence, independent of the crawl."""

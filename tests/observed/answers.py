@@ -43,7 +43,7 @@ _NUMBERED = re.compile(r"(status|both|code|html|no balance|no key) (\d{3,4})")
 
 @dataclass(frozen=True)
 class Reply:
-    """What goes out: or how the connection ends instead, which ``ending`` names."""
+    """What is sent, or how the connection ends instead (``ending``)."""
 
     status: int
     body: bytes = b""
@@ -52,7 +52,7 @@ class Reply:
 
     @property
     def code(self) -> Any:
-        """The body's code, None without one."""
+        """The body's code, if it has one."""
         try:
             found = json.loads(self.body)
         except ValueError:
@@ -68,7 +68,7 @@ def written(payload: Any, status: int = 200, headers: Mapping[str, str] | None =
 
 
 def refusal(message: str, shape: str) -> Reply:
-    """Return a 422: its status and code are independent, and ``shape`` says which of them is."""
+    """Return a 422; ``shape`` says whether status, code or both are 422."""
     if shape == "status":
         return written({"message": message}, 422)
     payload = {"code": 422, "msg": message, "data": None}
@@ -93,7 +93,7 @@ def _cut(reply: Reply) -> bytes:
     return reply.body[: len(reply.body) // 2]
 
 
-#: Made of the page that would be right.
+#: Made from the correct page.
 _PAGES: dict[str, Callable[[Payload], Payload]] = {
     "items null": _with_items(None),
     "items object": _with_items({}),
@@ -102,7 +102,7 @@ _PAGES: dict[str, Callable[[Payload], Payload]] = {
     "half page": _half,
 }
 
-#: Made of any answer that would be right.
+#: Made from any correct answer.
 _GOOD: dict[str, Callable[[Payload], Reply]] = {
     "code text": lambda good: written(good | {"code": "200"}),
     "cut json": lambda good: Reply(200, _cut(written(good)), written(good).headers),
@@ -137,7 +137,7 @@ def _numbered(kind: str, number: int) -> Reply:
 
 
 def fixed(name: str, shape: str) -> Reply | None:
-    """Return the answer of that name, or None where it is made of a good one."""
+    """Return the answer with that name, or None if it is made from a correct one."""
     if name in KINDS_OF_422:
         return refusal(KINDS_OF_422[name], shape)
     if numbered := _NUMBERED.fullmatch(name):
@@ -146,7 +146,7 @@ def fixed(name: str, shape: str) -> Reply | None:
 
 
 def spoiled(name: str, good: Payload) -> Reply | None:
-    """Return what the answer of that name makes of a good one; None where it can't be made of it.
+    """Return the answer of that name made from a correct one; None if that is not possible.
 
     A conversion has no items to spoil.
     """
@@ -156,7 +156,7 @@ def spoiled(name: str, good: Payload) -> Reply | None:
 
 
 def check(name: str, *, of_page: bool) -> None:
-    """Raise ValueError unless there is an answer of that name (for a page, for a conversion)."""
+    """Raise ValueError unless there is an answer with that name (for a page or a conversion)."""
     named = {*KINDS_OF_422, *_FIXED, *_GOOD, *(_PAGES if of_page else ())}
     if name not in named and not _NUMBERED.fullmatch(name):
         what = "a search" if of_page else "a conversion"

@@ -1,4 +1,4 @@
-"""A small TMAPI, written from what was seen of the real one: the sandbox's second opinion.
+"""A small TMAPI, written from observations of the real one, as a check on the sandbox.
 
 The world: every image there is finds products, always the same ones, 60 unless ``size`` says
 otherwise. An image is known by the last part of its URL without the extension, so
@@ -40,30 +40,30 @@ ROUTES = {
 }
 
 Scripted = str | tuple[str, Mapping[str, str]]
-"""An answer's name, alone or with headers."""
+"""An answer's name, with or without headers."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call, as it was answered."""
+    """One call and how it was answered."""
 
     endpoint: str
     """``search``, ``convert``, or the method and path of any other."""
     params: dict[str, Any]
-    """Without the token; of a conversion, its body."""
+    """The parameters without the token, or the body of a conversion."""
     image: str
     status: int
-    """0 where the connection ended instead."""
+    """0 if the connection was ended instead."""
     code: Any
-    """The body's, None without one."""
+    """The body's code, if it has one."""
     item_ids: tuple[int, ...]
-    """Those of the items that were sent whole and in a good answer."""
+    """The ids of items that were sent completely, in a correct answer."""
     token_in: str
-    """``query``, ``header``, or "" without one."""
+    """``query``, ``header``, or "" without a token."""
 
 
 class ObservedApi:
-    """Serves on a free port of 127.0.0.1 from its making to its end; a context manager.
+    """Serves on a free port of 127.0.0.1 from its creation to its end; a context manager.
 
     Takes the fields of ``Options`` by name, and ``url`` is where it serves.
     """
@@ -87,14 +87,14 @@ class ObservedApi:
         self._ending.set()
         self._wire.close()
 
-    # What is to happen
+    # Scripting
 
     def script(self, image: str, page: int | None, replies: Iterable[Scripted]) -> None:
-        """Answer the next searches of an image so: those of one page, or of any (None)."""
+        """Script the next answers to searches of an image, for one page or any (None)."""
         self._script(("search", image, page), replies)
 
     def script_conversions(self, image: str, replies: Iterable[Scripted]) -> None:
-        """Answer the next conversions of an image so."""
+        """Script the next answers to conversions of an image."""
         self._script(("convert", image, None), replies)
 
     def _script(self, key: tuple[str, str, int | None], replies: Iterable[Scripted]) -> None:
@@ -105,45 +105,45 @@ class ObservedApi:
             self._scripts.setdefault(key, deque()).extend(added)
 
     def everything(self, reply: Scripted | None) -> None:
-        """Answer every call so, until None clears it; conversions too, where they can be."""
+        """Answer every call so, conversions too if possible, until None clears it."""
         if reply is not None:
             answers.check(_split(reply)[0], of_page=True)
         with self._lock:
             self._everything = reply
 
     def size(self, image: str, products: int) -> None:
-        """Give an image so many products; 0 finds nothing."""
+        """Set how many products an image finds."""
         with self._lock:
             self._world.sizes[image] = products
 
     def register(self, path: str, image: str | None = None) -> None:
-        """Make a path live that no conversion gave, for an image or the one it is named after."""
+        """Register a path no conversion returned, for an image or the one it is named after."""
         with self._lock:
             self._world.add_path(path, image)
 
     def expire(self, image: str) -> None:
-        """Make all paths stale that the image has by now."""
+        """Make all paths stale that the image has so far."""
         with self._lock:
             self._world.expire(image)
 
-    # What has happened
+    # Records
 
     def reset(self) -> None:
         """Forget the calls; paths, scripts and products stay."""
         with self._lock:
             self._log: list[Call] = []
             self.over_limit = 0
-            """Calls that found the limit of calls at a time reached."""
+            """The number of calls refused because of the limit of concurrent calls."""
             self.max_in_flight = 0
 
     @property
     def log(self) -> list[Call]:
-        """Every call, in the order of the answers."""
+        """All calls, in the order of the answers."""
         with self._lock:
             return list(self._log)
 
     def calls(self, endpoint: str | None = None, image: str | None = None) -> list[Call]:
-        """Return the calls to an endpoint, about an image."""
+        """Return the calls to an endpoint for an image."""
         return [
             call
             for call in self.log
@@ -158,37 +158,37 @@ class ObservedApi:
 
     @property
     def refused(self) -> int:
-        """Searches that were answered 422, of whatever kind; by status or by code."""
+        """The number of searches answered 422, by status or by code."""
         return sum(422 in (call.status, call.code) for call in self.calls("search"))
 
     def paths(self, image: str | None = None) -> list[str]:
-        """Return the paths there are, in the order they were made."""
+        """Return all paths, in the order they were made."""
         with self._lock:
             known = self._world.paths.items()
             return [path for path, made in known if image in (None, made.image)]
 
     @property
     def paths_used(self) -> set[str]:
-        """Distinct paths that searches came with."""
+        """The distinct paths that searches used."""
         urls = {str(call.params.get("img_url")) for call in self.calls("search")}
         return {url for url in urls if url.startswith("/search/")}
 
-    # What is true
+    # True values
 
     def truths(self, image: str) -> list[Truth]:
-        """Return what an image's items say, in the order of the pages without overlaps."""
+        """Return the true values of an image's items, in page order without overlaps."""
         with self._lock:
             return [one.truth for one in self._world.products(image)]
 
     def truth(self, item_id: int | str) -> Truth:
-        """Return what an item says; KeyError unless an image was asked for that has it."""
+        """Return an item's true values; KeyError unless an image that has it was asked for."""
         with self._lock:
             return self._world.truths[int(item_id)]
 
     # How a call is answered
 
     def answer(self, method: str, target: str, apikey: str, body: bytes) -> Reply:
-        """Answer a call and write it down."""
+        """Answer a call and record it."""
         url = urlsplit(target)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         token_in = "query" if query.pop("apiToken", "") else "header" if apikey else ""
@@ -218,7 +218,7 @@ class ObservedApi:
         return reply
 
     def _early(self, endpoint: str, token_in: str, *, is_over: bool) -> Reply | None:
-        """Return the answer to a call that never gets as far as the API."""
+        """Return the answer to a call that does not reach the API."""
         if endpoint not in ROUTES.values():
             return answers.fixed("no route", "")
         if not token_in:
@@ -229,7 +229,7 @@ class ObservedApi:
         return answers.fixed("status 503" if self.over_limit % 2 else "code 503", "")
 
     def _scripted(self, endpoint: str, image: str, params: dict[str, Any], body: bytes) -> Reply:
-        """Return the first answer that is to be given and can be; else what the world says."""
+        """Return the first scripted answer that fits, else the world's."""
         page = str(params.get("page", "1"))
         pages = (int(page), None) if endpoint == "search" and page.isdecimal() else (None,)
         queues = [deque([self._everything])] if self._everything else []
@@ -256,7 +256,7 @@ def _split(scripted: Scripted) -> tuple[str, Mapping[str, str]]:
 
 
 def _ids(reply: Reply) -> tuple[int, ...]:
-    """Return the items of a page that counts, or would if its code were a number."""
+    """Return the items of a correct page, or of one that only has its code as text."""
     if reply.status != 200 or str(reply.code) != "200" or reply.ending:
         return ()
     items = (json.loads(reply.body)["data"] or {}).get("items") or []

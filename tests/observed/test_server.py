@@ -1,4 +1,4 @@
-"""The second TMAPI does what it says: whoever tests against it can lean on that."""
+"""The second TMAPI does what it documents, so tests can rely on it."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_urls_that_were_not_converted(
 
 
 def read_all(api: ObservedApi, **params: Any) -> list[list[int]]:
-    """Read the pages up to an empty one, or to the twelfth."""
+    """Read pages up to an empty one, at most twelve."""
     path = path_of(api)
     found: list[list[int]] = []
     while len(found) < 12:
@@ -263,7 +263,7 @@ def test_endings_of_connections() -> None:
         assert [call.status for call in api.log[4:]] == [404, 422, 200]
 
 
-def test_a_limit_of_calls_at_a_time() -> None:
+def test_a_limit_of_concurrent_calls() -> None:
     threads = threading.active_count()
     with ObservedApi(limit=2, latency=0.01) as api:
         idle = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=10)

@@ -1,4 +1,4 @@
-"""Products as TMAPI was seen to write them, and what each of them truly says.
+"""Products as TMAPI was observed to write them, and their true values.
 
 Every field goes through its forms in turn, item by item; no field has more than twenty, so that
 twenty items in a row show every row of the evidence's table of values.
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-#: A key that is not there at all.
+#: A key that is missing.
 ABSENT = object()
 
 Form = tuple[dict[str, Any], dict[str, Any]]
-"""What the item holds, and what that says."""
+"""The item's value, and its true meaning."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What an item says; None is "not given", or "can't be known" where ``unreadable`` says so."""
+    """An item's true values; None is "not given", or "can't be known" if in ``unreadable``."""
 
     item_id: int
     product_url: str | None = None
@@ -30,12 +30,12 @@ class Truth:
     """A URL that a browser can load."""
     category_path: tuple[str, ...] = ()
     price: Decimal | None = None
-    """In yuan; of a range the lower end."""
+    """In yuan; the lower end of a range."""
     sale_price: Decimal | None = None
     origin_price: Decimal | None = None
     moq: int | None = None
     sales: int | None = None
-    """In 90 days; of "300+" the 300."""
+    """In 90 days; 300 for "300+"."""
     repurchase_rate: Decimal | None = None
     """A share of 1: 0.11 for "11%"."""
     score: Decimal | None = None
@@ -47,12 +47,12 @@ class Truth:
     """``type``: "p4p" or "bid"."""
     is_ad: bool | None = None
     unreadable: frozenset[str] = frozenset()
-    """Fields that hold something of which nobody can be certain."""
+    """Fields with a value whose meaning is not certain."""
 
 
 @dataclass(frozen=True)
 class Product:
-    """One item of an answer's ``items``, and its truth."""
+    """One item of an answer's ``items``, and its true values."""
 
     raw: dict[str, Any]
     truth: Truth
@@ -62,7 +62,7 @@ def _prices(n: int) -> list[Form]:
     plain, whole = f"{n % 900 + 100}.{n % 89 + 10}", str(n % 900 + 3)
 
     def said(price: Any, info: Any, true: str | None, **more: Any) -> Form:
-        # What stands in price_info.sale_price is the price too, in all but the marked forms.
+        # In all but the marked forms, price_info.sale_price is the price, too.
         known = Decimal(true) if true else None
         return {"price": price, "price_info": info}, {"price": known, "sale_price": known} | more
 
@@ -230,7 +230,7 @@ def _kept(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def product(image: str, index: int) -> Product:
-    """Return an image's product at a place: always the same."""
+    """Return an image's product at a position: always the same."""
     n = int.from_bytes(hashlib.sha256(f"{image}/{index}".encode()).digest()[:4]) % 10**9
     item_id = 600_000_000_000 + n * 100 + index % 100
     url = f"https://detail.1688.com/offer/{item_id}.html"

@@ -1,4 +1,4 @@
-"""Bytes in, replies out: HTTP/1.1 on a free port of 127.0.0.1, in threads."""
+"""A threaded HTTP/1.1 server on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tests.observed.answers import Reply
 
     Answer = Callable[[str, str, str, bytes], Reply]
-    """Given the method, the target, the header apikey and the body."""
+    """Called with the method, the target, the header apikey and the body."""
 
 
 class Wire:
-    """Serves from its making until ``close``."""
+    """Serves from its creation until ``close``."""
 
     def __init__(self, answer: Answer) -> None:
         self._connections: set[socket.socket] = set()
@@ -30,7 +30,7 @@ class Wire:
         self._thread.start()
 
     def close(self) -> None:
-        """End, and end the connections that clients keep open."""
+        """Stop serving, and close the connections that clients keep open."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -43,7 +43,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *args: Any) -> None:
-        """Tell of everything except clients that went away."""
+        """Report all errors except those of clients that disconnected."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(*args)
 
@@ -63,7 +63,7 @@ def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRe
             super().finish()
 
         def do_GET(self) -> None:
-            # Read whatever the answer: what stays would be taken for the next request.
+            # Always read the body: otherwise it would be taken for the next request.
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             reply = answer(self.command, self.path, self.headers.get("apikey", ""), body)
             self.close_connection = self.close_connection or bool(reply.ending)
@@ -83,6 +83,6 @@ def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRe
         do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - its base class asks for those
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

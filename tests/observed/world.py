@@ -33,19 +33,19 @@ _CHOICES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What one server does of the things that the evidence leaves open."""
+    """How one server behaves where the evidence leaves it open."""
 
     products: int = 60
-    """Of every image for which nothing else is said."""
+    """The number of products of an image, if nothing else is set."""
     accepts: str = "none"
     """The URLs that a search reads without a conversion: none of them; those on Alibaba's hosts,
     foreign ones are refused (``alibaba``) or find nothing (``alibaba-foreign-empty``)."""
     stale: str = "422"
-    """How a path that is stale or was never made is answered: ``422``, or ``empty``."""
+    """How a path that is stale or was never made is answered: ``422`` or ``empty``."""
     uses: int | None = None
-    """Searches a path is good for."""
+    """How many searches a path is good for."""
     refusal: str = "both"
-    """What is 422 in a refusal: the HTTP ``status``, the body's ``code``, or ``both``."""
+    """Where a refusal has 422: in the HTTP ``status``, the body's ``code``, or ``both``."""
     total: int | str = "real"
     """``total_count``: ``real`` (2000 at most), ``text`` (the same as a string), or a number."""
     next_page: str = "honest"
@@ -53,17 +53,17 @@ class Options:
     after_end: str = "empty"
     """Pages after the last: ``empty``, or they ``repeat`` it."""
     overlaps: bool = False
-    """From page 6 on, 1 to 13 items of a page are those that were last on the pages before."""
+    """From page 6 on, 1 to 13 items of a page repeat the last ones of the pages before."""
     ragged: bool = False
     """Pages hold up to two items less than they say."""
     says_page_size: int | None = None
     """``page_size`` in every answer, whatever was asked for."""
     without_id: int = 0
-    """So many elements of every page, behind its items, have no usable ``item_id``."""
+    """How many elements after the items of every page have no usable ``item_id``."""
     limit: int | None = None
-    """Calls at a time; one more is answered 503, by status and by code in turn."""
+    """The most concurrent calls; more are answered 503, by status and by code in turn."""
     latency: float = 0.0
-    """Seconds that a call takes."""
+    """How many seconds a call takes."""
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -82,17 +82,17 @@ class _Path:
 
 @dataclass
 class World:
-    """Whoever calls it sees to it that nobody else does at the same time."""
+    """Not thread-safe: callers must lock it."""
 
     options: Options
     paths: dict[str, _Path] = field(default_factory=dict)
-    """By the path; those that were converted and those that were registered."""
+    """Images by path, both converted and registered."""
     sizes: dict[str, int] = field(default_factory=dict)
     truths: dict[int, Truth] = field(default_factory=dict)
     _products: dict[str, list[Product]] = field(default_factory=dict)
 
     def image_of(self, url: str) -> str:
-        """Return the name of the image that a URL or a path is about."""
+        """Return the name of the image of a URL or a path."""
         if url in self.paths:
             return self.paths[url].image
         try:
@@ -183,7 +183,7 @@ class World:
         return refusal(KINDS_OF_422[kind], self.options.refusal)
 
     def _found(self, image: str, params: dict[str, str]) -> Payload:
-        """Return the page of an image; of no image, nothing."""
+        """Return the page of an image; an empty one if there is no image."""
         size = min(int(params.get("page_size", "20")), LARGEST_PAGE)
         return self._page(self.pages(image, size) if image else [], params)
 

@@ -45,7 +45,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Nothing may hang on the hash of a string: another one than this process's.
+        # Nothing may depend on the hash of strings: use a different seed than this process.
         env={**os.environ, "PYTHONHASHSEED": "12345"},
     ) as process:
         try:

@@ -1,4 +1,4 @@
-"""The sandbox from day to day: what moves, how much of it, and that it says so itself."""
+"""The sandbox from day to day: what changes, how much, and how it reports that."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ pytestmark = pytest.mark.long  # make long
 OPTIONS = SandboxOptions(products=2000)
 DAYS = ((0, 1), (1, 2), (20, 21))
 
-#: Of a few searches of a sandbox of 1,500 products, made before there were days.
+#: Answers to a few searches of a sandbox with 1,500 products, recorded before there were days.
 BEFORE_THERE_WERE_DAYS = "f78984f7a3e24fadce03f5ed52f6db32b660d86024b33dffa5189f37eb7d8ef0"
 
 
 @cache
 def many(old: int, new: int) -> tuple[int, list[Drift]]:
-    """How many products there are on the old day, and what changes until the new one."""
+    """Return the number of products on the old day, and what changes until the new one."""
     options = SandboxOptions(products=15_000)
     return len(offers(options, old)), list(changes(options, old, new).values())
 
 
 @cache
 def names() -> list[str]:
-    """Names of images that between them find everything: each kind, every 40 degrees."""
+    """Return names of images that together find everything: each kind, every 40 degrees."""
 
     def near(kind: str, hue: int) -> str:
-        # 20 degrees and 10 per cent off at most, which leaves nothing in between out of reach.
+        # At most 20 degrees and 10 per cent off, so nothing in between is out of reach.
         for number in range(100_000):
             look = look_of(f"n{number}")
             if (
@@ -63,7 +63,7 @@ def names() -> list[str]:
 
 
 def listing(client: Client, **params: Any) -> dict[int, Product]:
-    """Everything that searches find, read as a crawl reads it."""
+    """Return everything that searches find, read as a crawl reads it."""
     found = (
         product
         for name in names()
@@ -109,8 +109,8 @@ def digest(client: Client, **more: Any) -> str:
     return answers.hexdigest()
 
 
-def test_on_day_0_all_is_as_it_was_before_there_were_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor have the odd spellings, which came later, moved anything else."""
+def test_day_0_is_as_before_there_were_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The odd spellings, which came later, changed nothing else either."""
     monkeypatch.setattr(spellings, "SPELT_PER_MILLE", 0)
     monkeypatch.setattr(api, "TEXT_TOTAL_SHARE", 0)
     catalogue_of.cache_clear()
@@ -132,7 +132,7 @@ def test_a_day_is_the_same_in_every_process() -> None:
             assert len(found["changes"]) > 100
 
 
-def test_another_seed_moves_in_another_way() -> None:
+def test_another_seed_changes_differently() -> None:
     other = attrs.evolve(OPTIONS, seed=2)
     assert not set(changes(OPTIONS, 0, 1)) & set(changes(other, 0, 1))
 
@@ -158,7 +158,7 @@ def test_a_day_is_a_whole_number(day: Any) -> None:
         changes(OPTIONS, 0, day)
 
 
-# What it says of it
+# What it reports
 
 
 def test_what_the_sandbox_says_it_changed_is_what_searches_find(
@@ -186,7 +186,7 @@ def test_offers_are_what_a_crawl_reads(listings: dict[int, dict[int, Offer]]) ->
         assert found == offers(OPTIONS, day)
 
 
-def test_it_says_the_same_over_http(served: dict[int, Client]) -> None:
+def test_changes_over_http_are_the_same(served: dict[int, Client]) -> None:
     said = [change.as_json() for change in changes(OPTIONS, 3, 8).values()]
     found = served[8].admin("changes?since=3")
     assert (found["since"], found["day"]) == (3, 8)
@@ -196,13 +196,13 @@ def test_it_says_the_same_over_http(served: dict[int, Client]) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?since=", "?since=9", "?since=-1", "?since=1.5"])
-def test_it_says_nothing_since_a_day_that_is_none(served: dict[int, Client], query: str) -> None:
+def test_changes_since_an_invalid_day_are_refused(served: dict[int, Client], query: str) -> None:
     reply = served[8].send("GET", f"/_sandbox/changes{query}")
     assert (reply.status, reply.json["code"]) == (422, 422)
     assert reply.json["msg"].endswith("is not a whole number from 0 to 8")
 
 
-def test_it_is_alike_in_all_languages(served: dict[int, Client]) -> None:
+def test_changes_are_the_same_in_all_languages(served: dict[int, Client]) -> None:
     client = served[8]
     english, korean = (client.items("/search/a.jpg", language=name) for name in ("en", "ko"))
     assert len(english) > 20
@@ -210,7 +210,7 @@ def test_it_is_alike_in_all_languages(served: dict[int, Client]) -> None:
         assert {**one, "title": None} == {**other, "title": None}
 
 
-# What moves, and how much
+# What changes, and how much
 
 
 ON_A_DAY = pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_values_move_as_documented(old: int, new: int) -> None:
         for before, after, fields in both
         if "price" in fields and before.price and after.price
     ]
-    # A cent is the least, which may be more than 30 % of a few of them.
+    # The least change is a cent, which may be more than 30 % of a few prices.
     assert all(Decimal("0.69") < ratio < Decimal("1.31") for ratio in prices)
     assert 0.4 < sum(ratio > 1 for ratio in prices) / len(prices) < 0.6
     sales = [
@@ -267,7 +267,7 @@ def test_values_move_as_documented(old: int, new: int) -> None:
     assert {("price", None), (None, "price")} <= sources
 
 
-def test_all_fields_of_a_price_move_with_it() -> None:
+def test_all_price_fields_change_together() -> None:
     with serving(products=2000) as old, serving(products=2000, day=1) as new:
         before, after = (
             {

@@ -1,4 +1,4 @@
-"""What the sandbox answers to images whose names ask for something: faults and odd pages."""
+"""How the sandbox answers images whose names ask for faults and odd pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
-# Kind → HTTP status, code in the body (None: there is none), a piece of the body.
+# Kind → HTTP status, code in the body (None if there is none), a piece of the body.
 EXPECTED: dict[str, tuple[int, int | None, str]] = {
     "status-401": (401, None, "Unauthorized"),
     "code-401": (200, 401, '"data":null'),
@@ -210,7 +210,7 @@ def test_a_share_of_the_calls_fails_the_same_way_in_every_run() -> None:
         assert 0.2 < sum(reply != (200, 200) for reply in first) / len(first) < 0.4
         assert outcomes(same) == first
         assert outcomes(other) != first
-        # A repeated call has a chance of its own.
+        # A repeated call is drawn again.
         again = outcomes(one)
         assert {pair for pair in zip(first, again, strict=True) if pair[0] != (200, 200)} >= {
             ((200, 500), (200, 200)),
@@ -249,7 +249,7 @@ def test_what_fails_at_random_is_transient_unless_named(client: Client) -> None:
         assert seen == set(TRANSIENT_KINDS)
 
 
-def test_some_answers_say_when_to_come_again(client: Client) -> None:
+def test_some_answers_have_retry_after(client: Client) -> None:
     for status in (429, 503):
         reply = client.search(f"/search/fail-wait-{status}.jpg")
         assert (reply.status, reply.headers["retry-after"]) == (status, "1")

@@ -80,7 +80,7 @@ class Client:
         return self.send("POST", f"{CONVERT}?apiToken={TOKEN}", body=json.dumps(body))
 
     def pages(self, img_url: str, **params: Any) -> list[dict[str, Any]]:
-        """All pages of a search, as the API's `data`."""
+        """Return all pages of a search, as the API's `data`."""
         pages = [self.search(img_url, page=1, **params).data]
         while pages[-1]["has_next_page"]:
             pages.append(self.search(img_url, page=len(pages) + 1, **params).data)
@@ -97,7 +97,7 @@ class Client:
 
 @contextmanager
 def serving(**options: Any) -> Iterator[Client]:
-    """A sandbox in a thread of its own."""
+    """A sandbox in a separate thread."""
     thread = SandboxThread(**{"products": 1000, **options})
     try:
         yield Client(thread.url)
@@ -144,7 +144,7 @@ def test_a_wrong_token_is_401_before_anything_else() -> None:
         assert (right.status, right.json["code"]) == (439, 439)
 
 
-def test_the_books_never_hold_the_token(client: Client) -> None:
+def test_the_records_never_hold_the_token(client: Client) -> None:
     client.search("/search/a.jpg")
     client.send("GET", f"{SEARCH}?img_url=/search/a.jpg", {"apikey": TOKEN})
     client.convert("https://example.com/a.jpg")
@@ -161,7 +161,7 @@ def test_a_call_above_the_limit_is_503_and_the_others_are_answered() -> None:
         assert statuses == [200] * 5 + [503] * 7
         stats = client.admin("stats")
         assert (stats["calls"], stats["ok"], stats["refused"], stats["in_flight"]) == (12, 5, 7, 0)
-        # A call that is refused is in flight as well, for a moment.
+        # A refused call is in flight as well, for a moment.
         assert stats["max_in_flight"] == 6
         client.admin("limit", limit=0)
         statuses = [r.status for r in pool.map(client.search, ["/search/a.jpg"] * 12)]
@@ -264,7 +264,7 @@ def test_what_a_search_sees_in_an_image_can_be_looked_at(client: Client) -> None
         seen(odd)
 
 
-# What tests and demos ask
+# Endpoints for tests and demos
 
 
 def test_the_calls_in_order_with_what_they_were_answered(client: Client) -> None:
@@ -286,7 +286,7 @@ def test_the_calls_in_order_with_what_they_were_answered(client: Client) -> None
     assert stats["by_status"] == {"200": 3}
 
 
-def test_a_reset_begins_new_books_and_new_tries(client: Client) -> None:
+def test_a_reset_clears_records_and_tries(client: Client) -> None:
     image = "/search/fail-status-500-x1.jpg"
     assert [client.search(image).status for _ in range(2)] == [500, 200]
     assert client.admin("reset")["calls"] == 0
@@ -312,7 +312,7 @@ def test_only_the_last_ten_thousand_calls_are_kept() -> None:
     assert account.stats()["calls"] == 10_001
 
 
-# Life in somebody else's event loop
+# Life in another program's event loop
 
 
 def test_it_stops_at_once_with_calls_in_flight() -> None:

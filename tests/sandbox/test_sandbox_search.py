@@ -44,7 +44,7 @@ def structure(value: Any) -> Any:
 
 
 def price_of(item: Item) -> Decimal | None:
-    """The price as documented: price, else price_info.price, else sale_price, else the lowest."""
+    """Return the price as documented: price, price_info.price, sale_price, else the lowest."""
     info = item.get("price_info") or {}
     for text in (item.get("price"), info.get("price"), info.get("sale_price")):
         if text and text != "null":
@@ -54,7 +54,7 @@ def price_of(item: Item) -> Decimal | None:
 
 
 def number_in(text: str) -> Decimal:
-    """The first number: of a range its lower end, of "¥12.50" what is behind the sign."""
+    """Return the first number: the lower end of a range; after the sign in "¥12.50"."""
     found = re.search(r"\d+(?:\.\d+)?", text)
     assert found
     return Decimal(found[0])
@@ -86,7 +86,7 @@ def test_an_answer_is_built_as_the_vendors_example(client: Client) -> None:
     assert got["data"]["filters"] == EXAMPLE["data"]["filters"]
 
 
-def test_items_are_built_as_the_vendors_where_no_value_is_odd(many: list[Item]) -> None:
+def test_items_without_odd_values_are_built_as_the_vendors(many: list[Item]) -> None:
     model = EXAMPLE["data"]["items"][0]
     assert {str(structure(item)) for item in EXAMPLE["data"]["items"]} == {str(structure(model))}
     same = [item for item in many if structure(item) == structure(model)]
@@ -169,7 +169,7 @@ def area_of(item: Item) -> list[str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_a_value_is_met_for_some_items_only(form: str, many: list[Item]) -> None:
+def test_every_form_of_a_value_occurs_for_some_items(form: str, many: list[Item]) -> None:
     met = sum(bool(FORMS[form](item)) for item in many)
     assert 0 < met < len(many)
 
@@ -261,7 +261,7 @@ def test_a_filter_leaves_what_has_it(
     assert off[0]["filters"] == {name: False}
 
 
-def test_filters_hold_together(client: Client) -> None:
+def test_filters_combine(client: Client) -> None:
     new = set(ids(client.items("/search/a.jpg", new_arrival="true")))
     factory = set(ids(client.items("/search/a.jpg", is_factory="true")))
     both = client.items("/search/a.jpg", new_arrival="true", is_factory="1")
@@ -328,7 +328,7 @@ def test_a_wrong_value_is_422(client: Client, params: dict[str, Any]) -> None:
 # Images
 
 
-def test_a_picture_of_the_sandbox_brings_its_product_first(client: Client) -> None:
+def test_a_picture_of_the_sandbox_finds_its_product_first(client: Client) -> None:
     items = client.items("/search/a.jpg")
     for item in items[::9]:
         picture = f"{client.base_url}/img/{item['item_id']}.svg"
@@ -401,7 +401,7 @@ def test_any_other_image_is_refused_until_it_is_converted(client: Client, img_ur
         "https://cbu01.alicdn.com/search/imgextra/1692942898123_teapot.jpg",
     ],
 )
-def test_a_path_behind_a_host_finds_nothing(client: Client, img_url: str) -> None:
+def test_a_path_after_a_host_finds_nothing(client: Client, img_url: str) -> None:
     data = client.search(img_url.format(base=client.base_url)).data
     assert (data["items"], data["total_count"], data["has_next_page"]) == ([], 0, False)
 
@@ -473,7 +473,7 @@ def test_a_picture_of_a_product_survives_conversion(client: Client) -> None:
 @pytest.mark.parametrize(
     "url", [None, 7, "", "teapot.jpg", "/search/a.jpg", "ftp://a/b", "http://["]
 )
-def test_a_conversion_of_no_url_is_422(client: Client, url: object) -> None:
+def test_a_conversion_of_something_else_than_a_url_is_422(client: Client, url: object) -> None:
     reply = client.convert(url)
     assert (reply.status, reply.json["code"]) == (422, 422)
     assert reply.json["msg"].startswith("Parameter error: url=")
@@ -486,7 +486,7 @@ def test_a_conversion_with_a_wrong_body_is_422(client: Client, body: str) -> Non
     assert (reply.status, reply.json["code"]) == (422, 422)
 
 
-def test_an_image_can_be_one_that_is_not_converted(client: Client) -> None:
+def test_an_image_can_be_unconvertible(client: Client) -> None:
     reply = client.convert("https://example.com/unconvertible-1.jpg")
     assert (reply.status, reply.json["code"]) == (422, 422)
     assert reply.json["msg"] == "Access to the image has been denied"
@@ -520,8 +520,8 @@ def test_a_larger_catalogue_holds_the_smaller() -> None:
             assert few <= set(ids(large.items(f"/search/{name}.jpg")))
 
 
-def test_no_search_finds_more_than_the_api_ever_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 2,000 of a catalogue large enough would take seconds to make.
+def test_no_search_finds_more_than_the_api_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A catalogue large enough for 2,000 matches would take seconds to make.
     monkeypatch.setattr("tmapi_spiders.sandbox.search.MAX_MATCHES", 30)
     with serving(products=5000) as client:
         everything = client.items("/search/a.jpg")

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of what is made of a job's files."""
+"""Fixtures for the tests of tables."""
 
 from __future__ import annotations
 

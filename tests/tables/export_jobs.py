@@ -1,4 +1,4 @@
-"""Jobs written by hand, and their export as a user asks for it, for the tests of tables."""
+"""Jobs written by hand, and their export by the command, for the tests of tables."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def outcome(**fields: Any) -> dict[str, Any]:
 
 @attrs.frozen
 class Exported:
-    """What an export has told, and the file it was to write."""
+    """The output of an export, and the file it should write."""
 
     status: int
     told: str
@@ -124,7 +124,7 @@ class Exporter:
     def __call__(
         self, file: str, job: str = "j", *, table: str | None = None, bom: bool = False, **more: Any
     ) -> Exported:
-        """Export it to a file beside the jobs' folder."""
+        """Export it to a file next to the jobs' folder."""
         path = self.output.parent / file
         given = {"output": str(path), "table": table, "bom": bom, "follow": False} | more
         options = argparse.Namespace(job=job, **given)

@@ -1,4 +1,4 @@
-"""Where things are written to: never over what is the user's own, or was paid for."""
+"""Files are never written over the user's own, or over what was paid for."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_export_without_a_file_of_a_job_that_is_not_on_redis(export: Exporter
     assert "scrapy tmapi export j -o j.xlsx" in done.complained
 
 
-def test_a_job_with_failed_queries_is_told_as_such(export: Exporter) -> None:
+def test_failed_queries_are_reported(export: Exporter) -> None:
     queries = {"all": 12, "complete": 9, "failed": 2, "partial": 1}
     export.write(product(), outcomes=(outcome(status="failed"),), queries=queries)
     told = "3 of 12 queries failed or are incomplete"

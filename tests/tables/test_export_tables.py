@@ -32,8 +32,8 @@ from tests.tables.export_jobs import (
 )
 from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.tables import export as export_module
-from tmapi_spiders.tables import survey as survey_module
 from tmapi_spiders.tables.columns import ColumnKind, columns_of
+from tmapi_spiders.tables.job_tables import find_tables
 from tmapi_spiders.tables.target import SUFFIXES
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_csv_holds_the_values_as_they_are(export: Exporter) -> None:
     assert found["fetched_at"] == WHEN
 
 
-def test_csv_is_as_rfc_4180_has_it(export: Exporter) -> None:
+def test_csv_follows_rfc_4180(export: Exporter) -> None:
     export.write(product(title='a "b", c\nd'))
     content = export("a.csv").path.read_bytes()
     assert content.startswith(b"seed_id,item_id,")
@@ -183,7 +183,7 @@ def test_parquet_rounds_nothing(export: Exporter) -> None:
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_what_a_killed_export_has_left_is_cleared(export: Exporter, suffix: str) -> None:
+def test_leftovers_of_a_killed_export_are_removed(export: Exporter, suffix: str) -> None:
     export.write(product())
     path = export.output.parent / f"a{suffix}"
     path.with_name(f"{path.name}.part").write_text("left")
@@ -229,7 +229,7 @@ def test_nothing_but_nulls_and_nothing_at_all(export: Exporter, suffix: str) -> 
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_columns_that_have_the_same_name(export: Exporter, suffix: str) -> None:
+def test_columns_of_the_same_name(export: Exporter, suffix: str) -> None:
     data = {"SKU": "1", "sku": "2", "Sku_2": "3", "a\nb": "4", "id": "5", "img_url": "6"}
     export.write({**product(seed_data=data), "price_band": "low", "Title": 7})
     (row,) = read(export(f"a{suffix}").path)
@@ -264,7 +264,7 @@ def test_each_table_by_its_name(export: Exporter, suffix: str) -> None:
         assert rows[0]["query_id"] == ABOUT["query_id"]
 
 
-def test_all_that_is_wrong_is_said_at_once(export: Exporter) -> None:
+def test_all_problems_are_reported_at_once(export: Exporter) -> None:
     export.write(product())
     done = export("no/a.xslx", table="product", bom=True)
     assert done.status == 2
@@ -279,10 +279,10 @@ def test_a_byte_order_mark_is_for_csv(export: Exporter, suffix: str) -> None:
     export.write(product())
     done = export(f"a{suffix}", bom=True)
     assert done.status == 2
-    assert done.complained == f"export: --bom: it is for .csv; leave it out for {suffix}.\n"
+    assert done.complained == f"export: --bom: only for .csv; leave it out for {suffix}.\n"
 
 
-def test_a_folder_is_no_file(export: Exporter, tmp_path: Path) -> None:
+def test_a_folder_is_refused(export: Exporter, tmp_path: Path) -> None:
     export.write(product())
     (tmp_path / "a.csv").mkdir()
     done = export("a.csv")
@@ -337,7 +337,7 @@ def test_a_library_that_is_missing(
     assert export("a.csv").status == 0
 
 
-def test_what_a_reader_must_know_first_is_told(export: Exporter) -> None:
+def test_warnings_are_printed_first(export: Exporter) -> None:
     export.write(product(), made_up=True, stop_reason="budget")
     done = export("a.csv")
     assert done.status == 0
@@ -359,6 +359,7 @@ def test_a_line_that_can_not_be_read_leaves_the_old_file(export: Exporter, suffi
 
 _LIMITED = """
 import resource, sys
+sys.dont_write_bytecode = True  # a module cut short would break later runs
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 sys.argv = ["scrapy", *sys.argv[2:]]
 from scrapy.cmdline import execute
@@ -369,7 +370,7 @@ execute()
 @pytest.mark.parametrize("size", [3_000, pytest.param(100_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_full_disk_leaves_the_old_file(export: Exporter, suffix: str, size: int) -> None:
-    """Files may not grow beyond a size, which a full disk looks like."""
+    """A limit on the size of files imitates a full disk."""
     export.write(product())
     path = export(f"a{suffix}").path
     before = path.read_bytes()
@@ -410,7 +411,7 @@ def test_one_that_is_interrupted_leaves_the_old_file(
     process = subprocess.Popen(
         [sys.executable, "-m", "scrapy", "tmapi", "export", "j", "-o", str(path)],
         cwd=ROOT,
-        # At the wrong moment Python itself warns of the file that it was about to open.
+        # At the wrong moment Python itself warns about the file it was about to open.
         env=crawler.environment(PYTHONWARNINGS="default::DeprecationWarning"),
         stderr=subprocess.PIPE,
         text=True,
@@ -428,21 +429,20 @@ def test_one_that_is_interrupted_leaves_the_old_file(
     assert sorted(one.name for one in path.parent.iterdir()) == [path.name, "output"]
 
 
-def test_a_file_that_changes_meanwhile_is_told(
+def test_a_file_that_changes_during_the_export_is_reported(
     export: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export.write(product())
-    survey = survey_module.survey
 
     def slow(*given: Any) -> Any:
-        found = survey(*given)
+        found = find_tables(*given)
         export.write(product(), product(2))
         return found
 
-    monkeypatch.setattr(export_module, "survey", slow)
+    monkeypatch.setattr(export_module, "find_tables", slow)
     done = export("a.csv")
     assert done.status == 4
-    assert "products.jsonl: it was written to meanwhile. Run the same" in done.complained
+    assert "products.jsonl: it was changed during the export. Run the same" in done.complained
     assert not done.path.exists()
 
 

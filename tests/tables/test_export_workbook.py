@@ -16,8 +16,8 @@ from openpyxl.utils import get_column_letter
 from tests.tables.export_jobs import HOSTILE, Exporter, outcome, product, read_sheet, sighting
 from tmapi_spiders.jobs.job_files import JobFiles
 from tmapi_spiders.tables import workbook
+from tmapi_spiders.tables.job_tables import find_tables
 from tmapi_spiders.tables.notes import Notes
-from tmapi_spiders.tables.survey import survey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ def test_nothing_is_a_formula(export: Exporter) -> None:
     assert cells["seed_data_markup"].value == "<r><t>x</t></r> "
     assert cells["seed_data_long"].value == "x" * (32_767 - 7) + " […cut]"
     assert "1 text over Excel's 32,767 characters: cut, and marked" in done.told
-    assert "1 text with characters that XLSX can't hold: � instead" in done.told
+    assert "1 text with characters that XLSX can't hold, replaced by �" in done.told
 
 
 def test_a_long_text_of_emoji_is_cut_where_excel_counts(export: Exporter) -> None:
@@ -153,9 +153,9 @@ def test_links_of_the_web_can_be_clicked(export: Exporter) -> None:
 
 
 def write_small(export: Exporter, path: Path, **limits: int) -> list[str]:
-    """Write a workbook of the products where Excel has narrow limits; return what is noted."""
+    """Write a workbook of the products with narrow limits; return the notes."""
     files = JobFiles.open("j", export.output)
-    (table,) = survey(files, ["products"])
+    (table,) = find_tables(files, ["products"])
     notes = Notes()
     xlsxwriter = import_module("xlsxwriter")
     with path.open("wb") as file:
@@ -169,7 +169,7 @@ def test_rows_go_on_in_a_second_sheet(export: Exporter, tmp_path: Path) -> None:
     export.write(*[product(number) for number in range(1, 6)])
     notes = write_small(export, tmp_path / "a.xlsx", most_rows=2)
     (note,) = notes
-    assert "sheets end at 3 rows, so that there are 3: Products, Products 2, Products 3." in note
+    assert "limit is 3 rows a sheet, so there are 3: Products, Products 2, Products 3." in note
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     assert book.sheetnames == ["Products", "Products 2", "Products 3"]
     ids = [
@@ -204,14 +204,14 @@ def test_excel_has_room_for_so_many_links(
     assert found == linked
 
 
-def test_one_sheet_alone(export: Exporter) -> None:
+def test_a_single_sheet(export: Exporter) -> None:
     export.write(product(), sightings=(sighting(), sighting(rank=2)))
     done = export("a.XLSX", table="sightings")
     assert done.told == f"j: {done.path}: sightings 2 rows\n"
     assert openpyxl.load_workbook(done.path).sheetnames == ["Sightings", "Job"]
 
 
-def test_the_job_sheet_says_what_to_think_of_it(export: Exporter) -> None:
+def test_the_job_sheet_has_facts_and_warnings(export: Exporter) -> None:
     export.write(
         product(title="x\0"),
         source="sandbox",
@@ -229,7 +229,7 @@ def test_the_job_sheet_says_what_to_think_of_it(export: Exporter) -> None:
     assert ("Calls", "0") in rows
     assert ("Source", "sandbox") in rows
     assert ("Products", "1 row") in rows
-    assert ("Note", "1 text with characters that XLSX can't hold: � instead") in rows
+    assert ("Note", "1 text with characters that XLSX can't hold, replaced by �") in rows
     assert sheet.sheet_properties.tabColor is not None
 
 

@@ -1,4 +1,4 @@
-"""A CSV file that is read otherwise than it was written holds no formula either."""
+"""A CSV file holds no formula even if it is read differently than it was written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_no_cell_is_a_formula(export: Exporter, delimiter: str, knows_quotes: bo
                 assert not cell.lstrip(" \"'").startswith(LIVE) or cell.startswith("'"), cell
 
 
-def test_what_is_no_formula_stays(export: Exporter) -> None:
+def test_other_text_is_unchanged(export: Exporter) -> None:
     title = "a; b;c-1 | d=2, e\tf"
     export.write(product(title=title))
     with export("table.csv").path.open(encoding="utf-8", newline="") as file:

@@ -1,4 +1,4 @@
-"""docs/warehouse.md: its DuckDB runs as it stands, and its tables have all columns."""
+"""Tests docs/warehouse.md: its DuckDB code runs, and its tables have all columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VIEWS, OFFERS, LOAD, UPSERT, PARQUET = blocks("DuckDB")
 
 @pytest.fixture
 def duck(export: Exporter, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database, in the folder that has the jobs' folder."""
+    """A database in the folder that contains the jobs' folder."""
     export.write(
         product(1, price="9.50", seed_data={"sku": "00123"}, area_from=["广东"]),
         product(2, price="1.10", seed_data={"sku": "00123", "size": 4}, moq=2),

@@ -54,10 +54,10 @@ def _judge(job: str, settings: BaseSettings) -> JudgedJob:
     if problems := missing(known):
         raise UsageProblems(*problems)
     # Loaded here: spidermon is an extra, and `scrapy tmapi -h` loads every subcommand.
-    from tmapi_spiders.monitoring.stand_in import judge  # noqa: PLC0415
+    from tmapi_spiders.monitoring.job_check import run_monitors  # noqa: PLC0415
 
     judged = attrs.evolve(judged, config=Config.from_settings(known, needs_token=False))
-    judge(judged, known)
+    run_monitors(judged, known)
     return judged
 
 

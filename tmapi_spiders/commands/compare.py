@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from tmapi_spiders.commands.compare_options import CompareOptions, add_compare_options
 from tmapi_spiders.commands.exit_status import say, stoppable
 from tmapi_spiders.commands.page_options import page_path, write_gallery
-from tmapi_spiders.compare.changes_page import ChangedProducts
-from tmapi_spiders.compare.comparable_fields import KINDS_OF, read_otherwise
-from tmapi_spiders.compare.finder import Finder
-from tmapi_spiders.compare.loaded import OLD_AND_NEW, load
+from tmapi_spiders.compare.change_finder import ChangeFinder
+from tmapi_spiders.compare.changes_page import ChangesPage
+from tmapi_spiders.compare.comparable_fields import KINDS_BY_FIELD, fields_read_differently
+from tmapi_spiders.compare.database import OLD_AND_NEW, load_jobs
 from tmapi_spiders.compare.notice import Notice
-from tmapi_spiders.compare.report import Summary, headline, tell
+from tmapi_spiders.compare.report import ChangeSummary, headline, print_summary
 from tmapi_spiders.compare.sides import choose_sides
 from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED
@@ -76,7 +76,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     links = [link_warning(path) for path in (given.output, html) if path is not None]
     for warning in filter(None, (*links, *sides.warnings)):
         _warn(warning)
-    summary, products = Summary(given.shown), ChangedProducts(given.page.per_seed)
+    summary, products = ChangeSummary(given.shown), ChangesPage(given.page.per_seed)
     with _scratch(config.output_dir) as folder:
         path = given.output or Path(folder) / "changes.jsonl"
         with atomic_write(path) as file:
@@ -90,7 +90,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
         if sides.old is None:
             print(f"{sides.new.name}: the first of its series, a baseline: nothing to compare yet.")
         else:
-            tell(summary, given.wanted.kinds)
+            print_summary(summary, given.wanted.kinds)
         if given.output and sides.old is not None:
             print(f"  {path}: {plural(summary.counts.total(), 'line')}")
         if html:
@@ -110,7 +110,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
 
 
 def _write_page(
-    path: Path, products: ChangedProducts, sides: Sides, given: CompareOptions, config: Config
+    path: Path, products: ChangesPage, sides: Sides, given: CompareOptions, config: Config
 ) -> None:
     """Write the page, and print what is in it."""
     gallery = products.gallery(sides, given.condition)
@@ -124,7 +124,7 @@ def _write_page(
 
 
 def _deliver(
-    given: CompareOptions, sides: Sides, summary: Summary, path: Path, config: Config
+    given: CompareOptions, sides: Sides, summary: ChangeSummary, path: Path, config: Config
 ) -> bool:
     """Deliver the changes to the webhook and the program given; return whether all succeeded.
 
@@ -140,7 +140,7 @@ def _deliver(
         notice = Notice.of(path, jobs, summary.counts, source=source, changes_file=given.output)
         deliveries.append(lambda: webhook.post(notice, config))
     if program is not None:
-        deliveries.append(lambda: program.hand(path))
+        deliveries.append(lambda: program.run(path))
     for deliver in deliveries:
         try:
             deliver()
@@ -179,22 +179,22 @@ def _find(
     """Pass the wanted changes to all takers; return why queries are in doubt, by query id."""
     assert sides.old is not None
     path = scratch / "compare.sqlite"
-    fields = read_otherwise(sides.old.facts, sides.new.facts)
+    fields = fields_read_differently(sides.old.facts, sides.new.facts)
     if fields:
         _warn(
             f"not compared: {', '.join(fields)}: {sides.old.name} was read by another version of "
             "tmapi_spiders, which reads them differently"
         )
-    left_out = {kind for field in fields for kind in KINDS_OF[field]}
+    left_out = {kind for field in fields for kind in KINDS_BY_FIELD[field]}
     with (
         storage_errors(path),
-        closing(load(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
+        closing(load_jobs(path, sides.old, sides.new, _warn, sides.earlier)) as connection,
     ):
-        finder = Finder(connection, (sides.old.name, sides.new.name))
+        finder = ChangeFinder(connection, (sides.old.name, sides.new.name))
         before, after = map(finder.count, OLD_AND_NEW)
         print(headline(sides.old.name, sides.new.name, before, after))
         for change in finder.changes():
-            if given.wanted.wants(change) and change.change not in left_out:
+            if given.wanted.passes(change) and change.change not in left_out:
                 for take in takers:
                     take(change)
         return finder.provisional()

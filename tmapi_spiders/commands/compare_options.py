@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from tmapi_spiders.commands.page_options import PageOptions, add_page_options
+from tmapi_spiders.compare.change_filter import ChangeFilter
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.program import SECONDS, Program
-from tmapi_spiders.compare.wanted import Wanted
 from tmapi_spiders.compare.webhook import Webhook
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.jobs.destination import problems_of, to_path
@@ -80,7 +80,7 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
 class CompareOptions:
     """The options of a comparison, checked."""
 
-    wanted: Wanted
+    wanted: ChangeFilter
     shown: int
     webhook: Webhook | None
     program: Program | None
@@ -105,7 +105,7 @@ class CompareOptions:
                 return None
 
         thresholds = {kind: getattr(options, f"min_{kind}_change") for kind in _MEASURED}
-        wanted = read(Wanted.read, options.only, **thresholds)
+        wanted = read(ChangeFilter.read, options.only, **thresholds)
         webhook = program = output = None
         if options.notify is not None:
             webhook = read(Webhook.read, options.notify)

@@ -30,7 +30,7 @@ from tmapi_spiders.local.local_job import LocalJob
 from tmapi_spiders.local.summary import SHOWN_ERRORS
 from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.tables.export import export_tables
-from tmapi_spiders.tables.survey import TABLES
+from tmapi_spiders.tables.job_tables import TABLES
 from tmapi_spiders.tables.target import SUFFIXES, Target
 from tmapi_spiders.wording import dead_letters, plural, sharing_images
 

@@ -11,8 +11,8 @@ import attrs
 
 from tmapi_spiders.config.values import whole_number
 from tmapi_spiders.errors import UsageProblems, shortened
-from tmapi_spiders.gallery.embedded import Pictures, embed
-from tmapi_spiders.gallery.page import gallery_page, told_of_pictures, write_page
+from tmapi_spiders.gallery.embedded_pictures import PictureSource, embed_pictures
+from tmapi_spiders.gallery.page import describe_pictures, gallery_page, write_page
 from tmapi_spiders.gallery.thumbnails import check_pillow
 from tmapi_spiders.jobs.destination import problems_of, refuse_job_files, to_path
 
@@ -127,11 +127,11 @@ def write_gallery(
     :raises StorageError: if a file can't be written
     """
     made_up = config.sandbox_options if files.is_made_up else None
-    pictures = Pictures(files.folder, gallery.source, made_up)
-    embedded = asyncio.run(embed(gallery, pictures, options.limit, _show))
+    pictures = PictureSource(files.folder, gallery.source, made_up)
+    embedded = asyncio.run(embed_pictures(gallery, pictures, options.limit, _show))
     page = gallery_page(gallery, embedded, options.limit, made_up=files.is_made_up)
     write_page(path, page)
-    remarks = [told_of_pictures(embedded, options.limit)]
+    remarks = [describe_pictures(embedded, options.limit)]
     for why, pictures_without in list(embedded.problems.items())[:_SHOWN_PROBLEMS]:
         remarks.append(f"  {pictures_without:,}: {why}")
     if files.is_made_up and _UNKNOWN in embedded.problems:

@@ -1,4 +1,4 @@
-"""What changed between two jobs that asked the same.
+"""Finds what changed between two jobs, and reports it.
 
 Internal.
 """

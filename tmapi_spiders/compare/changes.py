@@ -1,4 +1,4 @@
-"""Changes: what can be told of two jobs, one line each."""
+"""The kinds of changes between two jobs, and the record of one."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "NUMBERS", "Change"]
 
 KINDS: Final = {
-    "new": "was not there before: every search that finds it now had been read to its end",
-    "gone": "every search that had found it was read to its end, without it",
-    "price": "has another price, from the same field of the API",
+    "new": "was not there before: every query that finds it now had been read to its end",
+    "gone": "every query that had found it was read to its end, without it",
+    "price": "has a different price, from the same API field",
     "target_reached": "is at or below the seed's target_price now, and was not before",
-    "price_source": "its price comes from another field of the API: no change of price",
-    "currency": "its price is in another currency",
-    "sales": "another number sold in 90 days",
-    "moq": "another minimum order",
-    "supplier": "another company",
-    "rank": "stands at another place in a search",
-    "into_view": "a search that finds it now had ended at max_pages or max_items before it",
-    "out_of_view": "a search that had found it ended at max_pages or max_items without it",
-    "first_seen": "the searches that find it now were not made before, had failed or were doubtful",
+    "price_source": "its price comes from a different API field: not a price change",
+    "currency": "its price is in a different currency",
+    "sales": "a different number sold in 90 days",
+    "moq": "a different minimum order",
+    "supplier": "a different company",
+    "rank": "has a different rank in a query",
+    "into_view": "a query that finds it now had ended at max_pages or max_items before it",
+    "out_of_view": "a query that had found it ended at max_pages or max_items without it",
+    "first_seen": "the queries that find it now were not made before, had failed or were doubtful",
     "unknown": (
-        "a search that had found it was not made, failed or is provisional: it may still be there"
+        "a query that had found it was not made, failed or is provisional: it may still be there"
     ),
 }
-"""What ``change`` may be, and what it means, in the order they are told."""
+"""The values of ``change`` and their meanings, in the order of a report."""
 
-#: Those whose before and after are numbers.
+#: Kinds whose before and after are numbers.
 NUMBERS: Final = ("price", "sales", "moq", "rank", "target_reached")
 
 
@@ -42,26 +42,26 @@ class Change:
     change: str
     """One of :data:`KINDS`."""
     scope: str
-    """``product``: of the product, whichever seeds find it; ``seed``: of it under one seed."""
+    """``product``: of the product under all seeds; ``seed``: of the product under one seed."""
     item_id: int
     language: str
-    """Of the searches and of the title."""
+    """Of the queries and of the title."""
     seed_ids: list[str]
-    """The seeds that find it (that found it, of one that is found no more)."""
+    """The seeds that find it; for a product no longer found, those that had found it."""
     seed_data: Mapping[str, Any]
-    """The user's own row, of a change that is of one seed; else {}."""
+    """The user's own row if the scope is one seed, else {}."""
     query_id: str | None
-    """The search, of a change of rank."""
+    """The query of a change of rank; else None."""
     before: str | int | None
-    """Price, number, name: what it was; null where there was nothing, or nothing is known."""
+    """The old price, number or name; None if there was none or it is not known."""
     after: str | int | None
-    """What it is now."""
+    """The new one."""
     difference: str | int | None
-    """After less before, where both are numbers: a decimal string of prices."""
+    """After minus before if both are numbers; a decimal string for prices."""
     percent: float | None
-    """The same of before, in per cent; null where before is 0 or unknown, and of ranks: places."""
+    """The difference in per cent of before; None for ranks, or if before is 0 or not known."""
     target: str | None
-    """The seed's ``target_price`` as a decimal string, of a target that was reached."""
+    """The seed's ``target_price`` as a decimal string if it was reached; else None."""
     price_before: str | None
     price_after: str | None
     currency: str | None

@@ -1,4 +1,4 @@
-"""Showing: what changed as a gallery, with a card for each product under each seed."""
+"""Builds the page of a comparison: a gallery with a card per changed product and seed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.compare.loaded import told_of_provisional
+from tmapi_spiders.compare.provisional import describe_provisional
 from tmapi_spiders.gallery.groups import CardKey, date_of, read_groups
 from tmapi_spiders.gallery.model import (
     NOT_MADE,
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from tmapi_spiders.compare.changes import Change
     from tmapi_spiders.compare.sides import Sides
 
-__all__ = ["TELLING", "ChangedProducts"]
+__all__ = ["MARK_KINDS", "ChangesPage"]
 
-TELLING: Final = (
+MARK_KINDS: Final = (
     *("target_reached", "price_lower", "price_higher", "price", "currency", "price_source"),
     *("gone", "new", "supplier", "moq", "sales"),
     *("into_view", "out_of_view", "first_seen", "unknown", "rank"),
 )
-"""The kinds of marks, the most telling first: in this order cards come, and are left out last."""
+"""The kinds of marks, the most important first; cards are sorted by them, and cut from the end."""
 
 _PRICES: Final = ("price", "price_lower", "price_higher")
 
-_PLACES: Final = {kind: place for place, kind in enumerate(TELLING)}
+_PLACES: Final = {kind: place for place, kind in enumerate(MARK_KINDS)}
 
 
-class ChangedProducts:
-    """Brings changes together by seed and product; :meth:`gallery` is what a page shows of them.
+class ChangesPage:
+    """Collects changes by seed and product, and makes the page's gallery of them.
 
-    :param per_seed: cards a seed at most: those that changed most
+    :param per_seed: the most cards per seed: those that changed most
     """
 
     def __init__(self, per_seed: int) -> None:
@@ -52,10 +52,10 @@ class ChangedProducts:
         self._counts: Counter[str] = Counter()
         self._changes: defaultdict[CardKey, list[Change]] = defaultdict(list)
         self.provisional: Mapping[str, str] = {}
-        """Why searches of the new job are not believed yet, by query id."""
+        """Why readings of the new job are not believed yet, by query id."""
 
     def add(self, change: Change) -> None:
-        """Take a change; it is shown under each seed that it tells of."""
+        """Add a change; it is shown under each of its seeds."""
         self._counts[_kind(change)] += 1
         for seed_id in change.seed_ids:
             self._changes[seed_id, change.language, change.item_id].append(change)
@@ -63,7 +63,7 @@ class ChangedProducts:
     def gallery(self, sides: Sides, condition: str) -> Gallery:
         """Return what the page shows.
 
-        :param condition: the options that left changes out
+        :param condition: the options that left out changes
         :raises StorageError: if a job's file can't be read
         """
         old, new = sides.old, sides.new
@@ -73,7 +73,7 @@ class ChangedProducts:
             new=new.name,
             counts=tuple(
                 (kind, self._counts[kind], KINDS["price" if kind in _PRICES else kind])
-                for kind in TELLING
+                for kind in MARK_KINDS
                 if kind in self._counts
             ),
             condition=condition,
@@ -83,35 +83,35 @@ class ChangedProducts:
             source=str(new.facts.get("source") or ""),
             date=date_of(new),
             warnings=(*_warnings(sides), *self._doubts()),
-            # Those without changes come last.
+            # Seeds without changes come last.
             groups=tuple(sorted(self._groups(sides), key=lambda it: not it.cards)),
             found=len({item_id for _, _, item_id in self._changes}),
             comparison=comparison,
         )
 
     def _doubts(self) -> list[str]:
-        return [told_of_provisional(len(self.provisional))] if self.provisional else []
+        return [describe_provisional(len(self.provisional))] if self.provisional else []
 
     def _groups(self, sides: Sides) -> list[Group]:
         old, new = sides.old, sides.new
         if old is None:
             return []
         now, _ = read_groups(new, None, self._changes.keys())
-        # What the new job has a card of is not read of the old one.
+        # The old job is read only for products that the new one has no card of.
         known = {_key(group, card) for group in now for card in group.cards}
         then, _ = read_groups(old, None, self._changes.keys() - known)
         before = {group.seed_id: group for group in then}
         known |= {_key(group, card) for group in then for card in group.cards}
         self._add_carried(before, known, sides)
-        groups = [self._together(group, before.pop(group.seed_id, None)) for group in now]
+        groups = [self._merged(group, before.pop(group.seed_id, None)) for group in now]
         groups.extend(
-            self._together(attrs.evolve(group, queries=(), cards=()), group)
+            self._merged(attrs.evolve(group, queries=(), cards=()), group)
             for group in before.values()
         )
         return groups
 
     def _add_carried(self, before: dict[str, Group], known: set[CardKey], sides: Sides) -> None:
-        """Add the cards of what neither job has: readings that were not believed had lacked it."""
+        """Add cards of products that neither job has, carried over from earlier jobs."""
         for job in sides.earlier:
             if not (missing := self._changes.keys() - known):
                 return
@@ -126,11 +126,11 @@ class ChangedProducts:
         why = self.provisional.get(query.query_id)
         if why is None:
             return query
-        doubt = f"provisional: {why}; what it lacks is unknown until another job says the same"
+        doubt = f"provisional: {why}; what it lacks is unknown until another job confirms it"
         return attrs.evolve(query, evidence=(doubt, *query.evidence))
 
-    def _together(self, new: Group, old: Group | None) -> Group:
-        """Return a seed as the new job has it, with what only the old one found, and asked."""
+    def _merged(self, new: Group, old: Group | None) -> Group:
+        """Return the new job's group of a seed, with the queries and cards only the old one has."""
         gone = old.cards if old else ()
         queries = [self._doubted(query) for query in new.queries]
         numbers = {query.query_id: number for number, query in enumerate(queries)}
@@ -160,7 +160,7 @@ class ChangedProducts:
 
 
 def _joined(old: Group, earlier: Group) -> Group:
-    """Return a seed of the old job with an earlier one's cards, and the searches they are of."""
+    """Return the old job's group of a seed with an earlier one's cards, and their queries."""
     queries = list(old.queries)
     numbers = {query.query_id: number for number, query in enumerate(queries)}
     for query in earlier.queries:
@@ -180,7 +180,7 @@ def _key(group: Group, card: Card) -> CardKey:
 
 
 def _kind(change: Change) -> str:
-    """Return the kind that a page tells: prices are lower, or higher."""
+    """Return the kind of mark: price changes are split into lower and higher."""
     if change.change != "price" or change.difference is None:
         return change.change
     return "price_lower" if str(change.difference).startswith("-") else "price_higher"
@@ -200,9 +200,9 @@ def _mark(change: Change, numbers: Mapping[str, int]) -> Mark:
 
 
 def _size(mark: Mark) -> tuple[int, float]:
-    """Return what sorts marks: the most telling kind, then the largest; a rank by its places."""
+    """Return a mark's sort key: the most important kind, then the largest change."""
     size = mark.difference if mark.kind == "rank" else mark.percent
-    # Prices that fell and that rose are one kind here: the largest first.
+    # Falls and rises of the price are sorted together.
     kind = "price" if mark.kind in _PRICES else mark.kind
     return _PLACES[kind], -abs(float(size or 0))
 
@@ -210,5 +210,5 @@ def _size(mark: Mark) -> tuple[int, float]:
 def _warnings(sides: Sides) -> Collection[str]:
     new = sides.new.warnings
     old = sides.old.warnings if sides.old else []
-    before = [f"the job before: {warning}" for warning in old if warning not in new]
+    before = [f"the old job: {warning}" for warning in old if warning not in new]
     return dict.fromkeys((*new, *before, *sides.warnings))

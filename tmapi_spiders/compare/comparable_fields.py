@@ -1,6 +1,7 @@
-"""Readings: which fields two jobs have read alike, so that they can be compared.
+"""Decides which fields of two jobs are comparable: those both versions read the same way.
 
-What a newer version of this package reads otherwise would be told as a change of every product.
+A field that a newer version of this package reads differently would look like a change of every
+product.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KINDS_OF", "read_otherwise"]
+__all__ = ["KINDS_BY_FIELD", "fields_read_differently"]
 
-KINDS_OF: Final = {
+KINDS_BY_FIELD: Final = {
     "price": ("price", "price_source"),
     "price_source": ("price", "price_source"),
     "currency": ("currency",),
@@ -20,22 +21,22 @@ KINDS_OF: Final = {
     "moq": ("moq",),
     "company_name": ("supplier",),
 }
-"""By field of a product, the kinds of changes that compare it."""
+"""The kinds of changes that depend on a field, by the field's name."""
 
 
-def read_otherwise(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the fields that are compared and that two jobs have read differently.
+def fields_read_differently(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the compared fields that two jobs read differently.
 
-    A field that a job does not tell of was read as in version 1.
+    A field without a version in job.json was read as in version 1.
 
-    :param old: what job.json says of the old job
-    :param new: the same of the new one
+    :param old: the job.json of the old job
+    :param new: the job.json of the new one
 
-    >>> read_otherwise({}, {"readers": {"price": 2, "currency": 1, "title": 2}})
+    >>> fields_read_differently({}, {"readers": {"price": 2, "currency": 1, "title": 2}})
     ['price']
     """
     before, after = (_versions(facts) for facts in (old, new))
-    return [field for field in KINDS_OF if before.get(field, 1) != after.get(field, 1)]
+    return [field for field in KINDS_BY_FIELD if before.get(field, 1) != after.get(field, 1)]
 
 
 def _versions(facts: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,25 +1,17 @@
-"""History: the readings of both sides, held in SQLite against those of the jobs before them.
+"""Compares readings with those of earlier jobs, and carries over what provisional ones lack.
 
-What a provisional reading lacks is **carried**: the query counts as if that was still there, until
-a later reading finds it or is believed without it. So nothing is told twice or never, whichever
-jobs of a series are compared, and a collapse is told a day late.
+A product that a provisional reading lacks is **carried**: it counts as still there until a later
+reading finds it, or is believed without it. This way every change is reported exactly once,
+whichever jobs of a series are compared, and a real collapse is reported one job late.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from tmapi_spiders.compare.verdicts import (
-    DOUBTED,
-    NOT_KNOWN,
-    SHORT,
-    Reading,
-    image_of,
-    naming,
-    reasons_against,
-)
+from tmapi_spiders.compare.provisional import reasons_against
+from tmapi_spiders.compare.readings import Reading, Verdict, image_of, reporting_bad_rows
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,13 +19,12 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.jobs.job_files import JobFiles
 
-__all__ = ["HISTORY", "LOOK_BACK", "History", "Provisional", "provisional_of"]
+__all__ = ["LOOK_BACK", "READING_TABLES", "ReadingHistory"]
 
 LOOK_BACK: Final = 10
-"""Jobs before the old one that are looked at, at most, for what its readings are to be held
-against. Mostly one is enough."""
+"""The most jobs before the old one that its readings are compared with; usually one is enough."""
 
-HISTORY: Final = """
+READING_TABLES: Final = """
 CREATE TABLE reading (side INTEGER, query INTEGER, verdict INTEGER, items INTEGER, evidence TEXT,
     image TEXT, reasons TEXT, before INTEGER, PRIMARY KEY (side, query)) WITHOUT ROWID;
 CREATE TABLE walk (query INTEGER PRIMARY KEY, items INTEGER, evidence TEXT, verdict INTEGER,
@@ -41,7 +32,7 @@ CREATE TABLE walk (query INTEGER PRIMARY KEY, items INTEGER, evidence TEXT, verd
 CREATE TABLE carried (side INTEGER, query INTEGER, job INTEGER, verdict INTEGER, evidence TEXT,
     PRIMARY KEY (side, query, job)) WITHOUT ROWID;
 """
-"""Of each side its readings, those that one goes back from, and the jobs it takes products from."""
+"""Each side's readings; those being traced back (walk); the jobs that products are carried from."""
 
 _CARRY: Final = """
 INSERT INTO seen (language, item, query, rank{side}, price{side}, carried{side})
@@ -62,19 +53,10 @@ WHERE EXISTS (SELECT 1 FROM seen WHERE language = ? AND item = ? AND carried{sid
 """
 
 
-class Provisional(NamedTuple):
-    """A reading of the new job that is not believed yet."""
+class ReadingHistory:
+    """The readings of both sides and those before them, in the database of the comparison.
 
-    query_id: str
-    seed_id: str
-    why: str
-    """In words."""
-
-
-class History:
-    """The readings of both sides, in SQLite beside what they found.
-
-    :param queries: of each side, by its id, the number and the language of each query
+    :param queries: for each side, each query's number and language by its id
     """
 
     def __init__(
@@ -87,7 +69,7 @@ class History:
         connection.create_function("has_other", 2, _has_other, deterministic=True)
 
     def add(self, side: int, query: int, row: Mapping[str, Any]) -> int:
-        """Take a reading of a side's own job; return its verdict."""
+        """Add a reading of a side's own job; return its verdict."""
         reading = Reading.of(row)
         self._connection.execute(
             "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)",
@@ -95,30 +77,31 @@ class History:
         )
         return reading.verdict
 
-    def judge(self, side: int, earlier: Sequence[JobFiles], least: int) -> None:
-        """Find a side's provisional readings, and which earlier ones they are carried from.
+    def find_provisional(self, side: int, earlier: Sequence[JobFiles], least: int) -> None:
+        """Find a side's provisional readings, and the earlier ones to carry products from.
 
         :param earlier: the jobs before it, the newest first
-        :param least: of so many, a query that was not made may have been made before
+        :param least: the number of the job from which on a missing query has no earlier readings;
+            newer jobs may lack it
         """
         execute = self._connection.execute
         execute("DELETE FROM walk")
         execute(
             "INSERT INTO walk SELECT query, items, evidence, verdict, image, 0 FROM reading "
             "WHERE side = ? AND verdict <> ?",
-            (side, NOT_KNOWN),
+            (side, Verdict.UNKNOWN),
         )
         for number, job in enumerate(earlier, 1):
             if execute("SELECT 1 FROM walk LIMIT 1").fetchone() is None:
                 break
-            with naming(job):
+            with reporting_bad_rows(job):
                 for row in job.rows(OUTCOMES):
-                    self._hold_against(side, number, row)
-            if number >= least:  # else it is the first reading of its query
+                    self._compare(side, number, row)
+            if number >= least:  # what this job lacks was read for the first time
                 execute("DELETE FROM walk WHERE met < ?", (number,))
 
-    def _hold_against(self, side: int, number: int, row: Mapping[str, Any]) -> None:
-        """Hold the reading that one has gone back to against an earlier job's of the same query."""
+    def _compare(self, side: int, number: int, row: Mapping[str, Any]) -> None:
+        """Compare the oldest reading reached so far with an earlier one of the same query."""
         execute = self._connection.execute
         query, _ = self._queries[side].get(row["query_id"], (None, ""))
         found = "SELECT items, evidence, verdict, image FROM walk WHERE query = ?"
@@ -126,7 +109,7 @@ class History:
         if reading is None or reading[3] != image_of(row):
             return
         before = Reading.of(row)
-        if before.verdict == NOT_KNOWN:
+        if before.verdict == Verdict.UNKNOWN:
             execute("UPDATE walk SET met = ? WHERE query = ?", (number, query))
             return
         reasons = reasons_against(Reading(*reading[:3]), before)
@@ -147,10 +130,10 @@ class History:
             (" ".join(reasons), before.items, side, query),
         )
 
-    def apply(self) -> None:
-        """Have the queries say what their readings are good for."""
+    def set_verdicts(self) -> None:
+        """Set the verdicts of the queries, now that the provisional readings are known."""
         execute = self._connection.execute
-        # What lacks in a provisional one, and is not carried, lacked in the last that was believed.
+        # What a provisional reading lacks and is not carried was missing in the last believed one.
         execute(
             "UPDATE query SET verdict1 = (SELECT verdict FROM carried c "
             "WHERE c.side = 1 AND c.query = query.id ORDER BY job DESC LIMIT 1) "
@@ -166,7 +149,7 @@ class History:
             "(SELECT evidence FROM reading new WHERE new.side = 1 AND new.query = query.id)) "
             "THEN ? ELSE old.verdict END FROM reading old WHERE old.side = 0 AND old.query = id) "
             "WHERE id IN (SELECT query FROM reading WHERE side = 0 AND verdict <> ?)",
-            (DOUBTED, NOT_KNOWN),
+            (Verdict.DOUBTED, Verdict.UNKNOWN),
         )
 
     def carry(
@@ -175,9 +158,9 @@ class History:
         earlier: Sequence[JobFiles],
         columns_of: Callable[[Mapping[str, Any]], tuple[Any, ...]],
     ) -> None:
-        """Put what provisional readings lack beside what they found.
+        """Add what provisional readings lack to what they found.
 
-        :param columns_of: returns what is kept of a line of products.jsonl
+        :param columns_of: returns the database columns of a line of products.jsonl
         """
         execute = self._connection.execute
         jobs = execute("SELECT DISTINCT job FROM carried WHERE side = ? ORDER BY job", (side,))
@@ -185,7 +168,7 @@ class History:
             job = earlier[number - 1]
             found = execute("SELECT query FROM carried WHERE side = ? AND job = ?", (side, number))
             wanted = {query for (query,) in found}
-            with naming(job):
+            with reporting_bad_rows(job):
                 self._connection.executemany(
                     _CARRY.format(side=side), self._sightings(side, number, job, wanted)
                 )
@@ -204,20 +187,6 @@ class History:
             query, language = self._queries[side].get(row["query_id"], (-1, ""))
             if query in wanted:
                 yield language, row["item_id"], query, row["rank"], row["price"], number
-
-
-def provisional_of(connection: sqlite3.Connection) -> Iterator[Provisional]:
-    """Yield the new job's provisional readings, in the order of its queries."""
-    rows = connection.execute(
-        "SELECT query_id, seed_id, reasons, items, before FROM reading "
-        "JOIN query ON query.id = reading.query JOIN seed ON seed.id = query.seed "
-        "WHERE side = 1 AND reasons IS NOT NULL ORDER BY reading.query"
-    )
-    for query_id, seed_id, reasons, items, before in rows:
-        codes = [code for code in reasons.split() if code != SHORT]
-        short = f"{plural(items, 'item')} after {before:,}"
-        why = [short] if SHORT in reasons.split() else []
-        yield Provisional(query_id, seed_id, ", ".join([*why, *codes]))
 
 
 def _has_other(evidence: str | None, other: str | None) -> bool:

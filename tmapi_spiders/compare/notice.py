@@ -1,4 +1,4 @@
-"""The notice: what a webhook is told of a comparison, one JSON object of a limited size."""
+"""The notice posted to a webhook: the changes as one JSON object of limited size."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["LARGEST", "SCHEMA", "Notice"]
 
 SCHEMA: Final = 1
-"""Rises when a receiver has to change."""
+"""Raised when receivers have to be adapted."""
 
 LARGEST: Final = 1_000_000
-"""Bytes of a notice at most; further changes are left out."""
+"""The most bytes of a notice; further changes are left out."""
 
-#: Those of the first kinds are left out last.
+#: Changes of the last kinds are left out first.
 _ORDER: Final = ("target_reached", *(kind for kind in KINDS if kind != "target_reached"))
 
 
 @attrs.frozen
 class Notice:
-    """What is told, and by which id it is known."""
+    """The body to post, and its id."""
 
     id: str
-    """The same where the same changes of the same two jobs are told again, and only then."""
+    """The same whenever the same changes of the same two jobs are posted again, and only then."""
     body: bytes
 
     @classmethod
@@ -47,11 +47,11 @@ class Notice:
     ) -> Self:
         """Make the notice of a comparison.
 
-        :param path: of its changes, a line each as in changes.jsonl; read line by line
-        :param jobs: names of the old one and the new one
-        :param counts: by kind
-        :param source: where the new job's products come from
-        :param changes_file: where the user finds all changes; None: nowhere
+        :param path: the changes, one per line as in changes.jsonl; read line by line
+        :param jobs: the names of the old job and the new one
+        :param counts: the number of changes by kind
+        :param source: the source of the new job's products
+        :param changes_file: the file that has all changes, if the user asked for one
         """
         total = sum(counts.values())
         facts: dict[str, Any] = {
@@ -76,7 +76,7 @@ class Notice:
 
 
 def _read(path: Path, room: int, jobs: str) -> tuple[str, list[bytes]]:
-    """Return the id, and the lines that there is room for, by their kinds."""
+    """Return the id, and the lines that fit, ordered by kind."""
     digest = sha256(jobs.encode())
     of_kind: dict[str, list[bytes]] = {kind: [] for kind in _ORDER}
     sizes: Counter[str] = Counter()
@@ -84,7 +84,7 @@ def _read(path: Path, room: int, jobs: str) -> tuple[str, list[bytes]]:
         for line in file:
             digest.update(line)
             kind = line.split(b'"', 4)[3].decode()  # {"change":"price",…
-            # With its line feed it is as long as with the comma.
+            # A line counts its line feed, which the comma replaces.
             if sizes[kind] + len(line) <= room:
                 sizes[kind] += len(line)
                 of_kind[kind].append(line.rstrip())

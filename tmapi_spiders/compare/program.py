@@ -1,4 +1,4 @@
-"""Handing: a program of the user's gets the changes on its standard input."""
+"""Runs the user's program (``--exec``) with the changes on its standard input."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["SECONDS", "Program"]
 
 SECONDS: Final = "300"
-"""For how long a program may run, where nobody says."""
+"""How long a program may run by default."""
 
 _read_seconds = number(1, 86_400)
 
 
 @attrs.frozen
 class Program:
-    """A program and its arguments; they may hold secrets, so that its name alone is told."""
+    """A program and its arguments. They may hold secrets, so messages give only its name."""
 
     _words: list[str] = attrs.field(repr=False)
     _seconds: float
 
     @classmethod
     def read(cls, given: str, seconds: str) -> Self:
-        """Read ``--exec`` and ``--exec-timeout``: words as a shell splits them; no shell runs it.
+        """Read ``--exec`` and ``--exec-timeout``; words are split as by a shell, but no shell runs.
 
         :raises UsageProblems: with all that is wrong
         """
@@ -47,9 +47,9 @@ class Program:
         except ValueError as exc:
             problems.append(f"--exec: {str(exc).lower()}; accepted: a program and its arguments.")
         if words and shutil.which(words[0]) is None:
-            problems.append(f"--exec {words[0]}: there is no such program, or it may not be run.")
+            problems.append(f"--exec {words[0]}: no such program, or it is not executable.")
         elif not words and not problems:
-            problems.append("--exec: accepted: a program and its arguments; this is none.")
+            problems.append("--exec: accepted: a program and its arguments; none was given.")
         limit = 0.0
         try:
             limit = _read_seconds(seconds)
@@ -59,10 +59,10 @@ class Program:
             raise UsageProblems(*problems)
         return cls(words, limit)
 
-    def hand(self, path: Path) -> None:
+    def run(self, path: Path) -> None:
         """Run it with a file of changes as its standard input, which it need not read.
 
-        It gets this process's environment, but neither the token nor the secret.
+        It gets this process's environment without the token and the secret.
 
         :raises DeliveryError: if it fails, or takes too long
         """
@@ -70,7 +70,7 @@ class Program:
         environment = {key: value for key, value in os.environ.items() if key not in SECRETS}
         try:
             with path.open("rb") as changes:
-                # In a group of its own, so that what it has started ends with it.
+                # In a separate process group, so that what it starts ends with it.
                 process = subprocess.Popen(  # noqa: S603 - the user's own
                     self._words, stdin=changes, env=environment, process_group=0
                 )
@@ -81,14 +81,14 @@ class Program:
         except subprocess.TimeoutExpired:
             _end(process)
             raise DeliveryError(
-                f"--exec {name}: it was ended: not done within {self._seconds:g} s (--exec-timeout)"
+                f"--exec {name}: killed: not done within {self._seconds:g} s (--exec-timeout)"
             ) from None
         except BaseException:
             _end(process)
             raise
         if status:
             ended = f"by signal {-status}" if status < 0 else f"with exit status {status}"
-            raise DeliveryError(f"--exec {name}: it ended {ended}")
+            raise DeliveryError(f"--exec {name}: ended {ended}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Telling: what people read of a comparison."""
+"""Prints a comparison for people: counts by kind, and the largest changes of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 from rich.cells import cell_len
 
 from tmapi_spiders.compare.changes import KINDS
-from tmapi_spiders.compare.numbers import MOVES, move_of
+from tmapi_spiders.compare.differences import DIRECTIONS, price_direction
 from tmapi_spiders.fields.target_price import CNY
 from tmapi_spiders.wording import plural, printable
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.compare.changes import Change
 
-__all__ = ["Summary", "headline", "tell"]
+__all__ = ["ChangeSummary", "headline", "print_summary"]
 
 NOT_GIVEN: Final = "not given"
 
 _LONGEST_TITLE: Final = 48
 
-#: Characters of what others wrote, on a line of a terminal; a link is to be whole where it can be.
+#: The most characters of foreign text in a cell; links should not be cut if possible.
 _LONGEST_CELL: Final = 200
 
 
 @attrs.define
-class Summary:
-    """Counts of changes, and the largest of each kind.
+class ChangeSummary:
+    """Counts changes, and keeps the largest of each kind.
 
-    :param shown: how many of each kind are told one by one
+    :param shown: how many of each kind to list
     """
 
     shown: int
     counts: Counter[str] = attrs.field(factory=Counter)
-    moves: Counter[str] = attrs.field(factory=Counter)
-    """Changes of prices, by what became of them."""
+    directions: Counter[str] = attrs.field(factory=Counter)
+    """Price changes by direction."""
     _kept: dict[str, list[tuple[float, int, Change]]] = attrs.field(factory=dict)
 
     def add(self, change: Change) -> None:
@@ -48,7 +48,7 @@ class Summary:
         kind = change.change
         self.counts[kind] += 1
         if kind == "price":
-            self.moves[move_of(change.before, change.after)] += 1
+            self.directions[price_direction(change.before, change.after)] += 1
         kept = self._kept.setdefault(kind, [])
         size = change.difference if kind == "rank" else change.percent
         size = abs(float(size)) if size is not None else math.inf
@@ -57,26 +57,28 @@ class Summary:
             kept[:] = nlargest(self.shown, kept)
 
     def largest(self, kind: str) -> list[Change]:
-        """Return the largest of a kind, the others in their order."""
+        """Return the largest changes of a kind; those of equal size keep their order."""
         return [change for *_, change in nlargest(self.shown, self._kept.get(kind, []))]
 
 
-def tell(summary: Summary, kinds: Iterable[str]) -> None:
+def print_summary(summary: ChangeSummary, kinds: Iterable[str]) -> None:
     """Print a summary: counts by kind, then the largest of each."""
     if not summary.counts:
         print("  nothing changed")
         return
-    told = [kind for kind in KINDS if kind in kinds and summary.counts[kind]]
+    found = [kind for kind in KINDS if kind in kinds and summary.counts[kind]]
     counts = []
-    for kind in told:
+    for kind in found:
         number, meaning = summary.counts[kind], KINDS[kind]
         if kind == "price":
             meaning = ", ".join(
-                f"{summary.moves[move]:,} {move}" for move in MOVES if summary.moves[move]
+                f"{summary.directions[way]:,} {way}"
+                for way in DIRECTIONS
+                if summary.directions[way]
             )
         counts.append((kind, f"{number:,}", meaning))
     print(_table(counts, right={1}))
-    for kind in told:
+    for kind in found:
         if changes := summary.largest(kind):
             number = summary.counts[kind]
             of = f" ({len(changes)} of {number:,})" if len(changes) < number else ""
@@ -85,7 +87,7 @@ def tell(summary: Summary, kinds: Iterable[str]) -> None:
 
 
 def _table(rows: Iterable[tuple[str, ...]], right: Collection[int] = ()) -> str:
-    """Return rows as lines, in columns; no line is wrapped."""
+    """Return rows as lines with aligned columns; no line is wrapped."""
     cleaned = [[printable(cell, _LONGEST_CELL) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cleaned, strict=True)]
     lines = []
@@ -103,7 +105,7 @@ def _cells(change: Change) -> tuple[str, ...]:
         _seeds(change),
         str(change.item_id),
         printable(change.title or "", _LONGEST_TITLE),
-        _words(change),
+        _before_and_after(change),
         change.product_url or "",
     )
 
@@ -113,8 +115,7 @@ def _seeds(change: Change) -> str:
     return f"{first} +{len(others)}" if others else first
 
 
-def _words(change: Change) -> str:
-    """Return before and after in words."""
+def _before_and_after(change: Change) -> str:
     before, after = change.before, change.after
     if before is None and after is None:
         return ""
@@ -140,7 +141,7 @@ def _shown(value: Any) -> str:
 
 
 def headline(old: str, new: str, before: int, after: int) -> str:
-    """Return what was compared.
+    """Return which jobs were compared.
 
     >>> headline("watch-1", "watch-2", 1210, 1204)
     'watch-1 → watch-2: 1,204 products (1,210 before)'

@@ -1,4 +1,4 @@
-"""Sides: the two jobs that are compared, if they can be."""
+"""Chooses the two jobs to compare, and checks that they can be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sides", "choose_sides"]
 
-_ANYWAY = "Compare it all the same: --incomplete-ok"
+_ANYWAY = "To compare it anyway: --incomplete-ok"
 
 
 @attrs.frozen
@@ -27,21 +27,21 @@ class Sides:
     """An old job and a new one."""
 
     old: JobFiles | None
-    """None: the new one is the first of its series, a baseline."""
+    """None if the new one is the first of its series, a baseline."""
     new: JobFiles
     warnings: tuple[str, ...] = ()
     earlier: tuple[JobFiles, ...] = ()
-    """The jobs that came before the new one, the newest first, the old one among them; of a series,
-    those that can be compared."""
+    """The jobs before the new one, the newest first and the old one among them; in a series, those
+    that can be compared."""
 
 
 def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool) -> Sides:
-    """Return the jobs that a user means, checked.
+    """Return the jobs that the user named, checked.
 
-    :param given: an old and a new one, each as in
-        :func:`~tmapi_spiders.jobs.series.find_job`; or one series, whose last two are meant
-    :param incomplete_ok: whether a job may be stopped early, or lack its outcomes
-    :raises UsageProblems: with all that is wrong
+    :param given: an old job and a new one, each as in
+        :func:`~tmapi_spiders.jobs.series.find_job`; or one series, for its last two jobs
+    :param incomplete_ok: accept jobs that were stopped early or lack their outcomes
+    :raises UsageProblems: with all problems
     :raises StorageError: if a job.json can't be read
     """
     warnings: list[str] = []
@@ -53,7 +53,7 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
     for side in filter(None, (old, new)):
         if ahead := ahead_of_clock(side.folder.name):
             warnings.append(ahead)
-        found = _lacks(side)
+        found = _problem_of(side)
         if not found:
             continue
         if incomplete_ok:
@@ -61,10 +61,10 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
         else:
             problems.append(f"{side.name}: {found}. {_ANYWAY}")
     if old is not None:
-        problems += _do_not_mix(old, new)
+        problems += _mismatches(old, new)
         series = series_of(old.name)
         if series and series == series_of(new.name) and old.name > new.name:
-            warnings.append(f"{old.name} is the newer one: the old job is given first")
+            warnings.append(f"{old.name} is the newer one: give the old job first")
     if problems:
         raise UsageProblems(*problems)
     earlier = () if old is None else _earlier(old, new, output_dir)
@@ -72,7 +72,7 @@ def choose_sides(given: Sequence[str], output_dir: Path, *, incomplete_ok: bool)
 
 
 def _earlier(old: JobFiles, new: JobFiles, output_dir: Path) -> tuple[JobFiles, ...]:
-    """Return the jobs that readings are held against: the old one, and others of its series."""
+    """Return the jobs whose readings to compare with: the old one, and others of its series."""
     first, last = old.folder.name, new.folder.name
     series = series_of(last)
     places = {side.folder.resolve().parent for side in (old, new)}
@@ -84,15 +84,18 @@ def _earlier(old: JobFiles, new: JobFiles, output_dir: Path) -> tuple[JobFiles, 
         for job in jobs_of(series or "", output_dir)
         if job.name < last and job.name != first
     ]
-    found = [old, *(job for job in others if not _lacks(job) and not _do_not_mix(job, new))]
+    found = [
+        old,
+        *(job for job in others if not _problem_of(job) and not _mismatches(job, new)),
+    ]
     found.sort(key=lambda job: job.folder.name, reverse=True)
     return tuple(found[: found.index(old) + 1 + LOOK_BACK])
 
 
 def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles, list[str]]:
-    """Return the last two jobs of a series, and what speaks against their order.
+    """Return the last two jobs of a series, and warnings about their order.
 
-    The old one is None if there is one job only.
+    The old one is None if the series has one job.
     """
     if "/" in series or "~" in series:
         raise UsageProblems(f"{series}: accepted: an old job and a new one, or a series' name.")
@@ -100,7 +103,7 @@ def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles,
         job = find_job(series, output_dir).name
         whole = f"its series: {series_of(job)}" if series_of(job) else "a series (-a series=NAME)"
         raise UsageProblems(
-            f"{job}: it is a job, and no series. Accepted: an old job and a new one "
+            f"{job}: it is a job, not a series. Accepted: an old job and a new one "
             f"(scrapy tmapi compare OLD {job}), or {whole}, whose last two are compared."
         )
     jobs = series_jobs(series, output_dir)
@@ -109,33 +112,33 @@ def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles,
     warnings = []
     if newest.name != jobs[0].name:
         warnings.append(
-            f"{newest.name} ran after {jobs[0].name}, which is the newer by name: it was gone on "
-            "with, or the clock was set back. Name both jobs to compare others"
+            f"{newest.name} ran after {jobs[0].name}, which is the newer by name: it was "
+            "continued, or the clock was set back. Name both jobs to compare others"
         )
     return (files[1] if len(files) > 1 else None), files[0], warnings
 
 
-def _lacks(side: JobFiles) -> str:
-    """Say why a job does not tell all; "" if it does."""
+def _problem_of(side: JobFiles) -> str:
+    """Return why a job is incomplete; "" if it is not."""
     facts = side.facts
     if not facts:
-        return f"{side.folder} has no job.json, which says how it ended"
+        return f"{side.folder} has no job.json, which would say how it ended"
     if facts.get("running"):
-        return "it is running, or was killed; go on with it first"
+        return "it is running, or was killed; continue it first"
     if not (side.folder / OUTCOMES).is_file():
-        return "it has no outcomes.jsonl, so that nobody knows which of its searches ended"
+        return "it has no outcomes.jsonl, which would say how its queries ended"
     if missing := [name for name in (PRODUCTS, SIGHTINGS) if not (side.folder / name).is_file()]:
         return f"it has no {' and no '.join(missing)}"
     if facts.get("stop_reason"):
-        return f"it was stopped early ({facts['stop_reason']}), so that not all was searched"
+        return f"it was stopped early ({facts['stop_reason']}), so not everything was searched"
     return ""
 
 
-def _do_not_mix(old: JobFiles, new: JobFiles) -> list[str]:
+def _mismatches(old: JobFiles, new: JobFiles) -> list[str]:
     sources: list[Any] = [side.facts.get("source") for side in (old, new)]
     if old.facts and new.facts and sources[0] != sources[1]:
-        told = f"{old.name} is of {sources[0]}, {new.name} of {sources[1]}"
-        return [f"{told}: two sources can't be compared."]
+        which = f"{old.name} is of {sources[0]}, {new.name} of {sources[1]}"
+        return [f"{which}: jobs of two sources can't be compared."]
     if old.folder.resolve() == new.folder.resolve():
-        return [f"{old.name}: it is the same job twice. Accepted: an old one and a new one."]
+        return [f"{old.name}: it is the same job twice. Accepted: an old job and a new one."]
     return []

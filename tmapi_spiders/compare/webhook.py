@@ -1,4 +1,4 @@
-"""Notifying: a webhook is told of a comparison, signed, and again where that may help."""
+"""Posts the notice of a comparison to a webhook, signed, with retries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIGNATURE: Final = "X-Tmapi-Signature"
 
 _SECONDS: Final = 10
 _LONGEST_PAUSE: Final = 120
-_RULE: Final = "accepted: https://HOST[:PORT][/PATH], or http:// for this machine alone (127.0.0.1)"
+_RULE: Final = "accepted: https://HOST[:PORT][/PATH], or http:// for this machine only (127.0.0.1)"
 
 
 def sign(secret: Token, timestamp: str, body: bytes) -> str:
@@ -44,9 +44,9 @@ def sign(secret: Token, timestamp: str, body: bytes) -> str:
 
 @attrs.frozen
 class Webhook:
-    """Where a notice is posted.
+    """Where to post a notice.
 
-    Its path, query and password may be what lets people in, so that they are in no message.
+    Its path, query and password may be secrets, so no message contains them.
     """
 
     _url: str = attrs.field(repr=False)
@@ -60,16 +60,16 @@ class Webhook:
         >>> Webhook.read("https://me:secret@example.com:8443/hooks/T0P?key=1")
         Webhook(place='https://example.com:8443')
 
-        :raises UsageProblems: if nothing can be posted there
+        :raises UsageProblems: if it is no URL to post to
         """
         url = given.strip()
         try:
             parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
         except ValueError:
-            raise UsageProblems(f"--notify: it is no URL; {_RULE}.") from None
+            raise UsageProblems(f"--notify: not a URL; {_RULE}.") from None
         if parts.scheme not in {"http", "https"} or not host or not url.isprintable():
-            raise UsageProblems(f"--notify: it is no web address; {_RULE}.")
+            raise UsageProblems(f"--notify: not a web address; {_RULE}.")
         place = place_of(url)
         if HIDDEN in place:
             raise UsageProblems(f"--notify: its host can't be told from the rest; {_RULE}.")
@@ -80,16 +80,16 @@ class Webhook:
         return cls(url, place)
 
     def post(self, notice: Notice, config: Config) -> None:
-        """Post it; up to ``TMAPI_RETRY_TIMES`` times more after an error that may pass.
+        """Post a notice, with up to ``TMAPI_RETRY_TIMES`` retries after errors that may pass.
 
-        :raises DeliveryError: if it was not taken
+        :raises DeliveryError: if it was not accepted
         """
         problem = asyncio.run(self._post(notice, config))
         if problem:
             raise DeliveryError(f"--notify {self.place}: {problem}")
 
     async def _post(self, notice: Notice, config: Config) -> str:
-        """Return why it was not taken; "" if it was."""
+        """Return why it was not accepted; "" if it was."""
         async with aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_SECONDS), cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
@@ -106,42 +106,43 @@ class Webhook:
     async def _try(
         self, session: aiohttp.ClientSession, body: bytes, headers: Mapping[str, str]
     ) -> tuple[str, bool]:
-        """Return what went wrong, and whether it may pass. No error is quoted: they name the URL.
+        """Return what went wrong ("" if nothing), and whether it may pass.
 
-        A redirect is none of the receiver's answers: it could lead anywhere.
+        Errors are not quoted, since they contain the URL. Redirects are not followed: they could
+        lead anywhere.
         """
         try:
             async with session.post(
                 self._url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                return _judge(response.status)
+                return _problem(response.status)
         except TimeoutError:
             return f"no answer within {_SECONDS} s", True
         except aiohttp.ClientSSLError:
             return "no connection: its certificate is not trusted, or it does not speak TLS", False
-        except ValueError as exc:  # aiohttp.InvalidURL is one
+        except ValueError as exc:  # includes aiohttp.InvalidURL
             return f"the URL can't be used ({type(exc).__name__})", False
         except aiohttp.ClientConnectorError as exc:
-            return f"no connection ({_in_words(exc.os_error)})", True
+            return f"no connection ({_describe(exc.os_error)})", True
         except (aiohttp.ClientError, OSError) as exc:
             return f"the connection broke ({type(exc).__name__})", True
 
 
-def _in_words(exc: OSError) -> str:
-    """Return what an error is, without the addresses that asyncio puts into its text.
+def _describe(exc: OSError) -> str:
+    """Return an error's description, without the addresses that asyncio puts into its text.
 
-    >>> _in_words(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"))
+    >>> _describe(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"))
     'Connection refused'
     """
     if exc.errno is not None and exc.errno > 0:
         return os.strerror(exc.errno)
-    return exc.strerror or type(exc).__name__  # of a name that leads nowhere
+    return exc.strerror or type(exc).__name__  # name resolution has its own error numbers
 
 
-def _judge(status: int) -> tuple[str, bool]:
-    """Return what is wrong with a receiver's answer, and whether it may pass.
+def _problem(status: int) -> tuple[str, bool]:
+    """Return the problem with a receiver's answer ("" if none), and whether it may pass.
 
-    >>> _judge(204), _judge(503)
+    >>> _problem(204), _problem(503)
     (('', False), ('it answered with status 503', True))
     """
     if status < 300:

@@ -1,4 +1,4 @@
-"""The gallery: a job as one HTML page.
+"""Builds the gallery: a job as one HTML page.
 
 Internal.
 """

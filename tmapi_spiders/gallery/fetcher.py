@@ -1,4 +1,4 @@
-"""Fetching pictures from strangers' servers: few at a time, never twice, never from the inside."""
+"""Fetches pictures from foreign servers: few concurrently, and none from private addresses."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["PictureFetcher"]
 
 PER_HOST: Final = 4
-"""Pictures at once from one host."""
+"""Pictures fetched concurrently from one host."""
 
 GIVEN_UP_AFTER: Final = 5
-"""Failures in a row after which a host is left alone for the rest of the run."""
+"""Failures in a row after which no more is asked of a host."""
 
 _NOT_PUBLIC: Final = "not an address of the public internet"
 _REDIRECTS: Final = 3
@@ -36,25 +36,25 @@ _USER_AGENT: Final = f"tmapi_spiders/{__version__} (thumbnails for a private gal
 
 
 class _NotPublic(OSError):
-    """The address is none of the public internet."""
+    """The address is not one of the public internet."""
 
 
 class _Refused(OSError):
-    """The host wants no more of this, or is in trouble."""
+    """The host refuses further requests, or has an error."""
 
 
 class PictureFetcher:
     """Fetches pictures and makes them small. Use it in an ``async with`` statement.
 
-    A picture's URL comes from whoever made the page it stood on, so that it must not reach what
-    only this machine can: an address is looked at when the connection is made, redirects included.
+    A picture's URL comes from strangers, so it must not reach what only this machine can reach:
+    addresses are checked when a connection is made, also after a redirect.
 
-    :param inside: "host:port" that may be asked though they are none of the public internet
+    :param inside: "host:port" that are allowed although they are not on the public internet
     """
 
     def __init__(self, inside: Collection[str] = ()) -> None:
         self.problems: Counter[str] = Counter()
-        """Why pictures are missing, in words, and how many."""
+        """Why pictures are missing, and how many."""
         self._inside = inside
         self._gates: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_HOST))
         self._failures: Counter[str] = Counter()
@@ -71,7 +71,7 @@ class PictureFetcher:
         await self._scaler.__aexit__()
 
     async def fetch(self, url: str) -> Thumbnail | None:
-        """Return the thumbnail of the picture at *url*; None if there is none to be had."""
+        """Return the thumbnail of the picture at *url*, or None."""
         host = urlsplit(url).netloc
         async with self._gates[host]:
             if self._failures[host] >= GIVEN_UP_AFTER:
@@ -83,14 +83,14 @@ class PictureFetcher:
                 thumbnail = await self._scaler.make(data)
             except TimeoutError:
                 why = "no answer in time"
-            except TooCostly as exc:  # whoever has made one may have made a thousand
+            except TooCostly as exc:  # the host may serve a thousand of these
                 why = str(exc)
-            except Unusable as exc:  # of this picture; the host is well
+            except Unusable as exc:  # the picture is bad, the host is fine
                 self._failures[host] = 0
                 self.problems[str(exc)] += 1
                 return None
             except (aiohttp.ClientError, OSError, ValueError) as exc:
-                why = _in_words(exc)
+                why = _describe(exc)
             else:
                 self._failures[host] = 0
                 return thumbnail
@@ -112,7 +112,7 @@ class PictureFetcher:
                     raise Unusable(f"answered with status {response.status}")
                 target = web_link(urljoin(url, location))
                 if target is None:
-                    raise Unusable("redirected to what is no web address")
+                    raise Unusable("redirected to something that is not a web address")
                 url = target
         raise Unusable(f"redirected more than {_REDIRECTS} times")
 
@@ -137,11 +137,11 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _public_socket(address: AddrInfoType) -> socket.socket:
-    """Make the socket of a connection, if it goes to the public internet.
+    """Make the socket of a connection to the public internet.
 
-    It is asked for once a name is resolved, so that no name can lead elsewhere.
+    aiohttp calls it after resolving the name, so no name can lead to a private address.
 
-    :raises OSError: if it does not
+    :raises OSError: if the address is not public
     """
     family, kind, protocol, _, place = address
     if not is_public(str(place[0])):
@@ -149,7 +149,7 @@ def _public_socket(address: AddrInfoType) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-def _in_words(exc: BaseException) -> str:
+def _describe(exc: BaseException) -> str:
     seen: BaseException | None = exc
     while seen is not None:
         if isinstance(seen, _NotPublic) or _NOT_PUBLIC in str(seen):

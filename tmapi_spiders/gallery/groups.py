@@ -1,4 +1,4 @@
-"""Groups: a job's lines, brought together by seed."""
+"""Reads a job's files into groups: one for each seed, with its queries and products."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import attrs
 
 from tmapi_spiders.crawl.evidence import EVIDENCE
 from tmapi_spiders.errors import StorageError
-from tmapi_spiders.gallery.labels import BEST_MATCH, Labels, traits_of
+from tmapi_spiders.gallery.labels import BEST_MATCH, QueryLabels, traits_of
 from tmapi_spiders.gallery.model import (
     Card,
     Gallery,
     GalleryProduct,
     GalleryQuery,
     Group,
-    in_words,
+    to_text,
     web_link,
 )
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["CardKey", "date_of", "read_gallery", "read_groups"]
 
 CardKey = tuple[str, str, int]
-"""What a card is of: a seed's id, a language ("": not known), a product's id."""
+"""Identifies a card: a seed's id, a language ("" if not known), a product's id."""
 
 
 def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
     """Read what the gallery of a job shows.
 
-    :param per_seed: cards a seed at most, the best-ranked
+    :param per_seed: the most cards per seed, the best-ranked
     :raises StorageError: naming the line that can't be read
     """
     groups, found = read_groups(files, per_seed)
@@ -44,24 +44,24 @@ def read_gallery(files: JobFiles, per_seed: int) -> Gallery:
         source=str(files.facts.get("source") or ""),
         date=date_of(files),
         warnings=tuple(files.warnings),
-        # Those that found nothing come last.
+        # Seeds that found nothing come last.
         groups=tuple(sorted(groups, key=lambda it: not it.cards)),
         found=found,
     )
 
 
 def date_of(files: JobFiles) -> str:
-    """Return when a job ended, else began: UTC, ISO 8601; "" if that is not known."""
+    """Return when a job ended, else when it began: UTC, ISO 8601; "" if not known."""
     return str(files.facts.get("finished_at") or files.facts.get("started_at") or "")
 
 
 def read_groups(
     files: JobFiles, per_seed: int | None, only: Collection[CardKey] | None = None
 ) -> tuple[list[Group], int]:
-    """Return a job's seeds in the order they were searched, and how many products they found.
+    """Return a job's seeds in the order they were begun, and how many products they found.
 
-    :param per_seed: cards a seed at most; None: all
-    :param only: what cards are made of, and kept in memory; None: of everything
+    :param per_seed: the most cards per seed; None for all
+    :param only: make only these cards, which limits the memory used; None for all
     :raises StorageError: naming the line that can't be read
     """
     seeds = _Seeds(only)
@@ -84,7 +84,7 @@ def read_groups(
 
 
 class _Products:
-    """The rows of products.jsonl: one of each language, or one a seed and language."""
+    """The rows of products.jsonl, by language and id, and by seed as well."""
 
     def __init__(self, only: Collection[CardKey] | None) -> None:
         self._only = None if only is None else {key[1:] for key in only}
@@ -92,6 +92,7 @@ class _Products:
         self._of_seed: dict[tuple[str | None, int, str], GalleryProduct] = {}
 
     def add(self, row: dict[str, Any]) -> None:
+        """Add a line of products.jsonl, if a card may need it."""
         if self._only is not None and (row.get("language") or "", row["item_id"]) not in self._only:
             return
         product = GalleryProduct.read(row)
@@ -100,7 +101,7 @@ class _Products:
         self._of_seed.setdefault((*key, row["seed_id"]), product)
 
     def find(self, language: str | None, item_id: int, seed_id: str) -> GalleryProduct:
-        """Return the seed's own row of it, else any; one that knows nothing if there is none."""
+        """Return the seed's own row of a product, else any row, else one without facts."""
         key = (language, item_id)
         return (
             self._of_seed.get((*key, seed_id))
@@ -111,17 +112,19 @@ class _Products:
 
 @attrs.define
 class _Seed:
+    """A seed, its queries and what they found."""
+
     row: dict[str, Any]
-    """The first line that tells of it."""
+    """The first line that names it."""
     queries: list[str] = attrs.field(factory=list)
     seen: defaultdict[tuple[str | None, int], list[tuple[int, int, str | None]]] = attrs.field(
         factory=lambda: defaultdict(list)
     )
-    """Of each language and product: rank, number of the query, price."""
+    """By language and product: rank, number of the query, price."""
 
 
 class _Seeds:
-    """The seeds, in the order they are first told of."""
+    """The seeds, in the order they first appear."""
 
     def __init__(self, only: Collection[CardKey] | None) -> None:
         self._only = only
@@ -132,7 +135,7 @@ class _Seeds:
         self._numbers: dict[str, int] = {}
 
     def add_query(self, row: dict[str, Any]) -> None:
-        """Take a seed and a query from a line that tells of both."""
+        """Add the seed and the query of a line."""
         query_id = row["query_id"]
         if query_id not in self._queries:
             self._queries[query_id] = traits_of(row)
@@ -140,6 +143,7 @@ class _Seeds:
             self._number(row)
 
     def add_sighting(self, row: dict[str, Any]) -> None:
+        """Add a line of sightings.jsonl."""
         number = self._numbers.get(row["query_id"])
         if number is None:
             number = self._number(row)
@@ -158,24 +162,25 @@ class _Seeds:
 
     @property
     def found(self) -> int:
-        """Different products, in all languages."""
+        """The number of different products in all languages."""
         return len({item_id for seed in self._seeds.values() for _, item_id in seed.seen})
 
     def groups(self, products: _Products, per_seed: int | None) -> Iterator[Group]:
-        labels = Labels(self._queries.values())
+        """Yield the groups, each with its cards in order."""
+        labels = QueryLabels(self._queries.values())
         for seed_id, seed in self._seeds.items():
             queries, new = self._ordered(seed.queries, labels)
             for places in seed.seen.values():
                 places[:] = [(rank, new[number], price) for rank, number, price in places]
                 places.sort(key=lambda place: place[:2])
-            # The best rank first; of the same rank, that of the earlier query.
+            # The best rank first; for equal ranks, that of the earlier query.
             best = sorted(seed.seen.items(), key=lambda it: (it[1][0][:2], it[0][1]))
             text = str(seed.row.get("seed") or "")
             yield Group(
                 seed_id=str(seed_id),
                 seed=text,
                 data=tuple(
-                    (str(name), in_words(value))
+                    (str(name), to_text(value))
                     for name, value in (seed.row.get("seed_data") or {}).items()
                 ),
                 link=web_link(text) or web_link(seed.row.get("seed_img_url")),
@@ -191,9 +196,9 @@ class _Seeds:
             )
 
     def _ordered(
-        self, query_ids: list[str], labels: Labels
+        self, query_ids: list[str], labels: QueryLabels
     ) -> tuple[tuple[GalleryQuery, ...], dict[int, int]]:
-        """Return a seed's queries, those by relevance first, and the new number of each."""
+        """Return a seed's queries, best match first, and the new number of each."""
         queries = [self._query(query_id, labels) for query_id in query_ids]
         order = sorted(
             range(len(queries)),
@@ -201,7 +206,7 @@ class _Seeds:
         )
         return tuple(queries[it] for it in order), {old: new for new, old in enumerate(order)}
 
-    def _query(self, query_id: str, labels: Labels) -> GalleryQuery:
+    def _query(self, query_id: str, labels: QueryLabels) -> GalleryQuery:
         row = self.outcomes.get(query_id, {})
         return GalleryQuery(
             label=labels.label(self._queries.get(query_id, {})),
@@ -215,7 +220,7 @@ class _Seeds:
 
 
 def _card(product: GalleryProduct, places: list[tuple[int, int, str | None]]) -> Card:
-    # One place a query: where it stands twice in one (pages that overlap), the better.
+    # One place per query: if it appears twice (overlapping pages), the better rank.
     first: dict[int, int] = {}
     for rank, query, _ in places:
         first.setdefault(query, rank)
@@ -227,7 +232,7 @@ def _price(places: list[tuple[int, int, str | None]]) -> str | None:
 
 
 def _begun(outcome: dict[str, Any]) -> str:
-    """Return when a query was begun: in the user's order, while outcomes come as they end.
+    """Return when a query began: in the user's order, unlike outcomes, which are in that of ends.
 
     >>> sorted([{}, {"started_at": "2026-11-25T18:00:00.000Z"}], key=_begun)[1]
     {}

@@ -1,4 +1,4 @@
-"""Labels: what tells the searches of a job apart, in a buyer's words."""
+"""Labels that distinguish the queries of a job, in a buyer's words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["BEST_MATCH", "Labels", "traits_of"]
+__all__ = ["BEST_MATCH", "QueryLabels", "traits_of"]
 
 BEST_MATCH: Final = "best match"
 
@@ -27,12 +27,12 @@ _LANGUAGES: Final = {
     "ko": "Korean",
 }
 
-#: Of a query, in the order they are told. The sort is always told, the rest where it differs.
+#: The parts of a label, in order. The sort is always in it, the rest where queries differ.
 _TRAITS: Final = ("sort", "language", "price", "filters")
 
 
 def traits_of(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a query asks for, in words.
+    """Return what a query asks for, in a buyer's words.
 
     >>> row = {"sort": "price_up", "language": "en", "price_start": "0", "price_end": "20"}
     >>> ", ".join(traits_of(row).values())
@@ -56,21 +56,24 @@ def _filter(name: str) -> str:
     return name.removeprefix("is_").removeprefix("support_").replace("_", " ")
 
 
-class Labels:
-    """How each of a job's queries is called."""
+class QueryLabels:
+    """Makes labels that distinguish a job's queries.
+
+    :param all_traits: the traits of all of them
+    """
 
     def __init__(self, all_traits: Iterable[Mapping[str, str]]) -> None:
         values: dict[str, set[str | None]] = {name: set() for name in _TRAITS}
         for traits in all_traits:
             for name in _TRAITS:
                 values[name].add(traits.get(name))
-        self._told = [name for name in _TRAITS if name == "sort" or len(values[name]) > 1]
+        self._parts = [name for name in _TRAITS if name == "sort" or len(values[name]) > 1]
 
     def label(self, traits: Mapping[str, str]) -> str:
-        """Return the words that tell a query from the job's others.
+        """Return a query's label.
 
         >>> one, other = {"sort": "best match", "price": "from 5"}, {"sort": "best match"}
-        >>> [Labels([one, other]).label(traits) for traits in (one, other, {})]
-        ['best match, from 5', 'best match', 'a search']
+        >>> [QueryLabels([one, other]).label(traits) for traits in (one, other, {})]
+        ['best match, from 5', 'best match', 'a query']
         """
-        return ", ".join(traits[name] for name in self._told if name in traits) or "a search"
+        return ", ".join(traits[name] for name in self._parts if name in traits) or "a query"

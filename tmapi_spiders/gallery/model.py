@@ -1,4 +1,4 @@
-"""What the gallery of a job shows: seeds, their queries, and a card for each product found."""
+"""The data of a gallery: seeds, their queries, and a card for each product found."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = [
     "GalleryQuery",
     "Group",
     "Mark",
-    "in_words",
+    "to_text",
     "web_link",
 ]
 
 LONGEST_LINK = 2_079
-"""Characters of a link: what Excel takes; an address that goes on for ever is none to click."""
+"""The most characters of a link: what Excel accepts; longer ones are not made clickable."""
 
 NOT_MADE = "not_made"
-"""The status of a search that the job before made, and this one does not."""
+"""The status of a query that the old job made and the new one did not."""
 
 
-#: Of a product's row, what a card shows or the page filters and sorts by.
+#: The fields of a product that a card shows, or the page filters or sorts by.
 FACTS = (
     "title",
     "title_origin",
@@ -56,22 +56,22 @@ FACTS = (
 
 @attrs.frozen(eq=False)
 class GalleryProduct:
-    """A product as a seed's searches found it; what was not given is None."""
+    """A product as a seed's queries found it; what the API did not give is None."""
 
     item_id: int
     language: str | None
-    """Of the title; None where nothing tells."""
+    """The language of the title; None if not known."""
     link: str | None
-    """Its page, if that is an http(s) URL."""
+    """The URL of its page, if it is an http(s) URL."""
     picture: str | None
-    """URL of its picture, if it is one."""
+    """The URL of its picture, if it is an http(s) URL."""
     place: str | None
     facts: tuple[Any, ...] = (None,) * len(FACTS)
     """The values of `FACTS`."""
 
     @classmethod
     def read(cls, row: dict[str, Any]) -> GalleryProduct:
-        """Take it from a line of products.jsonl."""
+        """Make one from a line of products.jsonl."""
         area = row.get("area_from")
         return cls(
             item_id=row["item_id"],
@@ -84,20 +84,20 @@ class GalleryProduct:
 
     @property
     def currency(self) -> str | None:
-        """That of its prices."""
+        """The currency of its prices."""
         currency = self.facts[FACTS.index("currency")]
         return None if currency is None else str(currency)
 
 
 @attrs.frozen
 class GalleryQuery:
-    """One search for a seed, and what became of it."""
+    """A query of a seed, and its outcome."""
 
     label: str
-    """What tells it from the job's others: "best selling", "best match, English, 10 to 50"."""
+    """Distinguishes it from the job's others: "best selling", "best match, English, 10 to 50"."""
     query_id: str = ""
     status: str | None = None
-    """As in outcomes.jsonl; None where there is no outcome yet."""
+    """As in outcomes.jsonl; None if there is no outcome yet."""
     reason: str | None = None
     code: int | None = None
     message: str | None = None
@@ -105,24 +105,24 @@ class GalleryQuery:
     items: int | None = None
     total_count: int | None = None
     evidence: tuple[str, ...] = ()
-    """What the ending has against it, in words."""
+    """Sentences that say what speaks against its ending."""
 
 
 @attrs.frozen(kw_only=True)
 class Mark:
-    """One thing that changed of a product since the job before."""
+    """One change of a product since the old job."""
 
     kind: str
-    """As in changes.jsonl; a price that is given twice is ``price_lower`` or ``price_higher``."""
+    """As in changes.jsonl; comparable prices are ``price_lower`` or ``price_higher``."""
     before: str | int | None
     after: str | int | None
     difference: str | int | None
     percent: float | None
     target: str | None
     query: int | None
-    """The search (its number in the group), of a change of rank."""
+    """For a change of rank, the query's number in the group."""
     here: bool
-    """Whether it is so under this seed alone."""
+    """Whether it applies only under this seed."""
 
 
 @attrs.frozen(eq=False)
@@ -131,13 +131,13 @@ class Card:
 
     product: GalleryProduct
     price: str | None
-    """When it was seen at its best rank, a decimal string."""
+    """The price at its best rank, a decimal string."""
     places: tuple[tuple[int, int], ...]
-    """Where it was seen, best rank first: the query (its number in the group), the rank there."""
+    """Where it was found, best rank first: the query's number in the group, and the rank."""
     marks: tuple[Mark, ...] = ()
-    """Where jobs are compared: what changed, the most telling first."""
+    """In a comparison: what changed, the most important first."""
     is_old: bool = False
-    """Whether it is as the job before found it, and this one did not."""
+    """Whether it is as the old job found it, because the new one did not find it."""
 
 
 @attrs.frozen
@@ -146,52 +146,52 @@ class Group:
 
     seed_id: str
     seed: str
-    """As the user wrote it; "" where only sightings tell of it."""
+    """As the user wrote it; "" if only sightings name it."""
     data: tuple[tuple[str, str], ...]
-    """The other columns of the user's row."""
+    """The other columns of the user's row, as text."""
     link: str | None
-    """The image, if it has an http(s) URL."""
+    """The URL of the image, if it is an http(s) URL."""
     queries: tuple[GalleryQuery, ...]
     cards: tuple[Card, ...]
-    """The best-ranked."""
+    """The best-ranked products."""
     rest: tuple[tuple[str | None, str | None], ...]
-    """Of each product that was found beside them, and left out: currency and price."""
+    """Currency and price of each product that was found but left out."""
 
 
 @attrs.frozen(kw_only=True)
 class Comparison:
-    """The job that another one is compared with, and what came of it."""
+    """The two jobs of a comparison, and how many changes there are."""
 
     old: str | None
-    """The job before; None: there is none, the new one is a baseline."""
+    """The old job; None if there is none, and the new one is a baseline."""
     old_date: str = ""
     new: str
     counts: tuple[tuple[str, int, str], ...] = ()
-    """Of each kind of :class:`Mark` that there is: how many changes, and what it means."""
+    """Each kind of :class:`Mark` that occurs, the number of changes, and its meaning."""
     condition: str = ""
-    """The options that leave changes out; "" if all are told."""
+    """The options that leave out changes; "" if all are shown."""
 
 
 @attrs.frozen
 class Gallery:
-    """All of it."""
+    """Everything a page shows."""
 
     job: str
     source: str
     date: str
-    """When the job ended, else began: UTC, ISO 8601."""
+    """When the job ended, else when it began: UTC, ISO 8601."""
     warnings: tuple[str, ...]
     groups: tuple[Group, ...]
     found: int
-    """Different products that were found: with those left out, which are in no group's cards."""
+    """The number of different products found, including those left out of the groups' cards."""
     comparison: Comparison | None = None
-    """With another job: then the cards are what changed."""
+    """Set for a comparison: the cards are then the products that changed."""
 
 
 def web_link(given: Any) -> str | None:
-    """Return *given* if it is an http(s) URL, else None; one without scheme is meant as https.
+    """Return *given* if it is an http(s) URL, else None; without a scheme it is taken as https.
 
-    One that is longer than browsers and Excel take is none.
+    URLs longer than browsers and Excel accept are refused.
 
     >>> web_link("https://detail.1688.com/offer/1.html"), web_link("//img.alicdn.com/a.jpg")
     ('https://detail.1688.com/offer/1.html', 'https://img.alicdn.com/a.jpg')
@@ -212,10 +212,10 @@ def web_link(given: Any) -> str | None:
     return url if is_plain and parts.scheme in {"http", "https"} and parts.hostname else None
 
 
-def in_words(value: Any) -> str:
+def to_text(value: Any) -> str:
     """Return a value of the user's row as text.
 
-    >>> [in_words(value) for value in ("A 1", 12.5, True, None, ["a", 1])]
+    >>> [to_text(value) for value in ("A 1", 12.5, True, None, ["a", 1])]
     ['A 1', '12.5', 'yes', '', '["a", 1]']
     """
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The gallery as one HTML file, which loads nothing and runs no script but its own."""
+"""Writes the gallery as one HTML file, which loads nothing and runs only its own script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import attrs
 
 from tmapi_spiders import __version__
 from tmapi_spiders.formats import to_json
-from tmapi_spiders.gallery.embedded import picture_address, seed_address
+from tmapi_spiders.gallery.embedded_pictures import picture_address, seed_address
 from tmapi_spiders.gallery.model import FACTS, LONGEST_LINK, GalleryQuery, Mark
 from tmapi_spiders.system.atomic_file import atomic_write
 from tmapi_spiders.wording import plural
@@ -21,12 +21,12 @@ from tmapi_spiders.wording import plural
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tmapi_spiders.gallery.embedded import Embedded
+    from tmapi_spiders.gallery.embedded_pictures import EmbeddedPictures
     from tmapi_spiders.gallery.model import Card, Gallery, GalleryProduct, Group
 
-__all__ = ["gallery_page", "told_of_pictures", "write_page"]
+__all__ = ["describe_pictures", "gallery_page", "write_page"]
 
-#: In this order they are one script.
+#: Joined to one script in this order.
 _SCRIPTS: Final = (
     "model.js",
     "elements.js",
@@ -37,24 +37,26 @@ _SCRIPTS: Final = (
     "main.js",
 )
 
-#: Of a product in the page, beside `FACTS`.
+#: The columns of a product in the page, besides `FACTS`.
 _COLUMNS: Final = ("item_id", "language", "link", "place", "picture")
 
-#: What would end the element that JSON stands in, or a line of JavaScript.
+#: Characters that could end the HTML element around JSON, or a line of JavaScript.
 _ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 _NOT_EMBEDDED: Final = -1
 
 LONGEST_TEXT: Final = 500
-"""Characters of a text that others wrote, in a page. A browser lays out all of it, also what it
-does not show: 100,000 letters take it half a minute. Longer ones are cut here, and marked."""
+"""The most characters of a foreign text in a page; longer texts are cut, and marked. A browser lays
+out even what it does not show: 100,000 letters take it half a minute."""
 
 
-def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: bool) -> bytes:
+def gallery_page(
+    gallery: Gallery, embedded: EmbeddedPictures, limit: int, *, made_up: bool
+) -> bytes:
     """Return the page.
 
-    :param limit: bytes that the pictures were allowed
-    :param made_up: whether the products are the sandbox's
+    :param limit: the most bytes the pictures were allowed
+    :param made_up: whether the products come from the sandbox
     """
     numbers = {address: number for number, address in enumerate(embedded.urls)}
 
@@ -94,8 +96,8 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
         "source": gallery.source,
         "date": gallery.date,
         "warnings": gallery.warnings,
-        "about": f"{told_of_pictures(embedded, limit)} "
-        f"Made by tmapi_spiders {__version__}; this file loads nothing from anywhere.",
+        "about": f"{describe_pictures(embedded, limit)} "
+        f"Made by tmapi_spiders {__version__}; this file loads nothing from elsewhere.",
         "columns": [*_COLUMNS, *FACTS],
         "products": _cut(products),
         "groups": _cut(groups),
@@ -124,12 +126,12 @@ def gallery_page(gallery: Gallery, embedded: Embedded, limit: int, *, made_up: b
     return page.encode("utf-8", "replace")
 
 
-def told_of_pictures(embedded: Embedded, limit: int) -> str:
-    """Say how many pictures are in the page, and why others are not.
+def describe_pictures(embedded: EmbeddedPictures, limit: int) -> str:
+    """Return how many pictures are in the page, and why others are not.
 
-    >>> from tmapi_spiders.gallery.embedded import Embedded
-    >>> told_of_pictures(Embedded({"a": "data:"}, 4, 1), 15_000_000)
-    '1 of 4 pictures embedded (limit 15 MB); 1 could not be fetched, 2 left out for the limit.'
+    >>> from tmapi_spiders.gallery.embedded_pictures import EmbeddedPictures
+    >>> describe_pictures(EmbeddedPictures({"a": "data:"}, 4, 1), 15_000_000)
+    '1 of 4 pictures embedded (limit 15 MB); 1 could not be fetched, 2 left out by the limit.'
     """
     count = f"{len(embedded.urls):,} of {plural(embedded.wanted, 'picture')} embedded"
     if not limit:
@@ -138,7 +140,7 @@ def told_of_pictures(embedded: Embedded, limit: int) -> str:
         f"{number:,} {why}"
         for number, why in (
             (embedded.failed, "could not be fetched"),
-            (embedded.left_out, "left out for the limit"),
+            (embedded.left_out, "left out by the limit"),
         )
         if number
     ]
@@ -147,16 +149,16 @@ def told_of_pictures(embedded: Embedded, limit: int) -> str:
 
 
 def write_page(path: Path, page: bytes) -> None:
-    """Put a file in its place once it is whole.
+    """Write a page; it replaces an existing file once it is complete.
 
-    :raises StorageError: if it can't be written; what was there is left as it was
+    :raises StorageError: if it can't be written; an existing file is then left unchanged
     """
     with atomic_write(path) as file:
         file.write(page)
 
 
 def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:
-    """Return the prices of what was left out of a group, those of a currency together."""
+    """Return the prices of the products left out of a group, grouped by currency."""
     prices: dict[str | None, list[str | None]] = {}
     for currency, price in group.rest:
         prices.setdefault(currency, []).append(price)
@@ -164,7 +166,7 @@ def _by_currency(group: Group) -> list[tuple[str | None, list[str | None]]]:
 
 
 def _cut(value: Any) -> Any:
-    """Return a value with all texts in it as long as people read them; links are whole.
+    """Return a value with all long texts in it cut, except links.
 
     >>> len(_cut("x" * 501)), _cut("x" * 501)[-1], _cut([{"a": ("lamp", 7)}])
     (500, '…', [{'a': ['lamp', 7]}])

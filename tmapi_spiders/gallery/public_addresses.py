@@ -1,6 +1,6 @@
-"""Public addresses: those that anybody's server may have, and nothing of the user's own network.
+"""Decides whether an IP address belongs to the public internet, not to the user's own network.
 
-Written down here, since the tables of Python's ``ipaddress`` differ from version to version.
+The networks are listed here because Python's ``ipaddress`` differs from version to version.
 Source: IANA's registries of special-purpose addresses and of IPv6 unicast addresses.
 """
 
@@ -11,18 +11,18 @@ from typing import Final
 
 __all__ = ["is_public"]
 
-#: Of IPv6 nothing else is given out to anybody.
-_GIVEN_OUT: Final = IPv6Network("2000::/3")
+#: The only IPv6 addresses that are allocated.
+_ALLOCATED: Final = IPv6Network("2000::/3")
 
-#: Of what is given out, and of IPv4, what is for a purpose of its own.
+#: Networks for special purposes, in IPv4 and in the allocated part of IPv6.
 _SPECIAL: Final = tuple(
     ip_network(network)
     for network in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # of providers, behind their NAT
+        "100.64.0.0/10",  # behind providers' NAT
         "127.0.0.0/8",  # this machine
-        "169.254.0.0/16",  # this link; clouds tell their secrets there
+        "169.254.0.0/16",  # this link; clouds serve credentials there
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocols
         "192.0.2.0/24",  # documentation
@@ -35,7 +35,7 @@ _SPECIAL: Final = tuple(
         "198.51.100.0/24",  # documentation
         "203.0.113.0/24",  # documentation
         "224.0.0.0/3",  # multicast, reserved, broadcast
-        "2001::/23",  # protocols, Teredo among them, which leads to IPv4
+        "2001::/23",  # protocols, among them Teredo, which leads to IPv4
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4, which leads to IPv4
         "2620:4f:8000::/48",  # AS112
@@ -44,13 +44,13 @@ _SPECIAL: Final = tuple(
     )
 )
 
-#: What has an IPv4 address in its last 32 bits, and leads there: IPv4 as IPv6 sockets have it, and
-#: NAT64, by which machines without IPv4 reach all others.
+#: These lead to the IPv4 address in their last 32 bits: IPv4-mapped addresses, and NAT64, by which
+#: machines without IPv4 reach all others.
 _LEADING_TO_IPV4: Final = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 
 
 def is_public(host: str) -> bool:
-    """Say whether an address is one of the public internet.
+    """Return whether an address belongs to the public internet.
 
     >>> [is_public(host) for host in ("93.184.216.34", "10.0.0.1", "::ffff:10.0.0.1", "fe80::1%1")]
     [True, False, False, False]
@@ -58,6 +58,6 @@ def is_public(host: str) -> bool:
     address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
     if any(address in network for network in _LEADING_TO_IPV4):
         address = IPv4Address(int(address) & 0xFFFF_FFFF)
-    if address.version == 6 and address not in _GIVEN_OUT:
+    if address.version == 6 and address not in _ALLOCATED:
         return False
     return not any(address in network for network in _SPECIAL)

@@ -1,7 +1,7 @@
-"""The scaler: makes pictures small in a process of its own, which a picture can't hold up for long.
+"""Makes thumbnails in a separate process with limits, so no picture can block or crash the caller.
 
-``python -m tmapi_spiders.gallery.scaler`` is that process: it reads pictures, and writes what came
-of them, each with its length before it.
+``python -m tmapi_spiders.gallery.scaler`` is that process: it reads pictures and writes thumbnails,
+each with its length before it.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 __all__ = ["CPU_SECONDS", "Scaler", "TooCostly"]
 
 CPU_SECONDS: Final = 5
-"""Of one picture. The largest that is allowed takes some two; what takes more was made to."""
+"""For one picture. The largest allowed takes about two; what takes more was made to."""
 
 MEMORY: Final = 2_000_000_000
-"""Bytes of address space: several copies of the largest picture allowed, and the libraries."""
+"""Bytes of address space: for several copies of the largest allowed picture, and libraries."""
 
 _LENGTH: Final = struct.Struct(">I")
 
 
 class TooCostly(Unusable):
-    """It took more time or memory than a picture may."""
+    """The picture took more time or memory than allowed."""
 
 
 class Scaler:
-    """A process that makes pictures small, one after another. Use it in ``async with``.
+    """A process that makes thumbnails one after another. Use it in ``async with``.
 
-    It is started at the first picture, and again after one that has ended it.
+    It starts with the first picture, and again after a picture that ended it.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Scaler:
     async def make(self, data: bytes) -> Thumbnail:
         """Return the thumbnail of a picture.
 
-        :raises Unusable: if it is none that can be shown
+        :raises Unusable: if the picture can't be shown
         :raises OSError: if the process can't be started
         """
         async with self._turn:
@@ -72,7 +72,7 @@ class Scaler:
                     (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
                     answer = await process.stdout.readexactly(length)
             finally:
-                if answer is None:  # it has died of this one, or nobody waits any more
+                if answer is None:  # the picture ended the process, or the caller was cancelled
                     await self._end()
         if answer is None:
             raise TooCostly(f"more than {CPU_SECONDS} s, or too much memory, to read it")
@@ -91,7 +91,7 @@ class Scaler:
 
 async def _start() -> Process:
     environment = {name: text for name, text in os.environ.items() if name not in SECRETS}
-    # Wherever this package was loaded from, it is loaded from there.
+    # The process loads this package from where it was loaded here.
     folders = [str(Path(tmapi_spiders.__file__).parent.parent), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
     return await asyncio.create_subprocess_exec(
@@ -100,12 +100,12 @@ async def _start() -> Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env=environment,
-        start_new_session=True,  # Ctrl-C is for whoever has started it
+        start_new_session=True,  # Ctrl-C is for the parent process only
     )
 
 
 def _serve(pictures: IO[bytes], thumbnails: IO[bytes]) -> None:
-    """Work until there are no more pictures; one that takes too long ends the process."""
+    """Make thumbnails until the input ends; a picture that takes too long ends the process."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     while len(head := pictures.read(_LENGTH.size)) == _LENGTH.size:
         data = pictures.read(*_LENGTH.unpack(head))

@@ -1,7 +1,7 @@
-"""A drawing: SVG so plain that it costs a browser nothing, as the sandbox draws its products.
+"""Reduces SVG to plain drawings, as the sandbox makes them, which browsers show at no cost.
 
 A stranger's SVG may take a browser minutes (elements that use each other, filters, tiles in tiles).
-So it is taken apart, only what is listed here is let through, and it is written anew.
+So it is parsed, accepted only if everything in it is listed here, and written anew.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from xml.etree import ElementTree as ET
 
 __all__ = ["MAX_SVG_BYTES", "NotPlain", "plain_drawing"]
 
-#: The sandbox's are of 1,000 bytes; a photograph in SVG is none that can be shown.
+#: The sandbox's have 1,000 bytes; an SVG that holds a photograph can't be shown.
 MAX_SVG_BYTES: Final = 20_000
 
-#: Each costs a browser some time; the sandbox's have 7.
+#: Each element costs a browser time; the sandbox's have 7.
 _MOST_ELEMENTS: Final = 50
 
 _SVG: Final = "http://www.w3.org/2000/svg"
 _DECLARATION: Final = re.compile(r"\A\ufeff?\s*(?:<\?xml[^<>?]*\?>\s*)?")
 
-#: What may be in what: no element holds one of its kind, so that none multiplies another.
+#: Allowed children. No element may hold one of its kind, so their number can't multiply.
 _INSIDE: Final = {
     "svg": {"defs", "rect", "path", "circle", "text"},
     "defs": {"pattern"},
@@ -33,7 +33,7 @@ _LIST: Final = rf"{_NUMBER}(?:[ ,]{_NUMBER}){{0,5}}"
 _COLOUR: Final = (
     rf"none|#[0-9A-Fa-f]{{3,8}}|[a-z]{{3,20}}|(?:rgb|hsl)\({_NUMBER}(?:,{_NUMBER}%?){{2}}\)"
 )
-#: At least one unit, so that a tile is not repeated for ever.
+#: At least one unit, so that a tile is not repeated endlessly.
 _TILE: Final = r"[1-9]\d{0,3}(?:\.\d{1,6})?"
 
 _ATTRIBUTES: Final = {
@@ -61,13 +61,13 @@ _LONGEST_TEXT: Final = 100
 
 
 class NotPlain(Exception):
-    """This is no drawing that is shown; the message says why."""
+    """The drawing can't be shown; the message says why."""
 
 
 def plain_drawing(data: bytes) -> bytes:
     """Return the same drawing, written anew.
 
-    :raises NotPlain: if it is too large, or has anything that is not known to be harmless
+    :raises NotPlain: if it is too large, or has anything not known to be harmless
 
     >>> plain_drawing(b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>')
     b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9" /></svg>'
@@ -77,7 +77,7 @@ def plain_drawing(data: bytes) -> bytes:
     try:
         text = data.decode("utf-8")
         text = _DECLARATION.sub("", text, count=1)
-        if "<!" in text or "<?" in text:  # entities above all
+        if "<!" in text or "<?" in text:  # above all, entities
             raise NotPlain("an SVG with more than a plain drawing: <! or <?")
         root = ET.fromstring(text)  # noqa: S314 - it declares no entities
     except (UnicodeDecodeError, ET.ParseError) as exc:
@@ -88,7 +88,7 @@ def plain_drawing(data: bytes) -> bytes:
 
 
 def _plain(element: ET.Element, fit: set[str], rules: dict[str, str]) -> ET.Element:
-    """Return an element with what is in it, all of it checked."""
+    """Return a checked copy of an element and its children."""
     name = element.tag.removeprefix(f"{{{_SVG}}}")
     if name not in fit:
         raise NotPlain(f"an SVG with more than a plain drawing: <{name[:40]}>")

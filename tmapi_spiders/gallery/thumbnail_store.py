@@ -1,4 +1,4 @@
-"""Where a job's thumbnails are kept, so that each picture is fetched once."""
+"""Keeps a job's thumbnails, so that each picture is fetched only once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE_NAME: Final = "thumbnails.sqlite"
 class ThumbnailStore:
     """``thumbnails.sqlite`` in a job's folder. Use it in a ``with`` statement.
 
-    It may be deleted at any time: the pictures are then fetched again.
+    It may be deleted at any time; pictures are then fetched again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +46,7 @@ class ThumbnailStore:
         self._database.close()
 
     def get(self, picture: str) -> Thumbnail | None:
-        """Return the thumbnail of a picture, if it was made."""
+        """Return the thumbnail of a picture, if it is kept."""
         with self._failing():
             row = self._database.execute(
                 "SELECT media_type, data FROM thumbnails WHERE picture = ?", (picture,)
@@ -54,7 +54,7 @@ class ThumbnailStore:
         return _shown(Thumbnail(*row)) if row else None
 
     def put(self, thumbnails: Mapping[str, Thumbnail]) -> None:
-        """Keep thumbnails, each with its picture's address: all of them or none."""
+        """Keep thumbnails by their pictures' addresses: all or, on an error, none."""
         if not thumbnails:
             return
         with self._failing(), self._database:
@@ -74,13 +74,13 @@ class ThumbnailStore:
             yield
         except sqlite3.Error as exc:
             raise StorageError(
-                f"{self._path}: it can't be used ({exc}). It holds nothing but small pictures: "
-                "make room for it, or delete it, and they are fetched again."
+                f"{self._path}: it can't be used ({exc}). It only holds thumbnails: make "
+                "room for it, or delete it, and they are fetched again."
             ) from exc
 
 
 def _shown(kept: Thumbnail) -> Thumbnail | None:
-    """Return a thumbnail that may be shown; versions before have kept any SVG."""
+    """Return a thumbnail if it may be shown: earlier versions kept any SVG."""
     if kept.media_type == SVG:
         with suppress(NotPlain):
             return Thumbnail(SVG, plain_drawing(kept.data))

@@ -1,4 +1,4 @@
-"""Thumbnails: pictures made small enough to be embedded by the thousand."""
+"""Makes thumbnails: pictures small enough to embed by the thousand."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ WEBP: Final = "image/webp"
 SVG: Final = "image/svg+xml"
 
 SIDE: Final = 240
-"""Pixels of the longer side."""
+"""Pixels of a thumbnail's longer side."""
 
 MAX_BYTES: Final = 10_000_000
-"""Of a picture as it is fetched."""
+"""The largest picture that is fetched."""
 
 MAX_PIXELS: Final = 50_000_000
-"""Of a picture that is opened: more is a bomb, or no picture of a product."""
+"""The largest picture that is opened: more is a decompression bomb, or no product picture."""
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 _QUALITY: Final = 70
 
 
 class Unusable(Exception):
-    """This is no picture that can be shown; the message says why."""
+    """The picture can't be shown; the message says why."""
 
 
 @attrs.frozen
@@ -44,7 +44,7 @@ class Thumbnail:
 
     @property
     def url(self) -> str:
-        """It, as a ``data:`` URL.
+        """The picture as a ``data:`` URL.
 
         >>> Thumbnail("image/webp", b"abc").url
         'data:image/webp;base64,YWJj'
@@ -53,24 +53,24 @@ class Thumbnail:
 
 
 def check_pillow() -> None:
-    """Refuse to go on where the library that makes pictures small is missing.
+    """Check that Pillow, which makes thumbnails, is installed.
 
-    :raises UsageProblems: saying what to install
+    :raises UsageProblems: if it is not
     """
     if find_spec("PIL") is None:
         raise UsageProblems(
-            "Pictures are made small with Pillow, which is not installed. Install it "
+            "Thumbnails are made with Pillow, which is not installed. Install it "
             "(pip install pillow, or this package's extra: tmapi-spiders[gallery]), or leave the "
             "pictures out: --thumbnails 0"
         )
 
 
 def make_thumbnail(data: bytes) -> Thumbnail:
-    """Make a picture small: WebP, or SVG if it is a plain drawing.
+    """Make a thumbnail: WebP, or SVG if the picture is a plain drawing.
 
-    What a stranger has made may take any time: it is for :mod:`~tmapi_spiders.gallery.scaler`.
+    A stranger's picture may take any time, so :mod:`~tmapi_spiders.gallery.scaler` calls this.
 
-    :raises Unusable: if it is no picture, or too large a one
+    :raises Unusable: if it is not a picture, or too large
     """
     if _is_svg(data):
         try:
@@ -81,15 +81,15 @@ def make_thumbnail(data: bytes) -> Thumbnail:
         return _scaled(data)
     except Unusable:
         raise
-    except Exception as exc:  # its decoders raise what they like at damaged files
-        raise Unusable(f"no picture that can be read ({type(exc).__name__})") from exc
+    except Exception as exc:  # decoders raise all kinds of errors on damaged files
+        raise Unusable(f"not a readable picture ({type(exc).__name__})") from exc
 
 
 def _scaled(data: bytes) -> Thumbnail:
-    from PIL import Image, ImageOps  # noqa: PLC0415 - needed for pictures alone, and optional
+    from PIL import Image, ImageOps  # noqa: PLC0415 - optional, and only needed here
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own, looser limit, and of odd metadata
+        warnings.simplefilter("ignore")  # about its own, looser limit and odd metadata
         with Image.open(BytesIO(data), formats=_FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise Unusable(f"{opened.width} × {opened.height} pixels")

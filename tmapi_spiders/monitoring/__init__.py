@@ -1,4 +1,4 @@
-"""Monitors: what is judged of a job when it has ended, and who is told, with spidermon.
+"""Judges a job once it has ended, and notifies people, with spidermon.
 
 Internal, except what docs/reference.md lists.
 """

@@ -1,4 +1,4 @@
-"""The extension: spidermon's own, but that it judges a job when its figures are final."""
+"""Spidermon's extension, changed to judge a job only when its figures are final."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ __all__ = ["JobSpidermon"]
 class JobSpidermon(Spidermon):
     """Runs the suites of ``SPIDERMON_SPIDER_CLOSE_MONITORS`` once the job's files are written.
 
-    Scrapy's signal ``spider_closed``, at which spidermon does, is also what has the feeds closed:
-    products.jsonl is not in its place then, and the run's last figures are not known.
+    Spidermon itself runs them at Scrapy's signal ``spider_closed``, which is too early: it also
+    closes the feeds, so products.jsonl is not in place and the last figures are not known.
     """
 
     @classmethod
     @override
     def from_crawler(cls, crawler: Crawler) -> Self:
         extension: Self = super().from_crawler(crawler)
-        # Connected after this package's own extension, which ends the run at the same signal.
+        # Connected after this package's extension, which ends the run at the same signal.
         crawler.signals.connect(extension.feed_exporter_closed, signals.feed_exporter_closed)
         return extension
 
     @override
     def spider_closed(self, spider: Spider) -> None:
-        """Wait."""
+        """Do nothing yet."""
 
     def feed_exporter_closed(self) -> None:
         """Run the suites."""
         super().spider_closed(self.crawler.spider)
 
-    def judge(self) -> None:
-        """Run the suites where no spider was opened: on a job that has ended."""
+    def run_suites(self) -> None:
+        """Run the suites on a job that has ended, without a crawl."""
         self._run_suites(self.crawler.spider, self.spider_closed_suites)

@@ -1,7 +1,7 @@
-"""The job that is judged: what is known of it once it has ended, from its folder alone.
+"""The job to judge: what its folder says once it has ended.
 
-A crawl that is just over is judged by the same, so that it makes no difference when and by whom a
-job is judged.
+A crawl that has just ended is judged by the same facts, so it makes no difference when a job is
+judged, and by which process.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class JudgedJob:
     files: JobFiles
     """Its folder, and what its job.json says."""
     config: Config
-    """Thresholds, and the folder of all jobs."""
+    """The thresholds, and the folder of all jobs."""
     remarks: list[str] = attrs.field(factory=list)
-    """What is to be told of it besides; of a crawl, in its summary."""
+    """Lines to print about it; a crawl prints them in its summary."""
     skipped: list[str] = attrs.field(factory=list)
-    """Of the monitors that had nothing to judge, why."""
+    """Why monitors had nothing to judge, a line each."""
 
     @classmethod
     def open(cls, given: str, config: Config) -> Self:
-        """Find a job that has ended.
+        """Open a job that has ended.
 
-        :param given: see :func:`~tmapi_spiders.jobs.series.find_job`
+        :param given: as in :func:`~tmapi_spiders.jobs.series.find_job`
         :raises UsageProblems: if there is no such job, or it has not ended
         :raises StorageError: if its files can't be read
         """
@@ -64,71 +64,71 @@ class JudgedJob:
         for name in (PRODUCTS, SIGHTINGS):
             if "lines" not in (facts.get("files") or {}).get(name, {}):
                 raise StorageError(f"{folder / JOB_JSON}: it does not say how long {name} is.")
-        for _ in files.rows(PRODUCTS):  # a damaged one is told before anybody is told of the job
+        for _ in files.rows(PRODUCTS):  # report a damaged file before anyone is notified
             pass
         return cls(files, config)
 
     @classmethod
     def of_run(cls, run: Run) -> Self:
-        """Return the job of a crawl that has ended, or what a worker knows of its own."""
+        """Return the job of a crawl that has ended, or what a worker knows of its job."""
         facts: dict[str, Any] = {"made_up": run.config.sandbox}
         if isinstance(run, LocalRun):
             facts |= run.job.facts
-        # job.json may be what could not be written.
+        # job.json may not have been written.
         facts |= {"exit_status": run.exit_status, "stop_reason": run.stop_reason}
         folder = run.config.output_dir / run.job_name
         return cls(JobFiles(run.job_name, folder, facts), run.config, run.remarks)
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The job's name."""
         return self.files.name
 
     @property
     def folder(self) -> Path:
-        """Where its files are."""
+        """The folder of its files."""
         return self.files.folder.absolute()
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What job.json says."""
+        """The content of job.json."""
         return self.files.facts
 
     @property
     def exit_status(self) -> int:
-        """How it ended, as the exit status of ``scrapy crawl`` says it."""
+        """The exit status of its crawl."""
         status: int = self.facts["exit_status"]
         return status
 
     @property
     def calls(self) -> int:
-        """Calls of all runs that count."""
+        """How many calls all its runs made that count."""
         return self.facts.get("calls") or 0
 
     @property
     def unreadable(self) -> Mapping[str, Mapping[str, Any]]:
-        """By field, how many items had it and could not be read, and an example."""
+        """For each field, how many items had an unreadable value, and an example."""
         return self.facts.get("unreadable") or {}
 
     def counts(self, key: str) -> Mapping[str, int] | None:
-        """Return one of the objects of numbers in job.json; None if that is not known.
+        """Return one of the objects of counts in job.json; None if it is not known.
 
         :param key: ``queries``, ``products``, ``refusals`` or ``errors``
         """
         return self.facts.get(key)
 
     def products(self) -> Iterator[dict[str, Any]]:
-        """Yield the products that were written."""
+        """Yield the rows of products.jsonl."""
         return self.files.rows(PRODUCTS)
 
     @property
     def sightings(self) -> int:
-        """How many appearances of products there are."""
+        """The number of sightings."""
         lines: int = self.facts["files"][SIGHTINGS]["lines"]
         return lines
 
     def stats(self) -> dict[str, Any]:
-        """Return those of a crawl's stats that its folder tells, for monitors that go by stats."""
+        """Return the crawl's stats as far as its folder gives them, for monitors that use stats."""
         products, refusals = self.counts("products") or {}, self.counts("refusals") or {}
         by_status, evidence = (dict(self.counts(key) or {}) for key in ("queries", "evidence"))
         known = {
@@ -149,15 +149,15 @@ class JudgedJob:
         }
         return {name: value for name, value in known.items() if value is not None}
 
-    def tell(self, *lines: str) -> None:
-        """Have something told besides."""
+    def add_remarks(self, *lines: str) -> None:
+        """Add lines to print, without the token."""
         self.remarks.extend(self.config.token.strike_out(line) for line in lines)
 
 
 def judged_of(data: Mapping[str, Any]) -> JudgedJob | None:
-    """Return the job that a suite is run on; None if it is run on another spider's crawl.
+    """Return the job a suite is run on; None if it is run on another spider's crawl.
 
-    :param data: what spidermon gives to monitors and actions
+    :param data: what spidermon passes to monitors and actions
     """
     spider = data.get("spider")
     run = getattr(spider, "run", None)
@@ -168,13 +168,12 @@ def judged_of(data: Mapping[str, Any]) -> JudgedJob | None:
 
 
 def _not_ended(name: str, facts: Mapping[str, Any]) -> str:
-    """Say why a job can't be judged yet, and what to do."""
+    """Return why a job can't be judged yet, and what to do."""
     if facts.get("shared"):
         export = in_project(f"scrapy tmapi export {name}")
         return (
-            f"{name}: it is a job of workers that was not exported to its end: once it has ended, "
-            f"{export}"
+            f"{name}: a job of workers that is not fully exported yet: once it has ended, {export}"
         )
     spider = facts.get("spider") or IMAGE_SEARCH
     go_on = in_project(f"scrapy crawl {spider} -a job={name}")
-    return f"{name}: it is running, or was killed. Wait for it, or go on with it: {go_on}"
+    return f"{name}: it is running, or was killed. Wait for it, or continue it: {go_on}"

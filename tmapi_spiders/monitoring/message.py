@@ -1,4 +1,4 @@
-"""The message: what people are told of a job whose monitors failed."""
+"""The message people get about a job whose monitors failed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 __all__ = ["failures", "headline", "message", "skips"]
 
-#: Discord takes 2,000 characters.
+#: Discord accepts 2,000 characters.
 _LONGEST = 1900
 
 
 def failures(result: Any) -> list[str]:
-    """Return what each monitor that failed says, by its name.
+    """Return a line for each monitor that failed: its name and why.
 
-    :param result: spidermon's
+    :param result: spidermon's result
     """
     return [
         f"{one.monitor.monitor_name}: {one.reason or _last_line(one.error)}"
@@ -27,9 +27,9 @@ def failures(result: Any) -> list[str]:
 
 
 def skips(result: Any) -> list[str]:
-    """Return why monitors had nothing to judge, each by its name.
+    """Return a line for each monitor that had nothing to judge: its name and why.
 
-    :param result: spidermon's
+    :param result: spidermon's result
     """
     return [
         f"{one.monitor.monitor_name}: {one.reason}"
@@ -39,17 +39,17 @@ def skips(result: Any) -> list[str]:
 
 
 def headline(result: Any) -> str:
-    """Return in one line how many monitors failed."""
-    all_of_them, failed = len(result.monitor_results), len(result.monitors_failed_results)
+    """Return how many monitors failed, passed and had nothing to judge."""
+    total, failed = len(result.monitor_results), len(result.monitors_failed_results)
     skipped = sum(one.status == "SKIPPED" for one in result.monitor_results)
-    words = f"{failed} of {all_of_them} failed" if failed else f"{all_of_them - skipped} passed"
+    words = f"{failed} of {total} failed" if failed else f"{total - skipped} passed"
     return words + (f", {skipped} had nothing to judge" if skipped else "")
 
 
 def message(job: JudgedJob, result: Any) -> str:
-    """Return the whole message: which job, what was found, the thresholds, the folder.
+    """Return the message: the job, what failed with its thresholds, and the folder.
 
-    :param result: spidermon's
+    :param result: spidermon's result
     """
     ending = f"\n{MADE_UP}" if job.files.is_made_up else ""
     ending = f"\nexit status {job.exit_status}, files in {job.folder}{ending}"
@@ -62,4 +62,4 @@ def message(job: JudgedJob, result: Any) -> str:
 
 
 def _last_line(text: str | None) -> str:
-    return "it could not judge: " + (text or "").strip().rpartition("\n")[2]
+    return "error in the monitor: " + (text or "").strip().rpartition("\n")[2]

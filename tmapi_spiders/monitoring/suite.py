@@ -1,4 +1,4 @@
-"""The suite: all monitors, and the channels that the user's credentials say."""
+"""The suite of all monitors, which notifies the channels the user has set up."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["JobMonitors"]
 
 
 class JobMonitors(MonitorSuite):
-    """What is judged of each job.
+    """The monitors that judge each job.
 
-    For a project's own: subclass it, or name it in ``SPIDERMON_SPIDER_CLOSE_MONITORS`` beside
-    others.
+    For a project's own monitors, subclass it, or name it in ``SPIDERMON_SPIDER_CLOSE_MONITORS``
+    together with other suites.
     """
 
     monitors: ClassVar[Any] = [
@@ -43,7 +43,7 @@ class JobMonitors(MonitorSuite):
     ]
 
     def __init__(self, *args: Any, crawler: Crawler | None = None, **options: Any) -> None:
-        """Make the suite of a crawl; its channels are told when a monitor fails."""
+        """Make the suite of a crawl; its channels are notified when a monitor fails."""
         super().__init__(*args, crawler=crawler, **options)
         self._stats = None if crawler is None else crawler.stats
         self._judged: JudgedJob | None = None
@@ -53,12 +53,12 @@ class JobMonitors(MonitorSuite):
             )
 
     def init_data(self, data: Any) -> None:
-        """Take up what is judged."""
+        """Find the job to judge."""
         super().init_data(data)
         self._judged = judged_of(data)
 
     def on_monitors_finished(self, result: Any) -> None:
-        """Have the summary and the stats tell of it, whoever else is told."""
+        """Add the result to the summary and the stats."""
         judged = self._judged
         if judged is None:
             return
@@ -66,5 +66,7 @@ class JobMonitors(MonitorSuite):
         if self._stats is not None:
             self._stats.inc_value(stats.MONITOR_FAILED, failed)
             self._stats.inc_value(stats.MONITOR_PASSED, len(result.monitor_results) - failed)
-        judged.tell(f"monitors: {headline(result)}", *(f"  {one}" for one in failures(result)))
+        judged.add_remarks(
+            f"monitors: {headline(result)}", *(f"  {one}" for one in failures(result))
+        )
         judged.skipped.extend(skips(result))

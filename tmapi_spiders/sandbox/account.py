@@ -1,4 +1,4 @@
-"""The account that calls are made on: token, limit, balance, and the books of what was called."""
+"""The account that calls are made on: token, limit, balance, and records of the calls."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ CALLS_KEPT: Final = 10_000
 
 @attrs.define
 class SandboxCall:
-    """One call in the books. It never holds the token."""
+    """The record of one call. It never holds the token."""
 
     endpoint: str
     """SEARCH or CONVERT."""
     params: dict[str, Any]
     """The query of a search, the JSON body of a conversion."""
     headers: dict[str, str]
-    """By their names in lower case."""
+    """By name, in lower case."""
     auth: str
-    """How the token travelled: query, header or none."""
+    """How the token was sent: query, header or none."""
     status: int | None = None
-    """HTTP status; None: not answered, or not yet."""
+    """HTTP status; None if not answered (yet)."""
     code: int | None = None
     item_ids: tuple[int, ...] = NO_ITEMS
 
 
 @attrs.define
 class Books:
-    """What was counted since the start or the last reset."""
+    """Calls and counts since the start or the last reset."""
 
     calls: deque[SandboxCall] = attrs.field(factory=lambda: deque(maxlen=CALLS_KEPT))
     made: int = 0
@@ -68,7 +68,7 @@ class Books:
 
 
 class Account:
-    """One account of the API. A call arrives, may be refused, is answered, and leaves."""
+    """An account of the API. A call arrives, may be refused, is answered, and leaves."""
 
     def __init__(self, token: str, limit: int, balance: int) -> None:
         self._token = token
@@ -80,7 +80,7 @@ class Account:
     def arrive(
         self, endpoint: str, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> tuple[SandboxCall, str]:
-        """A call comes in: it is in flight from here on. Returns it and its token, "" if none."""
+        """Record a call, which is in flight from now on. Return it and its token ("" if none)."""
         headers = {name.lower(): value for name, value in headers.items()}
         params = {name: query[name] for name in query}
         in_query, in_header = params.pop(TOKEN_PARAMETER, ""), headers.pop(TOKEN_HEADER, "")
@@ -95,7 +95,7 @@ class Account:
         return call, in_query or in_header
 
     def refuse(self, token: str) -> Answer | None:
-        """The answer to the latest call to arrive if it gets no further, else None."""
+        """Return the answer that refuses the latest call, or None if it is let in."""
         if not token:
             return gateway(401, NO_KEY)
         if self._token and token != self._token:
@@ -107,7 +107,7 @@ class Account:
         return None
 
     def earlier(self, call: SandboxCall) -> int:
-        """How often this same call has come this far before, by whichever path to an image."""
+        """Return how often the same call was let in before, by whichever path to an image."""
         params = call.params
         if (url := str(params.get("img_url", ""))).startswith(SEARCH_PATH):
             params = params | {"img_url": f"{SEARCH_PATH}{stem_of(url)}"}
@@ -116,7 +116,7 @@ class Account:
         return self.books.tries[key] - 1
 
     def charge(self, answer: Answer) -> Answer:
-        """The answer, paid for if its code is 200; if the balance has run out meanwhile, 439."""
+        """Return the answer, charged if its code is 200; 439 if the balance has just run out."""
         if answer.code != OK or self.balance == ENDLESS:
             return answer
         if self.balance == 0:
@@ -125,7 +125,7 @@ class Account:
         return answer
 
     def enter(self, call: SandboxCall, answer: Answer) -> None:
-        """Write an answer that is about to be sent into the books."""
+        """Record an answer that is about to be sent."""
         call.status, call.code, call.item_ids = answer.status, answer.code, answer.item_ids
         self.books.ok += answer.code == OK
         self.books.refused += OVER_LIMIT in {answer.status, answer.code}
@@ -133,16 +133,16 @@ class Account:
             self.books.served[answer.language].update(answer.item_ids)
 
     def leave(self, call: SandboxCall) -> None:
-        """A call is over, answered or not."""
+        """End a call, answered or not."""
         self._in_flight -= 1
         self.books.by_status["none" if call.status is None else str(call.status)] += 1
 
     def reset(self) -> None:
-        """Begin new books. Balance, limit and the calls in flight stay as they are."""
+        """Clear the records. Balance, limit and calls in flight are kept."""
         self.books = Books(max_in_flight=self._in_flight)
 
     def stats(self) -> dict[str, Any]:
-        """The counts, for people and tests."""
+        """Return the counts, for people and tests."""
         books = self.books
         return {
             "calls": books.made,

@@ -1,4 +1,4 @@
-"""Answers of the API, before they become HTTP responses."""
+"""Answers of the API before they become HTTP responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_ITEMS: Final[tuple[int, ...]] = ()
 
 
 class Delivery(Enum):
-    """What becomes of an answer."""
+    """How an answer is delivered."""
 
     SEND = "sent"
     RESET = "the connection is dropped instead"
@@ -27,24 +27,24 @@ class Delivery(Enum):
 
 @attrs.frozen
 class Answer:
-    """What a call is answered."""
+    """The answer to a call."""
 
     status: int
     """HTTP status."""
     body: bytes
     content_type: str = JSON
     code: int | None = None
-    """The `code` in the body; None where it has none."""
+    """The `code` in the body; None if it has none."""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     delivery: Delivery = Delivery.SEND
     language: str = ""
-    """Of a true page of products; "" of any other answer."""
+    """The language of a true page of products; "" for any other answer."""
     item_ids: tuple[int, ...] = NO_ITEMS
     """The usable ids of a true page."""
 
 
 def json_answer(status: int, value: Any) -> Answer:
-    """Any value as JSON.
+    """Return an answer with any value as JSON.
 
     >>> json_answer(503, {"code": 503}).code
     503
@@ -54,7 +54,7 @@ def json_answer(status: int, value: Any) -> Answer:
 
 
 def success(data: Any) -> Answer:
-    """The answer of a call that worked.
+    """Return the answer to a call that succeeded.
 
     >>> success(None).body
     b'{"code":200,"msg":"success","data":null}'
@@ -63,7 +63,7 @@ def success(data: Any) -> Answer:
 
 
 def refusal(status: int, code: int, message: str) -> Answer:
-    """The API's own answer to a call that did not work.
+    """Return the API's answer to a call that failed.
 
     >>> refusal(422, 422, "Parameter error: page").body
     b'{"code":422,"msg":"Parameter error: page","data":null}'
@@ -72,7 +72,7 @@ def refusal(status: int, code: int, message: str) -> Answer:
 
 
 def gateway(status: int, message: str) -> Answer:
-    """An answer of the gateway before the API: it has no code.
+    """Return an answer of the gateway in front of the API, which has no code.
 
     >>> gateway(404, "no Route matched with those values").body
     b'{"message":"no Route matched with those values"}'

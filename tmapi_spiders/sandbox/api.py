@@ -1,4 +1,4 @@
-"""The two endpoints of the API: what a call that was let in is answered."""
+"""The two endpoints of the API, for calls the account has let in."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from tmapi_spiders.sandbox.options import SandboxOptions
 
 TEXT_TOTAL_SHARE: Final = 0.05
-"""Of images, for how many the searches give `total_count` as text."""
+"""The share of images whose searches give `total_count` as text."""
 
 
 @attrs.frozen
 class Caller:
-    """What an answer takes from the request beside its parameters."""
+    """What an answer needs from the request besides its parameters."""
 
     base: str
-    """The sandbox's address as the client wrote it, "http://host:port"."""
+    """The sandbox's address as the client wrote it: "http://host:port"."""
     own_hosts: Collection[str]
     """All "host:port" under which the sandbox is reached."""
     url: str
     """The whole URL of the request, with the token: some answers echo it."""
     earlier: int
-    """How often the same call came before."""
+    """How often the same call was made before."""
 
 
 class Api:
-    """Answers searches and conversions out of one catalogue."""
+    """Answers searches and conversions from one catalogue."""
 
     def __init__(self, options: SandboxOptions, catalogue: Catalogue) -> None:
         self._day = options.day
@@ -65,7 +65,7 @@ class Api:
         )
 
     def search(self, query: dict[str, str], caller: Caller) -> tuple[Answer, float]:
-        """The answer to a search, and the seconds it takes beyond the usual."""
+        """Return the answer to a search, and the extra seconds it takes."""
         try:
             call = read_search(query)
             image = read_image(call.img_url, caller.own_hosts)
@@ -90,7 +90,7 @@ class Api:
         return dress(answer, image), delay_of(image)
 
     def convert(self, fields: dict[str, Any], caller: Caller) -> tuple[Answer, float]:
-        """The answer to a conversion, and the seconds it takes beyond the usual."""
+        """Return the answer to a conversion, and the extra seconds it takes."""
         url = fields["url"]
         image = read_image(url, caller.own_hosts)
         try:
@@ -108,18 +108,18 @@ class Api:
         return dress(answer, image), delay_of(image)
 
     def product_named(self, stem: str) -> CatalogueProduct | None:
-        """The product whose picture has this name."""
+        """Return the product whose picture has this name."""
         return self._catalogue.pictured(int(stem)) if stem.isascii() and stem.isdigit() else None
 
     def look_of(self, image: SandboxImage) -> Look:
-        """What a search sees in an image."""
+        """Return what a search sees in an image."""
         pictured = self.product_named(image.stem)
         return pictured.look if pictured else look_of(image.stem)
 
     def _injected(
         self, endpoint: str, fields: dict[str, Any], image: SandboxImage, earlier: int
     ) -> faults.Fault | None:
-        # By name, not by URL: the address of the sandbox's own pictures changes with its port.
+        # By name, not by URL: the URLs of the sandbox's pictures change with its port.
         named = fields | {"img_url": image.stem, "url": ""}
         key = "&".join(f"{name}={named[name]}" for name in sorted(named))
         return self._injection.fault(f"{endpoint}?{key}", earlier)
@@ -154,7 +154,7 @@ def _wrong(message: str) -> Answer:
 def _answer(
     call: SearchCall, page: WorldPage, items: list[Any], *, text_total: bool = False
 ) -> Answer:
-    """A true page, keys in the order of the vendor's example."""
+    """Return a true page, with keys in the order of the vendor's example."""
     answer = success(
         {
             "page": call.page,

@@ -1,4 +1,4 @@
-"""The made-up products, each with a look, and what the API says of one."""
+"""The catalogue of made-up products, each with a look, and the API's object for each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLAGS: Final = (
     "free_shipping",
     "new_arrival",
 )
-"""The filters of the vendor's page that are true or false; a product has some of them."""
+"""The true-or-false filters of the vendor's page; each product has some of them."""
 
 FLAG_SHARE: Final = 0.3
 WHOLE_PRICE_SHARE: Final = 0.3
@@ -35,7 +35,7 @@ TEXT_ID_SHARE: Final = 0.02
 
 MAX_PRODUCTS: Final = 1_000_000
 
-# 12-digit ids. The step shares no factor with the span, so no two indices meet.
+# 12-digit ids. The step shares no factor with the span, so no two indices collide.
 _FIRST_ID: Final = 600_000_000_000
 _ID_SPAN: Final = 400_000_000_000
 _ID_STEP: Final = 76_543_210_987
@@ -49,23 +49,23 @@ class CatalogueProduct:
     """12 digits, unique in its catalogue."""
     look: Look
     price: Decimal | None
-    """Yuan; None: the API names no price. Ranges and sorting go by it."""
+    """In yuan, for price ranges and sorting; None if the API gives no price."""
     sales: int | None
-    """Pieces in 90 days; None: the API does not say. Sorting goes by it."""
+    """Pieces in 90 days, for sorting; None if the API does not say."""
     flags: frozenset[str]
-    """Those of FLAGS that hold."""
+    """Those of FLAGS that are true."""
     trade: tuple[str, ...]
     fields: dict[str, Any]
     """The part of the API's object that is the same in every language."""
     id_as_text: bool
     blank: dict[str, Any]
     spelling: Spelling | None
-    """How some of its values are written in an odd way."""
+    """An odd way in which some of its values are written, if any."""
 
     def item(self, language: str, base: str) -> dict[str, Any]:
-        """The API's object for this product, keys in the order of the vendor's example.
+        """Return the API's object for this product, with keys in the order of the vendor's example.
 
-        `base` is the sandbox's own address: the product's picture is there.
+        `base` is the sandbox's address, which serves the product's picture.
         """
         model = f"K{self.item_id % 10_000:04d}"
         item = {
@@ -84,15 +84,15 @@ class CatalogueProduct:
 
 @lru_cache(maxsize=4)
 def catalogue_of(count: int, seed: int, day: int) -> Catalogue:
-    """Return a catalogue, which nobody changes: the same for the same options."""
+    """Return a catalogue, which is never changed and cached by its options."""
     return Catalogue(count, seed, day)
 
 
 class Catalogue:
     """The products of one sandbox on one day, all drawn from `seed`.
 
-    It has `count` slots, each with a product that is there on day 0; others come to it later. A
-    product depends on the seed, its slot and the day only: a larger catalogue holds the smaller.
+    It has `count` slots, each with a product on day 0; others come to it later. A product depends
+    only on the seed, its slot and the day, so a larger catalogue contains a smaller one.
     """
 
     def __init__(self, count: int, seed: int, day: int = 0) -> None:
@@ -102,7 +102,7 @@ class Catalogue:
         self._gone: dict[int, int] = {}
         for slot in range(count):
             for earlier, came in enumerate(arrival_days(seed, slot, day)):
-                # No slot of any catalogue has this index, and it is of the slot's own kind.
+                # This index is no slot of any catalogue, and gives the same kind as the slot's.
                 index = slot + earlier * MAX_PRODUCTS
                 item_id = item_id_of(seed, index)
                 if is_on_sale(seed, item_id, came, day):
@@ -113,14 +113,14 @@ class Catalogue:
                     self._gone[item_id] = index
 
     def pictured(self, item_id: int) -> CatalogueProduct | None:
-        """The product of this id, also one that has left: its pictures are still about."""
+        """Return the product with this id, even if no longer on sale: pictures of it remain."""
         if item_id in self._gone:
             return make_product(self._seed, self._gone[item_id])
         return self.by_id.get(item_id)
 
 
 def item_id_of(seed: int, index: int) -> int:
-    """The id of product number `index` of the catalogue `seed`.
+    """Return the id of product number `index` of the catalogue `seed`.
 
     >>> item_id_of(1, 0)
     806822715017
@@ -129,13 +129,13 @@ def item_id_of(seed: int, index: int) -> int:
 
 
 def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> CatalogueProduct:
-    """Product number `index` of the catalogue `seed` on a day; it came on the day `came`.
+    """Return product number `index` of the catalogue `seed` on a day; it came on the day `came`.
 
     >>> make_product(1, 0).item_id, make_product(1, 0) == make_product(1, 0)
     (806822715017, True)
     """
     rng = Random(f"{seed}/{index}")
-    # Kinds take turns, so that every search of one catalogue finds about as much.
+    # Kinds alternate, so every search of one catalogue finds about as much.
     look = Look(
         KIND_NAMES[index % len(KIND_NAMES)],
         rng.randrange(360),
@@ -167,7 +167,7 @@ def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Catalogu
     )
     facts = facts_on(day, facts, came, seed, item_id)
     price_fields = facts.price_fields()
-    told_sales, sales_fields = facts.told_sales()
+    given_sales, sales_fields = facts.given_sales()
     fields = {
         "category_path": [str(130_822_000 + index % len(KIND_NAMES)), category],
         **price_fields,
@@ -191,8 +191,8 @@ def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Catalogu
     return CatalogueProduct(
         item_id=item_id,
         look=look,
-        price=facts.price if forms.told_price(price_fields) else None,
-        sales=told_sales,
+        price=facts.price if forms.given_price(price_fields) else None,
+        sales=given_sales,
         flags=frozenset(flags),
         trade=rng.choice(TRADES),
         fields=fields,
@@ -204,7 +204,7 @@ def make_product(seed: int, index: int, came: int = 0, day: int = 0) -> Catalogu
 
 def _price(rng: Random, item_id: int) -> tuple[Decimal, forms.PriceForm]:
     if rng.random() < UNPRICED_SHARE:
-        # Not told as yet, but some day it may be.
+        # Not given yet, but it may be on a later day.
         cents = 100 + draw("untold price", item_id) % 50_000
         return cents * CENT, forms.pick(rng, forms.UNPRICED_FORMS)
     price = Decimal(f"{10 ** rng.uniform(0, 2.7):.2f}")
@@ -216,7 +216,7 @@ def _price(rng: Random, item_id: int) -> tuple[Decimal, forms.PriceForm]:
 def _sales(rng: Random) -> tuple[int, forms.SalesForm]:
     form = forms.pick(rng, forms.SALES_FORMS)
     sales = int(10 ** rng.uniform(0, 4.5)) - 1
-    # Told the usual way, so that they can fall.
+    # In the usual form, so that they can fall.
     return (forms.MOST_SALES, forms.plainly_sold) if form is forms.most_sold else (sales, form)
 
 

@@ -1,7 +1,7 @@
-"""On which days something happens: drawn, so that each day can be asked for by itself.
+"""Draws the days on which something happens, so that any day can be computed by itself.
 
-What happens on a day does not hang on how far one looks: the days up to 7 are the first of those up
-to 30. Nothing happens on day 0.
+What happens on a day does not depend on how far ahead one looks: the days up to 7 are the first of
+those up to 30. Nothing happens on day 0.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LEAVING: Final = 0.02
-"""Share of the products on sale that leave on a day."""
+"""The share of products on sale that leave on a day."""
 RETURNING: Final = 0.25
-"""Share of those that come back."""
+"""The share of those that come back."""
 AWAY: Final = range(2, 8)
-"""After how many days they do."""
+"""The number of days after which they do."""
 ARRIVING: Final = LEAVING * (1 - RETURNING)
-"""New products on a day, as a share of the catalogue: as many as leave for good."""
+"""New products on a day, as a share of the catalogue: as many as leave permanently."""
 
 
 def event_days(rate: float, since: int, until: int, *key: object) -> Iterator[int]:
-    """The days after `since`, up to `until`, on which something happens that has this daily rate.
+    """Yield the days after `since` up to `until` on which an event with this daily rate happens.
 
     >>> list(event_days(0.1, 0, 30, "kettle"))
     [1, 9, 25]
@@ -34,20 +34,20 @@ def event_days(rate: float, since: int, until: int, *key: object) -> Iterator[in
     """
     day = since
     while day < until:
-        # The wait for the next one is drawn at once, so that many idle days cost nothing.
+        # The wait for the next event is drawn in one step, so idle days cost nothing.
         day += 1 + int(log1p(-chance(*key, day)) / log1p(-rate))
         if day <= until:
             yield day
 
 
 def arrival_days(seed: int, slot: int, until: int) -> Iterator[int]:
-    """The days on which a product comes to this slot of the catalogue; the first does on day 0."""
+    """Yield the days on which a product comes to this slot of the catalogue; the first is 0."""
     yield 0
     yield from event_days(ARRIVING, 0, until, "arrives", seed, slot)
 
 
 def is_on_sale(seed: int, item_id: int, came: int, day: int) -> bool:
-    """Whether a product that came on one day is there on another.
+    """Return whether a product that came on one day is on sale on another.
 
     >>> [is_on_sale(1, 600_000_000_000, 0, day) for day in (0, 500)]
     [True, False]

@@ -1,4 +1,4 @@
-"""Deterministic draws: numbers out of text, the same on every machine and in every process.
+"""Deterministic draws: numbers from text, the same on every machine and in every process.
 
 Python's own `hash` of a string changes from process to process, so nothing here uses it.
 """
@@ -12,7 +12,7 @@ _RANGE: Final = 2**64
 
 
 def draw(*parts: object) -> int:
-    """A whole number from 0 to 2**64 - 1 that depends on nothing but the parts.
+    """Return a whole number from 0 to 2**64 - 1 that depends only on the parts.
 
     >>> draw("look", "teapot")
     13221827597216769333
@@ -24,7 +24,7 @@ def draw(*parts: object) -> int:
 
 
 def chance(*parts: object) -> float:
-    """A number from 0 up to but not including 1.
+    """Return a number from 0 up to but not including 1.
 
     >>> 0 <= chance("anything") < 1
     True

@@ -1,4 +1,4 @@
-"""What the sandbox knows it changed from one day to another."""
+"""Lists what changed in the sandbox between two days."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ CHANGED: Final = "changed"
 
 @attrs.frozen
 class Offer:
-    """What the API tells of a product on one day, read as a crawl reads it; of that what moves.
+    """The changeable part of a product on one day, read from the API's object as a crawl reads it.
 
-    It is the same in every language, and the fields are named as those of products.jsonl are.
+    It is the same in every language; the fields are named as in products.jsonl.
     """
 
     item_id: int
     price: str | None
-    """The price told first, else the lowest; as written: "6", "6.0" and "6.00" are the same."""
+    """The first price given, else the lowest, as written: "6", "6.0" and "6.00" are the same."""
     price_source: str | None
-    """The API's field that it is in, such as "price_info.sale_price"."""
+    """The API's field it is from, such as "price_info.sale_price"."""
     sale_quantity_90days: int | None
     """The lower bound where the API gives "100000+"."""
     moq: int | None
@@ -51,18 +51,18 @@ class Offer:
 
 
 FIELDS: Final = tuple(field.name for field in attrs.fields(Offer))[1:]
-"""What can change of an offer."""
+"""The fields of an offer that can change."""
 
 
 @attrs.frozen
 class Drift:
-    """What became of one product between two days."""
+    """The change of one product between two days."""
 
     item_id: int
     before: Offer | None
-    """None: it was not on sale."""
+    """None if it was not on sale."""
     after: Offer | None
-    """None: it is no longer on sale."""
+    """None if it is no longer on sale."""
 
     @property
     def kind(self) -> str:
@@ -71,14 +71,14 @@ class Drift:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Which of FIELDS differ, prices as numbers; none of what was added or removed."""
+        """Which of FIELDS differ, prices as numbers; () if it was added or removed."""
         if self.before is None or self.after is None:
             return ()
         before, after = _values(self.before), _values(self.after)
         return tuple(name for name in FIELDS if before[name] != after[name])
 
     def as_json(self) -> dict[str, Any]:
-        """All of it as JSON has it."""
+        """Return it as a JSON object."""
         return {
             "item_id": self.item_id,
             "kind": self.kind,
@@ -94,32 +94,32 @@ def _values(offer: Offer) -> dict[str, Any]:
 
 
 def offer_of(product: CatalogueProduct) -> Offer:
-    """What the API tells of a product."""
+    """Return what the API says about a product."""
     fields = product.fields
-    price, source = forms.told_price(fields) or (None, None)
+    price, source = forms.given_price(fields) or (None, None)
     return Offer(
         item_id=product.item_id,
         price=price,
         price_source=source,
         sale_quantity_90days=product.sales,
-        moq=forms.told_moq(fields),
+        moq=forms.given_moq(fields),
         company_name=fields["shop_info"]["company_name"],
         shop_years=fields["shop_info"]["shop_years"],
     )
 
 
 def offers(options: SandboxOptions, day: int) -> dict[int, Offer]:
-    """All that is on sale on a day, by `item_id`; the day of the options does not count."""
+    """Return all offers on a day by `item_id`; the day of the options is ignored."""
     options = attrs.evolve(options, day=day)
     catalogue = catalogue_of(options.products, options.seed, options.day)
     return {item_id: offer_of(catalogue.by_id[item_id]) for item_id in sorted(catalogue.by_id)}
 
 
 def changes(options: SandboxOptions, old_day: int, new_day: int) -> dict[int, Drift]:
-    """What changed between two days, by `item_id` in ascending order.
+    """Return what changed between two days, by `item_id` in ascending order.
 
-    What is the same on both days is left out, whatever became of it in between. Raises ValueError
-    for a day that can't be one.
+    What is the same on both days is left out, whatever happened in between. Raises ValueError for
+    an invalid day.
 
     >>> from tmapi_spiders.sandbox.options import SandboxOptions
     >>> sorted({change.kind for change in changes(SandboxOptions(products=500), 0, 1).values()})

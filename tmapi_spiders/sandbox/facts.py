@@ -1,4 +1,4 @@
-"""What of a product moves from day to day, and how it does."""
+"""The facts of a product that change from day to day, and how they change."""
 
 from __future__ import annotations
 
@@ -16,63 +16,63 @@ from tmapi_spiders.sandbox.words import SHOP_TRADES, SHOP_WORDS
 CENT: Final = Decimal("0.01")
 
 MOQS: Final = (1, 2, 5, 10, 50, 100)
-"""The minimum orders there are, in pieces."""
+"""The possible minimum orders, in pieces."""
 
 
 @attrs.frozen
 class Facts:
-    """What is true of a product on one day, and the forms in which the API tells it."""
+    """What is true of a product on one day, and the forms in which the API gives it."""
 
     price: Decimal
-    """Yuan, whether it is told or not."""
+    """In yuan, whether the API gives it or not."""
     price_form: forms.PriceForm
     sales: int
-    """Pieces in 90 days; 100,000 is that many or more."""
+    """Pieces in 90 days; 100,000 means that many or more."""
     sales_form: forms.SalesForm
     moq: int
-    """Pieces, whether it is told or not."""
+    """In pieces, whether the API gives it or not."""
     moq_form: forms.MoqForm
     city: str
-    """Of the supplier; its name begins with it."""
+    """The supplier's city, with which its name begins."""
     company_name: str
     shop_years: int
 
     def price_fields(self) -> forms.Fields:
-        """The API's fields of the price; all of them move with it."""
+        """Return the API's price fields; all of them change with the price."""
         return self.price_form(self.price, self.price * Decimal("1.5"))
 
-    def told_sales(self) -> tuple[int | None, forms.Fields]:
-        """The sales as told (None: they are not), and the API's field of them."""
-        told, fields = self.sales_form(self.sales)
-        if told is not None and told >= forms.MOST_SALES:
+    def given_sales(self) -> tuple[int | None, forms.Fields]:
+        """Return the sales as the API gives them (None if not), and the API's field."""
+        given, fields = self.sales_form(self.sales)
+        if given is not None and given >= forms.MOST_SALES:
             return forms.most_sold(self.sales)
-        return told, fields
+        return given, fields
 
 
 Move = Callable[[Facts, Random], Facts]
 
 
 def _move_price(facts: Facts, rng: Random) -> Facts:
-    """Up or down by 1 to 30 %, at least a cent."""
+    """Move the price up or down by 1 to 30 %, at least a cent."""
     percent = 100 + rng.choice((-1, 1)) * rng.randint(1, 30)
     price = (facts.price * percent / 100).quantize(CENT)
     return attrs.evolve(facts, price=facts.price + CENT if price == facts.price else price)
 
 
 def _move_source(facts: Facts, rng: Random) -> Facts:
-    """Another of the API's fields gives the price, or none does, or one does again."""
+    """Give the price in a different API field, or in none, or in one again."""
     now = _source(facts.price_form)
     others = [(weight, form) for weight, form in forms.ALL_PRICE_FORMS if _source(form) != now]
     return attrs.evolve(facts, price_form=forms.pick(rng, others))
 
 
 def _source(form: forms.PriceForm) -> str | None:
-    told = forms.told_price(form(Decimal(10), Decimal(15)))
-    return told[1] if told else None
+    given = forms.given_price(form(Decimal(10), Decimal(15)))
+    return given[1] if given else None
 
 
 def _move_sales(facts: Facts, rng: Random) -> Facts:
-    """Mostly up by 1 to 40 %, now and then down by 1 to 20 %, or across 100,000."""
+    """Move sales up by 1 to 40 %, sometimes down by 1 to 20 %, rarely across 100,000."""
     most, sales = forms.MOST_SALES, facts.sales
     if rng.random() < 0.05:
         sales = most * rng.randint(60, 89) // 100 if sales >= most else most
@@ -84,19 +84,19 @@ def _move_sales(facts: Facts, rng: Random) -> Facts:
 
 
 def _move_moq(facts: Facts, rng: Random) -> Facts:
-    """Another number; or it is told where it was not, or no longer told."""
-    told = forms.told_moq(facts.moq_form(facts.moq))
-    silent = [(w, form) for w, form in forms.MOQ_FORMS if forms.told_moq(form(1)) is None]
-    telling = [(w, form) for w, form in forms.MOQ_FORMS if forms.told_moq(form(1)) is not None]
-    if told is not None and rng.random() < 1 / 3:
+    """Change the minimum order, or whether the API gives it."""
+    given = forms.given_moq(facts.moq_form(facts.moq))
+    silent = [(w, form) for w, form in forms.MOQ_FORMS if forms.given_moq(form(1)) is None]
+    giving = [(w, form) for w, form in forms.MOQ_FORMS if forms.given_moq(form(1)) is not None]
+    if given is not None and rng.random() < 1 / 3:
         return attrs.evolve(facts, moq_form=forms.pick(rng, silent))
-    form = forms.pick(rng, telling) if told is None else facts.moq_form
+    form = forms.pick(rng, giving) if given is None else facts.moq_form
     moq = rng.choice([moq for moq in MOQS if moq != facts.moq])
     return attrs.evolve(facts, moq=moq, moq_form=form)
 
 
 def _move_supplier(facts: Facts, rng: Random) -> Facts:
-    """Another name in the same city, or a year more."""
+    """Change the supplier's name within its city, or add a year."""
     if rng.random() < 0.5:
         return attrs.evolve(facts, shop_years=facts.shop_years + 1)
     names = [f"{facts.city}{word}{trade}" for word in SHOP_WORDS for trade in SHOP_TRADES]
@@ -111,13 +111,14 @@ MOVES: Final[dict[str, tuple[float, Move]]] = {
     "moq": (0.01, _move_moq),
     "supplier": (0.005, _move_supplier),
 }
-"""What moves, on which share of the products on a day, and how. None hangs on another."""
+"""What changes, for which share of the products on a day, and how; all independent."""
 
 
 def facts_on(day: int, facts: Facts, came: int, seed: int, item_id: int) -> Facts:
-    """The facts of a product on a day, of those it came with.
+    """Return the facts of a product on a day.
 
-    :param came: the day on which it did
+    :param facts: those it came with
+    :param came: the day on which it came
     """
     for name, (rate, move) in MOVES.items():
         for when in event_days(rate, came, day, name, seed, item_id):

@@ -1,7 +1,7 @@
-"""Answers that are not a page of products, as a table, and who gets which.
+"""A table of faults (answers that are not a page of products), and which calls get them.
 
-An image asks for one by its name: `fail-KIND` for its searches, `convert-KIND` for its conversions,
-each with `-xN` (only the first N tries of each identical call fail), `-pN` (only page N fails) and
+An image asks for one in its name: `fail-KIND` for its searches, `convert-KIND` for its conversions,
+each with `-xN` (only the first N tries of a call fail), `-pN` (only page N fails) and
 `-dN` (only on day N).
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class FaultRow(Enum):
-    """The row of the table of answers (the API as observed) that a fault stands for."""
+    """The row of the table of answers (the API as observed) that a fault belongs to."""
 
     TOKEN = "token missing or refused"  # noqa: S105 - a meaning, no secret
     BALANCE = "out of balance"
@@ -70,7 +70,7 @@ REASONS: Final = {
     529: "Site Is Overloaded",
 }
 RETRY_AFTER: Final = 1
-"""Seconds that the answers of the kinds wait-… ask to wait."""
+"""The Retry-After of the kinds wait-…, in seconds."""
 CODE_MESSAGES: Final = {
     401: "Invalid token",
     403: "Forbidden",
@@ -86,22 +86,22 @@ def _reason(status: int) -> str:
 
 
 def _status(status: int) -> Answer:
-    """A status whose body has no code: the status alone tells."""
+    """Return an answer whose body has no code: only the status says what is wrong."""
     return gateway(status, _reason(status))
 
 
 def _code(code: int) -> Answer:
-    """HTTP 200 with another code in the body: the code alone tells."""
+    """Return HTTP 200 with an error code in the body: only the code says what is wrong."""
     return refusal(200, code, CODE_MESSAGES.get(code) or _reason(code))
 
 
 def _text_code(code: int) -> Answer:
-    """The same, with the code as text."""
+    """Return the same with the code as text."""
     return Answer(200, _code(code).body.replace(str(code).encode(), b'"%d"' % code, 1), code=code)
 
 
 def _wait(status: int) -> Answer:
-    """A status whose answer says when to come again."""
+    """Return a status with a Retry-After header."""
     return attrs.evolve(_status(status), headers={"Retry-After": str(RETRY_AFTER)})
 
 
@@ -127,7 +127,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "code-401": Fault(FaultRow.TOKEN, _code(401)),
     "code-403": Fault(FaultRow.TOKEN, _code(403)),
     "code-4011": Fault(FaultRow.TOKEN, _code(4011)),
-    # Nothing but the message tells in these two: the status is 200 and there is no code.
+    # Only the message says what is wrong in these two: the status is 200, and there is no code.
     "no-api-key": Fault(FaultRow.TOKEN, gateway(200, NO_KEY)),
     "no-balance": Fault(FaultRow.BALANCE, gateway(200, NO_BALANCE)),
     "status-439": Fault(FaultRow.BALANCE, Answer(439, b"{}")),
@@ -173,14 +173,14 @@ FAULTS: Final[dict[str, Fault]] = {
     "object-items": Fault(FaultRow.NOT_A_PAGE, success({**_EMPTY_PAGE, "items": {}})),
     "empty": Fault(FaultRow.EMPTY, success(_EMPTY_PAGE)),
 }
-"""Kind → the row it stands for, and the answer."""
+"""The row and the answer of each kind."""
 
-# What makes a client wait must be asked for by name: its whole time-out, or as long as it is told.
+# Kinds that make a client wait (its whole timeout, or as long as told) only occur by name.
 _SLOW: Final = {"hang", "wait-429"}
 TRANSIENT_KINDS: Final = tuple(
     kind for kind, fault in FAULTS.items() if fault.row in TRANSIENT_ROWS and kind not in _SLOW
 )
-"""What an injected failure is drawn from where no kinds are named."""
+"""The kinds of injected failures if none are named."""
 
 SEARCH_MARK: Final = "fail"
 CONVERSION_MARK: Final = "convert"
@@ -194,14 +194,14 @@ class FaultMark:
 
     fault: Fault
     tries: int | None
-    """Only so many tries fail; None: all."""
+    """Only the first so many tries fail; None for all."""
     page: int | None
-    """Only this page fails; None: all."""
+    """Only this page fails; None for all."""
     day: int | None
-    """It fails on this day only; None: on all."""
+    """It fails only on this day; None for all."""
 
     def holds(self, page: int | None, earlier: int, day: int) -> bool:
-        """Whether it fails this page on this day, after so many earlier tries of the same call."""
+        """Return whether it applies to a page on a day, after so many earlier tries."""
         return (
             (self.tries is None or earlier < self.tries)
             and self.page in {None, page}
@@ -210,7 +210,7 @@ class FaultMark:
 
 
 def marks_in(stem: str, mark: str) -> Iterator[FaultMark]:
-    """The faults that a name asks for; raises ParameterError where it asks for an unknown one.
+    """Yield the faults a name asks for; raises ParameterError if one is unknown.
 
     >>> [(m.tries, m.page, m.day) for m in marks_in("1-fail-html-x2-p3-d1", "fail")]
     [(2, 3, 1)]
@@ -231,13 +231,13 @@ def marks_in(stem: str, mark: str) -> Iterator[FaultMark]:
 
 
 def marked_fault(stem: str, mark: str, page: int | None, earlier: int, day: int) -> Fault | None:
-    """The first fault that an image's name asks for and that holds for this call."""
+    """Return the first fault that an image's name asks for and that applies to this call."""
     return next((m.fault for m in marks_in(stem, mark) if m.holds(page, earlier, day)), None)
 
 
 @attrs.frozen
 class Injection:
-    """Failures at random, yet the same ones in every run."""
+    """Random failures that are the same in every run."""
 
     rate: float
     """The share of calls, 0 to 1."""
@@ -245,7 +245,7 @@ class Injection:
     seed: int
 
     def fault(self, call: str, earlier: int) -> Fault | None:
-        """The fault that strikes this call after so many earlier ones like it.
+        """Return the fault of this call, if any, after so many earlier ones like it.
 
         >>> injection = Injection(1.0, ("html",), 1)
         >>> injection.fault("search page 1", 0) is FAULTS["html"]
@@ -258,15 +258,15 @@ class Injection:
 
 @attrs.define
 class OutageFault:
-    """A time in which every call that was let in fails."""
+    """An outage: a time in which every call that was let in fails."""
 
     kind: str = ""
-    """How; "" while there is none."""
+    """The kind of fault; "" while there is no outage."""
     calls: int = -1
-    """How many more; -1: until it is ended."""
+    """How many more calls fail; -1 until it is ended."""
 
     def fault(self) -> Fault | None:
-        """The fault of the next call.
+        """Return the fault of the next call, if any.
 
         >>> outage = OutageFault("status-500", 1)
         >>> outage.fault() is FAULTS["status-500"], outage.fault()

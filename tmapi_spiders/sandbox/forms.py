@@ -1,7 +1,7 @@
-"""The forms in which the API writes a value, and how often each is met in the sandbox.
+"""The forms in which the API writes values, and how frequent each is in the sandbox.
 
-Source: the table "Values" of the notes on the API as observed. Every form states the product's true
-value exactly (or leaves it out), so that sorting and price ranges can be checked from the outside.
+Source: the table "Values" of the notes on the API as observed. Every form gives the product's true
+value exactly (or leaves it out), so that sorting and price ranges can be checked from outside.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 def pick(rng: Random, forms: Sequence[tuple[int, T]]) -> T:
-    """One of the forms; the number before each is its weight."""
+    """Draw one of the forms; the number before each is its weight."""
     return rng.choices([form for _, form in forms], [weight for weight, _ in forms])[0]
 
 
 def cents(price: Decimal) -> str:
-    """The usual form of a price.
+    """Return the usual form of a price.
 
     >>> cents(Decimal("6"))
     '6.00'
@@ -32,7 +32,7 @@ def cents(price: Decimal) -> str:
 
 
 def short(price: Decimal) -> str:
-    """A price without trailing zeros.
+    """Return a price without trailing zeros.
 
     >>> short(Decimal("6.00")), short(Decimal("54.60"))
     ('6', '54.6')
@@ -41,7 +41,7 @@ def short(price: Decimal) -> str:
 
 
 def one_place(price: Decimal) -> str:
-    """A price with at least one decimal place, as a float is printed.
+    """Return a price with at least one decimal place, as a float is printed.
 
     >>> one_place(Decimal("156.00")), one_place(Decimal("54.69"))
     ('156.0', '54.69')
@@ -77,7 +77,7 @@ PRICE_FORMS: Final[tuple[tuple[int, PriceForm], ...]] = (
     (2, lambda p, _: {"price": cents(p), "price_info": _info(cents(p), "", "", **_family(p))}),
     (1, lambda p, o: {"price": None, "price_info": _info("", None, cents(o), **_family(p))}),
 )
-"""Of the price and of a higher price that was asked before."""
+"""Made from the price and a higher former price."""
 
 UNPRICED_FORMS: Final[tuple[tuple[int, PriceForm], ...]] = (
     (1, lambda _p, _o: {"price": "", "price_info": _info("", "", "")}),
@@ -88,20 +88,20 @@ ALL_PRICE_FORMS: Final = (*PRICE_FORMS, *UNPRICED_FORMS)
 PREFERRED_PRICES: Final = ("price", "price_info.price", "price_info.sale_price")
 
 
-def told_price(fields: Fields) -> tuple[str, str] | None:
-    """The price that these fields tell, and the field it is in: a preferred one, else the lowest.
+def given_price(fields: Fields) -> tuple[str, str] | None:
+    """Return the price these fields give, and its field: a preferred one, else the lowest.
 
-    >>> told_price({"price": "", "price_info": {"price": None, "sale_price": "6.50"}})
+    >>> given_price({"price": "", "price_info": {"price": None, "sale_price": "6.50"}})
     ('6.50', 'price_info.sale_price')
-    >>> told_price({"price": None, "price_info": None}) is None
+    >>> given_price({"price": None, "price_info": None}) is None
     True
     """
     info = fields.get("price_info") or {}
     named = {"price": fields.get("price")} | {f"price_info.{name}": info[name] for name in info}
-    told = [(price, field) for field, price in named.items() if price]
-    if told and told[0][1] in PREFERRED_PRICES:
-        return told[0]
-    return min(told, key=lambda priced: Decimal(priced[0]), default=None)
+    given = [(price, field) for field, price in named.items() if price]
+    if given and given[0][1] in PREFERRED_PRICES:
+        return given[0]
+    return min(given, key=lambda priced: Decimal(priced[0]), default=None)
 
 
 SalesForm = Callable[[int], tuple[int | None, Fields]]
@@ -116,17 +116,17 @@ MOST_SALES: Final = 100_000
 
 
 def most_sold(_: int) -> tuple[int | None, Fields]:
-    """As many as the API tells, or more."""
+    """Return the form for as many as the API gives exactly, or more."""
     return _sold(MOST_SALES, f"{MOST_SALES}+")
 
 
 def plainly_sold(sales: int) -> tuple[int | None, Fields]:
-    """The usual form of the sales."""
+    """Return the usual form of the sales."""
     return _sold(sales, str(sales))
 
 
 def _sold_wan(sales: int) -> tuple[int | None, Fields]:
-    """Whole thousands above 10,000, in the unit 万 = 10,000."""
+    """Return whole thousands above 10,000, in the unit 万 = 10,000."""
     thousands = 10 + sales // 1000
     return _sold(thousands * 1000, f"全网{thousands / 10:g}万+件")
 
@@ -141,7 +141,7 @@ SALES_FORMS: Final[tuple[tuple[int, SalesForm], ...]] = (
     (1, lambda _: (None, {"sale_info": None})),
     (1, lambda _: (None, {})),
 )
-"""Of the sales: the number that the form still states (None: none), and the form."""
+"""Made from the sales: the number that the form still gives (None if none), and the form."""
 
 MoqForm = Callable[[int], Fields]
 MOQ_FORMS: Final[tuple[tuple[int, MoqForm], ...]] = (
@@ -153,14 +153,14 @@ MOQ_FORMS: Final[tuple[tuple[int, MoqForm], ...]] = (
 )
 
 
-def told_moq(fields: Fields) -> int | None:
-    """The minimum order that these fields tell.
+def given_moq(fields: Fields) -> int | None:
+    """Return the minimum order these fields give.
 
-    >>> told_moq({"moq": None, "quantity_begin": "5"}), told_moq({"moq": None})
+    >>> given_moq({"moq": None, "quantity_begin": "5"}), given_moq({"moq": None})
     (5, None)
     """
-    told = fields.get("moq") or fields.get("quantity_begin")
-    return int(told) if told else None
+    given = fields.get("moq") or fields.get("quantity_begin")
+    return int(given) if given else None
 
 
 AreaForm = Callable[[tuple[str, str]], object]
@@ -210,4 +210,4 @@ BLANK_FORMS: Final[tuple[tuple[int, Fields], ...]] = (
     (2, {"low_refund_rate": None}),
     (2, {"ship_in_48h": None}),
 )
-"""Fields left blank: any field of an item can be null or "" except its id."""
+"""Blank fields: any field of an item can be null or "" except its id."""

@@ -1,6 +1,6 @@
-"""What an image URL means to the sandbox: can the search read it, and what is its name.
+"""Reads image URLs: the image's name, and whether a search can use it.
 
-The name (`stem`) is the file's name without its extension. It decides everything else about the
+The name (`stem`) is the file name without its extension. It decides everything else about the
 image: its look, its faults, its world. A converted image keeps the name of the original.
 """
 
@@ -40,16 +40,16 @@ class SandboxImage:
     """An image as a search sees it."""
 
     stem: str
-    """The file's name without extension, and without the digits a conversion put before it."""
+    """The file name without extension, and without the digits a conversion put before it."""
     is_searchable: bool
-    """False: the search finds nothing by it, if it takes it at all."""
+    """If not, a search finds nothing by it, or refuses it."""
     is_converted: bool
-    """It is a path such as a conversion returns."""
+    """Whether it is a path as a conversion returns it."""
     host: str = ""
-    """FOREIGN or ALIBABA, the sandbox's own pictures included; "" of a path, with a host or not."""
+    """FOREIGN or ALIBABA (the sandbox's pictures included); "" for a path, even with a host."""
 
     def says(self, word: str) -> bool:
-        """Whether the name holds this word, letters on neither side of it.
+        """Return whether the name has this word, not next to letters.
 
         >>> image = read_image("/search/a/ragged2-gecko.jpg", ())
         >>> image.says("ragged"), image.says("echo")
@@ -59,7 +59,7 @@ class SandboxImage:
 
 
 def word_in(word: str, stem: str, suffix: str = "") -> re.Match[str] | None:
-    """Where a name holds a word, and a suffix given as a regular expression.
+    """Find a word, followed by a suffix given as a regular expression, in a name.
 
     >>> word_in("gap", "1-gap-p3", r"-p(\\d+)").group(1)
     '3'
@@ -70,7 +70,7 @@ def word_in(word: str, stem: str, suffix: str = "") -> re.Match[str] | None:
 
 
 def stem_of(path: str) -> str:
-    """The name of an image, in the characters that a converted path can carry.
+    """Return the name of an image, in characters that a converted path can contain.
 
     >>> stem_of("/search/imgextra/1692942898123_red%20mug.jpg")
     'red-20mug'
@@ -83,10 +83,10 @@ def stem_of(path: str) -> str:
 
 
 def read_image(img_url: str, own_hosts: Collection[str]) -> SandboxImage:
-    """What the parameter `img_url` stands for.
+    """Read the parameter `img_url`.
 
-    `own_hosts` are the "host:port" under which the sandbox is reached; its pictures stand in for
-    those on alicdn.com.
+    `own_hosts` are the "host:port" under which the sandbox is reached; its pictures count as those
+    on alicdn.com.
 
     >>> read_image("https://cbu01.alicdn.com/a/mug.jpg", ())
     SandboxImage(stem='mug', is_searchable=True, is_converted=False, host='alibaba')
@@ -107,7 +107,7 @@ def read_image(img_url: str, own_hosts: Collection[str]) -> SandboxImage:
     except ValueError:
         return SandboxImage("", is_searchable=False, is_converted=False, host=FOREIGN)
     if parts.path.startswith(SEARCH_PATH):
-        # A host in front of a converted path: no refusal, and no items (observed).
+        # With a host before a converted path there is no refusal, but no items (observed).
         return SandboxImage(stem_of(parts.path), is_searchable=False, is_converted=False)
     on_alibaba = any(host == known or host.endswith(f".{known}") for known in ALIBABA_HOSTS)
     is_own = parts.netloc in own_hosts and parts.path.startswith(PICTURE_PATH)

@@ -1,4 +1,4 @@
-"""The look of a thing in a picture, and how far one look is from another."""
+"""The look of a thing in a picture, and the distance between two looks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KIND_NAMES: Final = tuple(KINDS)
 PATTERN_NAMES: Final = tuple(PATTERNS)
 
 OTHER_PATTERN: Final = 40
-"""What another pattern adds to a distance."""
+"""What a different pattern adds to a distance."""
 
 REACH: Final = 140
 """Two looks of one kind match up to this distance, see `distance`."""
@@ -34,7 +34,7 @@ class Look:
 
 
 def look_of(text: str) -> Look:
-    """The look that an image of this name has: any name gives one, always the same.
+    """Return the look of an image with this name: any name gives one, always the same.
 
     >>> look_of("teapot")
     Look(kind='umbrella', hue=226, size=99, pattern='plain')
@@ -47,10 +47,10 @@ def look_of(text: str) -> Look:
 
 
 def distance(one: Look, other: Look) -> int | None:
-    """How unlike two looks are; None where they are different kinds of things.
+    """Return how unlike two looks are; None if they are different kinds of things.
 
-    Degrees between the hues (0 to 180) + difference of the sizes in per cent (0 to 100) + 40 where
-    the patterns differ. A search finds what is no further than REACH.
+    Degrees between the hues (0 to 180) + difference of the sizes in per cent (0 to 100) + 40 if the
+    patterns differ. A search finds what is within REACH.
 
     >>> red = Look("mug", 350, 50, "plain")
     >>> distance(red, red), distance(red, Look("mug", 10, 45, "dotted"))
@@ -66,7 +66,7 @@ def distance(one: Look, other: Look) -> int | None:
 
 
 def describe(look: Look, language: str, trade: tuple[str, ...], model: str) -> str:
-    """A title in one of LANGUAGES for a thing that looks so.
+    """Return a title in one of LANGUAGES for a thing of this look.
 
     >>> describe(Look("mug", 0, 10, "dotted"), "en", ("Wholesale",) * 6, "K0417")
     'Small Red Dotted Mug, Wholesale, K0417'

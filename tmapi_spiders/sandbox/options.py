@@ -13,13 +13,13 @@ from tmapi_spiders.sandbox.faults import FAULTS
 __all__ = ["MAX_DAY", "MAX_NUMBER", "MAX_SECONDS", "SandboxOptions"]
 
 MAX_DAY: Final = 1000
-"""Later days would take long to make."""
+"""Later days would take long to compute."""
 
 MAX_NUMBER: Final = 999_999_999
-"""Of whole numbers without a bound of their own: as large as anybody will wait for."""
+"""The bound of whole numbers that have no other."""
 
 MAX_SECONDS: Final = 86_400
-"""A day: nobody waits for longer, and clocks don't count for ever."""
+"""A day: longer waits make no sense, and clocks are limited."""
 
 Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
@@ -52,7 +52,7 @@ def _one_of(*accepted: str) -> Validator:
 
 @attrs.frozen
 class SandboxOptions:
-    """What a sandbox is like. A bad value raises ValueError: option, value and rule.
+    """The options of a sandbox. A bad value raises ValueError with option, value and rule.
 
     >>> SandboxOptions(products=0)
     Traceback (most recent call last):
@@ -61,9 +61,9 @@ class SandboxOptions:
     """
 
     products: int = attrs.field(default=5000, validator=_whole_between(1, MAX_PRODUCTS))
-    """Size of the catalogue on day 0, and about its size on any other."""
+    """The size of the catalogue on day 0, and roughly on any other day."""
     seed: int = attrs.field(default=1, validator=_whole_from(0))
-    """Which catalogue, and which failures: the same seed gives the same."""
+    """Determines the catalogue and the failures: the same seed gives the same."""
     latency: float = attrs.field(
         default=0.0,
         validator=_rule(
@@ -72,32 +72,32 @@ class SandboxOptions:
     )
     """Seconds added to each call that is not refused at once (401, 503, 439)."""
     limit: int = attrs.field(default=0, validator=_whole_from(0))
-    """Calls in flight that the account may have; one more is answered 503. 0: no limit."""
+    """The most calls in flight for the account; more are answered 503. 0: no limit."""
     balance: int = attrs.field(default=-1, validator=_whole_from(-1))
-    """Calls answered `code` 200 before 439. -1: endless."""
+    """The number of calls answered with `code` 200 before 439. -1: unlimited."""
     failure_rate: float = attrs.field(
         default=0.0, validator=_rule(lambda x: 0 <= x <= 1, "a number from 0 to 1")
     )
-    """Share of calls, 0 to 1, that get an injected failure; a repeated call may succeed."""
+    """The share of calls, 0 to 1, that get an injected failure; a repeated call may succeed."""
     failure_kinds: tuple[str, ...] = attrs.field(
         default=(),
         validator=_rule(
             lambda kinds: FAULTS.keys() >= set(kinds), f"kinds of faults: {', '.join(FAULTS)}"
         ),
     )
-    """What an injected failure can be, see `faults.FAULTS`; (): the transient kinds."""
+    """The kinds of injected failures, see `faults.FAULTS`; (): the transient kinds."""
     refused: str = attrs.field(default="foreign", validator=_one_of("foreign", "all", "none"))
-    """Whose URLs a search refuses that were not converted (422): those on foreign hosts, all, or
-    none; those on foreign hosts find nothing then."""
+    """Which unconverted URLs a search refuses (422): those on foreign hosts, all, or none, in which
+    case those on foreign hosts find nothing."""
     stale: str = attrs.field(default="refused", validator=_one_of("refused", "empty"))
-    """What a search by a path that has gone stale is answered: 422, or a page without items."""
+    """How a search by a stale path is answered: 422, or a page without items."""
     path_seconds: float = attrs.field(
         default=0.0,
         validator=_rule(
             lambda x: 0 <= x <= MAX_SECONDS, f"a number of seconds from 0 to {MAX_SECONDS}"
         ),
     )
-    """How long a path that a conversion gave is good; 0: for ever."""
+    """How long the path from a conversion is good; 0: for ever."""
     path_searches: int = attrs.field(default=0, validator=_whole_from(0))
     """How many searches such a path is good for; 0: any number."""
     outage: str = attrs.field(
@@ -106,10 +106,10 @@ class SandboxOptions:
             lambda kind: kind == "" or kind in FAULTS, f"a kind of fault: {', '.join(FAULTS)}"
         ),
     )
-    """Every call that is let in fails so from the start; "" = none does."""
+    """The fault of every call that is let in, from the start; "": none."""
     outage_calls: int = attrs.field(default=-1, validator=_whole_from(-1))
-    """How many calls do; -1: all, until `POST /_sandbox/outage` says otherwise."""
+    """How many calls fail so; -1: all, until `POST /_sandbox/outage` says otherwise."""
     token: str = attrs.field(default="", repr=False)
-    """The one token accepted; "" accepts any."""
+    """The only token accepted; "" accepts any."""
     day: int = attrs.field(default=0, validator=_whole_between(0, MAX_DAY))
-    """Which day it is: prices, sales and what is on sale move from day to day, see `drift`."""
+    """The day: prices, sales and what is on sale change from day to day, see `drift`."""

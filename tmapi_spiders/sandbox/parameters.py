@@ -1,4 +1,4 @@
-"""The parameters of a call: read once, typed, refused as the API refuses them."""
+"""Reads and checks the parameters of a call; bad ones are refused as the API does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 class ParameterError(ValueError):
-    """A call with a wrong value; the text says which, and what is accepted."""
+    """A parameter has a wrong value; the text says which, and what is accepted."""
 
 
 @attrs.frozen
@@ -42,13 +42,13 @@ class SearchCall:
     price_start: Decimal | None
     price_end: Decimal | None
     flags: frozenset[str]
-    """The filters that are on. One given as false asks for nothing."""
+    """The filters that are on. A filter given as false asks for nothing."""
     filters: dict[str, str | bool]
-    """What the answer echoes: the filters given."""
+    """The filters as given, which the answer echoes."""
 
 
 def read_search(query: Mapping[str, str]) -> SearchCall:
-    """The search that a query string asks for; raises ParameterError.
+    """Read a search from a query string; raises ParameterError.
 
     >>> call = read_search({"img_url": "/search/a.jpg", "price_start": "2", "is_factory": "True"})
     >>> call.page_size, call.filters
@@ -79,7 +79,7 @@ def read_search(query: Mapping[str, str]) -> SearchCall:
 
 
 def read_conversion(body: bytes) -> dict[str, Any]:
-    """The JSON body of a conversion, with a usable `url`; raises ParameterError.
+    """Read the JSON body of a conversion, with a usable `url`; raises ParameterError.
 
     >>> read_conversion(b"{}")
     Traceback (most recent call last):
@@ -87,7 +87,7 @@ def read_conversion(body: bytes) -> dict[str, Any]:
     tmapi_spiders.sandbox.parameters.ParameterError: url=None is not an http or https URL
     """
     try:
-        # The detour by text makes bytes that are no UTF-8 an error like any other.
+        # Decoded first, so that bytes that are not UTF-8 are an error like any other.
         fields = json.loads(body.decode())
     except ValueError as exc:
         raise ParameterError("the body is not JSON") from exc
@@ -102,7 +102,7 @@ def read_conversion(body: bytes) -> dict[str, Any]:
 
 
 def read_since(query: Mapping[str, str], day: int) -> int:
-    """The day `since` which changes are asked for, no later than this one; raises ParameterError.
+    """Read `since`, a day no later than this one; raises ParameterError.
 
     >>> read_since({"since": "1"}, 2)
     1
@@ -140,7 +140,7 @@ def _one_of(query: Mapping[str, str], name: str, accepted: tuple[str, ...], defa
 
 def _whole(query: Mapping[str, str], name: str, default: int, most: int | None) -> int:
     text = query.get(name, str(default))
-    # Nine digits are enough for any page, and keep `int` off numbers that take it long.
+    # Nine digits are enough for any page, and keep `int` fast.
     if (
         not re.fullmatch(r"[0-9]{1,9}", text)
         or int(text) < 1

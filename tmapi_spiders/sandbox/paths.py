@@ -1,4 +1,4 @@
-"""The paths that conversions give: another one each time, and not good for ever."""
+"""The paths that conversions return: a new one each time, and not good for ever."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def converted_path(url: str, earlier: int) -> str:
-    """The path that a conversion answers: by the URL and how often it was converted before.
+    """Return the path of a conversion, by the URL and how often it was converted before.
 
     >>> converted_path("https://example.com/pictures/mug.jpg", 0)
     '/search/imgextra/1623931980441_mug.jpg'
     """
-    # 13 digits as a time in milliseconds has, which is what the API's paths begin with.
+    # The API's paths begin with 13 digits, as a time in milliseconds has.
     number = 1_600_000_000_000 + draw("convert", url, earlier) % 100_000_000_000
     return f"{SEARCH_PATH}imgextra/{number}_{stem_of(urlsplit(url).path)}.jpg"
 
@@ -35,7 +35,7 @@ class _Made:
 
 
 class Paths:
-    """The paths that this sandbox has handed out. Any other is good: nobody knows its age."""
+    """The paths this sandbox has returned. Any other path is good, since its age is not known."""
 
     def __init__(
         self, seconds: float, searches: int, clock: Callable[[], float] = time.monotonic
@@ -47,14 +47,14 @@ class Paths:
         self._conversions: Counter[str] = Counter()
 
     def make(self, url: str) -> str:
-        """A new path to an image."""
+        """Return a new path to an image."""
         path = converted_path(url, self._conversions[url])
         self._conversions[url] += 1
         self._made[path] = _Made(self._clock())
         return path
 
     def is_stale(self, path: str) -> bool:
-        """Whether a search by this path is one too many, or comes too late; it is counted."""
+        """Count a search by this path; return whether it is one too many, or too late."""
         made = self._made.get(path)
         if made is None:
             return False
@@ -64,12 +64,12 @@ class Paths:
         return made.is_expired or bool(self._seconds and self._clock() > made.at + self._seconds)
 
     def expire(self) -> int:
-        """Have all paths go stale that were handed out so far; returns how many those are."""
+        """Make all paths returned so far stale; return how many there are."""
         for made in self._made.values():
             made.is_expired = True
         return len(self._made)
 
     def reset(self) -> None:
-        """Forget them."""
+        """Forget all paths."""
         self._made.clear()
         self._conversions.clear()

@@ -1,4 +1,4 @@
-"""Pictures of looks: SVG, so that no drawing library is needed."""
+"""Draws pictures of looks as SVG, so that no drawing library is needed."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ STROKES: Final[dict[str, str]] = {
     "checked": "M0 2h12M2 0v12",
     "zigzag": "M0 9l6-6 6 6",
 }
-"""What a pattern repeats on each tile of 12 by 12."""
+"""What each pattern repeats on tiles of 12 by 12."""
 
 
 def picture(look: Look, caption: str) -> str:
-    """An SVG document, 400 by 440, of a thing that looks so, with a caption beneath.
+    """Return an SVG document, 400 by 440, of a thing of this look, with a caption.
 
     >>> from tmapi_spiders.sandbox.looks import Look
     >>> picture(Look("ball", 120, 100, "plain"), "612345678901")[:54]

@@ -1,4 +1,4 @@
-"""The search: which products match a look, filtered and in order."""
+"""Searches the catalogue: the products that match a look, filtered and sorted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from tmapi_spiders.sandbox.catalogue import Catalogue, CatalogueProduct
 
 MAX_MATCHES: Final = 2000
-"""No search finds more (the API's total_count as observed)."""
+"""The most matches of a search (the API's total_count as observed)."""
 
 CACHED_RANKINGS: Final = 512
 
 PriceRange = tuple[Decimal | None, Decimal | None]
-"""From, to; both ends belong to it, None leaves one open."""
+"""From, to (both inclusive); None leaves an end open."""
 
 _NO_PRICE: Final = Decimal("Infinity")
 ORDERS: Final[dict[str, Callable[[CatalogueProduct], Decimal | int]]] = {
@@ -28,20 +28,20 @@ ORDERS: Final[dict[str, Callable[[CatalogueProduct], Decimal | int]]] = {
     "price_up": lambda product: _NO_PRICE if product.price is None else product.price,
     "price_down": lambda product: 1 if product.price is None else -product.price,
 }
-"""What each `sort` sorts by; what the API does not tell sorts last, equals stay by likeness."""
+"""The sort key of each `sort`; values the API does not give come last, equals by likeness."""
 
 
 class Search:
-    """Searches one catalogue; what was found lately is remembered."""
+    """Searches one catalogue; recent results are cached."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._ranked = lru_cache(CACHED_RANKINGS)(self._rank)
         self.find = lru_cache(CACHED_RANKINGS)(self._find)
-        """`_find`, remembered."""
+        """`_find`, cached."""
 
     def _rank(self, look: Look, pictured: int | None) -> tuple[CatalogueProduct, ...]:
-        """What looks like it, nearest first; the product that is pictured before its equals."""
+        """Return what looks like it, nearest first; the pictured product before its equals."""
         ranked = [
             (unlike, product.item_id != pictured, product.item_id)
             for product in self._catalogue.by_kind[look.kind]
@@ -58,7 +58,7 @@ class Search:
         prices: PriceRange,
         flags: frozenset[str],
     ) -> tuple[CatalogueProduct, ...]:
-        """The matches in a price range that have all the flags, in order."""
+        """Return the matches in a price range that have all the flags, sorted."""
         matches = [
             product
             for product in self._ranked(look, pictured)

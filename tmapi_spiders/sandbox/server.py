@@ -1,4 +1,4 @@
-"""The sandbox as an HTTP server on aiohttp."""
+"""Serves the sandbox over HTTP, with aiohttp."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ SEARCH_ENDPOINT: Final = "/1688/global/search/image/v2"
 CONVERT_ENDPOINT: Final = "/1688/tools/image/convert_url"
 
 PICTURE_OF: Final = "/_sandbox/picture"
-"""With an `img_url`: a picture of what a search sees in that image."""
+"""Returns, for an `img_url`, a picture of what a search sees in that image."""
 
 SHUTDOWN_SECONDS: Final = 0.05
-"""How long a stop waits for calls in flight, twice; then they are dropped."""
+"""How long a stop waits for calls in flight, twice, before it drops them."""
 
-# An image URL may be far longer than the 8 kB that aiohttp takes by default.
+# An image URL may be far longer than the 8 kB that aiohttp accepts by default.
 _MAX_LINE: Final = 256 * 1024
 _BACKLOG: Final = 1024
 
@@ -73,19 +73,19 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """The address, "http://127.0.0.1:PORT"; raises RuntimeError while it is not serving."""
+        """The address, "http://127.0.0.1:PORT"; raises RuntimeError if it is not serving."""
         if not self._runner:
             raise RuntimeError("the sandbox is not serving: call start() first")
         return self._base_url
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Serve, and return the base URL. Port 0: any that is free; OSError if it is taken."""
+        """Start serving; return the base URL. Port 0 is any free one; OSError if it is taken."""
         if self._runner:
             raise RuntimeError(f"the sandbox is serving already, at {self._base_url}")
         runner = web.AppRunner(
             self._application(),
             access_log=None,
-            # So that a call counts as in flight no longer than its client waits for it.
+            # A call then counts as in flight no longer than its client waits for it.
             handler_cancellation=True,
             shutdown_timeout=SHUTDOWN_SECONDS,
             max_line_size=_MAX_LINE,
@@ -103,7 +103,7 @@ class Sandbox:
         return self._base_url
 
     async def stop(self) -> None:
-        """Stop serving; calls in flight are dropped. Stopping twice is no error."""
+        """Stop serving; calls in flight are dropped. Stopping twice is fine."""
         runner, self._runner = self._runner, None
         if runner:
             await runner.cleanup()
@@ -192,7 +192,7 @@ class Sandbox:
         drawn = picture(product.look, stem)
         return _respond(request, Answer(200, drawn.encode(), "image/svg+xml; charset=utf-8"))
 
-    # What tests and demos ask
+    # For tests and demos
 
     async def _picture_of(self, request: web.Request) -> web.Response:
         image = read_image(request.query.get("img_url", ""), self._own_hosts)
@@ -216,7 +216,7 @@ class Sandbox:
             since = read_since(request.query, day)
         except ParameterError as exc:
             return _respond(request, refusal(422, 422, f"{PARAMETER_ERROR}: {exc}"))
-        # In a thread: a large catalogue takes seconds to make, and calls go on meanwhile.
+        # In a thread: a large catalogue takes seconds to make, and other calls must not wait.
         found = await asyncio.to_thread(changes, self._options, since, day)
         listed = [change.as_json() for change in found.values()]
         return _respond(request, json_answer(200, {"since": since, "day": day, "changes": listed}))
@@ -265,7 +265,7 @@ class Sandbox:
 
 
 async def _never_answer(request: web.Request, delivery: Delivery) -> None:
-    """Wait until the connection is gone, which cancels the handler; a reset makes it go now."""
+    """Wait until the connection is closed, which cancels the handler; a reset closes it now."""
     if delivery is Delivery.RESET and request.transport:
         request.transport.abort()
     await asyncio.Event().wait()
@@ -285,7 +285,7 @@ def _respond(request: web.Request, answer: Answer) -> web.Response:
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """Whether an Accept-Encoding header asks for gzip.
+    """Return whether an Accept-Encoding header accepts gzip.
 
     >>> [_takes_gzip(x) for x in ("gzip, br", "br;q=1, GZIP;q=0.5", "gzip;q=0", "identity", "")]
     [True, True, False, False, False]

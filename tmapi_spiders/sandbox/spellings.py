@@ -1,7 +1,7 @@
-"""The odd ways in which a few products' values are written; what they say stays as it was.
+"""Odd spellings of some products' values, which do not change their meaning.
 
-Source: the table "Values" of the notes on the API as observed. They are drawn apart from all else
-of a product, so that nothing else hangs on them.
+Source: the table "Values" of the notes on the API as observed. They are drawn separately from the
+rest of a product, so nothing else depends on them.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ NO_LIMIT: Final = 2_147_483_647
 """A number that stands for "no limit"."""
 
 SPELT_PER_MILLE: Final = 160
-"""Of products, how many have a value that is written in an odd way."""
+"""How many products in 1,000 have an oddly written value."""
 
 Spelling = Callable[[Any], Any]
 
 
 def _prices(spell: Callable[[str], str]) -> Spelling:
-    """All prices of an item, each spelt in one way."""
+    """Spell all prices of an item in one way."""
 
     def spelt(item: Fields) -> Fields:
         found = {"price": item["price"] and spell(item["price"])}
         if info := item.get("price_info"):
-            found["price_info"] = {name: told and spell(told) for name, told in info.items()}
+            found["price_info"] = {name: given and spell(given) for name, given in info.items()}
         return found
 
     return spelt
 
 
 def _range(price: str) -> str:
-    """From the price on, up to a fifth more.
+    """Return a range from the price up to a fifth more.
 
     >>> _range("25.90")
     '25.90-31.08'
@@ -46,7 +46,7 @@ def _range(price: str) -> str:
 
 
 def _entity(text: str | None) -> str | None:
-    """A text whose last character is written as HTML has it.
+    """Return text whose last character is written as an HTML entity.
 
     >>> _entity("Lamp, K12")
     'Lamp, K1&#50;'
@@ -73,19 +73,19 @@ def _many_slashes(url: str) -> str:
 
 
 def _moq(spell: Callable[[int], object]) -> Spelling:
-    """The minimum order, where it is told."""
+    """Spell the minimum order, if it is given."""
     return lambda item: {
         name: spell(int(item[name])) for name in ("moq", "quantity_begin") if item.get(name)
     }
 
 
-def _untold_moq(spelt: object) -> Spelling:
-    """The minimum order, where it is null."""
+def _blank_moq(spelt: object) -> Spelling:
+    """Spell the minimum order, if it is null."""
     return lambda item: {"moq": spelt} if "moq" in item and item["moq"] is None else {}
 
 
 def _null_text(item: Fields) -> Fields:
-    """Where nothing is told, the text "null"."""
+    """Write the text "null" in place of blank values."""
     names = ("title", "product_url", "img", "price", "currency", "moq", "item_repurchase_rate")
     return {name: "null" for name in names if name in item and item[name] in (None, "")}
 
@@ -104,15 +104,15 @@ SPELLINGS: Final[tuple[Spelling, ...]] = (
     lambda item: {"product_url": item["product_url"].removeprefix("https:")},
     _moq("{}个".format),
     _moq("{}件起批".format),
-    _untold_moq(NO_LIMIT),
-    _untold_moq("null"),
+    _blank_moq(NO_LIMIT),
+    _blank_moq("null"),
     _null_text,
 )
-"""Each is as frequent as the others."""
+"""All are equally frequent."""
 
 
 def spelling_of(seed: int, item_id: int) -> Spelling | None:
-    """How a product's values are written; None as usual."""
+    """Return the odd spelling of a product's values, or None."""
     number = draw("spelling", seed, item_id)
     if number % 1000 >= SPELT_PER_MILLE:
         return None

@@ -1,7 +1,7 @@
-"""The words the sandbox writes titles with: one column per language of the API.
+"""The words of the sandbox's titles, one column per language of the API.
 
 Tuples follow the order of LANGUAGES. A title names what the picture shows (kind, colour, pattern,
-size), so that a person who reads a page of answers sees that it fits the image.
+size), so that a reader of an answer sees that it matches the image.
 """
 
 from __future__ import annotations

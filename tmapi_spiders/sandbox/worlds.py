@@ -1,7 +1,7 @@
-"""The pages an API might serve: the plain one, and the odd ones that a word in the name asks for.
+"""Pages as an API might serve them: plain ones, and odd ones that a word in the name asks for.
 
-Nobody has shown that the real API's pages are full, apart, and end (the API as observed): a client
-must survive each of these.
+It is not proven that the real API's pages are full, do not overlap, and end (the API as observed):
+a client must survive each of these.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ class WorldPage:
     products: Matches
     total_count: int
     page_size: int
-    """As the answer states it, which need not be what was asked for."""
+    """As the answer gives it, which may differ from what was asked for."""
     has_next_page: bool
 
 
 def plain(matches: Matches, page: int, size: int) -> WorldPage:
-    """The page as documented."""
+    """Return the page as documented."""
     start = (page - 1) * size
     end = start + size
     return WorldPage(matches[start:end], len(matches), size, end < len(matches))
 
 
 RAGGED: Final = (-3, 4, -1, 2)
-"""By how much pages 1, 2, 3, 4, 5 … differ from the size asked for, in turn."""
+"""By how much pages 1, 2, 3 … differ from the size asked for, repeated."""
 
 
 def ragged(matches: Matches, page: int, size: int) -> WorldPage:
-    """Pages with fewer or more items than asked for, and another page_size stated."""
-    # Every page has an item at least, so no page after that many can hold one.
+    """Return pages with fewer or more items than asked for, and a different page_size."""
+    # Every page has at least one item, so no page after that many can hold one.
     pages = min(page, len(matches) + 1)
     lengths = [max(1, size + RAGGED[number % len(RAGGED)]) for number in range(pages)]
     start = sum(lengths[:-1])
@@ -54,7 +54,7 @@ def ragged(matches: Matches, page: int, size: int) -> WorldPage:
 
 
 def endless(matches: Matches, page: int, size: int) -> WorldPage:
-    """There is always a next page; past the last match they begin again."""
+    """Return pages that never end; past the last match they begin again."""
     start = (page - 1) * size
     products = [matches[(start + i) % len(matches)] for i in range(size)] if matches else []
     return WorldPage(products, len(matches), size, has_next_page=True)
@@ -64,7 +64,7 @@ OVERLAP: Final = 5
 
 
 def overlap(matches: Matches, page: int, size: int) -> WorldPage:
-    """Each page begins with the last items of the one before."""
+    """Return pages that begin with the last items of the one before."""
     start = (page - 1) * max(1, size - OVERLAP)
     end = start + size
     return WorldPage(matches[start:end], len(matches), size, end < len(matches))
@@ -76,13 +76,13 @@ PAGINGS: Final[dict[str, Callable[[Matches, int, int], WorldPage]]] = {
     "overlap": overlap,
 }
 MATCH_LIMITS: Final = {"nothing": 0, "onepage": 7}
-"""Words that leave so many matches at most."""
+"""The most matches that these words leave."""
 
 BIG_TOTAL: Final = 2000
 
 
 def page_of(image: SandboxImage, matches: Matches, page: int, size: int) -> WorldPage:
-    """The page that this image's name asks for."""
+    """Return the page that this image's name asks for."""
     for word, limit in MATCH_LIMITS.items():
         if image.says(word):
             matches = matches[:limit]
@@ -96,7 +96,7 @@ def page_of(image: SandboxImage, matches: Matches, page: int, size: int) -> Worl
 
 
 def delay_of(image: SandboxImage) -> float:
-    """The seconds by which this image's calls take longer.
+    """Return how many seconds longer this image's calls take.
 
     >>> from tmapi_spiders.sandbox.images import read_image
     >>> [delay_of(read_image(f"/search/{name}.jpg", ())) for name in ("mug", "slow", "slow-0.5")]
@@ -107,7 +107,7 @@ def delay_of(image: SandboxImage) -> float:
 
 
 def dress(answer: Answer, image: SandboxImage) -> Answer:
-    """The answer in the odd form that this image's name asks for.
+    """Return the answer in the odd form that this image's name asks for.
 
     >>> from tmapi_spiders.sandbox.answers import success
     >>> from tmapi_spiders.sandbox.images import read_image
@@ -129,7 +129,7 @@ UNUSABLE_IDS: Final = ("abc", 0, -5, True)
 
 
 def mix(items: list[Any]) -> list[Any]:
-    """The items with elements between them that are none, and whole objects without a usable id.
+    """Return the items mixed with elements that are not items, or have no usable id.
 
     >>> [x if isinstance(x, dict) else type(x).__name__ for x in mix([{"item_id": 7, "a": 1}])][:4]
     [{'item_id': 7, 'a': 1}, 'NoneType', 'str', {'a': 1}]

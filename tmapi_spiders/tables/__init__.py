@@ -1,4 +1,4 @@
-"""Tables made of a job's files: XLSX, CSV, Parquet.
+"""Exports a job's files as tables: XLSX, CSV, Parquet.
 
 Internal.
 """

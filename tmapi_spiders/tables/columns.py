@@ -1,4 +1,4 @@
-"""Columns: what the tables of a job have, and what kind of values is in each."""
+"""The columns of a job's tables, and the kind of values in each."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ if TYPE_CHECKING:
 
 __all__ = ["LEAST_ID", "SEED_DATA", "Column", "ColumnKind", "columns_of"]
 
-#: The column that holds the user's own row; each of its keys becomes a column.
+#: The field that holds the user's own row; each of its keys becomes a column.
 SEED_DATA = "seed_data"
 
 
-#: Whole numbers from here on are taken for names, such as EANs: Excel shows them as 9.08E+11.
+#: Whole numbers from here on are treated as ids, such as EANs: Excel shows them as 9.08E+11.
 LEAST_ID = 10**11
 
 
 class ColumnKind(Enum):
-    """What is in a column."""
+    """The kind of values in a column."""
 
     TEXT = auto()
     LINK = auto()
     """A URL."""
     ID = auto()
-    """A whole number that is a name: nobody adds it up, and none of its digits may be lost."""
+    """A whole number that is an id: never added up, and no digit may be lost."""
     COUNT = auto()
     """A whole number."""
     NUMBER = auto()
     SHARE = auto()
     """A number from 0 to 1."""
     PRICE = auto()
-    """A decimal, as text in the job's files."""
+    """A decimal; a string in the job's files."""
     FLAG = auto()
     """True or false."""
     TIME = auto()
-    """UTC, ISO 8601 in the job's files."""
-    WORDS = auto()
-    """A list of texts."""
+    """UTC; ISO 8601 in the job's files."""
+    TEXT_LIST = auto()
     FILTERS = auto()
     """A query's filters: {"is_factory": true}."""
 
@@ -65,7 +64,7 @@ _BY_TYPE = {
     "int": ColumnKind.COUNT,
     "float": ColumnKind.NUMBER,
     "bool": ColumnKind.FLAG,
-    "list[str]": ColumnKind.WORDS,
+    "list[str]": ColumnKind.TEXT_LIST,
     "Mapping[str, bool]": ColumnKind.FILTERS,
 }
 
@@ -75,18 +74,18 @@ class Column:
     """One column of a table."""
 
     name: str
-    """Its header, the same in all formats."""
+    """The header, the same in all formats."""
     kind: ColumnKind
-    """Of all its values, where a format wants one type for a column."""
+    """The type of all its values, for formats with one type per column."""
     key: str
-    """Where its values are: in a row, or in the row's ``seed_data``."""
+    """The key of its values in a row, or in the row's ``seed_data``."""
     is_seeds: bool = False
-    """Whether they are in ``seed_data``."""
+    """Whether its values are in ``seed_data``."""
     is_free: bool = False
-    """Whether each value may be of a type of its own."""
+    """Whether its values may be of different types."""
 
     def value(self, row: Mapping[str, Any]) -> Any:
-        """Return the column's value in a line of the job's files; None if it has none.
+        """Return the column's value in a line of the job's files, or None.
 
         >>> column = Column("seed_data_sku", ColumnKind.TEXT, "sku", is_seeds=True)
         >>> column.value({"seed_data": {"sku": 7}})
@@ -99,9 +98,9 @@ class Column:
 
 
 def columns_of(item_class: type[attrs.AttrsInstance]) -> list[Column]:
-    """Return the columns of an item's class, all but ``seed_data``, in its order.
+    """Return the columns of an item class in its order, without ``seed_data``.
 
-    :raises KeyError: if a field is of a type that is not known here
+    :raises KeyError: if a field has a type that is not known here
     """
     return [
         Column(field.name, _kind(field), field.name)

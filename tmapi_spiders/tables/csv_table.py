@@ -1,4 +1,4 @@
-"""A table as CSV, which nothing in it makes a spreadsheet program compute."""
+"""Writes a table as CSV, guarded so that spreadsheet programs run no formula in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
-from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number
 from tmapi_spiders.tables.columns import ColumnKind
+from tmapi_spiders.tables.row_values import as_text, is_decimal, is_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["write_csv"]
 
-#: What a cell may begin with that a spreadsheet program takes for a formula (OWASP's list).
+#: Characters at the start of a cell that make it a formula in spreadsheet programs (OWASP).
 _LIVE = tuple("=+-@\t\r\n＝＋－＠")
 
-#: The same behind what a reader may take for the end of a cell: one that splits at semicolons
-#: (Excel in half of Europe), tabs or bars, or at line breaks whatever the quotes. Spaces and quotes
-#: between the two are what it may trim.
+#: The same after what a reader may take for the end of a cell: some split at semicolons (Excel in
+#: half of Europe), tabs or bars, or at line breaks despite quotes, and trim spaces and quotes.
 _LIVE_WITHIN = re.compile(r"""([;|\t\r\n])(?=[ "']*[=+\-@＝＋－＠])""")
 
 
@@ -35,9 +34,9 @@ def write_csv(
     *,
     bom: bool = False,
 ) -> None:
-    """Write rows as RFC 4180 has it: UTF-8, commas, CRLF, quotes where they are needed.
+    """Write rows as in RFC 4180: UTF-8, commas, CRLF, quotes where needed.
 
-    :param bom: begin with a byte order mark, by which Excel knows UTF-8
+    :param bom: begin with a byte order mark, by which Excel recognises UTF-8
     :raises OSError: if it can't be written
     """
     columns = tuple(columns)
@@ -62,7 +61,7 @@ def _cell(column: Column, value: Any, notes: Notes) -> str:
 
 
 def _guarded(text: str, notes: Notes | None) -> str:
-    r"""Return text that is no formula, nor ends a reader's text early.
+    r"""Return text that is not a formula, in any cell a reader may see in it.
 
     >>> _guarded("=1+1", None), _guarded("lamp", None), _guarded("a\0b", None)
     ("'=1+1", 'lamp', 'a\ufffdb')
@@ -75,5 +74,5 @@ def _guarded(text: str, notes: Notes | None) -> str:
     if text.lstrip(" ").startswith(_LIVE):
         guarded = f"'{guarded}"
     if guarded != text and notes is not None:
-        notes.count("text", "{} that a spreadsheet would take for a formula: ' was put before it")
+        notes.count("text", "{} that a spreadsheet would take for a formula, prefixed with '")
     return guarded

@@ -1,4 +1,4 @@
-"""Exporting: a job's files become a table that other programs read."""
+"""Writes a job's files as tables that other programs read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.formats import utc_now
 from tmapi_spiders.system.atomic_file import atomic_write, make_scratch_folder
 from tmapi_spiders.tables.csv_table import write_csv
+from tmapi_spiders.tables.job_tables import find_tables
 from tmapi_spiders.tables.notes import Notes
 from tmapi_spiders.tables.parquet import write_parquet
-from tmapi_spiders.tables.survey import survey
 from tmapi_spiders.tables.workbook import MOST_COLUMNS, Workbook
 from tmapi_spiders.wording import plural
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tmapi_spiders.jobs.job_files import JobFiles
-    from tmapi_spiders.tables.survey import Table
+    from tmapi_spiders.tables.job_tables import Table
     from tmapi_spiders.tables.target import Target
 
 __all__ = ["export_tables"]
 
 
 def export_tables(files: JobFiles, target: Target) -> list[str]:
-    """Write the tables; an existing file is replaced once the new one is whole.
+    """Write the tables; an existing file is replaced once the new one is complete.
 
-    Each file of the job is read twice, line by line: once for what columns there are.
+    Each file of the job is read twice, line by line: the first time to find its columns.
 
-    :return: what was written, and what is not as it was, a line each
+    :return: lines that say what was written, and what could not be kept unchanged
     :raises UsageProblems: if the format can't hold it
     :raises StorageError: if the job's files can't be read, or the table can't be written
     """
     notes = Notes()
-    tables = survey(files, target.tables)
+    tables = find_tables(files, target.tables)
     written = []
     with atomic_write(target.path) as file:
         if target.suffix == ".xlsx":
@@ -56,7 +56,7 @@ def export_tables(files: JobFiles, target: Target) -> list[str]:
                     notes=notes,
                     facts=facts,
                 )
-            written = [_counted(table)]
+            written = [_count_of(table)]
     return [f"{files.name}: {target.path.absolute()}: {', '.join(written)}"] + [
         f"  {line}" for line in notes.lines
     ]
@@ -69,7 +69,7 @@ def _write_workbook(
         if len(table.columns) > MOST_COLUMNS:
             raise UsageProblems(
                 f"{target.path}: the {table.name} have {len(table.columns):,} columns, with those "
-                f"of your own rows; Excel's sheets end at {MOST_COLUMNS:,}. Write .csv or .parquet."
+                f"of your own rows; Excel's limit is {MOST_COLUMNS:,}. Write .csv or .parquet."
             )
     (xlsxwriter,) = target.libraries
     scratch = make_scratch_folder(target.path)
@@ -91,17 +91,17 @@ def _write_workbook(
         raise OSError(*_reason(exc)) from exc
     finally:
         book.discard()
-    return [_counted(table) for table in tables]
+    return [_count_of(table) for table in tables]
 
 
 def _reason(exc: Exception) -> tuple[Any, ...]:
-    """Return why XlsxWriter could not write: what it wraps."""
+    """Return the arguments of the error that XlsxWriter wraps."""
     inner = exc.args[0] if exc.args else None
     return inner.args if isinstance(inner, OSError) else (str(exc),)
 
 
 def _facts(files: JobFiles) -> list[tuple[str, str]]:
-    """Return what a reader of a table wants to know of the job."""
+    """Return what readers of a table want to know about the job."""
     facts = files.facts
     return [
         (name, str(value))
@@ -122,7 +122,7 @@ def _facts(files: JobFiles) -> list[tuple[str, str]]:
 
 
 def _statuses(queries: Any) -> str | None:
-    """Return how many queries ended how.
+    """Return how many queries ended with each status.
 
     >>> _statuses({"all": 3, "complete": 2, "not_started": 1})
     '3: 2 complete, 1 not started'
@@ -138,18 +138,18 @@ def _statuses(queries: Any) -> str | None:
 
 
 def _evidence(counts: Any) -> str | None:
-    """Return how many queries have evidence against their ending; None if none has."""
+    """Return how many queries have evidence against their ending; None if none have."""
     return (in_words(counts) or None) if isinstance(counts, dict) else None
 
 
-def _counted(table: Table) -> str:
+def _count_of(table: Table) -> str:
     return f"{table.name} {plural(table.count, 'row')}"
 
 
 def _rows(files: JobFiles, table: Table) -> Iterator[dict[str, Any]]:
-    """Yield a table's rows, as many as there were.
+    """Yield a table's rows.
 
-    :raises StorageError: if there are others by now
+    :raises StorageError: if their number has changed since the columns were found
     """
     count = 0
     for row in files.rows(table.file):
@@ -157,5 +157,6 @@ def _rows(files: JobFiles, table: Table) -> Iterator[dict[str, Any]]:
         yield row
     if count != table.count:
         raise StorageError(
-            f"{files.folder / table.file}: it was written to meanwhile. Run the same command again."
+            f"{files.folder / table.file}: it was changed during the export. "
+            "Run the same command again."
         )

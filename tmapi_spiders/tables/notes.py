@@ -1,4 +1,4 @@
-"""Notes: what a table could not take over as it was."""
+"""Notes on what a table could not keep unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Notes"]
 
 
 class Notes:
-    """What a reader of a table has to know of it; nothing is changed without a word.
+    """Collects notes for the readers of a table: no value is changed silently.
 
     >>> notes = Notes()
     >>> notes.count("text", "cut: {}"), notes.count("text", "cut: {}"), notes.say("All else.")
@@ -24,17 +24,17 @@ class Notes:
         self._said: list[str] = []
 
     def count(self, noun: str, sentence: str) -> None:
-        """Note one more of something; *sentence* has {} where their number and noun go."""
+        """Count one more; {} in *sentence* is replaced by the number and the noun."""
         self._counts[noun, sentence] += 1
 
     def say(self, sentence: str) -> None:
-        """Note a sentence, once."""
+        """Add a sentence, once."""
         if sentence not in self._said:
             self._said.append(sentence)
 
     @property
     def lines(self) -> list[str]:
-        """All of it, a sentence each."""
+        """All notes, one sentence each."""
         counted = [
             sentence.replace("{}", plural(count, noun), 1)
             for (noun, sentence), count in self._counts.items()

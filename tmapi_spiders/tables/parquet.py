@@ -1,4 +1,4 @@
-"""A table as Parquet, typed."""
+"""Writes a table as Parquet, with typed columns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.formats import to_json
-from tmapi_spiders.tables.cell_values import as_text, is_decimal, is_number, is_words, to_time
 from tmapi_spiders.tables.columns import ColumnKind
+from tmapi_spiders.tables.row_values import as_text, is_decimal, is_number, is_text_list, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_parquet"]
 
-#: Rows in one group, which is what is held in memory.
+#: Rows per group; one group is held in memory.
 _BATCH = 20_000
 
 _PRICE_DIGITS, _PRICE_PLACES = 18, 6
@@ -35,10 +35,10 @@ def write_parquet(
     notes: Notes,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write rows; a value that its column can't hold exactly is left out, and noted.
+    """Write rows; a value that its column can't hold exactly is left out and noted.
 
     :param libraries: the modules ``pyarrow`` and ``pyarrow.parquet``, an extra
-    :param facts: of the job, for the file's metadata (key ``tmapi``, JSON)
+    :param facts: about the job, for the file's metadata (key ``tmapi``, JSON)
     :raises OSError: if it can't be written
     """
     arrow, parquet = libraries
@@ -69,7 +69,7 @@ def _types(arrow: Any) -> dict[ColumnKind, Any]:
         ColumnKind.PRICE: arrow.decimal128(_PRICE_DIGITS, _PRICE_PLACES),
         ColumnKind.FLAG: arrow.bool_(),
         ColumnKind.TIME: arrow.timestamp("ms", tz="UTC"),
-        ColumnKind.WORDS: arrow.list_(arrow.string()),
+        ColumnKind.TEXT_LIST: arrow.list_(arrow.string()),
     }
 
 
@@ -82,8 +82,8 @@ def _values(column: Column, batch: list[Mapping[str, Any]], notes: Notes) -> lis
         if value is None and given is not None:
             notes.count(
                 "value",
-                f"{{}} of {column.name} left out: not what the column can hold exactly "
-                "(the job's own file has it)",
+                f"{{}} of {column.name} left out: the column can't hold it exactly "
+                "(it is in the job's own file)",
             )
         values.append(value)
     return values
@@ -100,7 +100,7 @@ def _to_float(_: ColumnKind, value: Any) -> float | None:
 
 
 def _to_price(_: ColumnKind, value: Any) -> Decimal | None:
-    """Return a price, unless it would have to be rounded.
+    """Return a price; None if it would have to be rounded.
 
     >>> _to_price(ColumnKind.PRICE, "60.00"), _to_price(ColumnKind.PRICE, "0.0000001")
     (Decimal('60.000000'), None)
@@ -122,8 +122,8 @@ def _to_time(_: ColumnKind, value: Any) -> Any:
     return to_time(value)
 
 
-def _to_words(_: ColumnKind, value: Any) -> list[str] | None:
-    return value if is_words(value) else None
+def _to_texts(_: ColumnKind, value: Any) -> list[str] | None:
+    return value if is_text_list(value) else None
 
 
 _READERS: dict[ColumnKind, Callable[[ColumnKind, Any], Any]] = {
@@ -137,5 +137,5 @@ _READERS: dict[ColumnKind, Callable[[ColumnKind, Any], Any]] = {
     ColumnKind.PRICE: _to_price,
     ColumnKind.FLAG: _to_flag,
     ColumnKind.TIME: _to_time,
-    ColumnKind.WORDS: _to_words,
+    ColumnKind.TEXT_LIST: _to_texts,
 }

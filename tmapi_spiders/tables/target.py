@@ -1,4 +1,4 @@
-"""Target: the file that a job's tables are to be written to, and what it takes to write it."""
+"""The file to write a job's tables to, and the libraries that write it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import attrs
 
 from tmapi_spiders.errors import UsageProblems, did_you_mean
 from tmapi_spiders.jobs.destination import problems_of, to_path
-from tmapi_spiders.tables.survey import TABLES
+from tmapi_spiders.tables.job_tables import TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["SUFFIXES", "Target"]
 
-#: By suffix: the libraries that write it, and the extra that brings them.
+#: By suffix: the libraries that write it, and the extra that installs them.
 SUFFIXES: dict[str, tuple[tuple[str, ...], str]] = {
     ".xlsx": (("xlsxwriter",), "xlsx"),
     ".csv": ((), ""),
@@ -26,7 +26,7 @@ SUFFIXES: dict[str, tuple[tuple[str, ...], str]] = {
 
 @attrs.frozen
 class Target:
-    """What is to be written, and where."""
+    """What to write, and where."""
 
     path: Path
     suffix: str
@@ -36,12 +36,12 @@ class Target:
 
     @classmethod
     def of(cls, given: str, table: str | None, *, bom: bool) -> Target:
-        """Check what the user wants.
+        """Check the options.
 
         :param given: the file
-        :param table: one of a job's tables; None: all in a workbook, the products in other files
-        :param bom: whether a CSV file begins with a byte order mark
-        :raises UsageProblems: with all that is wrong
+        :param table: one of a job's tables; None for all in a workbook, products in other files
+        :param bom: begin a CSV file with a byte order mark
+        :raises UsageProblems: with all problems
         """
         path = to_path(given)
         problems = problems_of(given, path, SUFFIXES)
@@ -51,7 +51,7 @@ class Target:
                 f"--table {table}: accepted: {', '.join(TABLES)}.{did_you_mean(table, TABLES)}"
             )
         if bom and suffix in SUFFIXES and suffix != ".csv":
-            problems.append(f"--bom: it is for .csv; leave it out for {suffix}.")
+            problems.append(f"--bom: only for .csv; leave it out for {suffix}.")
         libraries: tuple[Any, ...] = ()
         try:
             libraries = _libraries(given, suffix)
@@ -59,8 +59,8 @@ class Target:
             problems += exc.problems
         if problems:
             raise UsageProblems(*problems)
-        everything = tuple(TABLES) if suffix == ".xlsx" else tuple(TABLES)[:1]
-        return cls(path, suffix, (table,) if table else everything, bom, libraries)
+        default = tuple(TABLES) if suffix == ".xlsx" else tuple(TABLES)[:1]
+        return cls(path, suffix, (table,) if table else default, bom, libraries)
 
 
 def _libraries(given: str, suffix: str) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""A workbook: XLSX with a sheet for each table, and one that tells of the job."""
+"""Writes an XLSX workbook: a sheet for each table, and one about the job."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import unicodedata
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any
 
-from tmapi_spiders.tables.cells import Cells
 from tmapi_spiders.tables.columns import ColumnKind
+from tmapi_spiders.tables.workbook_cells import CellWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tmapi_spiders.tables.columns import Column
+    from tmapi_spiders.tables.job_tables import Table
     from tmapi_spiders.tables.notes import Notes
-    from tmapi_spiders.tables.survey import Table
 
 __all__ = ["MOST_COLUMNS", "Workbook"]
 
 MOST_COLUMNS = 16_384
-#: Excel's own limits, of one sheet; the header is a row, too.
+#: Excel's limits per sheet; the header is a row, too.
 _MOST_ROWS = 1_048_576 - 1
 _MOST_LINKS = 65_530
 
-#: Of those that a sheet has room for: the first are the most useful.
+#: Columns to link, the most useful first: a sheet may not have room for all.
 _LINKS = ("product_url", "img", "seed_img_url")
 
-#: Rows whose cells say how wide a column has to be, and how wide it may get, in characters.
-_LOOKED_AT = 300
+#: How many rows are measured for the width of columns, and its limits in characters.
+_MEASURED_ROWS = 300
 _NARROWEST, _WIDEST = 7, 48
 _WIDEST_LINK = 32
 
@@ -35,12 +35,12 @@ _BLUE, _PALE, _RED = "#1F4E78", "#DDEBF7", "#C00000"
 
 
 class Workbook:
-    """An XLSX file that is being written, row by row, so that memory does not grow with them.
+    """An XLSX file, written row by row so that memory does not grow with the rows.
 
     :param xlsxwriter: the module, an extra
-    :param file: to write
-    :param scratch: a folder for temporary files, as large as the job's own
-    :param notes: takes what a sheet can't hold as it is
+    :param file: the file to write
+    :param scratch: a folder for temporary files, which are as large as the job's own
+    :param notes: notes what a sheet can't hold unchanged
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Workbook:
         self._warning = self._book.add_format(
             {"text_wrap": True, "valign": "top", "bold": True, "font_color": _RED}
         )
-        self._cells = Cells(self._book, notes)
+        self._cells = CellWriter(self._book, notes)
 
     def add_table(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Write a table's rows, to as many sheets as they need; return the sheets' names."""
+        """Write a table's rows to as many sheets as they need; return the sheets' names."""
         title = table.name.capitalize()
         names = [title]
         sheet = _Sheet(self._add_sheet(title, table.columns), table.columns)
@@ -92,18 +92,18 @@ class Workbook:
                     sheet.sheet, sheet.rows, number, column, value, may_link=may_link
                 )
                 sheet.links += is_link
-                if sheet.rows <= _LOOKED_AT:
+                if sheet.rows <= _MEASURED_ROWS:
                     sheet.widths[number] = max(sheet.widths[number], _width(shown))
         sheet.finish()
         if len(names) > 1:
             self._notes.say(
-                f"{title}: Excel's sheets end at {self._most_rows + 1:,} rows, so that there are "
+                f"{title}: Excel's limit is {self._most_rows + 1:,} rows a sheet, so there are "
                 f"{len(names)}: {', '.join(names)}."
             )
         return names
 
     def add_facts(self, facts: Sequence[tuple[str, Any]], warnings: Sequence[str]) -> None:
-        """Write the sheet that tells of the job; its tab is red if there are warnings."""
+        """Write the sheet about the job; its tab is red if there are warnings."""
         sheet = self._book.add_worksheet("Job")
         sheet.set_column(0, 0, 18)
         sheet.set_column(1, 1, 90)
@@ -118,12 +118,12 @@ class Workbook:
     def close(self) -> None:
         """Write the file.
 
-        :raises OSError: if that fails
+        :raises OSError: if it can't be written
         """
         self._book.close()
 
     def discard(self) -> None:
-        """Let go of the temporary files of a workbook that won't be written."""
+        """Close the temporary files of a workbook that won't be written."""
         for sheet in self._book.worksheets():
             for file in (sheet.row_data_fh, sheet.fh):
                 if file is not None:
@@ -136,7 +136,7 @@ class Workbook:
         sheet.set_landscape()
         sheet.repeat_rows(0)
         sheet.set_row(0, 20)
-        # Numbers that are text on purpose: no green corner in each such cell.
+        # Some numbers are text on purpose: show no green corner in their cells.
         sheet.ignore_errors({"number_stored_as_text": "A1:XFD1048576"})
         for number, column in enumerate(columns):
             head = self._own_head if column.is_seeds else self._head
@@ -144,9 +144,9 @@ class Workbook:
         return sheet
 
     def _linked(self, table: Table) -> set[str]:
-        """Return the columns whose cells are links: as many as Excel has room for in a sheet."""
-        there = [column.name for column in table.columns if column.kind is ColumnKind.LINK]
-        wanted = [name for name in _LINKS if name in there]
+        """Return the columns to link: as many as Excel has room for in a sheet."""
+        links = [column.name for column in table.columns if column.kind is ColumnKind.LINK]
+        wanted = [name for name in _LINKS if name in links]
         rows = min(table.count, self._most_rows)
         linked = wanted[: max(1, self._most_links // rows)] if rows else wanted
         plain = wanted[len(linked) :]
@@ -165,18 +165,18 @@ class Workbook:
 
 
 class _Sheet:
-    """A sheet that is being filled."""
+    """A sheet in the process of being written."""
 
     def __init__(self, sheet: Any, columns: Sequence[Column]) -> None:
         self.sheet = sheet
         self.rows = 0
         self.links = 0
         self.widths = [_width(column.name) + 3 for column in columns]
-        """With room for the filter's arrow."""
+        """Widest text of each column, with room for the filter's arrow."""
         self._columns = columns
 
     def finish(self) -> None:
-        """Set what depends on the rows."""
+        """Set column widths and the filter, which depend on the rows."""
         for number, (column, width) in enumerate(zip(self._columns, self.widths, strict=True)):
             widest = _WIDEST_LINK if column.kind is ColumnKind.LINK else _WIDEST
             self.sheet.set_column(number, number, min(max(width + 1, _NARROWEST), widest))
@@ -184,7 +184,7 @@ class _Sheet:
 
 
 def _width(text: str) -> int:
-    """Return how wide text is, in characters; Chinese ones are two wide.
+    """Return the width of text in characters; Chinese ones count twice.
 
     >>> _width("lamp"), _width("台灯"), _width("a lamp" * 1000)
     (4, 4, 100)

@@ -7,7 +7,7 @@ const priced = (card) => {
   return make("span", {}, currency ? make("small", {}, `${currency} `) : null, ...before, shownPrice(card.price));
 };
 
-/** As the API gave it, which may be "100000+", or a phrase. */
+/** Sales as the API gave them, which may be "100000+" or a phrase. */
 const soldOf = (product) => {
   const text = product.sale_quantity_90days_text ?? product.sale_quantity_90days;
   if (text === null) return "sales not given";

@@ -1,4 +1,4 @@
-// What changed of a product since the job before, in words. (In a gallery of one job there is nothing of it.)
+// What changed about a product since the old job. A gallery of one job shows none of this.
 
 const KINDS = {
   target_reached: ["Target reached", "good"],
@@ -20,12 +20,12 @@ const KINDS = {
 };
 
 const SENTENCES = {
-  gone: "its searches were read to their end without it",
+  gone: "its queries were read to their end without it",
   new: "was not there before",
   into_view: "was beyond the last page asked for",
   out_of_view: "is beyond the last page asked for, or gone",
-  first_seen: "nobody had looked for it before, or what was read then is doubted",
-  unknown: "its search was not made, failed or is provisional: it may still be there",
+  first_seen: "its queries were not made before, had failed or are in doubt",
+  unknown: "its query was not made, failed or is provisional: it may still be there",
 };
 
 const kindName = (kind) => (KINDS[kind] || [kind])[0];
@@ -39,7 +39,7 @@ const shownValue = (value) =>
   value === null ? NOT_GIVEN : typeof value === "number" ? number.format(value) : theirs(value);
 const fromTo = (mark) => [shownValue(mark.before), " → ", shownValue(mark.after)];
 
-/** What a change comes to, beside its name. */
+/** The text of a change, after its name. */
 const sentenceOf = (mark, group) => {
   switch (mark.kind) {
     case "price":
@@ -51,7 +51,7 @@ const sentenceOf = (mark, group) => {
     case "target_reached":
       return [`${shownPrice(mark.after)}, wanted ${shownPrice(mark.target)}`];
     case "price_source":
-      return [...fromTo(mark), ": not to be compared"];
+      return [...fromTo(mark), ": not comparable"];
     case "sales":
       return [...fromTo(mark), share(mark.percent)];
     case "supplier":
@@ -66,14 +66,14 @@ const sentenceOf = (mark, group) => {
 
 const chip = (mood, ...children) => make("span", { class: `chip ${mood}` }, ...children);
 
-/** What changed, the most telling first. */
+/** What changed, the most important first. */
 const marksOf = (card, group) =>
   card.marks.length
     ? make("ul", { class: "marks", "aria-label": "What changed" }, ...card.marks.map((mark) =>
         make("li", {}, chip(moodOf(mark.kind), kindName(mark.kind)), " ", make("span", {}, ...sentenceOf(mark, group)))))
     : null;
 
-/** The price before, where it is another one now. */
+/** The old price, if it changed. */
 const priceBefore = (card) => {
   const mark = card.marks.find(isOfPrice);
   return mark && mark.before !== null
@@ -99,9 +99,9 @@ const changesView = (group) =>
     ? make("ul", { class: "tally", "aria-label": "Changes" }, ...countKinds(group.cards).map(([kind, found]) => tally(kind, found)))
     : null;
 
-/** What a seed without changes says; "" where its searches say more. */
+/** The text of a seed without changes; "" if its queries say more. */
 const unchangedOf = (only) =>
-  ({ "Nothing found": "Nothing is found for this image.", "Not made": "The new job has no search for this image." })[only]
+  ({ "Nothing found": "Nothing is found for this image.", "Not made": "The new job has no query for this image." })[only]
   || (only === "Complete" ? `No ${data.comparison.condition ? "such " : ""}changes.` : "");
 
 /** The head of a comparison: which jobs, and how many changes of each kind. */
@@ -115,13 +115,13 @@ const drawComparison = () => {
     ...(old === null
       ? [theirs(now, "b"), `${when(data.date)} is the first of its series, a baseline: there is nothing to compare it with yet.`]
       : [theirs(old, "b"), `${when(before)} → `, theirs(now, "b"), when(data.date)]));
-  if (condition) at("jobs").append(make("span", { class: "dim" }, " · told is what passes ", theirs(condition)));
+  if (condition) at("jobs").append(make("span", { class: "dim" }, " · only changes that pass ", theirs(condition)));
   at("counts").hidden = !counts.length;
   const all = sumOf(counts.map(([, found]) => found));
   at("counts").append(make("li", {}, `${count(all, "change")}:`), ...counts.map(([kind, found, meaning]) => tally(kind, found, meaning)));
 };
 
-/** The filter by kind, and the orders of changes. */
+/** The filter by kind, and the sort orders for changes. */
 const drawKinds = () => {
   const found = countKinds(groups.flatMap((group) => group.cards));
   at("kinds").hidden = !found.length;
@@ -130,7 +130,7 @@ const drawKinds = () => {
   at("kinds").append(...found.map(([kind, cards]) =>
     make("label", {}, make("input", { type: "checkbox", id: `kind-${kind}`, value: kind, onchange: refilter }),
       kindName(kind), " ", make("span", { class: "dim" }, number.format(cards)))));
-  at("sort").options[0].textContent = "what tells most";
+  at("sort").options[0].textContent = "most important";
   at("sort").options[0].after(...[
     ["change", "size of price change"],
     ["fall", "price fall, largest first"],

@@ -1,11 +1,11 @@
-// What is told in words: of the job, of what passes the filters, of what is printed.
+// The texts about the job, about what passes the filters, and about what is printed.
 
-/** What is wrong with the prices that were typed; "" if nothing. */
+/** What is wrong with the typed prices; "" if nothing. */
 const priceProblem = () => {
   const wrong = ["price-least", "price-most"].find((id) => isNoPrice(at(id).value.trim()));
   const { least, most } = state.filter;
   return wrong
-    ? `“${at(wrong).value.trim()}” is no price; write it like 1234.50.`
+    ? `“${at(wrong).value.trim()}” is not a price; write it like 1234.50.`
     : least !== null && most !== null && least > most
       ? "The lowest price is above the highest."
       : "";
@@ -21,7 +21,7 @@ const drawCount = (shown) => {
   const all = total < totalFound ? `the ${countMatches(total)} in this file` : countMatches(total);
   const sought = shown.filter((group) => !group.cards.length).length;
   const without = `${count(sought, "seed")} ${WITHOUT}`;
-  const told = compares && !total ? unchangedAtAll() : !isFiltered()
+  const text = compares && !total ? unchangedAtAll() : !isFiltered()
     ? total < totalFound
       ? `${number.format(total)} of ${countMatches(totalFound)} are in this file, for ${count(groups.length, "seed")}`
       : `${all} for ${count(groups.length, "seed")}`
@@ -30,11 +30,11 @@ const drawCount = (shown) => {
       : sought
         ? `None of ${all}, but ${without}`
         : `None of ${all} passes these filters.`;
-  at("count").textContent = [priceProblem(), told].filter(Boolean).join(" ");
+  at("count").textContent = [priceProblem(), text].filter(Boolean).join(" ");
   for (const id of ["price-least", "price-most"]) at(id).setAttribute("aria-invalid", String(priceProblem() !== ""));
 };
 
-/** On paper there are no buttons: it says what part of the matches it shows. */
+/** Paper has no buttons, so a line says what part of the matches is printed. */
 const drawPrinted = (shown) => {
   const first = state.page * SEEDS_A_PAGE;
   const here = shown.slice(first, first + SEEDS_A_PAGE);
@@ -66,7 +66,7 @@ const drawHead = () => {
     make("label", {}, make("input", { type: "checkbox", id: `flag-${flag}`, onchange: refilter }), label)));
 };
 
-/** What a reader might miss, since it comes last: seeds without products, and searches gone wrong. */
+/** What a reader might miss because it comes last: seeds without products, and queries that went wrong. */
 const drawWithout = () => {
   const without = groups.filter((group) => !group.cards.length);
   const queries = groups.flatMap((group) => group.queries);
@@ -76,9 +76,9 @@ const drawWithout = () => {
     said.push(make("a", { href: `#to-seed-${without[0].place + 1}`, onclick: () => jump(without[0]) },
       `${count(without.length, "seed")} ${WITHOUT}`));
   }
-  if (wrong) said.push(`${number.format(wrong)} of ${count(queries.length, "search", "searches")} failed or incomplete`);
+  if (wrong) said.push(`${number.format(wrong)} of ${count(queries.length, "query", "queries")} failed or incomplete`);
   const doubtful = queries.filter((query) => query.evidence.length).length;
-  if (doubtful) said.push(`${number.format(doubtful)} of ${count(queries.length, "search", "searches")} ended in doubt`);
+  if (doubtful) said.push(`${number.format(doubtful)} of ${count(queries.length, "query", "queries")} ended in doubt`);
   at("without").hidden = !said.length;
   at("without").append(...said.flatMap((it, i) => (i ? [" · ", it] : [it])));
 };

@@ -1,4 +1,4 @@
-// The page's elements. All text is set as text: nothing that was found is ever read as markup.
+// Makes the page's elements. All text is set as text: nothing from the job is ever parsed as markup.
 
 const make = (tag, properties = {}, ...children) => {
   const element = document.createElement(tag);
@@ -11,7 +11,7 @@ const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
-/** Text that others wrote: its direction is its own, and stays within it. */
+/** Foreign text, which has its own direction, isolated from the text around it. */
 const theirs = (text, tag = "bdi") => make(tag, { dir: "auto" }, String(text));
 
 const link = (url, ...children) => {
@@ -19,7 +19,7 @@ const link = (url, ...children) => {
   try {
     protocol = new URL(url).protocol;
   } catch {
-    /* it is no URL */
+    /* not a URL */
   }
   if (protocol !== "https:" && protocol !== "http:") return make("span", {}, ...children);
   return make(

@@ -1,4 +1,4 @@
-// What the user does, and what is shown of it.
+// Handles what the user does, and draws the page.
 
 const at = (id) => document.getElementById(id);
 
@@ -8,8 +8,8 @@ const JUMPS_AT_ONCE = 100;
 const isFiltered = () =>
   JSON.stringify(state.filter) !== JSON.stringify(noFilter());
 
-/** The seeds that are shown: all of them, or while something is filtered those with a match, and
-    those without products that are looked for by their words. */
+/** The seeds to show: all of them; while filtering, those with a match, and those without products
+    that the typed words match. */
 const shownGroups = () =>
   isFiltered()
     ? groups.filter((group) => state.cards[group.place].length || isSought(group, state.filter))
@@ -39,7 +39,7 @@ const refilter = () => {
   draw();
 };
 
-/** A histogram's bar: its range, or none if it is the range already. The bar keeps the focus. */
+/** Filter by the price range of a histogram's bar, or remove that filter. The bar keeps the focus. */
 const filterRange = (bar) => {
   const isOn = state.filter.least === bar.from && state.filter.most === bar.to;
   const place = document.activeElement.closest(".group")?.id;
@@ -107,7 +107,7 @@ const reset = () => {
   refilter();
 };
 
-/** To a seed, even if the filters hide it: then they are reset. */
+/** Jump to a seed; if the filters hide it they are reset. */
 const jump = (group) => {
   if (!shownGroups().includes(group)) reset();
   const place = shownGroups().indexOf(group);
@@ -121,7 +121,7 @@ const jump = (group) => {
   at(`seed-${group.place + 1}`).scrollIntoView({ block: "start" });
 };
 
-/** "#to-seed-7", as the list of seeds has it; no element's id, so that the browser itself does nothing. */
+/** Jump to "#to-seed-7", as in the list of seeds. It is no element's id, so the browser itself does nothing. */
 const jumpToAddress = () => {
   const place = /^#to-seed-(\d+)$/.exec(location.hash);
   if (place && groups[place[1] - 1]) jump(groups[place[1] - 1]);
@@ -134,7 +134,7 @@ const toggle = (button, panel, open) => {
   measure();
 };
 
-/** How high the toolbar is, for what stands beneath it; and where it ends, for the list of seeds. */
+/** Measure the height of the toolbar, for what is below it, and its bottom, for the list of seeds. */
 const measure = () => {
   const place = at("toolbar").getBoundingClientRect();
   const root = document.documentElement.style;
@@ -166,7 +166,7 @@ const start = () => {
     if (isOpen("jump-open")) at("jump-text").focus();
   });
   at("reset").addEventListener("click", reset);
-  at("results").addEventListener("click", () => drawPrinted(shownGroups()));  // more may be shown
+  at("results").addEventListener("click", () => drawPrinted(shownGroups()));  // more may be shown now
   const closeJump = () => {
     toggle("jump-open", "jump", false);
     at("jump-open").focus();
@@ -180,7 +180,7 @@ const start = () => {
   });
   new ResizeObserver(measure).observe(at("toolbar"));
   window.addEventListener("scroll", measure, { passive: true });
-  refilter();  // a browser that goes back brings what was typed, too
+  refilter();  // a browser that goes back restores what was typed
   window.addEventListener("hashchange", jumpToAddress);
   jumpToAddress();
 };

@@ -1,4 +1,4 @@
-// What is shown, and which of it passes the filters. Nothing here touches the page.
+// The data to show, and which of it passes the filters. Nothing here touches the page.
 
 const CARDS_AT_ONCE = 24;
 const SEEDS_A_PAGE = 8;
@@ -18,7 +18,7 @@ const FLAGS = [
 const number = new Intl.NumberFormat("en");
 const count = (n, noun, many) => `${number.format(n)} ${n === 1 ? noun : many || noun + "s"}`;
 
-/** A decimal string as whole cents, so that bounds are exact; null where there is no price. */
+/** A decimal string as whole cents, so that bounds are exact; null if there is no price. */
 const cents = (text) => {
   const value = text === null || text === "" ? NaN : Number(text);
   return Number.isFinite(value) ? Math.round(value * 100) : null;
@@ -26,17 +26,17 @@ const cents = (text) => {
 
 const exact = (inCents) => (inCents / 100).toFixed(2);
 
-/** A price as it was given, with two decimals at least. */
+/** A price as given, with at least two decimals. */
 const shownPrice = (text) => {
   const found = /^(\d+)\.?(\d*)$/.exec(text);
   return found ? `${found[1]}.${found[2].padEnd(2, "0")}` : text;
 };
 
-/** What was typed as a price, in cents: "1.5", or "1,5". Null if it is none; "1,234" may be either. */
+/** A typed price ("1.5" or "1,5") in cents. Null if it is not one: "1,234" is ambiguous. */
 const typedPrice = (text) =>
   /^(\d+\.?\d*|\.\d+|\d*,\d{0,2})$/.test(text) ? cents(text.replace(",", ".")) : null;
 
-/** The same where it is a bound, and room is short. */
+/** Cents as a price, short, for the bounds of a range. */
 const money = (inCents) => (inCents / 100).toFixed(inCents % 100 ? 2 : 0);
 
 /** A comparison shows what changed; a gallery of one job shows all that was found. */
@@ -49,7 +49,7 @@ const products = data.products.map((values) =>
   Object.fromEntries(data.columns.map((name, i) => [name, values[i]])),
 );
 
-/** The user's id, else the first of the user's own columns; the image's file name stands beside it. */
+/** A seed's name: the user's id, else the first of the user's own columns with the image's file name. */
 const namesOf = (seed, place) => {
   if (!/^[0-9a-f]{20}$/.test(seed.id)) return { name: seed.id, file: "" };
   const file = seed.seed.split(/[?#]/)[0].split("/").filter(Boolean).pop() || `Seed ${place + 1}`;
@@ -76,7 +76,7 @@ const groups = data.groups.map((seed, place) => ({
   rest: seed.rest.flatMap(([currency, prices]) => prices.map((price) => ({ currency, cents: cents(price) }))),
 }));
 
-/** How many products were found: those left out of the file are counted, too. */
+/** How many products were found, including those left out of the file. */
 const foundOf = (group) => group.cards.length + group.rest.length;
 
 const sumOf = (values) => values.reduce((sum, value) => sum + value, 0);
@@ -95,15 +95,15 @@ const wordsOf = (card) => {
 
 const noFilter = () => ({ words: [], least: null, most: null, sales: null, flags: [], kinds: [] });
 
-/** Whether words alone are asked for. */
+/** Whether the filter has only words. */
 const isWordsOnly = (filter) =>
   filter.words.length > 0 && JSON.stringify({ ...filter, words: [] }) === JSON.stringify(noFilter());
 
-/** Whether a seed without products is what is looked for. */
+/** Whether the typed words match a seed without products. */
 const isSought = (group, filter) =>
   !group.cards.length && isWordsOnly(filter) && filter.words.every((word) => group.words.includes(word));
 
-/** Whether a card passes; what is not given never passes a filter that asks for it. */
+/** Whether a card passes; a value that was not given never passes a filter for it. */
 const passes = (card, group, filter) => {
   if (filter.least !== null && !(card.cents !== null && card.cents >= filter.least)) return false;
   if (filter.most !== null && !(card.cents !== null && card.cents <= filter.most)) return false;
@@ -116,7 +116,7 @@ const passes = (card, group, filter) => {
 
 const isOfPrice = ({ kind }) => kind === "price" || kind === "price_lower" || kind === "price_higher";
 
-/** Of the price, in per cent; null where it is the same, or nothing tells, or *holds* is not so. */
+/** The change of the price in per cent; null if it is unchanged or unknown, or *holds* is false. */
 const changeOf = (card, holds) => {
   const { percent } = card.marks.find(isOfPrice) || { percent: null };
   return percent !== null && holds(percent) ? percent : null;
@@ -139,7 +139,7 @@ const SORTS = {
   score: [(card) => card.product.composite_score, -1],
 };
 
-/** The cards in the order asked for; those without the value come last. */
+/** The cards in the given order; those without the value come last. */
 const sorted = (cards, sort) => {
   if (!(sort in SORTS)) return cards;
   const [value, sign] = SORTS[sort];
@@ -158,8 +158,8 @@ const median = (values) => {
   return values.length % 2 ? values[middle] : Math.round((values[middle - 1] + values[middle]) / 2);
 };
 
-/** The bounds of a histogram's bars, in cents: round numbers, closer together where prices are low
-    if they span more than one order of magnitude. */
+/** The bounds of a histogram's bars, in cents: round numbers, closer together at low prices if the
+    prices span more than one order of magnitude. */
 const bounds = (least, most) => {
   const found = [];
   if (least > 0 && most / least > 20) {
@@ -179,9 +179,9 @@ const bounds = (least, most) => {
   return found.slice(Math.max(0, from), to + 1);
 };
 
-/** What the prices of all that a group found are: null where none is given, or where currencies
-    differ. Where the API gave no currency, the price is taken with the others, and the number of
-    such is told. A bar counts those in this file, too: a filter passes no others. */
+/** Statistics of the prices of everything a group found; null if none is given or currencies differ.
+    Prices without a currency are included and counted. A bar also counts the products in this file,
+    since a filter passes no others. */
 const pricesOf = (group) => {
   const here = group.cards.map((card) => ({ currency: card.product.currency, cents: card.cents, isHere: true }));
   const priced = [...here, ...group.rest].filter((it) => it.cents !== null);

@@ -1,23 +1,23 @@
-// A seed beside its matches: what became of its searches, its prices, its cards.
+// A seed beside its matches: its queries and their outcomes, its prices, its cards.
 
 const REASONS = {
   last_page: "to the last page",
   max_pages: "as many pages as asked for",
   max_items: "as many items as asked for",
-  no_new_items: "until a page brought nothing new",
+  no_new_items: "until a page had nothing new",
   empty_page: "until an empty page",
   error: "an error",
   auth: "the token was refused",
   balance: "the account’s balance was used up",
   base_url: "the API’s address was wrong",
   budget: "the budget was used up",
-  deadline: "the time was up",
+  deadline: "the deadline was reached",
   interrupted: "it was interrupted",
   storage: "there was no room for the files",
   settings: "the project’s settings were refused",
 };
 
-/** What became of a query: a sign, a word, and a sentence. "Nothing found" is not "not searched". */
+/** A query's outcome: a sign, a word, and a sentence. "Nothing found" is not "not searched". */
 const outcomeOf = (query) => {
   const reason = REASONS[query.reason] || query.reason || "";
   const read = `${count(query.items ?? 0, "result")} on ${count(query.pages ?? 0, "page")}`;
@@ -27,7 +27,7 @@ const outcomeOf = (query) => {
     case "complete":
       return ["good", "✓", "Complete", `${read}, ${reason}`];
     case "empty":
-      return ["calm", "○", "Nothing found", "the search has no match for this image"];
+      return ["calm", "○", "Nothing found", "the query has no match for this image"];
     case "partial":
       return ["bad", "!", "Incomplete", `${read}, then: ${error}`];
     case "failed":
@@ -35,14 +35,14 @@ const outcomeOf = (query) => {
     case "not_started":
       return ["bad", "–", "Not searched", error];
     case "not_made":
-      return ["calm", "–", "Not made", "the new job has no such search"];
+      return ["calm", "–", "Not made", "the new job has no such query"];
     default:
       return ["bad", "?", "Not known", "there is no outcome yet"];
   }
 };
 
 const queriesOf = (group) =>
-  make("ul", { class: "queries", "aria-label": "Searches" }, ...group.queries.map((query) => {
+  make("ul", { class: "queries", "aria-label": "Queries" }, ...group.queries.map((query) => {
     const [mood, sign, word, sentence] = outcomeOf(query);
     return make(
       "li",
@@ -61,9 +61,9 @@ const emptyOf = (group) => {
   const text =
     (compares && unchangedOf(only)) ||
     { "Nothing found": "Nothing was found for this image.", Complete: "Nothing was found for this image.",
-      Failed: "Every search for this image failed: what there is to find is not known.",
+      Failed: "Every query for this image failed: what it would find is not known.",
       "Not searched": "This image was not searched." }[only] ||
-    `No ${compares ? "changes are known" : "products"}. Its searches: ${words.join(", ").toLowerCase()}.`;
+    `No ${compares ? "changes are known" : "products"}. Its queries: ${words.join(", ").toLowerCase()}.`;
   return make("p", { class: "nothing" }, text);
 };
 

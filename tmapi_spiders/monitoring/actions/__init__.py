@@ -1,4 +1,4 @@
-"""Spidermon's actions, with this package's message.
+"""Spidermon's actions, changed to send this package's message.
 
 Internal, except what docs/reference.md lists.
 """

@@ -1,4 +1,4 @@
-"""What all actions share: the message, and that no credential gets into the log."""
+"""The base of all actions: adds the message, and keeps credentials out of the log."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.monitoring.judged_job import JudgedJob
 
-__all__ = ["NotSent", "TellsOfJob"]
+__all__ = ["JobMessageAction", "NotSent"]
 
 
 class NotSent(Exception):
     """A message could not be sent."""
 
 
-class TellsOfJob:
-    """Mixed into one of spidermon's actions, before it."""
+class JobMessageAction:
+    """Mixin that goes before one of spidermon's actions in the bases of a class."""
 
     channel: str
+    """The channel's name, for people."""
     errors: ClassVar[tuple[type[Exception], ...]] = (OSError, ValueError, TemplateError)
-    """What is raised where a message can't be made or sent."""
+    """What is raised if a message can't be made or sent."""
     result: Any
     data: Any
 
     @property
-    def message_of_job(self) -> str:
-        """Which job, what was found, the thresholds, the folder."""
+    def job_message(self) -> str:
+        """The message about the job."""
         return message(self._job, self.result)
 
     @property
@@ -44,32 +45,32 @@ class TellsOfJob:
         return found
 
     def get_template_context(self) -> dict[str, Any]:
-        """Add the message to what templates may show, as ``message``."""
+        """Add ``message`` to the variables of templates."""
         context: dict[str, Any] = super().get_template_context()  # type: ignore[misc]
-        return context | {"message": self.message_of_job}
+        return context | {"message": self.job_message}
 
     def run_action(self) -> None:
         """Send the message.
 
-        :raises NotSent: if it can't be sent; to spidermon that is a line in the log
+        :raises NotSent: if it can't be sent, which spidermon only logs
         """
         try:
             with _no_urls_in_the_log():
                 super().run_action()  # type: ignore[misc]
         except self.errors as exc:
             why = self.why(exc)
-            self._job.tell(f"  {self.channel} could not be told: {why}")
-            # What it was raised from may quote a URL with a token in it.
+            self._job.add_remarks(f"  not sent to {self.channel}: {why}")
+            # The original error may quote a URL that contains a token.
             raise NotSent(why) from None
 
     def why(self, exc: Exception) -> str:
-        """Return why a message could not be sent, without a credential."""
+        """Return why a message could not be sent, without credentials."""
         return f"{type(exc).__name__}: {exc}"
 
 
 @contextmanager
 def _no_urls_in_the_log() -> Iterator[None]:
-    """Telegram's and Discord's URLs are secrets, and urllib3 writes them on level DEBUG."""
+    """Silence urllib3: on level DEBUG it logs URLs, and Telegram's and Discord's are secrets."""
     logger = logging.getLogger("urllib3")
     level = logger.level
     logger.setLevel(logging.WARNING)

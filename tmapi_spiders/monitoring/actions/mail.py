@@ -1,8 +1,8 @@
-"""E-mail.
+"""Sends messages by e-mail.
 
-Spidermon's own SMTP action is built on ``scrapy.mail``, which Scrapy 2.19 has deprecated, and puts
-the source text of a MIME message into the body. This one fills the place that spidermon's base
-class leaves for it; the settings are spidermon's.
+Spidermon's SMTP action is built on ``scrapy.mail``, which Scrapy 2.19 deprecates, and puts the
+source text of a MIME message into the body. This one derives from spidermon's base class instead;
+the settings are spidermon's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import attrs
 from spidermon.contrib.actions.email import SendEmail
 from typing_extensions import override
 
-from tmapi_spiders.monitoring.actions.base import TellsOfJob
+from tmapi_spiders.monitoring.actions.base import JobMessageAction
 
 if TYPE_CHECKING:
     from typing import Self
@@ -32,23 +32,23 @@ _SECONDS = 60
 
 @attrs.frozen
 class Smtp:
-    """A mail server, and who we are there."""
+    """A mail server, and the account on it."""
 
     host: str
     port: int
     user: str
     password: str = attrs.field(repr=False)
     tls: bool
-    """Whether nothing may be sent without STARTTLS, which is used wherever it is offered."""
+    """Whether STARTTLS is required; it is used whenever it is offered."""
     ssl: bool
-    """Whether it speaks TLS from the start."""
+    """Whether the connection uses TLS from the start."""
 
     @classmethod
     def from_settings(cls, settings: BaseSettings) -> Self:
         """Read ``SPIDERMON_SMTP_…``."""
         return cls(
             host=settings["SPIDERMON_SMTP_HOST"],
-            port=settings.getint("SPIDERMON_SMTP_PORT"),  # 0: as usual
+            port=settings.getint("SPIDERMON_SMTP_PORT"),  # 0: the default port
             user=settings.get("SPIDERMON_SMTP_USER") or "",
             password=settings.get("SPIDERMON_SMTP_PASSWORD") or "",
             tls=settings.getbool("SPIDERMON_SMTP_ENFORCE_TLS"),
@@ -58,7 +58,7 @@ class Smtp:
     def send(self, mail: EmailMessage) -> None:
         """Send a mail; the server's certificate is verified.
 
-        :raises OSError: smtplib's, if it is not taken
+        :raises OSError: if it is not accepted (smtplib's errors included)
         """
         with self._connect() as server:
             server.ehlo()
@@ -76,8 +76,8 @@ class Smtp:
         return smtplib.SMTP(self.host, self.port, timeout=_SECONDS)
 
 
-class MailMessage(TellsOfJob, SendEmail):
-    """Tells people by e-mail (``SPIDERMON_SMTP_…``, ``SPIDERMON_EMAIL_…``)."""
+class MailMessage(JobMessageAction, SendEmail):
+    """Sends the message by e-mail (``SPIDERMON_SMTP_…``, ``SPIDERMON_EMAIL_…``)."""
 
     channel = "e-mail"
     subject = "{{ message.splitlines()[0] }}"

@@ -1,7 +1,7 @@
-"""Sentry.
+"""Sends messages to Sentry.
 
-Spidermon's own way to send goes by ``sentry_sdk.configure_scope``, which that library has
-deprecated; an event can have its tags and extras with it.
+Spidermon sends with ``sentry_sdk.configure_scope``, which is deprecated; here the event carries its
+tags and extras.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from sentry_sdk import Client
 from spidermon.contrib.actions.sentry import SendSentryMessage
 from typing_extensions import override
 
-from tmapi_spiders.monitoring.actions.base import TellsOfJob
+from tmapi_spiders.monitoring.actions.base import JobMessageAction
 
 __all__ = ["SentryMessage"]
 
 _SECONDS = 10
 
 
-class SentryMessage(TellsOfJob, SendSentryMessage):
-    """Tells Sentry (``SPIDERMON_SENTRY_…``)."""
+class SentryMessage(JobMessageAction, SendSentryMessage):
+    """Sends the message to Sentry (``SPIDERMON_SENTRY_…``)."""
 
     channel = "Sentry"
     project_name = "tmapi_spiders"
@@ -28,11 +28,11 @@ class SentryMessage(TellsOfJob, SendSentryMessage):
     @override
     def get_message(self) -> dict[str, Any]:
         found: dict[str, Any] = super().get_message()
-        return found | {"failure_reasons": self.message_of_job}
+        return found | {"failure_reasons": self.job_message}
 
     @override
     def send_message(self, message: dict[str, Any]) -> None:
-        # What of this process Sentry would look at by itself is not asked for.
+        # Without Sentry's default integrations, which would collect data about this process.
         client = Client(
             dsn=self.sentry_dsn, environment=self.environment, default_integrations=False
         )

@@ -1,12 +1,13 @@
-"""Loading: both jobs go into one SQLite file, so that memory does not grow with them."""
+"""Loads both jobs into one SQLite file, so that memory does not grow with their size."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
-from tmapi_spiders.compare.history import HISTORY, History, provisional_of
-from tmapi_spiders.compare.verdicts import image_of, naming
+from tmapi_spiders.compare.history import READING_TABLES, ReadingHistory
+from tmapi_spiders.compare.provisional import describe_provisional, provisional_readings
+from tmapi_spiders.compare.readings import image_of, reporting_bad_rows
 from tmapi_spiders.fields.target_price import target_of
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.jobs.job_files import JobFiles
 
-__all__ = ["OLD_AND_NEW", "load", "told_of_provisional"]
+__all__ = ["OLD_AND_NEW", "load_jobs"]
 
 OLD_AND_NEW: Final = (0, 1)
-"""The numbers of the sides."""
+"""The numbers of the two sides."""
 
 _TABLES: Final = """
 CREATE TABLE seed (id INTEGER PRIMARY KEY, seed_id TEXT, data TEXT, target0 TEXT, target1 TEXT);
@@ -44,101 +45,101 @@ ON CONFLICT (language, item, query) DO UPDATE SET
     carried{side} = 0
 """
 
-#: SQLite's, in KiB: the most memory that it takes for pages.
+#: In KiB: the most memory SQLite uses for its page cache.
 _CACHE: Final = 128 * 1024
 
+#: The most warnings of one sort.
 _WARNINGS: Final = 5
 
 
-def load(
+def load_jobs(
     path: Path,
     old: JobFiles,
     new: JobFiles,
     warn: Callable[[str], None],
     earlier: Sequence[JobFiles] = (),
 ) -> sqlite3.Connection:
-    """Make the file, and load both jobs into it.
+    """Create the database and load both jobs into it.
 
-    :param path: of a file that is not there yet; it is nobody else's
-    :param warn: told of what can't be compared
-    :param earlier: those that came before the new one, the newest first, the old one among them;
-        readings are held against theirs
+    :param path: where to create it; nothing else uses this file
+    :param warn: called with each warning
+    :param earlier: the jobs before the new one, the newest first and the old one among them, whose
+        readings those of the two jobs are compared with
     :raises StorageError: if it can't be written, or a job's file can't be read
     """
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.executescript(_TABLES + HISTORY)
+        connection.executescript(_TABLES + READING_TABLES)
         connection.execute("BEGIN")
         loader = _Loader(connection)
-        # A query's language is known before its sightings come, whichever side tells it.
-        for part in (loader.outcomes, loader.products, loader.sightings):
+        # Both sides' outcomes come first: they give the language of queries, and so of sightings.
+        for load_file in (loader.outcomes, loader.products, loader.sightings):
             for side, files in zip(OLD_AND_NEW, (old, new), strict=True):
-                _load(part, side, files)
-        loader.hold_against(old, tuple(earlier) or (old,))
+                with reporting_bad_rows(files):
+                    load_file(side, files)
+        loader.compare_with_earlier(old, tuple(earlier) or (old,))
         connection.execute("COMMIT")
-        loader.tell(warn, new)
+        loader.warn(warn, new)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _load(part: Callable[[int, JobFiles], None], side: int, files: JobFiles) -> None:
-    with naming(files):
-        part(side, files)
-
-
 class _Loader:
+    """Loads the files of the two jobs, and notes what can't be compared."""
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._seeds: dict[str, int] = {}
         self._queries: tuple[dict[str, tuple[int, str]], ...] = ({}, {})
-        """Of each side, by its id, the number and the language of each query."""
-        self._history = History(connection, self._queries)
+        """For each side, each query's number and language by its id."""
+        self._history = ReadingHistory(connection, self._queries)
         self._images: dict[str, str] = {}
-        """What the queries of the old job have searched for."""
+        """The images of the old job's queries, by query id."""
         self._count = 0
         self._unreadable: dict[str, str] = {}
-        """Why a seed's target can't be read."""
-        self._others: dict[str, None] = {}
-        """Seeds whose image is another one now."""
+        """Why seeds' target prices can't be read, by seed id."""
+        self._replaced: dict[str, None] = {}
+        """Ids of seeds that have a different image now."""
 
-    def hold_against(self, old: JobFiles, earlier: Sequence[JobFiles]) -> None:
-        """Hold the readings of both sides against those before them."""
+    def compare_with_earlier(self, old: JobFiles, earlier: Sequence[JobFiles]) -> None:
+        """Compare the readings of both sides with those before them."""
         place = earlier.index(old) + 1
-        self._history.judge(0, earlier[place:], least=1)
-        self._history.judge(1, earlier, least=place)
-        self._history.apply()
+        self._history.find_provisional(0, earlier[place:], least=1)
+        self._history.find_provisional(1, earlier, least=place)
+        self._history.set_verdicts()
         self._history.carry(0, earlier[place:], _columns)
         self._history.carry(1, earlier, _columns)
         self._connection.execute(
             "UPDATE seen SET carried1 = -carried1 WHERE carried1 > ?", (place,)
         )
 
-    def tell(self, warn: Callable[[str], None], new: JobFiles) -> None:
-        """Tell of what can't be compared, and of what is not believed yet."""
-        provisional = list(provisional_of(self._connection))
+    def warn(self, warn: Callable[[str], None], new: JobFiles) -> None:
+        """Warn of what is not believed yet, and of what can't be compared."""
+        provisional = list(provisional_readings(self._connection))
         if provisional:
-            warn(f"{new.name}: {told_of_provisional(len(provisional))}")
+            warn(f"{new.name}: {describe_provisional(len(provisional))}")
         lines = [f"  {one.seed_id}: {one.why} ({one.query_id})" for one in provisional]
-        _tell(lines, warn, "  {} more searches like these")
-        told = [f"{seed_id}: {problem}" for seed_id, problem in self._unreadable.items()]
-        told += [
-            f"{seed_id}: another picture than before: what it finds now is first_seen, and what it "
-            "had found is unknown"
-            for seed_id in self._others
+        _warn_of_first(lines, warn, "  {} more queries like these")
+        problems = [f"{seed_id}: {problem}" for seed_id, problem in self._unreadable.items()]
+        problems += [
+            f"{seed_id}: a different image than before: what it finds now is first_seen, and what "
+            "it had found is unknown"
+            for seed_id in self._replaced
         ]
-        _tell(told, warn, "{} more seeds like these")
+        _warn_of_first(problems, warn, "{} more seeds like these")
 
     def outcomes(self, side: int, files: JobFiles) -> None:
+        """Load outcomes.jsonl."""
         for row in files.rows(OUTCOMES):
             query_id, image = row["query_id"], image_of(row)
             if not side:
                 self._images[query_id] = image
             elif self._images.get(query_id, image) != image:
-                self._others[str(row["seed_id"])] = None
+                self._replaced[str(row["seed_id"])] = None
                 self._queries[1][query_id] = self._make(query_id, row["language"], row)
             query, _ = self._query(side, query_id, row["language"], row)
             self._seed(row, side)
@@ -149,18 +150,20 @@ class _Loader:
             )
 
     def products(self, side: int, files: JobFiles) -> None:
+        """Load products.jsonl."""
         self._connection.executemany(
             "INSERT OR IGNORE INTO product VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._products(side, files),
         )
 
     def sightings(self, side: int, files: JobFiles) -> None:
+        """Load sightings.jsonl."""
         self._connection.executemany(_SEEN.format(side=side), self._sightings(side, files))
 
     def _query(
         self, side: int, query_id: str, language: str, row: dict[str, Any]
     ) -> tuple[int, str]:
-        """Return the number and the language of a query that a row tells of."""
+        """Return the number and the language of a row's query."""
         mine, theirs = self._queries[side], self._queries[1 - side]
         known = mine.get(query_id)
         if known is None:
@@ -177,7 +180,7 @@ class _Loader:
         return number, language
 
     def _seed(self, row: dict[str, Any], side: int | None = None) -> int:
-        """Return the number of a seed; the new job's row of it is the one that is told."""
+        """Return the number of a row's seed; the new job's seed_data replaces the old one's."""
         seed_id, data = str(row["seed_id"]), row.get("seed_data") or {}
         number = self._seeds.get(seed_id)
         if number is None:
@@ -210,19 +213,8 @@ class _Loader:
             yield language, row["item_id"], query, row["rank"], row["price"]
 
 
-def told_of_provisional(searches: int) -> str:
-    """Say how many searches are provisional, and what that means.
-
-    >>> told_of_provisional(1)
-    '1 search is provisional: what it lacks is unknown, not gone, until another job says the same'
-    """
-    which = f"{searches:,} searches are" if searches != 1 else "1 search is"
-    lack = "they lack" if searches != 1 else "it lacks"
-    return f"{which} provisional: what {lack} is unknown, not gone, until another job says the same"
-
-
-def _tell(lines: Sequence[str], warn: Callable[[str], None], more: str) -> None:
-    """Tell the first of some lines, and how many there are more."""
+def _warn_of_first(lines: Sequence[str], warn: Callable[[str], None], more: str) -> None:
+    """Warn with the first few lines, and say how many more there are."""
     for line in lines[:_WARNINGS]:
         warn(line)
     if len(lines) > _WARNINGS:
@@ -230,7 +222,7 @@ def _tell(lines: Sequence[str], warn: Callable[[str], None], more: str) -> None:
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what is kept of a line of products.jsonl."""
+    """Return the database columns of a line of products.jsonl, without the side."""
     return (
         *(row["language"], row["item_id"], row["price"], row["price_source"], row["currency"]),
         *(row["sale_quantity_90days"], row["moq"], row["company_name"], row["title"]),

@@ -1,4 +1,4 @@
-"""What the products of a job are like: how many have each field, and how their prices moved."""
+"""Statistics of a job's products: coverage of fields, price moves and volume."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-__all__ = ["Coverage", "Moves", "Volume", "job_before", "prices"]
+__all__ = ["FieldCoverage", "PriceMoves", "ProductVolume", "job_before", "prices"]
 
 Price = tuple[float, Any]
 """Amount and currency."""
 
 
 @attrs.frozen
-class Coverage:
+class FieldCoverage:
     """How many products there are, and how many of them have a value in each field."""
 
     products: int
     having: Mapping[str, int]
+    """By field; those without any are missing."""
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]], fields: Iterable[str]) -> Self:
-        """Count.
+        """Count the products that have a value in each of some fields.
 
-        >>> Coverage.of([{"a": 0, "b": ""}, {"a": None, "b": "x"}, {"b": []}], "ab")
-        Coverage(products=3, having={'a': 1, 'b': 1})
+        >>> FieldCoverage.of([{"a": 0, "b": ""}, {"a": None, "b": "x"}, {"b": []}], "ab")
+        FieldCoverage(products=3, having={'a': 1, 'b': 1})
         """
         having: Counter[str] = Counter()
         number = 0
-        for number, row in enumerate(rows, 1):  # noqa: B007 - it is how many there were
+        for number, row in enumerate(rows, 1):  # noqa: B007 - used after the loop
             having.update([name for name in fields if row.get(name) not in (None, "", [], {})])
         return cls(number, dict(sorted(having.items())))
 
@@ -66,24 +67,25 @@ def prices(rows: Iterable[Mapping[str, Any]]) -> dict[int, Price]:
 
 
 @attrs.frozen
-class Moves:
+class PriceMoves:
     """How prices moved between two jobs."""
 
     products: int
-    """Those that have a price in both."""
+    """How many have a price in both."""
     moved: int
-    """Of these, those whose price moved by more than was asked about, or is in another currency."""
+    """How many of these moved by more than the given share, or changed currency."""
     times: float
-    """The median of new price by old price."""
+    """The median ratio of new to old price."""
 
     @classmethod
     def between(cls, old: Mapping[int, Price], new: Mapping[int, Price], by: float) -> Self:
-        """Compare.
+        """Compare the prices of two jobs.
 
-        :param by: share of the old price that a price may move by
+        :param by: the share of the old price that a price may move by
 
-        >>> Moves.between({1: (10, "CNY"), 2: (4, "CNY")}, {1: (14, "CNY"), 2: (400, "CNY")}, 0.5)
-        Moves(products=2, moved=1, times=50.7)
+        >>> old = {1: (10, "CNY"), 2: (4, "CNY")}
+        >>> PriceMoves.between(old, {1: (14, "CNY"), 2: (400, "CNY")}, 0.5)
+        PriceMoves(products=2, moved=1, times=50.7)
         """
         ratios, products, moved = [], 0, 0
         for item, (amount, currency) in new.items():
@@ -98,21 +100,21 @@ class Moves:
 
 
 @attrs.frozen
-class Volume:
-    """How many products two jobs have, each counted once a language."""
+class ProductVolume:
+    """How many products two jobs have, each counted once per language."""
 
     before: int
     now: int
     gone: int
-    """Those of the old job that the new one has not."""
+    """How many the old job has and the new one does not."""
 
     @classmethod
     def between(cls, old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Self:
-        """Count.
+        """Count the products of two jobs.
 
         >>> en, ru = {"item_id": 1, "language": "en"}, {"item_id": 1, "language": "ru"}
-        >>> Volume.between([en, ru], [ru, ru])
-        Volume(before=2, now=1, gone=1)
+        >>> ProductVolume.between([en, ru], [ru, ru])
+        ProductVolume(before=2, now=1, gone=1)
         """
         was, is_now = (
             {(row.get("language"), row["item_id"]) for row in rows} for rows in (old, new)
@@ -121,9 +123,9 @@ class Volume:
 
 
 def job_before(name: str, source: object, output_dir: Path) -> JobFiles | None:
-    """Return the last job of the series before this one; None if there is none with products.
+    """Return the previous job of the series; None if there is none with products.
 
-    :param source: where this job's products come from: made-up ones are compared with such alone
+    :param source: where this job's products come from; only jobs of the same source are compared
     """
     for job in jobs_of(series_of(name) or "", output_dir):
         is_earlier = job.name < name and job.facts.get("source") == source

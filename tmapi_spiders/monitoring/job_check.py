@@ -1,4 +1,4 @@
-"""What stands in for a crawl where a job that has ended is judged: it asks nobody."""
+"""Runs the monitors on a job that has ended, without a crawl (``scrapy tmapi check``)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.monitoring.judged_job import JudgedJob
 
-__all__ = ["JudgedSpider", "judge"]
+__all__ = ["JudgedSpider", "run_monitors"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _NO_SUITE = (ImportError, AttributeError, NameError, TypeError, ValueError)
 
 
 class JudgedSpider(Spider):
-    """Stands where monitors and actions look for the spider."""
+    """Takes the spider's place for monitors and actions."""
 
     def __init__(self, judged: JudgedJob) -> None:
         super().__init__(name=str(judged.facts.get("spider") or IMAGE_SEARCH))
@@ -40,14 +40,14 @@ class JudgedSpider(Spider):
 
     @override
     def log(self, message: Any, level: int = logging.DEBUG, **kw: Any) -> None:
-        """Keep spidermon's log to those who look for it: what it found is printed."""
+        """Log spidermon's lines on level DEBUG: its findings are printed."""
         logger.debug("%s", message, **kw)
 
 
-def judge(judged: JudgedJob, settings: Settings) -> None:
-    """Run the suites of a crawl on a job that has ended; what they find is in its remarks.
+def run_monitors(judged: JudgedJob, settings: Settings) -> None:
+    """Run a crawl's suites on a job that has ended; their findings are added to its remarks.
 
-    :param settings: a crawl's
+    :param settings: the settings of a crawl
     :raises UsageProblems: if a suite can't be loaded
     """
     settings = settings.copy()
@@ -66,16 +66,16 @@ def judge(judged: JudgedJob, settings: Settings) -> None:
         extension = JobSpidermon.from_crawler(crawler)
     except NotConfigured as exc:
         raise UsageProblems(f"{OWN_SUITES}: {exc}") from exc
-    extension.judge()
+    extension.run_suites()
 
 
 def _problems(suites: Iterable[Any]) -> Iterator[str]:
-    """Yield why suites can't be loaded; where a crawl begins, that is a crash."""
-    for named in suites:
+    """Yield why suites can't be loaded; in a crawl, this would be a crash."""
+    for given in suites:
         try:
-            suite = load_object(named)
+            suite = load_object(given)
         except _NO_SUITE as exc:
-            yield f"{OWN_SUITES}: {shortened(named)} can't be loaded: {shortened(exc)}"
+            yield f"{OWN_SUITES}: {shortened(given)} can't be loaded: {shortened(exc)}"
             continue
         if not (isinstance(suite, type) and issubclass(suite, MonitorSuite)):
-            yield f"{OWN_SUITES}: {shortened(named)} is no MonitorSuite of spidermon's."
+            yield f"{OWN_SUITES}: {shortened(given)} is not a MonitorSuite of spidermon."

@@ -1,4 +1,4 @@
-"""Wanted: which changes a user wants to be told of."""
+"""Decides which changes to report, by the options ``--only`` and ``--min-…-change``."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
 if TYPE_CHECKING:
     from tmapi_spiders.compare.changes import Change
 
-__all__ = ["Threshold", "Wanted"]
+__all__ = ["ChangeFilter", "Threshold"]
 
 _THRESHOLD = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(%?)")
 
 
 @attrs.frozen
 class Threshold:
-    """The least change that counts: a number, or per cent of what was before."""
+    """The least change that counts: a number, or a percentage of the value before."""
 
     least: Decimal = Decimal(0)
     is_percent: bool = False
 
     @classmethod
     def read(cls, option: str, given: str | None, *, may_be_percent: bool = True) -> Self:
-        """Read an option.
+        """Read an option's value.
 
         >>> Threshold.read("--min-price-change", "5%")
         Threshold(least=Decimal('5'), is_percent=True)
 
-        :raises ValueError: if it is none
+        :raises ValueError: if it is not a threshold
         """
         if given is None:
             return cls()
@@ -47,18 +47,18 @@ class Threshold:
         return cls(Decimal(found[1]), bool(found[2]))
 
     def passes(self, change: Change) -> bool:
-        """Say whether a change is large enough; one from 0 is, in per cent."""
+        """Return whether a change is large enough; any change from 0 is, in per cent."""
         if self.is_percent and change.percent is not None:
-            less, before = Decimal(change.difference or 0), Decimal(change.before or 0)
-            return abs(less) * 100 >= self.least * abs(before)
+            size, before = Decimal(change.difference or 0), Decimal(change.before or 0)
+            return abs(size) * 100 >= self.least * abs(before)
         if self.is_percent:
             return True
         return change.difference is None or abs(Decimal(change.difference)) >= self.least
 
 
 @attrs.frozen
-class Wanted:
-    """Kinds of changes, and how large they have to be."""
+class ChangeFilter:
+    """Passes changes of some kinds that are large enough."""
 
     kinds: frozenset[str] = frozenset(KINDS)
     thresholds: dict[str, Threshold] = attrs.field(factory=dict)
@@ -67,8 +67,8 @@ class Wanted:
     def read(cls, only: str | None, **thresholds: str | None) -> Self:
         """Read the options.
 
-        :param only: kinds separated by commas; None: all
-        :param thresholds: by kind, as given; None: any change counts
+        :param only: kinds separated by commas; None for all
+        :param thresholds: the options' values by kind; None lets any change pass
         :raises UsageProblems: with all that is wrong
         """
         kinds = [word.strip() for word in only.split(",")] if only is not None else list(KINDS)
@@ -88,8 +88,8 @@ class Wanted:
             raise UsageProblems(*problems)
         return cls(frozenset(kinds), read)
 
-    def wants(self, change: Change) -> bool:
-        """Say whether a change is to be told."""
+    def passes(self, change: Change) -> bool:
+        """Return whether to report a change."""
         if change.change not in self.kinds:
             return False
         threshold = self.thresholds.get(change.change)

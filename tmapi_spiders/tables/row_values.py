@@ -1,4 +1,4 @@
-"""Values of a job's rows, as tables have them."""
+"""Converts the values of a job's rows to what tables hold."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.tables.columns import ColumnKind
 
-__all__ = ["as_text", "is_decimal", "is_number", "is_words", "to_time"]
+__all__ = ["as_text", "is_decimal", "is_number", "is_text_list", "to_time"]
 
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 def as_text(kind: ColumnKind, value: Any) -> str:
-    """Return any value as text; None is "".
+    """Return any value as text; None becomes "".
 
-    >>> as_text(ColumnKind.WORDS, ["广东", "佛山"])
+    >>> as_text(ColumnKind.TEXT_LIST, ["广东", "佛山"])
     '广东; 佛山'
     >>> as_text(ColumnKind.FILTERS, {"a": True, "b": True})
     'a+b'
@@ -28,7 +28,7 @@ def as_text(kind: ColumnKind, value: Any) -> str:
         return value
     if value is None:
         return ""
-    if kind is ColumnKind.WORDS and is_words(value):
+    if kind is ColumnKind.TEXT_LIST and is_text_list(value):
         return "; ".join(value)
     if (
         kind is ColumnKind.FILTERS
@@ -39,17 +39,17 @@ def as_text(kind: ColumnKind, value: Any) -> str:
     return to_json(value, ensure_ascii=False)
 
 
-def is_words(value: Any) -> bool:
-    """Return whether a value is a list of texts.
+def is_text_list(value: Any) -> bool:
+    """Return whether a value is a list of strings.
 
-    >>> is_words(["a"]), is_words([]), is_words(["a", 1]), is_words("a")
-    (True, True, False, False)
+    >>> [is_text_list(value) for value in (["a"], [], ["a", 1], "a")]
+    [True, True, False, False]
     """
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a number; True and False are none.
+    """Return whether a value is a number; True and False are not.
 
     >>> is_number(7), is_number(0.5), is_number(True), is_number("7")
     (True, True, False, False)
@@ -58,7 +58,7 @@ def is_number(value: Any) -> bool:
 
 
 def is_decimal(value: Any) -> bool:
-    """Return whether a value is a decimal as the job's files have prices.
+    """Return whether a value is a decimal string, as prices are in the job's files.
 
     >>> is_decimal("60.00"), is_decimal("-5"), is_decimal("1e5"), is_decimal("ask"), is_decimal(6)
     (True, True, False, False, False)
@@ -67,7 +67,7 @@ def is_decimal(value: Any) -> bool:
 
 
 def to_time(value: Any) -> datetime | None:
-    """Return a time, UTC; None if it is no ISO 8601. One without zone is meant as UTC.
+    """Return a time in UTC; None if it is not ISO 8601. Without a zone it is taken as UTC.
 
     >>> to_time("2026-11-25T22:19:49.118+01:00"), to_time("yesterday"), to_time(None)
     (datetime.datetime(2026, 11, 25, 21, 19, 49, 118000, tzinfo=datetime.timezone.utc), None, None)

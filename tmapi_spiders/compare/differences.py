@@ -1,18 +1,18 @@
-"""Numbers: prices as strings, compared exactly, and how far one is from another."""
+"""Differences of prices (decimal strings, compared exactly), counts and ranks."""
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-__all__ = ["MOVES", "difference_of", "move_of", "same_price", "to_decimal"]
+__all__ = ["DIRECTIONS", "difference", "price_direction", "same_price", "to_decimal"]
 
-MOVES: Final = ("lower", "higher", "newly given", "no longer given", "not comparable")
-"""What :func:`move_of` may return, in the order they are told."""
+DIRECTIONS: Final = ("lower", "higher", "newly given", "no longer given", "not comparable")
+"""What :func:`price_direction` returns, in the order of a summary."""
 
 
 def to_decimal(text: Any) -> Decimal | None:
-    """Return a number; None for what is none.
+    """Return a finite number below 10^18; None for anything else.
 
     >>> to_decimal("9.80"), to_decimal("NaN"), to_decimal("1e999999"), to_decimal(None)
     (Decimal('9.80'), None, None, None)
@@ -25,7 +25,7 @@ def to_decimal(text: Any) -> Decimal | None:
 
 
 def same_price(one: str | None, other: str | None) -> bool:
-    """Say whether two prices are the same, however they are written.
+    """Return whether two prices are the same, however they are written.
 
     >>> same_price("6", "6.00"), same_price(None, "6"), same_price("ask", "ask")
     (True, False, True)
@@ -33,12 +33,14 @@ def same_price(one: str | None, other: str | None) -> bool:
     return one == other or ((number := to_decimal(one)) is not None and number == to_decimal(other))
 
 
-def difference_of(kind: str, before: Any, after: Any) -> tuple[str | int | None, float | None]:
-    """Return after less before, and the same in per cent of before; ranks are places, without.
+def difference(kind: str, before: Any, after: Any) -> tuple[str | int | None, float | None]:
+    """Return after minus before, and the same in per cent of before.
 
-    >>> difference_of("price", "12.00", "10.80"), difference_of("rank", 4, 1)
+    Ranks have no percentage; names have neither.
+
+    >>> difference("price", "12.00", "10.80"), difference("rank", 4, 1)
     (('-1.20', -10.0), (-3, None))
-    >>> difference_of("price", "0", "1"), difference_of("new", None, "9.80")
+    >>> difference("price", "0", "1"), difference("new", None, "9.80")
     (('1', None), (None, None))
     """
     if kind in {"supplier", "price_source", "currency"}:
@@ -46,16 +48,18 @@ def difference_of(kind: str, before: Any, after: Any) -> tuple[str | int | None,
     old, new = to_decimal(before), to_decimal(after)
     if old is None or new is None:
         return None, None
-    less = new - old
-    percent = round(float(less / old * 100), 2) if old and kind != "rank" else None
-    return (str(less) if isinstance(after, str) else int(less)), percent
+    size = new - old
+    percent = round(float(size / old * 100), 2) if old and kind != "rank" else None
+    return (str(size) if isinstance(after, str) else int(size)), percent
 
 
-def move_of(before: Any, after: Any) -> str:
-    """Return in words what became of a price.
+def price_direction(before: Any, after: Any) -> str:
+    """Return how a price changed.
 
-    >>> [move_of("9", after) for after in ("10", "8.50", None, "ask")], move_of(None, "9")
-    (['higher', 'lower', 'no longer given', 'not comparable'], 'newly given')
+    >>> [price_direction("9", after) for after in ("10", "8.50", None, "ask")]
+    ['higher', 'lower', 'no longer given', 'not comparable']
+    >>> price_direction(None, "9")
+    'newly given'
     """
     if before is None:
         return "newly given"

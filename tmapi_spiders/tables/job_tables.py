@@ -1,4 +1,4 @@
-"""Survey: what a job's files have, looked through once before tables are made of them."""
+"""Finds the columns and row counts of a job's tables by reading its files once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.jobs.job_files import JobFiles
 
-__all__ = ["TABLES", "Table", "survey"]
+__all__ = ["TABLES", "Table", "find_tables"]
 
-#: The tables of a job, in the order of a workbook's sheets: file, and class of its lines.
+#: The tables of a job, in the order of a workbook's sheets: file, and item class of its lines.
 TABLES: dict[str, tuple[str, type[attrs.AttrsInstance]]] = {
     "products": (PRODUCTS, Product),
     "outcomes": (OUTCOMES, Outcome),
@@ -27,7 +27,7 @@ TABLES: dict[str, tuple[str, type[attrs.AttrsInstance]]] = {
 
 _FIRST = "seed_id"
 _EXACT = 2**53
-"""Whole numbers up to here are the same as floating-point numbers."""
+"""Floating-point numbers hold whole numbers up to here exactly."""
 _LARGEST = 2**63 - 1
 
 
@@ -39,17 +39,18 @@ class Table:
     file: str
     columns: tuple[Column, ...]
     count: int
-    """Its rows."""
+    """The number of rows."""
 
 
 @attrs.define
-class _Seen:
-    """What values a free column has."""
+class _ValueTypes:
+    """The types of values found in a free column."""
 
     kinds: set[ColumnKind] = attrs.field(factory=set)
     largest: int = 0
 
     def add(self, value: Any) -> None:
+        """Note the type of a value."""
         if isinstance(value, bool):
             self.kinds.add(ColumnKind.FLAG)
         elif isinstance(value, int):
@@ -62,7 +63,7 @@ class _Seen:
 
     @property
     def kind(self) -> ColumnKind:
-        """The one type that holds them all, each exactly."""
+        """The one type that holds all the values exactly."""
         if self.kinds == {ColumnKind.FLAG}:
             return ColumnKind.FLAG
         if self.kinds == {ColumnKind.COUNT} and self.largest <= _LARGEST:
@@ -71,22 +72,22 @@ class _Seen:
         return ColumnKind.NUMBER if is_number and self.largest <= _EXACT else ColumnKind.TEXT
 
 
-def survey(files: JobFiles, names: Iterable[str]) -> list[Table]:
-    """Return the tables that are wanted, with their columns and numbers of rows.
+def find_tables(files: JobFiles, names: Iterable[str]) -> list[Table]:
+    """Return the tables with these names, with their columns and row counts.
 
-    The columns of the user's own rows are the same in all tables of a job: those of all its files.
-    So is their type. First comes ``seed_id``, then these, then the others in the order of the
-    job's files, then what other people's code has put into the rows besides.
+    The user's own columns, and their types, are the same in all tables of a job: they are taken
+    from all its files. ``seed_id`` comes first, then these, then the rest in the order of the job's
+    files, then what a project's own code has added to the rows.
 
-    :param names: of :data:`TABLES`
+    :param names: keys of :data:`TABLES`
     :raises StorageError: if a file can't be read
     """
-    seeds: dict[str, _Seen] = {}
-    others: dict[str, dict[str, _Seen]] = {}
+    seeds: dict[str, _ValueTypes] = {}
+    others: dict[str, dict[str, _ValueTypes]] = {}
     counts = {}
     for name, (file, item_class) in TABLES.items():
         known = {field.name for field in attrs.fields(item_class)}
-        counts[name], others[name] = _look(files, file, known, seeds)
+        counts[name], others[name] = _scan(files, file, known, seeds)
     tables = []
     for name in names:
         file, item_class = TABLES[name]
@@ -105,28 +106,28 @@ def survey(files: JobFiles, names: Iterable[str]) -> list[Table]:
     return tables
 
 
-def _look(
-    files: JobFiles, file: str, known: set[str], seeds: dict[str, _Seen]
-) -> tuple[int, dict[str, _Seen]]:
-    """Look through a file; return its number of lines, and what it has that is not *known*."""
+def _scan(
+    files: JobFiles, file: str, known: set[str], seeds: dict[str, _ValueTypes]
+) -> tuple[int, dict[str, _ValueTypes]]:
+    """Read a file; return its number of lines, and the types of fields that are not *known*."""
     count = 0
-    others: dict[str, _Seen] = {}
+    others: dict[str, _ValueTypes] = {}
     for row in files.rows(file):
         count += 1
         data = row.get(SEED_DATA)
         if isinstance(data, dict):
             for key, value in data.items():
-                seeds.setdefault(key, _Seen()).add(value)
+                seeds.setdefault(key, _ValueTypes()).add(value)
         if not row.keys() <= known:
             for key in row.keys() - known:
-                others.setdefault(key, _Seen())
+                others.setdefault(key, _ValueTypes())
             for key, seen in others.items():
                 seen.add(row.get(key))
     return count, dict(sorted(others.items()))
 
 
 def _free_name(wanted: str, taken: set[str]) -> str:
-    r"""Return a header that no other column has, for programs that ignore case, too.
+    r"""Return a header no other column has, even for programs that ignore case.
 
     >>> taken = {"price"}
     >>> [_free_name(name, taken) for name in ("Price", "price", "my\nown")]

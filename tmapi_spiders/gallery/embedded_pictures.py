@@ -1,4 +1,4 @@
-"""Which pictures a gallery embeds: seeds first, then products, until the limit is reached."""
+"""Chooses and fetches the pictures a gallery embeds: seeds first, then products, up to a limit."""
 
 from __future__ import annotations
 
@@ -19,60 +19,59 @@ if TYPE_CHECKING:
     from tmapi_spiders.gallery.model import Gallery, Group
     from tmapi_spiders.sandbox.options import SandboxOptions
 
-__all__ = ["Embedded", "Pictures", "embed", "picture_address", "seed_address"]
+__all__ = ["EmbeddedPictures", "PictureSource", "embed_pictures", "picture_address", "seed_address"]
 
-#: Where a sandbox may be that the user has started, and its pictures with it.
+#: Hosts of a sandbox the user may have started, which serves pictures, too.
 _THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 
-#: Pictures that are asked for together.
+#: Pictures fetched concurrently.
 _BATCH: Final = 48
 
 
 @attrs.define
-class Embedded:
-    """The pictures that go into the page, and why the others do not."""
+class EmbeddedPictures:
+    """The pictures in the page, and why others are missing."""
 
     urls: dict[str, str] = attrs.field(factory=dict)
-    """The ``data:`` URL of each, by the picture's address."""
+    """``data:`` URLs by the picture's address."""
     wanted: int = 0
-    """Different pictures there are."""
+    """The number of different pictures."""
     failed: int = 0
-    """Those that could not be fetched."""
+    """The number that could not be fetched."""
     problems: dict[str, int] = attrs.field(factory=dict)
-    """Why not, and how many."""
+    """Why, and how many."""
 
     @property
     def left_out(self) -> int:
-        """Those that the limit had no room for."""
+        """The number that the limit left no room for."""
         return self.wanted - self.failed - len(self.urls)
 
 
 @attrs.frozen
-class Pictures:
-    """Where a job's pictures are.
-
-    :param made_up: the options of the sandbox that the job's products come from; None: the real API
-    """
+class PictureSource:
+    """Where a job's pictures come from."""
 
     folder: Path
+    """The folder to keep thumbnails in."""
     source: str
-    """The API's host and port: pictures may be there, even if it is on this machine."""
+    """The API's host and port, which may serve pictures even if it is on this machine."""
     made_up: SandboxOptions | None = None
+    """The options of the sandbox the products come from; None if they come from the real API."""
 
 
-async def embed(
+async def embed_pictures(
     gallery: Gallery,
-    pictures: Pictures,
+    pictures: PictureSource,
     limit: int,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> Embedded:
-    """Fetch what is missing, and choose what is embedded.
+) -> EmbeddedPictures:
+    """Fetch the pictures that are not kept yet, and choose which to embed.
 
-    :param limit: bytes that the pictures may take in the page, all of them together
+    :param limit: the most bytes all the pictures may take in the page
     :raises StorageError: if the store of thumbnails can't be used
     """
     addresses = list(dict.fromkeys(_in_order(gallery, made_up=pictures.made_up is not None)))
-    embedded = Embedded(wanted=len(addresses))
+    embedded = EmbeddedPictures(wanted=len(addresses))
     if not limit or not addresses:
         return embedded
     sandbox = Sandbox(pictures.made_up) if pictures.made_up else None
@@ -111,7 +110,7 @@ async def embed(
 
 
 def picture_address(url: str, *, made_up: bool) -> str:
-    """Return where a product's picture is; the sandbox's are told by their path alone.
+    """Return the address of a product's picture; for the sandbox it is only the path.
 
     >>> picture_address("http://127.0.0.1:34345/img/612345678901.svg", made_up=True)
     '/img/612345678901.svg'
@@ -120,7 +119,7 @@ def picture_address(url: str, *, made_up: bool) -> str:
 
 
 def seed_address(group: Group, *, made_up: bool) -> str | None:
-    """Return where a seed's picture is: of a made-up job, the sandbox draws what it sees in it."""
+    """Return the address of a seed's picture; the sandbox draws what it sees in the image."""
     if made_up:
         return f"{PICTURE_OF}?img_url={quote(group.seed, safe='')}" if group.seed else None
     return group.link
