@@ -14,11 +14,11 @@ import pytest
 from scrapy.exceptions import DropItem
 
 from tests.distributed.filling import Desk
-from tests.local.test_gate import a_call, journal_of
-from tmapi_spiders.crawl import outage, permits
+from tests.local.test_gate import Stops, a_call, journal_of
+from tmapi_spiders.crawl import concurrency_limit, outage
+from tmapi_spiders.crawl.concurrency_limit import FIRST, ConcurrencyLimit
 from tmapi_spiders.crawl.dedupe import identity_of
 from tmapi_spiders.crawl.outage import DIFFERENT, WORKS, Outage, Sign
-from tmapi_spiders.crawl.permits import FIRST, Permits
 from tmapi_spiders.distributed import store
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.seed_queue import feed
@@ -70,25 +70,25 @@ class LocalCalls:
     def __init__(self, most: int, budget: int) -> None:
         self._loop = asyncio.new_event_loop()
         self._journal = journal_of()
-        self.is_exhausted = False
-        self.stopped = ""
+        self._stops = Stops()
         self._numbers = count()
         self._gate = LocalGate(
-            Permits(most, PAUSE),
+            ConcurrencyLimit(most, PAUSE),
             self._journal,
-            budget,
-            self._exhausted,
+            self._stops,
+            budget=budget,
             outage=Outage(OUTAGE_CALLS, OUTAGE_PAUSE),
-            failing=self._failing,
         )
+        self._stops.on_stop = self._gate.close
 
-    def _failing(self, reason: str, said: str) -> None:
-        self.stopped = f"{reason} ({said})"
-        self._gate.close()
+    @property
+    def stopped(self) -> str:
+        stops = zip(self._stops.reasons, self._stops.details, strict=True)
+        return next((f"{reason} ({detail})" for reason, detail in stops), "")
 
-    def _exhausted(self) -> None:
-        self.is_exhausted = True
-        self._gate.close()
+    @property
+    def is_exhausted(self) -> bool:
+        return "budget" in self._stops.reasons
 
     def out(self, wanted: int) -> list[Any]:
         async def let_out() -> list[Any]:
@@ -230,7 +230,7 @@ def backend(
 
 @pytest.fixture
 def quick_probes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(permits, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(concurrency_limit, "PROBE_SECONDS", 0.3)
     store.script.cache_clear()
     yield
     store.script.cache_clear()

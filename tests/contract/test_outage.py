@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 from tests.distributed.filling import Desk
-from tests.local.test_gate import journal_of
+from tests.local.test_gate import Stops, journal_of
+from tmapi_spiders.crawl.concurrency_limit import ConcurrencyLimit
 from tmapi_spiders.crawl.outage import WORKS, Outage, Sign
-from tmapi_spiders.crawl.permits import Permits
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.local.gate import LocalGate
@@ -48,21 +48,18 @@ class Seen:
 
 
 class Alone:
-    """Calls of a process of its own."""
+    """Calls of one process."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self._loop = asyncio.new_event_loop()
         self._loop.time = lambda: self.now  # type: ignore[method-assign]
         self._outage = Outage(CALLS, PAUSE, clock=lambda: self.now)
-        self._stopped = False
+        self._stops = Stops()
         self._gate = LocalGate(
-            Permits(MOST), journal_of(), outage=self._outage, failing=self._failing
+            ConcurrencyLimit(MOST), journal_of(), self._stops, outage=self._outage
         )
-
-    def _failing(self, *_: str) -> None:
-        self._stopped = True
-        self._gate.close()
+        self._stops.on_stop = self._gate.close
 
     def out(self, wanted: int) -> list[Permit]:
         async def let_out() -> list[Permit]:
@@ -92,7 +89,7 @@ class Alone:
     def seen(self) -> Seen:
         outage = self._outage
         probes = outage.probes if outage.is_probing else -1
-        return Seen(self._gate.in_flight, outage.spares, probes, self._stopped)
+        return Seen(self._gate.in_flight, outage.spares, probes, bool(self._stops.reasons))
 
     def close(self) -> None:
         self._gate.close()

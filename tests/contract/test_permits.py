@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tests.distributed.filling import Desk
 from tests.fuzz.values import EXAMPLES, try_all
-from tests.local.test_gate import journal_of
-from tmapi_spiders.crawl import permits
-from tmapi_spiders.crawl.permits import Permits
+from tests.local.test_gate import Stops, journal_of
+from tmapi_spiders.crawl import concurrency_limit
+from tmapi_spiders.crawl.concurrency_limit import ConcurrencyLimit
 from tmapi_spiders.distributed import store
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.store import run_script
@@ -60,21 +60,21 @@ STEPS = st.lists(
 @pytest.fixture
 def slower(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("PROBE_SECONDS", "LONGEST_PROBE_SECONDS", "LONGEST_PAUSE"):
-        monkeypatch.setattr(permits, name, SLOWER * getattr(permits, name))
+        monkeypatch.setattr(concurrency_limit, name, SLOWER * getattr(concurrency_limit, name))
     store.script.cache_clear()
     yield
     store.script.cache_clear()
 
 
 class Alone:
-    """Calls of a process of its own."""
+    """Calls of one process."""
 
     def __init__(self, most: int) -> None:
         self._now = 0.0
         self._loop = asyncio.new_event_loop()
         self._loop.time = lambda: self._now  # type: ignore[method-assign]
-        self._permits = Permits(most, PAUSE, clock=lambda: self._now)
-        self._gate = LocalGate(self._permits, journal_of())
+        self._limit = ConcurrencyLimit(most, PAUSE, clock=lambda: self._now)
+        self._gate = LocalGate(self._limit, journal_of(), Stops())
         self._in_flight: list[Permit] = []
 
     def step(self, wanted: int, seconds: float, endings: list[str]) -> tuple[int, int]:
@@ -82,9 +82,9 @@ class Alone:
 
     async def _step(self, wanted: int, seconds: float, endings: list[str]) -> tuple[int, int]:
         self._now += seconds
-        await _settle()
+        await _take_turns()
         waiting = [asyncio.ensure_future(self._gate.admit()) for _ in range(wanted)]
-        await _settle()
+        await _take_turns()
         self._in_flight += [one.result() for one in waiting if one.done()]
         waiting = [one for one in waiting if not one.done()]
         for permit in take(self._in_flight, endings, "refused"):
@@ -95,13 +95,13 @@ class Alone:
                 self._gate.answered(permit, counts=False)
             else:
                 self._gate.failed(permit, sent=False)
-        await _settle()
+        await _take_turns()
         self._in_flight += [one.result() for one in waiting if one.done()]
         for one in waiting:
             one.cancel()
-        await _settle()
+        await _take_turns()
         assert self._gate.in_flight == len(self._in_flight)
-        return self._permits.allowed, self._gate.in_flight
+        return self._limit.allowed, self._gate.in_flight
 
     def close(self) -> None:
         self._gate.close()
@@ -153,7 +153,7 @@ class Shared:
         assert done == b"done"
 
 
-async def _settle() -> None:
+async def _take_turns() -> None:
     for _ in range(4):
         await asyncio.sleep(0)
 

@@ -12,7 +12,7 @@ from tests.distributed.servers import RedisServer, free_port
 from tests.distributed.shared import Shared
 from tests.distributed.test_failures import SEEDS, started, wait_until
 from tests.support import Crawler, SandboxThread
-from tmapi_spiders.crawl.permits import FIRST
+from tmapi_spiders.crawl.concurrency_limit import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -120,7 +120,8 @@ class PaidCrawl(BaseRunSpiderCommand):
         # The rest takes a moment, and says how it ended: a late signal must not end it otherwise.
         for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
-        run.crashed |= self.crawler_process.bootstrap_failed
+        if self.crawler_process.bootstrap_failed:
+            run.crash()
         run.abandon()
         tell(run)
         mute_broken_streams()

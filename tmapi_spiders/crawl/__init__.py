@@ -1,1 +1,1 @@
-"""The flow of a crawl and its interfaces, wherever it runs."""
+"""The rules of a crawl, the same in one process and in workers, and the interfaces of a run."""

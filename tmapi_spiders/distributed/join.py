@@ -1,4 +1,4 @@
-"""Joining: a worker is made ready, and with it the job if it is given seeds; nothing is sent."""
+"""Makes a worker join a shared job, and feeds the job if seeds are given; sends nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def prepare_worker(
 
     :param given: the spider's arguments, as ``-a`` or a script gives them
     :param kind: the spider's
-    :raises UsageProblems: with all that is wrong, also with Redis
+    :raises UsageProblems: with all that is wrong, including Redis
+    :raises StorageError: if Redis is away
     """
     given = as_text(given, Arguments.model_fields)
     config, arguments, queries = _read(settings, given, kind.arguments_model)
@@ -110,11 +111,11 @@ def enqueue(
     kind: SpiderKind,
     update: bool,
 ) -> tuple[SharedJob, Fed]:
-    """Put seeds into a job, which is made if there is none; return it, and what was new.
+    """Put seeds into a job, which is made if it does not exist; return it, and what was new.
 
     :param given: the spider's arguments as ``-a`` gives them
     :param kind: the spider's
-    :param update: whether the job's budget and limit become those given
+    :param update: whether the job gets the budget and the concurrency limit that are given
     :raises UsageProblems: if the job has other arguments or settings, or another spider
     """
     job = SharedJob.create(server, given["job"], given, config, kind)

@@ -37,9 +37,8 @@ def announce(worker: Worker) -> None:
 
 def report(worker: Worker) -> None:
     """Say what came of it, once."""
-    if worker.reported:
+    if not worker.begin_report():
         return
-    worker.reported = True
     job = worker.job.name
     price = worker.config.call_price
     made = ", ".join([calls(worker.calls, price), *came_of(worker.counted)])

@@ -51,8 +51,7 @@ def announce(run: LocalRun) -> None:
 
 def report(run: LocalRun) -> None:
     """Say what came of the run, once."""
-    if not run.reported:
-        run.reported = True
+    if run.begin_report():
         _say(_report(run))
 
 

@@ -1,1 +1,1 @@
-"""The spiders of this package."""
+"""The spiders."""
