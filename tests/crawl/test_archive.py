@@ -271,8 +271,10 @@ def test_a_replayed_answer_keeps_its_time(alone: Crawler) -> None:
     assert more.outcome["started_at"] == outcome["started_at"]
     assert more.outcome["finished_at"] > outcome["finished_at"]
     assert "1 call, " in more.log
-    assert "j: goes on with this job: 2 pages of it, of 2 calls so far" in more.log
-    assert "cost nothing again; what its arguments add is asked now." in more.log
+    assert "j: continues this job: 2 pages, paid for on " in more.log
+    assert (
+        "cost nothing again (2 calls so far); what its arguments add is asked for now." in more.log
+    )
     assert "2 pages replayed, paid on " in more.log
 
 

@@ -247,7 +247,7 @@ def test_a_spider_that_cannot_work_is_refused(
     shop = crawl(spider="shop", seeds=SEED, env=env)
     for problem in (
         "own.Shop.arguments_model: own.Own: accepted: a subclass of",
-        "own.Own.colour: 'colour[': it is no jmespath",
+        "own.Own.colour: 'colour[': it is not valid jmespath",
     ):
         assert f"\n  {problem}" in refused(shop, sandbox)
     ours = crawl(seeds=SEED, env=env)

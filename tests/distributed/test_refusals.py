@@ -207,7 +207,7 @@ def test_the_feeder_dies(tmp_path: Path, sandbox: SandboxThread, redis_server: R
     client.hset("image_search:j:job", mapping={"fed": 0, "fed_at": 1000})
     done = start(job="j")
     assert done.exit_status == 4
-    assert "whoever fed the job has died" in done.log
+    assert "the process that fed the job has died" in done.log
     assert "scrapy tmapi enqueue j" in done.log
     start.command("tmapi", "enqueue", "j", seeds=SEEDS)
     again = start(job="j")

@@ -75,8 +75,8 @@ def prepare_worker(
             logger.warning("%s", warning)
         if names := without_meaning(settings):
             logger.warning(
-                "%s: set for scrapy-redis, and without meaning for the workers of this package; "
-                "other spiders of the project may use them.",
+                "%s: set for scrapy-redis, but not used by the workers of this package; other "
+                "spiders of the project may use them.",
                 ", ".join(names),
             )
         if queries is not None:

@@ -233,7 +233,8 @@ class Worker(Run):
         elif exchange.feeder_is_dead:
             self.stop(
                 "interrupted",
-                f"whoever fed the job has died; run it again: scrapy tmapi enqueue {self.job.name}",
+                f"the process that fed the job has died; run it again: "
+                f"scrapy tmapi enqueue {self.job.name}",
             )
 
     def _log_outage(self, state: dict[str, Any]) -> None:
@@ -241,7 +242,7 @@ class Worker(Run):
         is_probing = state.get("probes", -1) >= 0
         if is_probing and not self._was_probing:
             logger.warning(
-                "The API fails everything: %s. From now on one call of all workers at a time "
+                "The API fails everything: %s. From now on one call at a time, of all workers, "
                 "probes it; when %d have failed, the job stops.",
                 *(state["failing"], MOST_PROBES),
             )

@@ -248,8 +248,9 @@ def refuse_look(spider: str) -> NoReturn:
     """
     print(
         f"{spider}: nothing was sent: fetch, parse, view and shell are not for this spider, whose "
-        "calls are paid for by a job. Any URL: leave --spider out. What a crawl would ask: "
-        "scrapy tmapi estimate -a seeds=…; to try it at no cost: scrapy tmapi sandbox.",
+        "calls are paid for and belong to a job. To fetch a URL, leave --spider out. To see what a "
+        "crawl would ask: scrapy tmapi estimate -a seeds=…; to try one for free: scrapy tmapi "
+        "sandbox.",
         file=sys.stderr,
     )
     raise SystemExit(EXIT_USAGE)
