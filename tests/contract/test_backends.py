@@ -1,4 +1,4 @@
-"""What holds for permits, budget and dedupe, in one process as for workers on Redis."""
+"""The rules for permits, budget and dedupe, in one process and for workers on Redis."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Calls(Protocol):
     """Calls of a job, let out by one of the backends."""
 
     def out(self, wanted: int) -> list[Any]:
-        """Let out as many as may go, of those wanted."""
+        """Let out as many of the calls wanted as may be sent."""
 
     def answered(self, call: Any, *, counts: bool = True) -> None: ...
 
     def refused(self, call: Any) -> None: ...
 
     def failed(self, call: Any, *, answered: bool = True) -> bool:
-        """Have a call fail; return whether that is laid to the API."""
+        """Let a call fail; return whether that is blamed on the API."""
 
     def worked(self, call: Any) -> None: ...
 
@@ -202,7 +202,7 @@ class SharedCalls:
 
 @attrs.define
 class Backend:
-    """Makes calls of one kind, and closes them at the end of the test."""
+    """Makes calls of one backend, and closes it at the end of the test."""
 
     name: str
     desk: Desk
@@ -355,7 +355,7 @@ def next_probe(calls: Calls) -> Any:
 class TestOutage:
     @staticmethod
     def fail_all(calls: Calls, many: int = OUTAGE_CALLS) -> list[bool]:
-        """Have so many calls fail, as they are let out; return which are laid to the API."""
+        """Let calls fail as they are let out; return which failures are blamed on the API."""
         spared: list[bool] = []
         while len(spared) < many:
             out = calls.out(100 if many == OUTAGE_CALLS else many - len(spared))
@@ -439,7 +439,7 @@ WRITTEN = {
 
 
 def product_of(query: Query, item_id: int) -> Product:
-    """Return a product that a query has brought."""
+    """Return a product that a query has found."""
     return Product(
         item_id=item_id,
         language=query.language,
@@ -486,7 +486,7 @@ class TestDedupe:
             step = lease.commit(lambda _: None)
             assert run_script(desk.client, "commit", job.keys, *step.values)[0] == b"done"
             written.append([int(line) for line in desk.rows("items")[before:]])
-            desk.leave(job)  # and give the others back
+            desk.leave(job)  # and give the other leases back
         return written
 
     @pytest.mark.parametrize("dedupe", ["job", "seed", "query"])

@@ -1,4 +1,4 @@
-"""The outage, in one process as for workers: the same ends of calls are taken for the same."""
+"""Outages: one process and workers judge the same ends of calls alike."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.lease import Lease
 
 MOST, CALLS = 12, 14
-#: Seconds: the first probe is after twice that.
+#: Seconds; the first probe is sent after twice as long.
 PAUSE = 10.0
 
 FAILS = Sign(works=False, reason="outage", said="500: oh")
 
-#: What a call tells as it ends: that it failed, with an answer or without one; that the API works.
+#: How a call ends: it failed, with or without an answer; the API works; or none of these.
 FAILED, SILENT, WORKED, ODD = "failed", "silent", "worked", "odd"
 SIGNS = {FAILED: FAILS, SILENT: FAILS, WORKED: WORKS, ODD: None}
 
 
 @attrs.frozen
 class Seen:
-    """What of it can be seen."""
+    """The visible state."""
 
     in_flight: int
     spares: bool
@@ -157,7 +157,7 @@ def test_the_same_ends_are_taken_for_an_outage(
 
 
 def work(draw: random.Random, alone: Alone, shared: Shared) -> None:
-    """Have calls end, some good and most of them bad."""
+    """Let calls end, some well and most of them badly."""
     share = draw.choice([0.0, 0.02, 0.1])
     in_flight: list[tuple[Permit, Lease]] = []
     for number in range(60):
@@ -167,7 +167,7 @@ def work(draw: random.Random, alone: Alone, shared: Shared) -> None:
         wanted = draw.choice([0, 1, 3, MOST, MOST])
         permits, leases = alone.out(wanted), shared.out(wanted)
         assert (number, len(leases)) == (number, len(permits))
-        # One call is of one query both ways.
+        # Both ways a call belongs to one query.
         in_flight += [
             (attrs.evolve(permit, query_id=lease.task), lease)
             for permit, lease in zip(permits, leases, strict=True)

@@ -1,8 +1,8 @@
-"""Permits, in one process as for workers: the same answers make the same number of calls allowed.
+"""The concurrency limit: one process and workers learn the same from the same answers.
 
 Both are given the same random steps. A batch is what a worker sends at once: refusals, then calls
-that are over. What time does is done to both clocks: here by hand, on Redis by moving what is to
-come nearer.
+that have ended. Both clocks are advanced: here by hand, on Redis by moving the times of what is to
+come.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.interfaces import Permit
     from tmapi_spiders.distributed.lease import Lease
 
-#: How much longer everything takes: so that no second which a slow machine loses is one too many.
+#: How much longer everything takes, so that seconds lost on a slow machine don't matter.
 SLOWER = 1000
 
 PAUSE = 2.0 * SLOWER
@@ -114,7 +114,7 @@ class Shared:
     def __init__(self, desk: Desk, most: int) -> None:
         desk.client.flushall()
         self._desk = desk.with_settings(TMAPI_MAX_CONCURRENCY=most)
-        # So few that each may be begun at any time, and more than can be in one's hands.
+        # Few enough to begin at any time, and more than can be in flight.
         self._job = self._desk.make(seeds=4 * most)
         self._in_flight: list[Lease] = []
 
@@ -159,14 +159,14 @@ async def _take_turns() -> None:
 
 
 def take(in_flight: list[Any], endings: list[str], how: str) -> list[Any]:
-    """Take as many of those in flight as end so, and return them."""
+    """Take as many of the calls in flight as end like this, and return them."""
     taken = in_flight[: endings.count(how)]
     del in_flight[: len(taken)]
     return taken
 
 
 def over(endings: list[str]) -> list[str]:
-    """Return how those end that are over by themselves."""
+    """Return how the other calls end."""
     return [how for how in endings if how != "refused"]
 
 

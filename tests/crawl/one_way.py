@@ -1,10 +1,10 @@
-"""What of tests/crawl runs one way only, in a process of its own, and why."""
+"""The tests of tests/crawl that run only in one process, not by workers, and why."""
 
 from __future__ import annotations
 
 __all__ = ["ONE_WAY"]
 
-#: By reason: modules, and tests of others.
+#: By reason: whole modules, and single tests of other modules.
 _BY_REASON = {
     "functions and classes: no crawl": ("test_image_state", "test_outage_rules"),
     "an archive: a worker's answers are not kept once their page is committed, nor read again": (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def journal_of(calls: int = 0, *, writable: bool = True) -> Journal:
-    # Closed by whichever thread collects it: others run in this process.
+    # Closed by whichever thread collects it: other threads run in this process.
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     connection.executescript(Journal.TABLES)
     journal = Journal(Path("journal.sqlite"), connection)
@@ -62,7 +62,7 @@ def gate_of(
 
 
 async def calls_through(gate: LocalGate, count: int, counts: Callable[[], bool]) -> int:
-    """Make *count* calls at once; return how many left."""
+    """Make *count* calls at once; return how many were sent."""
 
     async def call() -> bool:
         try:
@@ -105,7 +105,7 @@ def test_a_call_that_waits_when_the_gate_closes_is_not_sent() -> None:
 @pytest.mark.parametrize("budget", [1, 7, 32, 40])
 @pytest.mark.parametrize("spent", [0, 1])
 def test_the_budget_is_exact_though_some_calls_do_not_count(budget: int, spent: int) -> None:
-    """Some 32 in flight, of which some do not count: the job stops at exactly the budget."""
+    """With 32 in flight, some of which don't count, the job stops at exactly the budget."""
 
     async def main() -> None:
         journal, stops, seen = journal_of(spent), Stops(), []
