@@ -61,7 +61,7 @@ class Pace:
         self._noted: deque[tuple[float, int]] = deque()
 
     def note(self, at: float, pages: int) -> None:
-        """Note how many pages had been read at a time, in seconds of any clock."""
+        """Note how many pages had been read by *at*, in seconds of any clock."""
         self._noted.append((at, pages))
         while self._noted[0][0] < at - _RECENT:
             self._noted.popleft()

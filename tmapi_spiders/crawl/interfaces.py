@@ -57,7 +57,7 @@ class Permit:
 
 
 class Gate(ABC):
-    """Lets calls out, one permit each, and none once it is closed."""
+    """Gives each call its permit, and no call once it is closed."""
 
     sent: int = 0
     """Calls that were sent."""

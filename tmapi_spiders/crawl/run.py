@@ -75,8 +75,8 @@ class OpenSpider:
 class Run(ABC):
     """One process's work on a job: on its own, or as one worker of many.
 
-    It is made before Scrapy's crawl begins, so that a job that can't run is refused with an exit
-    status of its own. The rest it gets at :meth:`start`, when the spider is open.
+    It is made before Scrapy's crawl begins, so that a job that can't run is refused with exit
+    status 2. What only an open spider has, it gets at :meth:`start`, in one piece.
     """
 
     gate: Gate

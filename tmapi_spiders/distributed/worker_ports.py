@@ -41,7 +41,7 @@ _LAST_PART = 0.2
 
 
 class LeaseGate(Gate):
-    """Lets a call out if this worker still holds its lease, and none once it is closed.
+    """Admits a call if this worker still holds its lease, and none once it is closed.
 
     The lease is the permit, and holds the call's place in the budget.
     """

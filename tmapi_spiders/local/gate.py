@@ -1,4 +1,4 @@
-"""Lets calls out as the concurrency limit, the budget and outages allow.
+"""Admits calls as the concurrency limit, the budget and outages allow.
 
 A call is sent once it has a permit and a place in the budget. The permit comes back when the call
 has ended, and so does the place in the budget if the answer does not count.

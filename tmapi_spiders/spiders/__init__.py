@@ -1,1 +1,1 @@
-"""The spiders."""
+"""The spiders of this package."""

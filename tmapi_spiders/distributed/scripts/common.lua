@@ -285,7 +285,7 @@ local function stop_at_budget(calls, budget)
   stop('budget', calls .. ' calls made by all workers, and TMAPI_BUDGET allows ' .. budget)
 end
 
--- How many calls the account bears: the same rules as in concurrency_limit.py, for all workers together.
+-- How many calls the account bears: the same rules as in permits.py, for all workers together.
 local function limit()
   local found = call('HMGET', LIMIT, 'allowed', 'refused', 'probed_from', 'interval', 'probe_at',
     'pause', 'paused_until')
@@ -298,7 +298,7 @@ local function limit()
 end
 
 local function keep(known)
-  -- With all digits: what is raised by parts of one is to be whole at the same answer as in concurrency_limit.py.
+  -- With all digits: what is raised by parts of one is to be whole at the same answer as in permits.py.
   call('HSET', LIMIT, 'allowed', string.format('%.17g', known.allowed), 'refused', known.refused and '1' or '0',
     'probed_from', string.format('%.17g', known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
     'pause', known.pause, 'paused_until', known.paused_until)
