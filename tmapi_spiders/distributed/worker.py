@@ -82,17 +82,11 @@ class Worker(Run):
             self._outbox,
             self.holding,
             job,
-            worker=self.name,
+            taker=self,
             lease_seconds=config.lease_seconds,
             uses_kept=bool(config.conversion_days),
             outage_calls=config.outage_calls,
             outage_pause=config.retry_delay,
-            wanted=self._wanted,
-            calls=lambda: self.gate.sent,
-            is_awaited=lambda: self._expects_others or self.gate.waiting > 0,
-            others=lambda: self.gate.others,
-            told=self._take_all,
-            refused=self._refused,
         )
         self.gate = LeaseGate(self.holding, self.exchange, config.lease_seconds)
         policy = RetryPolicy(config.retry_times, config.retry_delay)
@@ -205,10 +199,26 @@ class Worker(Run):
         queries, failures = int(state.get("queries", 0)), int(state.get("failures", 0))
         return failures / queries if queries else 0.0
 
-    # Called by the exchange
+    # What the exchange asks and reports: see LeaseTaker
 
-    def _wanted(self) -> int:
-        """Return how many more leases there is room for."""
+    @property
+    def calls_sent(self) -> int:
+        """Calls that were sent so far."""
+        return self.gate.sent
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether rows may still come from requests that have no lease."""
+        return self._expects_others or self.gate.waiting > 0
+
+    @property
+    def other_calls(self) -> list[int]:
+        """Numbers of the calls in flight without a separate lease."""
+        return self.gate.others
+
+    @property
+    def room_for_leases(self) -> int:
+        """How many more leases there is room for."""
         if not self.gate.is_open:
             return 0
         if self.gate.waiting:
@@ -216,7 +226,7 @@ class Worker(Run):
         calling = sum(not lease.answered for lease in self.holding)
         return max(self.job.max_concurrency - calling, 0)
 
-    def _take_all(self, rows: list[Any], valid_until: float) -> None:
+    def take_leases(self, rows: list[Any], valid_until: float) -> None:
         """Begin the leases that Redis has handed out, and act on the state of the job."""
         for row in rows:
             self.take(row, valid_until)
@@ -283,7 +293,7 @@ class Worker(Run):
             self.gate.close()
             self._close_spider("finished")
 
-    def _refused(self, exc: RedisError | StorageError | None) -> None:
+    def redis_refused(self, exc: RedisError | StorageError | None) -> None:
         """Stop at once: Redis refuses what this worker asks, or the worker has crashed."""
         if exc is None:
             self.crash()
