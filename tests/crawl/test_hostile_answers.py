@@ -291,12 +291,12 @@ def test_an_archive_that_is_not_what_was_written_costs_no_call(
 
 def test_what_cant_be_read_for_want_of_memory_is_not_paid_again(tmp_path: Path) -> None:
     module = """
-from tmapi_spiders import http_cache
+from tmapi_spiders import httpcache
 
 def too_much(*_, **__):
     raise MemoryError
 
-http_cache.read_answer = too_much
+httpcache.read_answer = too_much
 """
     with CannedApi(page_of('{"item_id": 1}')) as api:
         crawl = in_project(tmp_path / "p", api.url, "")

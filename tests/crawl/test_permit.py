@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: fit in memory.
 MODULE = """
 import asyncio
-from tmapi_spiders import download_handler
+from tmapi_spiders import handler
 
 DOWNLOADER_MIDDLEWARES = {"own.Again": 500}
 
@@ -35,14 +35,14 @@ class Again:
             asyncio.get_running_loop().call_later(0.3, again)
         return response
 
-read_answer = download_handler.read_answer
+read_answer = handler.read_answer
 
 def too_much(status, body, **more):
     if b"Invalid token" in body:
         raise MemoryError
     return read_answer(status, body, **more)
 
-download_handler.read_answer = too_much
+handler.read_answer = too_much
 """
 
 SEEDS = [
