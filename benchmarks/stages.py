@@ -39,6 +39,7 @@ from textbook_spider import EXPRESSIONS, load
 from tmapi_spiders.api.answers import Page, read_answer
 from tmapi_spiders.api.calls import call_of
 from tmapi_spiders.crawl.progress import Progress
+from tmapi_spiders.crawl.run import OpenSpider
 from tmapi_spiders.formats import to_line, utc_now
 from tmapi_spiders.items import Product, Sighting
 from tmapi_spiders.loaders import ProductLoader
@@ -84,8 +85,10 @@ class Stages:
         self.crawler = Crawler(ImageSearchSpider, settings)
         self.spider = ImageSearchSpider.from_crawler(self.crawler, run=self.run)
         self.crawler.spider = self.spider
-        engine = SimpleNamespace(crawl=lambda _: None)
-        self.run.start(MemoryStatsCollector(self.crawler), lambda _: None, engine)  # type: ignore[arg-type]
+        engine: Any = SimpleNamespace(crawl=lambda _: None)
+        stats = MemoryStatsCollector(self.crawler)
+        base_url = self.run.config.base_url.geturl()
+        self.run.start(OpenSpider(self.spider, engine, stats, lambda _: None, base_url))
         (self.query,) = self.run.queries
         self.products = [product for page in self._load() for product in page]
         for rank, product in enumerate(self.products, 1):

@@ -1,7 +1,7 @@
-"""The two ways to crawl: in a process of its own, or as a worker among others.
+"""Chooses how to crawl: in one process, or as one of many workers.
 
-What workers need, redis-py and scrapy-redis first of all, is loaded for them only: it takes as long
-as a tenth of a crawl's start.
+What only workers need, above all redis-py and scrapy-redis, is loaded for them only: loading it
+takes a tenth of the time in which a crawl starts.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ def prepare(
     kind: SpiderKind,
     begun_by: Sequence[str] | None = None,
 ) -> Run:
-    """Check settings and arguments, and take hold of the job, or join it; send nothing.
+    """Check settings and arguments, and lock the job or join it; send nothing.
 
     The parameters are those of :func:`~tmapi_spiders.local.prepare.prepare_run`.
 
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used
     """
-    if load_object(settings["SCHEDULER"]) is not Scheduler:  # else it is nobody's worker
+    if load_object(settings["SCHEDULER"]) is not Scheduler:  # else it can't be a worker
         from tmapi_spiders.distributed.join import prepare_worker  # noqa: PLC0415
         from tmapi_spiders.distributed.scheduler import (  # noqa: PLC0415
             check_scheduler,
@@ -53,7 +53,7 @@ def prepare(
 
 
 def tell(run: Run) -> None:
-    """Say what came of it, once."""
+    """Show the summary of a run, once."""
     if isinstance(run, LocalRun):
         summary.report(run)
         return

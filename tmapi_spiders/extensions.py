@@ -1,4 +1,4 @@
-"""The extension that ties a run to Scrapy's signals: its start, its products, its end."""
+"""The extensions that start a run, count its products and end it, by Scrapy's signals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scrapy import signals
 from scrapy.downloadermiddlewares.httpcache import HttpCacheMiddleware
@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from tmapi_spiders import stats
 from tmapi_spiders.api.calls import call_of
-from tmapi_spiders.crawl.run import run_of
+from tmapi_spiders.crawl.run import OpenSpider, run_of
 from tmapi_spiders.crawl.shutdown import Shutdown
 from tmapi_spiders.feeds import JobFeedStorage
 from tmapi_spiders.local import summary
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.api.calls import Call
     from tmapi_spiders.crawl.display import Display
+    from tmapi_spiders.crawl.interfaces import Requests
     from tmapi_spiders.sandbox.server import Sandbox
 
 __all__ = ["LocalExtension", "RunExtension"]
@@ -45,7 +46,7 @@ _REFRESH_SECONDS = 0.5
 
 
 class RunExtension(ABC):
-    """Starts and ends a run, and tells its ledger what became of each product."""
+    """Starts and ends a run, and notes in its ledger what becomes of each product."""
 
     def __init__(self, crawler: Crawler) -> None:
         self.crawler = crawler
@@ -74,15 +75,24 @@ class RunExtension(ABC):
         assert crawler.stats is not None
         assert crawler.engine is not None
         closing = Shutdown(crawler)
+        base_url = run.config.base_url.geturl()
         if run.config.sandbox:
-            # Loaded here: a crawl of the real API has no use for a web server.
+            # Loaded here, since a crawl of the real API needs no web server.
             from tmapi_spiders.sandbox.server import Sandbox  # noqa: PLC0415
 
             self._sandbox = Sandbox(run.config.sandbox_options)
-            run.base_url = await self._sandbox.start()
+            base_url = await self._sandbox.start()
         if missing := self.missing():
             run.stop("settings", missing)
-        run.start(crawler.stats, closing.begin, crawler.engine)
+        run.start(
+            OpenSpider(
+                requests=cast("Requests", crawler.spider),
+                engine=crawler.engine,
+                stats=crawler.stats,
+                close=closing.begin,
+                base_url=base_url,
+            )
+        )
         self.announce()
         if run.stop_reason is not None:
             raise CloseSpider(run.stop_reason)
@@ -90,13 +100,14 @@ class RunExtension(ABC):
             self._show()
 
     def _show(self) -> None:
-        """Show how far the run is."""
-        # Loaded here: most crawls run where nobody watches.
+        """Show on the terminal how far the run is."""
+        # Loaded here, since most crawls run without a terminal.
         from tmapi_spiders.crawl.display import Display  # noqa: PLC0415
 
         run = self._run
-        run.display = Display(run.job_name, run.figures)
-        self._refreshing = asyncio.ensure_future(self._refresh(run.display))
+        display = Display(run.job_name, run.figures)
+        run.show(display)
+        self._refreshing = asyncio.ensure_future(self._refresh(display))
 
     async def _refresh(self, display: Display) -> None:
         with suppress(OSError):  # the terminal was closed, and the crawl goes on
@@ -107,7 +118,7 @@ class RunExtension(ABC):
         self._run.hide()
 
     def missing(self) -> str | None:
-        """Return which component that the promises rest on a project has switched off."""
+        """Return which indispensable component the project has switched off."""
         for middleware in (HttpCacheMiddleware, AnswerMiddleware):
             if self.crawler.get_downloader_middleware(middleware) is None:
                 return f"{middleware.__name__} is off (DOWNLOADER_MIDDLEWARES); leave it on"
@@ -118,17 +129,17 @@ class RunExtension(ABC):
         """Say what will run."""
 
     def item_scraped(self, item: Any, response: Response | None) -> None:
-        """Note that an item came out of the pipelines."""
+        """Note that an item came out of the pipelines to be written."""
         call = call_of(response)
         self.scraped(item, call)
         if call is not None:
-            self._run.ledger.settle(call, new=True)
+            self._run.ledger.item_done(call, new=True)
 
     @abstractmethod
     def scraped(self, item: Any, call: Call | None) -> None:
-        """Take up an item that came out of the pipelines.
+        """Count or stage an item that came out of the pipelines.
 
-        :param call: the call whose answer brought it; None of a project's own requests
+        :param call: the call whose answer it is from; None for a request of the project's own
         """
 
     def item_dropped(
@@ -137,38 +148,38 @@ class RunExtension(ABC):
         response: Response | None,
         exception: Exception,
     ) -> None:
-        """Note that a product was a duplicate, was rejected, or is unwanted by the project."""
+        """Note that an item is a duplicate, was rejected, or was dropped by the project."""
         if (call := call_of(response)) is not None:
-            self._run.ledger.settle(call, rejected=isinstance(exception, Rejected))
+            self._run.ledger.item_done(call, rejected=isinstance(exception, Rejected))
 
     def item_error(self, item: Any, response: Response | None, failure: Failure) -> None:
-        """Note that a pipeline failed on an item, so that it is not written."""
+        """Note that a pipeline failed on an item, which is not written."""
         self._run.count(stats.PRODUCT_REJECTED)
         if (call := call_of(response)) is not None:
-            self._run.ledger.spoil(call, item, self._told(failure))
-            self._run.ledger.settle(call, rejected=True)
+            self._run.ledger.item_failed(call, item, self._describe(failure))
+            self._run.ledger.item_done(call, rejected=True)
 
     def spider_error(self, failure: Failure, response: Response | Failure | None) -> None:
-        """Fail the query whose answer the spider could not take."""
+        """End the query on whose answer the spider failed."""
         request: Request | None = getattr(response, "request", None)
-        if is_out_of_files(failure.value):  # no fault of the answer, which is kept
+        if is_out_of_files(failure.value):  # not the answer's fault; it is kept
             self._run.stop("storage", out_of_files_message())
             return
         if (call := call_of(request)) is not None:
-            self._run.ledger.bury(call, self._told(failure))
+            self._run.ledger.answer_failed(call, self._describe(failure))
 
-    def _told(self, failure: Failure) -> str:
-        """Return what failed, in words that may be kept."""
+    def _describe(self, failure: Failure) -> str:
+        """Describe what failed, without the token."""
         kind = type(failure.value).__name__
         return self._run.config.token.strike_out(f"{kind}: {failure.value}")
 
     async def spider_closed(self) -> None:
-        """Take down the sandbox."""
+        """Stop the sandbox."""
         if self._sandbox is not None:
             await self._sandbox.stop()
 
     async def engine_stopped(self) -> None:
-        """Say what came of it, below Scrapy's own last lines."""
+        """Show the summary, below Scrapy's own last lines."""
         if self._refreshing is not None:
             self._refreshing.cancel()
         self._run.hide()
@@ -176,23 +187,23 @@ class RunExtension(ABC):
 
     @abstractmethod
     async def report(self) -> None:
-        """Say what came of the run."""
+        """Show the summary."""
 
 
 def _has_terminal(settings: BaseSettings) -> bool:
-    """Say whether somebody may be watching standard error, and no rows are shown there."""
+    """Say whether standard error is a terminal to draw on, to which no rows are written."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return False
     rows_go_there = any(str(uri).startswith("stdout:") for uri in settings["FEEDS"])
     return not (rows_go_there and sys.stdout.isatty())
 
 
-#: Scrapy's stat of feeds that could not be stored, by storage class.
+#: Prefix of Scrapy's stats of feeds that could not be stored, by storage class.
 _FAILED_FEEDS = "feedexport/failed_count/"
 
 
 class LocalExtension(RunExtension):
-    """Ends a run when its products are in their place."""
+    """The extension of a job in one process, which ends the run once its products are stored."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -217,11 +228,11 @@ class LocalExtension(RunExtension):
         self._run.count(stats.PRODUCT_NEW)
 
     def feed_slot_closed(self, slot: FeedSlot) -> None:
-        """Note a feed whose last bytes were written, so that it was stored or could not be."""
+        """Note that a feed was written to its end, and stored or not."""
         self._closed.append(slot)
 
     def feed_exporter_closed(self) -> None:
-        """End the run: its products are in their place."""
+        """End the run: its products are stored."""
         if failed := self._failed_feeds():
             self._run.stop("storage", f"the log says why: {', '.join(failed)} was not written")
         self._local_run.end()
@@ -237,7 +248,7 @@ class LocalExtension(RunExtension):
     def _failed_feeds(self) -> list[str]:
         """Return the feeds (``-o``, FEEDS) that could not be opened, written or stored.
 
-        To Scrapy that is a line in the log. Our own is looked after by its storage.
+        Scrapy only logs that. Our own feed is watched by its storage.
         """
         feeds = self.crawler.get_extension(FeedExporter)
         assert feeds is not None

@@ -160,5 +160,5 @@ class OutcomePipeline(_RunPipeline):
     """
 
     def close_spider(self) -> None:
-        """Write the outcomes that are missing."""
-        local_run_of(self.crawler).settle_outcomes()
+        """Write the outcomes that are still owed."""
+        local_run_of(self.crawler).write_missing_outcomes()

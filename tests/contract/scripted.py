@@ -1,7 +1,7 @@
-"""An API that gives each query pages of its own, drawn at random, and failures on the way there.
+"""An API that gives each query its own random pages, and failures before some of them.
 
-A page says the same whenever it is asked for, and each of its failures comes once, so that what
-becomes of a query does not hang on when it is asked.
+A page is the same whenever it is requested, and each of its failures comes once, so the outcome of
+a query does not depend on when it asks.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["ScriptedApi"]
 
-#: What passes, if it comes no more often than there are tries; and what does not.
+#: Failures that retries can overcome, and final ones.
 _PASSING = ("status 500", "code 429", "html 502", "timed out", "data null", "hang up")
 _FINAL = ("parameter", "denied")
 
-#: Elements of a page that are no items.
+#: Elements of a page that are not items.
 _UNREADABLE: Sequence[Any] = ({"item_id": None}, {"item_id": "x"}, {"title": "no id"}, "text", None)
 
 
 class ScriptedApi:
     """Serves on a free port of 127.0.0.1; a context manager.
 
-    :param seed: of what is drawn
+    :param seed: of the random numbers
     :param tries: how often a page is asked for before its query fails
     """
 
@@ -60,7 +60,7 @@ class ScriptedApi:
             """Calls, by image."""
 
     def images(self, many: int) -> list[str]:
-        """Return seeds: every third can't be converted, as it is a path."""
+        """Return seeds; every third is a path, which can't be converted."""
         return [
             f"/search/a/{n}.jpg" if n % 3 == 0 else f"https://cbu01.alicdn.com/{n}.jpg"
             for n in range(many)
@@ -90,7 +90,7 @@ class ScriptedApi:
         """Return how this call fails, if it does."""
         draw = self._draw("failure", about)
         if str(about) not in self._failures:
-            # What is over the limit is rare, since few calls at a time follow.
+            # Answers over the limit are rare, since few concurrent calls follow them.
             how = [
                 draw.choice(3 * _PASSING + ("status 503",))
                 for _ in range(draw.choice([0, 0, 0, 0, 1, self._tries]))
@@ -106,10 +106,10 @@ class ScriptedApi:
         finds_nothing, pages = of_query.random() < 0.1, of_query.choice([1, 2, 3, 9])
         few, total = of_query.random() < 0.4, of_query.choice([None, 0, 688, 5000])
         many = draw.randint(1, 4) if few else draw.randint(8, 12)
-        # Of few, so that pages and queries have them in common.
+        # From a few ids, so that pages and queries share them.
         ids = draw.sample(range(1, 150), many if page <= pages and not finds_nothing else 0)
         elements: list[Any] = [{"item_id": item_id, "title": "灯"} for item_id in ids]
-        if draw.random() < 0.1:  # the page before once more
+        if draw.random() < 0.1:  # the previous page once more
             return self._page(query, page - 1) if page > 1 else self._page(query, 2)
         for _ in range(draw.choice([0, 0, 0, 0, 1, 3]) if ids else 0):
             elements.insert(draw.randint(0, len(elements)), draw.choice(_UNREADABLE))

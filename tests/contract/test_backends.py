@@ -1,4 +1,4 @@
-"""What holds for permits, budget and dedupe, in one process as for workers on Redis."""
+"""The rules for permits, budget and dedupe, in one process and for workers on Redis."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 from scrapy.exceptions import DropItem
 
 from tests.distributed.desk import Desk
-from tests.local.test_gate import a_call, journal_of
-from tmapi_spiders.crawl import outage, permits
+from tests.local.test_gate import Stops, a_call, journal_of
+from tmapi_spiders.crawl import concurrency_limit, outage
+from tmapi_spiders.crawl.concurrency_limit import FIRST, ConcurrencyLimit
 from tmapi_spiders.crawl.dedupe import identity_of
 from tmapi_spiders.crawl.outage import DIFFERENT, WORKS, Outage, Sign
-from tmapi_spiders.crawl.permits import FIRST, Permits
 from tmapi_spiders.distributed import store
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.seed_queue import enqueue_seeds
@@ -44,14 +44,14 @@ class Calls(Protocol):
     """Calls of a job, let out by one of the backends."""
 
     def out(self, wanted: int) -> list[Any]:
-        """Let out as many as may go, of those wanted."""
+        """Let out as many of the calls wanted as may be sent."""
 
     def answered(self, call: Any, *, counts: bool = True) -> None: ...
 
     def refused(self, call: Any) -> None: ...
 
     def failed(self, call: Any, *, answered: bool = True) -> bool:
-        """Have a call fail; return whether that is laid to the API."""
+        """Let a call fail; return whether that is blamed on the API."""
 
     def worked(self, call: Any) -> None: ...
 
@@ -70,25 +70,25 @@ class LocalCalls:
     def __init__(self, most: int, budget: int) -> None:
         self._loop = asyncio.new_event_loop()
         self._journal = journal_of()
-        self.is_exhausted = False
-        self.stopped = ""
+        self._stops = Stops()
         self._numbers = count()
         self._gate = LocalGate(
-            Permits(most, PAUSE),
+            ConcurrencyLimit(most, PAUSE),
             self._journal,
-            budget,
-            self._exhausted,
+            self._stops,
+            budget=budget,
             outage=Outage(OUTAGE_CALLS, OUTAGE_PAUSE),
-            failing=self._failing,
         )
+        self._stops.on_stop = self._gate.close
 
-    def _failing(self, reason: str, said: str) -> None:
-        self.stopped = f"{reason} ({said})"
-        self._gate.close()
+    @property
+    def stopped(self) -> str:
+        stops = zip(self._stops.reasons, self._stops.details, strict=True)
+        return next((f"{reason} ({detail})" for reason, detail in stops), "")
 
-    def _exhausted(self) -> None:
-        self.is_exhausted = True
-        self._gate.close()
+    @property
+    def is_exhausted(self) -> bool:
+        return "budget" in self._stops.reasons
 
     def out(self, wanted: int) -> list[Any]:
         async def let_out() -> list[Any]:
@@ -202,7 +202,7 @@ class SharedCalls:
 
 @attrs.define
 class Backend:
-    """Makes calls of one kind, and closes them at the end of the test."""
+    """Makes calls of one backend, and closes it at the end of the test."""
 
     name: str
     desk: Desk
@@ -230,7 +230,7 @@ def backend(
 
 @pytest.fixture
 def quick_probes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(permits, "PROBE_SECONDS", 0.3)
+    monkeypatch.setattr(concurrency_limit, "PROBE_SECONDS", 0.3)
     store.script.cache_clear()
     yield
     store.script.cache_clear()
@@ -355,7 +355,7 @@ def next_probe(calls: Calls) -> Any:
 class TestOutage:
     @staticmethod
     def fail_all(calls: Calls, many: int = OUTAGE_CALLS) -> list[bool]:
-        """Have so many calls fail, as they are let out; return which are laid to the API."""
+        """Let calls fail as they are let out; return which failures are blamed on the API."""
         spared: list[bool] = []
         while len(spared) < many:
             out = calls.out(100 if many == OUTAGE_CALLS else many - len(spared))
@@ -439,7 +439,7 @@ WRITTEN = {
 
 
 def product_of(query: Query, item_id: int) -> Product:
-    """Return a product that a query has brought."""
+    """Return a product that a query has found."""
     return Product(
         item_id=item_id,
         language=query.language,
@@ -486,7 +486,7 @@ class TestDedupe:
             step = lease.commit(lambda _: None)
             assert run_script(desk.client, "commit", job.keys, *step.values)[0] == b"done"
             written.append([int(line) for line in desk.rows("items")[before:]])
-            desk.leave(job)  # and give the others back
+            desk.leave(job)  # and give the other leases back
         return written
 
     @pytest.mark.parametrize("dedupe", ["job", "seed", "query"])

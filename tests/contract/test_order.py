@@ -1,8 +1,8 @@
-"""How many queries are begun, in one process as for workers: the same state, the same decision.
+"""How many queries are open at once: one process and workers decide alike.
 
-Random jobs, of queries that have so many pages, are worked on by hand, call by call: on Redis by
-the scripts, and beside them by the flow of a process of its own. Whenever a place for a call is
-free, both are asked whether another query may be begun.
+Random jobs are worked on by hand, call by call: on Redis by the scripts, and at the same time by
+the queue of a run in one process. Whenever there is room for a call, both are asked whether another
+query may begin.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ import pytest
 
 from tests.distributed.desk import Desk
 from tmapi_spiders.api.answers import Page
-from tmapi_spiders.crawl.order import MOST_PAGES, Lengths
 from tmapi_spiders.crawl.paging import Ending, PageReading
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.staged_commit import stage_page
 from tmapi_spiders.distributed.store import run_script
-from tmapi_spiders.local.flow import LocalFlow
 from tmapi_spiders.local.ledger import LocalLedger
-from tmapi_spiders.local.local_run import LocalRun
+from tmapi_spiders.local.query_queue import QueryQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.distributed.servers import RedisServer
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Alone:
-    """A process of its own, as far as its flow asks for it."""
+    """One process: what its queue needs of a run and a journal."""
 
     def __init__(self, job: SharedJob, world: World) -> None:
         self.arguments = job.arguments
@@ -45,28 +44,25 @@ class Alone:
         self.gate = SimpleNamespace(allowed=world.allowed, in_flight=0, is_open=True, wanted=0)
         self.retries: set[str] = set()
         self.ledger = LocalLedger("j", self._ended)
-        most_pages = job.arguments.max_pages
-        self.lengths = Lengths(min(most_pages or MOST_PAGES, MOST_PAGES))
         self.calls = 0
-        self.queries = Queries(world.queries, most_pages)
-        self.flow = LocalFlow(self)  # type: ignore[arg-type]
+        queries = Queries(world.queries, job.arguments.max_pages)
+        fake: Any = self
+        self.queue = QueryQueue(fake, queries, fake, fake.gate, self.ledger)  # type: ignore[arg-type]
 
-    pages_left = LocalRun.pages_left
+    def _ended(self, outcome: Outcome) -> None:
+        self.queue.ended(outcome)
 
     @property
     def budget_left(self) -> int:
         return int(self.config.budget) - self.calls
 
-    def _ended(self, outcome: Outcome) -> None:
-        self.lengths.note(outcome.pages, outcome.calls)
-
     @property
     def may_begin(self) -> bool:
-        return self.flow._end_is_near or self.flow._has_place()
+        return self.queue.end_is_near or self.queue.has_room
 
     def begin(self, query: Query) -> None:
-        self.flow._not_begun -= 1
-        self.flow._asking.add(query.query_id)
+        self.queue._left -= 1
+        self.queue.asks(query.query_id)
         self.ledger.open(query)
 
     def call(self, query_id: str) -> None:
@@ -97,6 +93,9 @@ class Queries:
     def __len__(self) -> int:
         return self._number
 
+    def __iter__(self) -> Iterator[Query]:
+        return iter(())
+
 
 class Shared:
     """The job on Redis."""
@@ -117,7 +116,7 @@ class Shared:
         run_script(self._desk.client, step.name, self.job.keys, *step.values)
 
     def is_due(self) -> None:
-        """Have it be time for all that waits for its next try."""
+        """Let the delay of all retries be over."""
         client: Any = self._desk.client
         for task in client.zrange(self._desk.key("delayed"), 0, -1):
             client.zadd(self._desk.key("delayed"), {task: 1})
@@ -138,7 +137,7 @@ class Shared:
 
 @attrs.define
 class World:
-    """What is drawn of a job."""
+    """A job drawn at random."""
 
     draw: random.Random
     queries: int
@@ -148,7 +147,7 @@ class World:
     given: dict[str, int]
     pages: list[int]
     counted: float
-    """Of the queries, how many say how many items they have."""
+    """The share of the queries that say how many items they have."""
 
     @classmethod
     def drawn(cls, seed: int) -> World:
@@ -173,7 +172,7 @@ class World:
 
 
 def work(world: World, shared: Shared, alone: Alone) -> list[bool]:
-    """Work on a job until nothing is left of it, or of its budget; return what was decided."""
+    """Work on a job until it or its budget is done; return what was decided."""
     draw = world.draw
     decisions: list[bool] = []
     in_flight: list[Lease] = []
@@ -184,13 +183,13 @@ def work(world: World, shared: Shared, alone: Alone) -> list[bool]:
             query_id = lease.query.query_id
             if query_id not in alone.ledger:
                 decisions.append(True)
-                assert may_begin, f"{len(decisions)}: workers begin another"
+                assert may_begin, f"{len(decisions)}: workers begin another one"
                 alone.begin(lease.query)
             alone.retries.discard(query_id)
             alone.call(query_id)
             in_flight.append(lease)
             continue
-        if len(in_flight) < world.allowed and alone.flow._not_begun:
+        if len(in_flight) < world.allowed and alone.queue._left:
             decisions.append(False)
             assert not may_begin, f"{len(decisions)}: workers begin none"
         if not in_flight and not alone.retries:

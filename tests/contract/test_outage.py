@@ -1,4 +1,4 @@
-"""The outage, in one process as for workers: the same ends of calls are taken for the same."""
+"""Outages: one process and workers judge the same ends of calls alike."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import attrs
 import pytest
 
 from tests.distributed.desk import Desk
-from tests.local.test_gate import journal_of
+from tests.local.test_gate import Stops, journal_of
+from tmapi_spiders.crawl.concurrency_limit import ConcurrencyLimit
 from tmapi_spiders.crawl.outage import WORKS, Outage, Sign
-from tmapi_spiders.crawl.permits import Permits
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.local.gate import LocalGate
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from tmapi_spiders.distributed.lease import Lease
 
 MOST, CALLS = 12, 14
-#: Seconds: the first probe is after twice that.
+#: Seconds; the first probe is sent after twice as long.
 PAUSE = 10.0
 
 FAILS = Sign(works=False, reason="outage", said="500: oh")
 
-#: What a call tells as it ends: that it failed, with an answer or without one; that the API works.
+#: How a call ends: it failed, with or without an answer; the API works; or none of these.
 FAILED, SILENT, WORKED, ODD = "failed", "silent", "worked", "odd"
 SIGNS = {FAILED: FAILS, SILENT: FAILS, WORKED: WORKS, ODD: None}
 
 
 @attrs.frozen
 class Seen:
-    """What of it can be seen."""
+    """The visible state."""
 
     in_flight: int
     spares: bool
@@ -48,21 +48,18 @@ class Seen:
 
 
 class Alone:
-    """Calls of a process of its own."""
+    """Calls of one process."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self._loop = asyncio.new_event_loop()
         self._loop.time = lambda: self.now  # type: ignore[method-assign]
         self._outage = Outage(CALLS, PAUSE, clock=lambda: self.now)
-        self._stopped = False
+        self._stops = Stops()
         self._gate = LocalGate(
-            Permits(MOST), journal_of(), outage=self._outage, failing=self._failing
+            ConcurrencyLimit(MOST), journal_of(), self._stops, outage=self._outage
         )
-
-    def _failing(self, *_: str) -> None:
-        self._stopped = True
-        self._gate.close()
+        self._stops.on_stop = self._gate.close
 
     def out(self, wanted: int) -> list[Permit]:
         async def let_out() -> list[Permit]:
@@ -92,7 +89,7 @@ class Alone:
     def seen(self) -> Seen:
         outage = self._outage
         probes = outage.probes if outage.is_probing else -1
-        return Seen(self._gate.in_flight, outage.spares, probes, self._stopped)
+        return Seen(self._gate.in_flight, outage.spares, probes, bool(self._stops.reasons))
 
     def close(self) -> None:
         self._gate.close()
@@ -160,7 +157,7 @@ def test_the_same_ends_are_taken_for_an_outage(
 
 
 def work(draw: random.Random, alone: Alone, shared: Shared) -> None:
-    """Have calls end, some good and most of them bad."""
+    """Let calls end, some well and most of them badly."""
     share = draw.choice([0.0, 0.02, 0.1])
     in_flight: list[tuple[Permit, Lease]] = []
     for number in range(60):
@@ -170,7 +167,7 @@ def work(draw: random.Random, alone: Alone, shared: Shared) -> None:
         wanted = draw.choice([0, 1, 3, MOST, MOST])
         permits, leases = alone.out(wanted), shared.out(wanted)
         assert (number, len(leases)) == (number, len(permits))
-        # One call is of one query both ways.
+        # Both ways a call belongs to one query.
         in_flight += [
             (attrs.evolve(permit, query_id=lease.task), lease)
             for permit, lease in zip(permits, leases, strict=True)

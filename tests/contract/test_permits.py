@@ -1,8 +1,8 @@
-"""Permits, in one process as for workers: the same answers make the same number of calls allowed.
+"""The concurrency limit: one process and workers learn the same from the same answers.
 
 Both are given the same random steps. A batch is what a worker sends at once: refusals, then calls
-that are over. What time does is done to both clocks: here by hand, on Redis by moving what is to
-come nearer.
+that have ended. Both clocks are advanced: here by hand, on Redis by moving the times of what is to
+come.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tests.distributed.desk import Desk
 from tests.fuzz.values import EXAMPLES, try_all
-from tests.local.test_gate import journal_of
-from tmapi_spiders.crawl import permits
-from tmapi_spiders.crawl.permits import Permits
+from tests.local.test_gate import Stops, journal_of
+from tmapi_spiders.crawl import concurrency_limit
+from tmapi_spiders.crawl.concurrency_limit import ConcurrencyLimit
 from tmapi_spiders.distributed import store
 from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.store import run_script
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.interfaces import Permit
     from tmapi_spiders.distributed.lease import Lease
 
-#: How much longer everything takes: so that no second which a slow machine loses is one too many.
+#: How much longer everything takes, so that seconds lost on a slow machine don't matter.
 SLOWER = 1000
 
 PAUSE = 2.0 * SLOWER
@@ -60,21 +60,21 @@ STEPS = st.lists(
 @pytest.fixture
 def slower(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("PROBE_SECONDS", "LONGEST_PROBE_SECONDS", "LONGEST_PAUSE"):
-        monkeypatch.setattr(permits, name, SLOWER * getattr(permits, name))
+        monkeypatch.setattr(concurrency_limit, name, SLOWER * getattr(concurrency_limit, name))
     store.script.cache_clear()
     yield
     store.script.cache_clear()
 
 
 class Alone:
-    """Calls of a process of its own."""
+    """Calls of one process."""
 
     def __init__(self, most: int) -> None:
         self._now = 0.0
         self._loop = asyncio.new_event_loop()
         self._loop.time = lambda: self._now  # type: ignore[method-assign]
-        self._permits = Permits(most, PAUSE, clock=lambda: self._now)
-        self._gate = LocalGate(self._permits, journal_of())
+        self._limit = ConcurrencyLimit(most, PAUSE, clock=lambda: self._now)
+        self._gate = LocalGate(self._limit, journal_of(), Stops())
         self._in_flight: list[Permit] = []
 
     def step(self, wanted: int, seconds: float, endings: list[str]) -> tuple[int, int]:
@@ -82,9 +82,9 @@ class Alone:
 
     async def _step(self, wanted: int, seconds: float, endings: list[str]) -> tuple[int, int]:
         self._now += seconds
-        await _settle()
+        await _take_turns()
         waiting = [asyncio.ensure_future(self._gate.admit()) for _ in range(wanted)]
-        await _settle()
+        await _take_turns()
         self._in_flight += [one.result() for one in waiting if one.done()]
         waiting = [one for one in waiting if not one.done()]
         for permit in take(self._in_flight, endings, "refused"):
@@ -95,13 +95,13 @@ class Alone:
                 self._gate.answered(permit, counts=False)
             else:
                 self._gate.failed(permit, sent=False)
-        await _settle()
+        await _take_turns()
         self._in_flight += [one.result() for one in waiting if one.done()]
         for one in waiting:
             one.cancel()
-        await _settle()
+        await _take_turns()
         assert self._gate.in_flight == len(self._in_flight)
-        return self._permits.allowed, self._gate.in_flight
+        return self._limit.allowed, self._gate.in_flight
 
     def close(self) -> None:
         self._gate.close()
@@ -114,7 +114,7 @@ class Shared:
     def __init__(self, desk: Desk, most: int) -> None:
         desk.client.flushall()
         self._desk = desk.with_settings(TMAPI_MAX_CONCURRENCY=most)
-        # So few that each may be begun at any time, and more than can be in one's hands.
+        # Few enough to begin at any time, and more than can be in flight.
         self._job = self._desk.make(seeds=4 * most)
         self._in_flight: list[Lease] = []
 
@@ -153,20 +153,20 @@ class Shared:
         assert done == b"done"
 
 
-async def _settle() -> None:
+async def _take_turns() -> None:
     for _ in range(4):
         await asyncio.sleep(0)
 
 
 def take(in_flight: list[Any], endings: list[str], how: str) -> list[Any]:
-    """Take as many of those in flight as end so, and return them."""
+    """Take as many of the calls in flight as end like this, and return them."""
     taken = in_flight[: endings.count(how)]
     del in_flight[: len(taken)]
     return taken
 
 
 def over(endings: list[str]) -> list[str]:
-    """Return how those end that are over by themselves."""
+    """Return how the other calls end."""
     return [how for how in endings if how != "refused"]
 
 

@@ -1,4 +1,4 @@
-"""What comes of the same answers, whatever they are, in one process as for workers."""
+"""The same answers give the same results in one process and with workers, whatever they are."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 RETRIES = 2
 
-#: What hangs on when a query is asked: who pays for an image's conversion, who is first to have
-#: a product, what the clock says.
+#: What depends on when a query asks: which one pays for an image's conversion, which one is the
+#: first to find a product, what the clock says.
 _BY_TIMING = {"calls", "retries", "new_items", "started_at", "finished_at"}
 
-#: Within what a product is written once.
+#: The scope within which a product is written once.
 SCOPES = {"job": ["language"], "seed": ["language", "seed_id"], "query": ["query_id"]}
 
 ENDINGS = {
@@ -33,7 +33,7 @@ ENDINGS = {
 
 
 def outcomes(crawl: Crawl) -> dict[str, dict[str, Any]]:
-    """Return what may not hang on timing of each query's outcome."""
+    """Return the part of each query's outcome that must not depend on timing."""
     assert set(_BY_TIMING) < set(crawl.outcomes[0])
     return {
         row["query_id"]: {
@@ -46,7 +46,7 @@ def outcomes(crawl: Crawl) -> dict[str, dict[str, Any]]:
 
 
 def sums(crawl: Crawl) -> dict[str, tuple[int, int]]:
-    """Return calls and second tries of each image."""
+    """Return calls and retries of each image."""
     found: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
     for row in crawl.outcomes:
         found[row["seed"]][0] += row["calls"]

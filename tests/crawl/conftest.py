@@ -1,4 +1,4 @@
-"""Fixtures of crawls: both ways, unless a test asks for one alone."""
+"""Fixtures of crawls: in one process and by workers, unless a test asks for one of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def crawl(way: Way, sandbox: SandboxThread) -> Crawler:
-    """Crawls of that sandbox, both ways."""
+    """Crawls of that sandbox, in one process and by workers."""
     return way(sandbox.url)
 
 
 @pytest.fixture
 def alone(sandbox: SandboxThread, tmp_path: Path) -> Crawler:
-    """Crawls of that sandbox in processes of their own; one_way.py says why."""
+    """Crawls of that sandbox in one process; one_way.py says why."""
     return Crawler(tmp_path / "output", sandbox.url)

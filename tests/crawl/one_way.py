@@ -1,12 +1,12 @@
-"""What of tests/crawl runs one way only, in a process of its own, and why."""
+"""The tests of tests/crawl that run only in one process, not by workers, and why."""
 
 from __future__ import annotations
 
 __all__ = ["ONE_WAY"]
 
-#: By reason: modules, and tests of others.
+#: By reason: whole modules, and single tests of other modules.
 _BY_REASON = {
-    "functions and classes: no crawl": ("test_image_state", "test_outage_rules"),
+    "functions and classes: not a crawl": ("test_image_state", "test_outage_rules"),
     "an archive: a worker's answers are not kept once their page is committed, nor read again": (
         "test_archive",
         "test_budget::test_after_a_kill_at_most_the_budget",
@@ -24,19 +24,19 @@ _BY_REASON = {
         "test_storage",
         "test_usage::test_a_running_job_is_refused",
     ),
-    "seeds that share an image: workers pay for what each of them asks, as their plan says": (
+    "seeds that share an image: workers pay for each of them, as their plan says": (
         "test_own_keys::test_a_row_that_asks_for_more_than_the_one_before_it",
         "test_own_keys::test_rows_that_share_a_picture_have_their_outcomes_when_the_budget_ends",
         "test_own_keys::test_the_users_keys_are_on_every_line",
         "test_own_keys::test_what_is_paid_for_is_not_called_not_started",
         "test_own_keys::test_what_rows_with_one_picture_ask_is_paid_for_once",
     ),
-    "other arguments for the same job: a job on Redis has one set of them": (
+    "other arguments for the same job: a job on Redis has only one set of arguments": (
         "test_conversion::test_is_replayed_to_its_end_when_a_query_beside_it_is_not_called_any_more",
         "test_own_keys::test_another_picture_under_an_old_id_is_searched",
         "test_results::test_a_job_run_again_has_the_files_of_the_last_run",
     ),
-    "names that a crawl gives its job: workers share one by the name that it has": (
+    "names that a crawl gives its job: workers share a job by a given name": (
         "test_results::test_new_jobs_of_one_second_do_not_share_a_folder",
         "test_results::test_series_names_its_jobs",
         "test_usage::test_one_problem",
@@ -45,26 +45,26 @@ _BY_REASON = {
         "test_hostile::test_feeds_that_cant_work_are_refused",
         "test_plugin::test_a_project_without_feed_exporter_is_refused",
     ),
-    "outcomes of a crawl that is ended at once: of a worker's job others go on": (
+    "outcomes of a crawl that is ended at once: other workers continue the job": (
         "test_hostile::test_a_query_whose_products_were_cut_off_is_not_complete",
         "test_results::test_queries_are_taken_up_one_by_one",
         "test_stopping::test_a_signal_at_an_awkward_moment",
     ),
-    "what its first line and its summary say, word for word": (
+    "the exact text of the announcement and the summary": (
         "test_results::test_the_summary_is_last_and_nothing_is_printed_per_item",
         "test_usage::test_the_first_line_says_what_will_run",
     ),
-    "streams, terminals and limits of a process: tests/distributed has those of workers": (
+    "streams, terminals and limits of a process: tests/distributed tests those of workers": (
         "test_closed_streams",
         "test_display",
         "test_file_limit",
         "test_seed_limits",
         "test_stopping::test_a_terminal_that_is_closed",
     ),
-    "an order that workers do not keep: near the end their queries take turns": (
+    "an order that workers don't keep: near the end their queries take turns": (
         "test_order::test_a_query_that_has_most_pages_left_goes_first_near_the_end",
     ),
-    "a command, a profile or a script: no crawl, or one that only a process of its own has": (
+    "a command, a profile or a script: not a crawl, or one that workers don't have": (
         "test_budget::test_estimate",
         "test_budget::test_what_can_not_be_estimated",
         "test_own_keys::test_an_estimate_counts_each_row_with_its_own_arguments",

@@ -1,4 +1,4 @@
-"""What the crawl does about every row of the table of answers, as a user sees it."""
+"""What a crawl does for every row of the table of answers, as a user sees it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def seeds_of(kinds: list[str], tail: str = "") -> str:
 
 @pytest.mark.both_ways
 def test_what_passes_is_tried_again(crawl: Crawler, sandbox: SandboxThread) -> None:
-    """Two failures of each kind, then a page: complete, with the calls that it took."""
+    """Two failures of each kind, then a page: the query is complete, with the calls it took."""
     options = "-s", "DOWNLOAD_TIMEOUT=1", "-s", "TMAPI_OUTAGE_CALLS=0"
     done = crawl(*options, seeds=seeds_of(PASSING, "-x2"))
     assert done.exit_status == 0, done.log
@@ -78,7 +78,7 @@ def test_a_wrong_query_is_not_tried_again(crawl: Crawler, sandbox: SandboxThread
 
 @pytest.mark.both_ways
 def test_over_the_limit_is_no_try(crawl: Crawler, sandbox: SandboxThread) -> None:
-    """More refusals than there are tries, and yet the query loses nothing."""
+    """More refusals than tries, and yet the query loses nothing."""
     done = crawl(
         "-s",
         "TMAPI_RETRY_TIMES=0",
@@ -127,7 +127,7 @@ def test_a_job_that_was_stopped_goes_on(crawl: Crawler, sandbox: SandboxThread) 
 
 
 def test_odd_forms_of_good_answers_cost_nothing(crawl: Crawler, sandbox: SandboxThread) -> None:
-    """A code as text, and a Content-Encoding that is not true: of pages and of conversions."""
+    """A code as text, and a wrong Content-Encoding: of pages and of conversions."""
     words = [f"textcode-labelled-{label}" for label in ("gzip", "deflate", "br", "zstd")]
     seeds = [f"https://shop.example/onepage-{word}.jpg" for word in words]
     done = crawl(seeds=",".join(seeds))
@@ -142,7 +142,7 @@ def test_odd_forms_of_good_answers_cost_nothing(crawl: Crawler, sandbox: Sandbox
 def test_who_says_when_to_come_again_is_not_asked_before(
     crawl: Crawler, sandbox: SandboxThread, status: int
 ) -> None:
-    """With one call at a time; by itself it would come again after the next call."""
+    """With one call in flight; without the request it would come again after the next call."""
     first = f"/search/a/onepage-fail-wait-{status}-x1.jpg"
     others = ",".join(f"/search/a/onepage-slow-0.4-{n}.jpg" for n in range(4))
     done = crawl("-s", "TMAPI_MAX_CONCURRENCY=1", seeds=f"{first},{others}")
@@ -156,7 +156,7 @@ def test_who_says_when_to_come_again_is_not_asked_before(
 def test_a_page_that_waits_for_its_next_try_blocks_nobody(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
-    """With a single permit and a single download place, all others are done meanwhile."""
+    """With a single permit and a single download slot, all others are done meanwhile."""
     others = ",".join(f"/search/a/onepage-{number}.jpg" for number in range(20))
     done = crawl(
         *("-s", "TMAPI_MAX_CONCURRENCY=1", "-s", "TMAPI_RETRY_DELAY=2"),
@@ -177,7 +177,7 @@ def test_a_stop_does_not_wait_for_a_next_try(
     )
     assert done.exit_status == 4
     assert sandbox.stats["calls"] == 2
-    if not way.alone:  # its job is not over: others may go on with it
+    if not way.alone:  # its job is not over: other workers may continue it
         return
     by_seed = {row["seed"]: row for row in done.outcomes}
     waiting = by_seed["/search/a/fail-html.jpg"]

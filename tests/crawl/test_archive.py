@@ -1,4 +1,4 @@
-"""The archive: what is paid is replayed, at no call; what can't be kept stops the job."""
+"""The archive replays what is paid for without a call; what can't be kept stops the job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rows_of(folder: Path) -> list[tuple[str, bytes, int]]:
 
 
 def content(done: Crawl) -> tuple[Any, ...]:
-    """Return all that a replay must give again."""
+    """Return everything that a replay must reproduce."""
 
     def key(row: dict[str, Any]) -> tuple[str, ...]:
         return (row["query_id"], str(row.get("page")), str(row.get("rank")))
@@ -186,12 +186,12 @@ def garbage(path: Path) -> None:
 
 
 def scratch(path: Path) -> None:
-    """Change a few bytes in the middle of what was paid for, which SQLite does not notice."""
+    """Change a few bytes in the middle of a stored answer, which SQLite does not notice."""
     connection = sqlite3.connect(path)
     (body,) = connection.execute("SELECT body FROM answers ORDER BY length(body) DESC").fetchone()
     connection.close()
     content = path.read_bytes()
-    # A large body lies in pages of its own, in pieces.
+    # SQLite splits a large body into several of its pages.
     place = content.index(body[200:216])
     path.write_bytes(content[:place] + b"0123456789abcdef" + content[place + 16 :])
 
@@ -271,8 +271,10 @@ def test_a_replayed_answer_keeps_its_time(alone: Crawler) -> None:
     assert more.outcome["started_at"] == outcome["started_at"]
     assert more.outcome["finished_at"] > outcome["finished_at"]
     assert "1 call, " in more.log
-    assert "j: goes on with this job: 2 pages of it, of 2 calls so far" in more.log
-    assert "cost nothing again; what its arguments add is asked now." in more.log
+    assert "j: continues this job: 2 pages, paid for on " in more.log
+    assert (
+        "cost nothing again (2 calls so far); what its arguments add is asked for now." in more.log
+    )
     assert "2 pages replayed, paid on " in more.log
 
 

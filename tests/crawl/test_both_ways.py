@@ -1,4 +1,4 @@
-"""What a project attaches to a crawl does the same in a process of its own and with workers."""
+"""What a project attaches to a crawl has the same effect in one process and with workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEVEN = {"seeds": "/search/a/onepage.jpg"}
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Where the project of a test lies: its settings, and all else, are in ``own.py``."""
+    """The folder of a test's project: its settings, and everything else, are in ``own.py``."""
     return tmp_path / "p"
 
 
@@ -250,7 +250,7 @@ def test_what_could_not_be_turned_into_rows_is_read_again_without_a_call(
     assert done.job["dead_letters"] == int(told[0])
     assert "broken on purpose" in done.log or text is MIDDLEWARE
 
-    for _ in range(2):  # the first one is in vain
+    for _ in range(2):  # the first one is wasted
         replayed = crawl.command("tmapi", "replay", "j")
         assert replayed.exit_status == 0, replayed.log
         assert "scrapy crawl image_search -a job=j" in replayed.stdout
@@ -276,7 +276,7 @@ def test_what_could_not_be_turned_into_rows_is_read_again_without_a_call(
 
 
 def test_a_request_with_the_meta_of_a_page(way: Way, sandbox: SandboxThread, project: Path) -> None:
-    """Once its page is done nobody waits for what it would bring: it is refused, or is counted."""
+    """Once its page is done, a further call for it is refused, or else counted."""
     text = (
         'SPIDER_MIDDLEWARES = {"own.Asks": 500}\n'
         "from scrapy import Request\n"
@@ -298,7 +298,7 @@ def test_a_request_with_the_meta_of_a_page(way: Way, sandbox: SandboxThread, pro
     assert is_told or calls == 2
 
 
-#: A middleware that has each page asked for twice.
+#: A middleware that requests each page twice.
 AGAIN = (
     'DOWNLOADER_MIDDLEWARES = {"own.Again": 950}\n'
     "class Again:\n"

@@ -1,4 +1,4 @@
-"""The budget is exact, over all runs of a job, and however many calls are in flight."""
+"""The budget is exact over all runs of a job, however many calls are in flight."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_over_several_runs_of_a_job(slow: SandboxThread, way: Way) -> None:
         assert len({row["query_id"] for row in done.outcomes}) == 30
         read = sum(row["status"] == "complete" for row in done.outcomes)
         assert read == calls
-    if way.alone:  # a worker's job has ended, and has a budget of its own
+    if way.alone:  # a worker's job has ended, and has a separate budget
         assert "no call: replayed 30 pages, paid on 20" in done.log
         uncapped = crawl(job="j")
         warned = "warning: the job's last run had TMAPI_BUDGET=10; this one has none."
@@ -122,7 +122,7 @@ def test_balance_exhausted_topped_up_and_resumed(way: Way) -> None:
 
 
 def same(outcomes: list[dict[str, object]]) -> set[tuple[object, ...]]:
-    """Return what of the outcomes may not depend on timing."""
+    """Return the part of the outcomes that must not depend on timing."""
     names = ("query_id", "status", "reason", "pages", "items")
     return {tuple(row[name] for name in names) for row in outcomes}
 

@@ -1,4 +1,4 @@
-"""Clocks that were set back or ahead: what is written makes sense, and what does not is told."""
+"""Clocks that were set back or ahead: what is written makes sense, and the rest is reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOLD = f"{AHEAD} is named for a time in the future"
 
 
 def set_times(path: Path, table: str, time: str) -> None:
-    """Have a file say that everything in it was fetched at another time."""
+    """Change a file so that everything in it was fetched at another time."""
     with sqlite3.connect(path) as connection:
         connection.execute(f"UPDATE {table} SET fetched_at = ?", (time,))
     connection.close()

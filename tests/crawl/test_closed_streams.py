@@ -1,4 +1,4 @@
-"""A crawl whose standard streams are closed or full: its files have nothing but what is theirs."""
+"""A crawl whose standard streams are closed or full: nothing of them ends up in its files."""
 
 from __future__ import annotations
 

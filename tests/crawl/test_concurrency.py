@@ -1,4 +1,4 @@
-"""The account's limit: found, never exceeded for long, and nothing lost on the way."""
+"""The account's concurrency limit is found, never exceeded for long, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stat(log: str, name: str) -> int:
 def test_wanting_more_than_the_account_bears_loses_nothing(
     way: Way, limit: int, most: int, queries: int
 ) -> None:
-    # So long that more calls than that are sent meanwhile, however slow the machine is.
+    # Long enough for more calls than that to be sent meanwhile, however slow the machine is.
     sandbox = SandboxThread(limit=limit, latency=0.5)
     try:
         done = way(sandbox.url)(
@@ -40,7 +40,7 @@ def test_wanting_more_than_the_account_bears_loses_nothing(
     assert stats["ok"] == done.job["calls"] == queries
     assert 0 < stats["refused"] <= 10
     assert stats["max_in_flight"] <= most
-    if not way.alone:  # whose permits are the account's, on Redis
+    if not way.alone:  # their permits are the account's, on Redis
         return
     assert stats["max_in_flight"] <= stat(done.log, "tmapi/permit/highest") <= most
     # On a busy machine it lasts long enough for a probe or two.
@@ -64,7 +64,7 @@ def test_never_more_than_the_setting(way: Way) -> None:
 
 
 def test_an_account_that_something_else_uses_up_is_waited_for(way: Way, tmp_path: Path) -> None:
-    """Not hammered: the pauses grow while not even one call gets through."""
+    """The API is not hammered: the pauses grow while not even one call gets through."""
     sandbox = SandboxThread(limit=1, latency=1.0)
     hog = Crawler(tmp_path / "hog", sandbox.url)
     crawl = way(sandbox.url)

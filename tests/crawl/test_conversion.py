@@ -1,4 +1,4 @@
-"""Conversion: which images, how often, what is sent, and what an empty first page leads to."""
+"""Conversions: of which images, how often, what is sent, and what an empty first page causes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALIBABA = "https://cbu01.alicdn.com/onepage-lamp.jpg"
 
 
 def make_stale(way: Way, crawl: Crawler) -> None:
-    """Have all conversions that jobs share lead to an image that is no longer there."""
+    """Make all conversions that jobs share lead to an image that no longer exists."""
     stale = json.dumps({"code": 200, "data": {"image_url": "/search/x/nothing.jpg"}})
     if way.server is not None:
         for key in way.server.client.keys("image_search:@conversion:*"):
@@ -137,7 +137,7 @@ def test_a_refused_token_stops_a_conversion_too(crawl: Crawler, sandbox: Sandbox
 
 
 class TestAnEmptyFirstPage:
-    """It is believed once the path it was asked with has shown items, or after a conversion."""
+    """It is believed once its path has shown items, or after a conversion."""
 
     def test_of_an_image_the_search_could_not_read(
         self, crawl: Crawler, sandbox: SandboxThread
@@ -190,7 +190,7 @@ class TestAnEmptyFirstPage:
     def test_is_no_reason_to_convert_an_image_that_other_queries_could_read(
         self, crawl: Crawler, sandbox: SandboxThread, price: str
     ) -> None:
-        """Whichever query comes first, and however many at a time."""
+        """Whichever query comes first, and however many run concurrently."""
         seeds = ",".join(
             f"https://cbu01.alicdn.com/{image}.jpg"
             for image in ("onepage-unconvertible", "onepage-convert-html")
@@ -238,7 +238,7 @@ class TestAnEmptyFirstPage:
     def test_is_replayed_to_its_end_when_a_query_beside_it_is_not_called_any_more(
         self, alone: Crawler, sandbox: SandboxThread
     ) -> None:
-        """A stop ends calls, not replays, also of pages that wait for those of other queries."""
+        """A stop ends calls but not replays, even of pages that wait for other queries' pages."""
         seed = "https://cbu01.alicdn.com/onepage-unreadable.jpg"
         first = alone(seeds=seed)
         assert (first.job["calls"], len(first.products)) == (3, 7)
@@ -383,7 +383,7 @@ class TestKept:
     def test_a_stale_one_is_not_believed_of_an_alibaba_image_either(
         self, way: Way, crawl: Crawler, sandbox: SandboxThread
     ) -> None:
-        """It was converted by another job: this one has not made sure."""
+        """Another job converted it, and this one has not checked it."""
         seed = "https://cbu01.alicdn.com/onepage-unreadable.jpg"
         crawl(seeds=seed, job="monday")
         make_stale(way, crawl)

@@ -1,7 +1,7 @@
-"""What the API may say of an image that was not converted, in every combination, both ways.
+"""What the API may say about an unconverted image, in every combination, both ways.
 
-Against the second server, which was written from what users of the API have seen. Of each image
-three searches of one page are asked, and every call is counted.
+Against the second server, which was written from what users of the API have seen. For each image
+three searches of one page are made, and every call is counted.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def test_whatever_the_api_accepts(
 
 
 def test_the_next_job_converts_first_what_was_refused(way: Way) -> None:
-    """For ever, though conversions are kept for so many days, or not at all."""
+    """Kept forever, although conversions are kept for some days, or not at all."""
     with ObservedApi(accepts="none", products=7) as api:
         crawl = way(api.url)
         for job, days, calls in (
@@ -100,7 +100,7 @@ def test_the_next_job_converts_first_what_was_refused(way: Way) -> None:
             )
             assert done.exit_status == 0, done.log
             assert calls_about(api, "shirt") == calls, job
-        # And what was kept goes stale, however the API says so.
+        # And a kept conversion goes stale, however the API says so.
         for stale, calls in (("422", (1, 4)), ("empty", (1, 6))):
             object.__setattr__(api.options, "stale", stale)
             api.expire("shirt")
@@ -111,7 +111,7 @@ def test_the_next_job_converts_first_what_was_refused(way: Way) -> None:
 
 
 def test_a_path_that_goes_stale_on_the_way(way: Way) -> None:
-    """It is good for so many searches: what comes after is asked for by another path."""
+    """A path is good for some searches; later ones ask by another path."""
     with ObservedApi(accepts="none", products=60, uses=5) as api:
         crawl = way(api.url)
         done = crawl(seeds=FOREIGN, sort=SORTS)

@@ -1,4 +1,4 @@
-"""How far a crawl is, live on a terminal."""
+"""The display: how far a crawl is, live on a terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SEEDS = ",".join(f"/search/a/lamp-{number}.jpg" for number in range(4))
 
-#: Of a log line: its time and logger.
+#: Time and logger of a log line.
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[")
 
 

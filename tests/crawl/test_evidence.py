@@ -1,4 +1,4 @@
-"""What an ending has against it: in the outcome, the summary, job.json, stats and tables."""
+"""Evidence against an ending: in the outcome, the summary, job.json, stats and tables."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_kind_of_evidence(way: Way, crawl: Crawler, tmp_path: Path) -> Non
     html = (done.folder / "gallery.html").read_text("utf-8")
     for meaning in EVIDENCE.values():
         assert json.dumps(meaning) in html
-    # Run again, all of it is replayed, and ends as it did.
+    # When the job runs again, all of it is replayed, and ends as before.
     again = crawl("-s", "TMAPI_RETRY_TIMES=0", seeds=write_seeds(tmp_path), page_size=5)
     assert endings_of(again.outcomes) == ENDINGS
 
@@ -80,7 +80,7 @@ def test_what_a_pipeline_rejects_is_no_evidence(way: Way, tmp_path: Path) -> Non
 
 
 class PagesApi(CannedApi):
-    """A server that gives each page of a search bytes of its own."""
+    """A server with separate content for each page of a search."""
 
     def __init__(self, *pages: bytes) -> None:
         super().__init__(b"")
@@ -115,7 +115,7 @@ def test_an_empty_last_page_does_not_take_back_the_count(way: Way, last: int | N
 
 @pytest.mark.long
 def test_a_collapse_is_told_a_day_late(way: Way, tmp_path: Path) -> None:
-    """Crawls of four days: all; cut short, with a next page that is empty; the same again; all."""
+    """Crawls of four days: complete; cut short by an empty next page; the same again; complete."""
     all_of_it = (page(688, *range(1, 9), has_next_page=False),)
     cut = (page(688, 1, 2, 3, has_next_page=True), page(0, has_next_page=True))
     told = []
@@ -136,5 +136,5 @@ def test_a_collapse_is_told_a_day_late(way: Way, tmp_path: Path) -> None:
     assert told == [
         {("unknown", item) for item in lost},
         {("gone", item) for item in lost},
-        {("first_seen", item) for item in lost},  # the old reading had evidence against it
+        {("first_seen", item) for item in lost},  # there was evidence against the old reading
     ]

@@ -1,4 +1,4 @@
-"""Too few files that may be open: said as such, at the start or when it happens; no outage."""
+"""Too few open files allowed: reported as such, at the start or later, not as an outage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scrapy.cmdline import execute
 execute()
 """
 
-#: Leaves two files more to be opened than there are when the spider opens.
+#: Lets two more files be opened than are open when the spider opens.
 HOG = """
 import os, resource
 from scrapy import signals

@@ -339,7 +339,7 @@ def test_a_signal_while_a_pipeline_closes_cuts_nothing_off(
     assert (done.exit_status, done.outcome["status"]) == (0, "complete")
     assert len(done.products) == 7
     assert "products.jsonl 7 lines" in done.told
-    if way.alone:  # the feeds of others are off in a worker
+    if way.alone:  # a project's own feeds are off in a worker
         assert len(json.loads((crawl.project / "own.json").read_text())) == 7
 
 
@@ -403,7 +403,7 @@ def test_a_crash_is_exit_status_1(way: Way, tmp_path: Path, sandbox: SandboxThre
     assert done.exit_status == 1
     assert "broken on purpose" in done.log
     assert sandbox.stats["calls"] == 0
-    if way.alone:  # of a worker's job others may go on
+    if way.alone:  # other workers may continue a worker's job
         assert (done.outcome["status"], done.job["exit_status"]) == ("not_started", 1)
 
 

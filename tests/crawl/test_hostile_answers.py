@@ -30,7 +30,7 @@ pytestmark = pytest.mark.long  # make long
 
 SEED = "/search/a/teapot.jpg"
 
-#: One letter after the other, as JSON, a URL and HTML write it by its number; and one in the other.
+#: Each character by its number, as JSON, a URL and HTML write it; and one inside another.
 JSON_ESCAPED = "".join(f"\\u{ord(one):04x}" for one in TOKEN)
 PERCENT = "".join(f"%{ord(one):02x}" for one in TOKEN)
 SPELLINGS = {
@@ -85,7 +85,7 @@ _ESCAPED = re.compile(r"(?<!\\)\\++u([0-9a-fA-F]{4})")
 
 
 def meanings(text: str) -> set[str]:
-    """Return what a text may be read as by somebody who knows how JSON escapes."""
+    """Return a text as a reader who undoes JSON's escapes would see it."""
     once = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     return {text, once, _ESCAPED.sub(lambda found: chr(int(found[1], 16)), once)}
 
@@ -196,7 +196,7 @@ def test_values_nested_without_end(way: Way) -> None:
 
 
 class Chatty:
-    """A server that fails at first, and a moment later sends more, unasked."""
+    """A server that fails first, and a moment later sends more without a request."""
 
     def __init__(self, more: bytes) -> None:
         requests: list[str] = []
@@ -219,7 +219,7 @@ class Chatty:
                 self.wfile.write(head + body)
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.requests = requests
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -260,7 +260,7 @@ def test_an_answer_that_nobody_asked_for_is_nobodys(way: Way, more: bytes) -> No
     assert [row["item_id"] // 10 for row in done.sightings] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
-#: What stands in the place of an answer.
+#: Bodies that are sent instead of an answer.
 DAMAGE = {
     "a bomb": lambda: zlib.compress(bytes(2**28), 9),
     "a number": lambda: 7,
@@ -314,7 +314,7 @@ def test_a_proxy_that_refuses_to_connect_costs_no_call(way: Way) -> None:
             self.send_error(407, "no\x1b[2J entry")
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

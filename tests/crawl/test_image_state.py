@@ -1,4 +1,4 @@
-"""Images: when an empty first page is believed, and when the image is converted (again)."""
+"""When an empty first page is believed, and when its image is converted (again)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONVERTED = "/search/a.jpg"
 
 
 def waiting_for_its_first(*keys: str, kept: bool = False) -> Image:
-    """Return a foreign image whose queries have waited for its first conversion."""
+    """Return a foreign image whose queries waited for its first conversion."""
     image = Image.first(FOREIGN, "auto", len(keys))
     for key in keys:
         image.wait(key)
@@ -101,7 +101,7 @@ def test_doubted_when_all_have_come_or_never_will(last: bool | None) -> None:
     assert image.waiting == doubted
     assert not image.doubtful
     assert image.convert(CONVERTED, kept=False) == doubted
-    # Converted by this job: what is empty now is empty, once all of those have come.
+    # Converted by this job: empty pages are empty, once all of them have come.
     decisions = [image.settle(key, items=False) for key in doubted]
     assert decisions == [*[Decision()] * (len(doubted) - 1), Decision(doubted)]
 
@@ -131,7 +131,7 @@ def test_believed_after_the_second_conversion() -> None:
 
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_kept_conversion_is_doubted_again(kept: bool) -> None:
-    """Of an image that needed none first; what this job has converted itself is not doubted."""
+    """For an image that needed none at first; conversions by this job are not doubted."""
     image = Image.first(ALIBABA, "auto", 1)
     assert image.settle("a", items=False).convert
     image.convert("/search/1.jpg", kept=kept)
@@ -143,7 +143,7 @@ def test_a_kept_conversion_is_doubted_again(kept: bool) -> None:
 
 
 class TestWhoGoesAhead:
-    """While nothing is known of a path, one query asks by it."""
+    """While nothing is known about a path, one query asks by it."""
 
     def test_the_others_follow_a_page(self) -> None:
         image = Image.first(ALIBABA, "auto", 3)

@@ -1,4 +1,4 @@
-"""Killed at random moments and run again: the result of a crawl that nobody disturbed.
+"""Killed at random moments and run again, a job has the result of an undisturbed crawl.
 
 The long form (`make chaos`) kills some 30 times; every test run has a short one.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Many pages, every world of pages, images that need a conversion, and failures that pass.
+#: Many pages of every kind of search, images that need a conversion, and passing failures.
 ARGUMENTS: dict[str, Any] = {
     "seeds": ",".join(
         [
@@ -52,7 +52,7 @@ OPTIONS = ("-s", "TMAPI_MAX_CONCURRENCY=12")
 def sandbox_of(refused: str, latency: float) -> Iterator[SandboxThread]:
     """Serve a sandbox with a limit, some latency and failures that pass.
 
-    :param refused: whose images it wants converted first
+    :param refused: the hosts whose images it wants converted first
     """
     thread = SandboxThread(refused=refused, latency=latency, limit=8, failure_rate=0.05)
     yield thread
@@ -67,7 +67,7 @@ def busy(refused: str) -> Iterator[SandboxThread]:
 
 
 def result(done: Crawl) -> tuple[Any, ...]:
-    """Return what may not depend on timing (shared/design.md: sameness)."""
+    """Return what must not depend on timing."""
     names = ("query_id", "status", "reason", "pages", "items")
     return (
         {(row["item_id"], row["language"]) for row in done.products},
@@ -123,7 +123,7 @@ def disturb(
     for _ in range(times):
         before = sandbox.stats["calls"]
         process = crawl.start(*OPTIONS, **arguments)
-        if moment.random() < 0.8:  # else perhaps before the first call, or in a replay
+        if moment.random() < 0.8:  # otherwise perhaps before the first call, or in a replay
             while process.poll() is None and sandbox.stats["calls"] == before:
                 time.sleep(0.01)
         with suppress(subprocess.TimeoutExpired):

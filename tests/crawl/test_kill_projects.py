@@ -1,7 +1,7 @@
-"""Crawls of projects of every kind, killed at random moments and gone on with by the same command.
+"""Crawls of projects of every kind, killed at random moments and continued by the same command.
 
 The long form (`make chaos`) kills each some 8 times; every test run has a short one. A test's id
-has the seed that its moments are drawn by.
+has the seed of its random moments.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ SIGNALS = [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 
 @pytest.fixture(autouse=True)
 def forks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have processes be forks also in ``make chaos``: else their starts were most of the time."""
+    """Fork processes in ``make chaos``, too: otherwise starting them takes most of the time."""
     monkeypatch.delenv("FRESH_PROCESSES", raising=False)
 
 
 def disturb(
     crawl: Crawler, sandbox: SandboxThread, draw: random.Random, times: int, **arguments: Any
 ) -> int:
-    """Run the job and end it *times* times; return how often it was really in the middle."""
+    """Run and kill the job *times* times; return how often it really was in the middle."""
     in_the_middle = 0
     for _ in range(times):
         before = sandbox.stats["calls"]
         path = crawl.output.parent / "killed.log"
-        with path.open("w") as log:  # a pipe that nobody reads would be full some time
+        with path.open("w") as log:  # a pipe that is not read would fill up
             process = crawl.start(stderr=log, **arguments)
         chosen = signal.SIGKILL
-        if draw.random() < 0.8:  # else perhaps before the first call, or in a replay
+        if draw.random() < 0.8:  # otherwise perhaps before the first call, or in a replay
             chosen = draw.choice(SIGNALS)
             deadline = time.monotonic() + 60
             while process.poll() is None and sandbox.stats["calls"] == before:
@@ -91,7 +91,7 @@ def test_killed_and_run_again(tmp_path: Path, kind: str, seed: int, times: int) 
         made = busy.stats["calls"] - busy.stats["refused"]
         in_flight = LIMIT * in_the_middle
         assert made <= done.job["calls"] <= made + in_flight
-        if not chosen.asks:  # what a middleware asks for, it asks for in each run
+        if not chosen.asks:  # a middleware makes its requests in each run
             assert done.job["calls"] <= expected.job["calls"] + in_flight
             assert done.job["calls"] == sum(row["calls"] for row in done.outcomes)
 

@@ -1,4 +1,4 @@
-"""Proxies, and errors that must not carry the signed URL along."""
+"""Proxies, and errors that must not contain the signed URL."""
 
 from __future__ import annotations
 

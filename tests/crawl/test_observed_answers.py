@@ -1,4 +1,4 @@
-"""What the API was seen to answer beside pages, by the second server, both ways."""
+"""Answers other than pages that the API was seen to give, by the second server, both ways."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tests.support import Crawl
     from tests.ways import Way
 
-#: Taken as they are: nothing is asked twice.
+#: Final: nothing is asked twice.
 READ = ["code text", "encoding gzip", "encoding br"]
-#: Passing failures: asked for once more.
+#: Passing failures, which are retried.
 PASSING: list[Scripted] = [
     *("status 408", "html 520", "status 529", "both 417", "code 499", "html 502", "both 504"),
     *("timed out", "html 200", "cut json", "cut connection", "list", "data null"),
@@ -23,7 +23,7 @@ PASSING: list[Scripted] = [
     ("status 429", {"Retry-After": "1"}),
     ("code 503", {"Retry-After": "1"}),
 ]
-#: Of the query: it alone fails.
+#: The query's own fault: only it fails.
 WRONG = ["parameter", "denied"]
 
 
@@ -42,7 +42,7 @@ def test_each_is_what_it_was_seen_to_be(way: Way) -> None:
         for number, answer in enumerate(answers):
             api.register(path_of(f"a{number}"))
             api.script(f"a{number}", None, [answer])
-        # One at a time, so that good ones come between them: this is no outage.
+        # One call in flight, so that good answers come in between: this is not an outage.
         done = way(api.url)(
             *("-s", "TMAPI_MAX_CONCURRENCY=1"),
             seeds=",".join(path_of(f"a{number}") for number in range(len(answers))),

@@ -1,4 +1,4 @@
-"""Every form of a value that was seen, read as somebody else would who has the same evidence."""
+"""Every observed form of a value, read as an independent reader of the evidence would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def decimal(text: str | None) -> Decimal | None:
 
 
 def read(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what a line of products.jsonl says, in the words of the second server."""
+    """Return what a line of products.jsonl says, in the second server's terms."""
     rate, score = row["item_repurchase_rate"], row["composite_score"]
     return {
         "item_id": row["item_id"],

@@ -1,4 +1,4 @@
-"""Every test of a crawl runs both ways, or is in the list of those that can't."""
+"""Every test of a crawl runs both ways, or is on the list of those that can't."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 
 
 def functions(path: Path) -> Iterator[tuple[str, set[str]]]:
-    """Yield the functions of a module, those of its classes too, and what each takes."""
+    """Yield the functions of a module and of its classes, with their parameters."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.FunctionDef):
             yield node.name, {argument.arg for argument in node.args.args}

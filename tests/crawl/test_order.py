@@ -1,4 +1,4 @@
-"""The order of pages: whole results first, and near the end nothing that goes on alone."""
+"""The order of pages: complete queries first, and near the end no query left on its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def slow(way: Way) -> Iterator[tuple[Crawler, SandboxThread]]:
-    """Answers take longer than what is made of them, on a busy machine too."""
+    """Answers take longer than processing them, on a busy machine, too."""
     sandbox = SandboxThread(latency=0.25)
     yield way(sandbox.url), sandbox
     sandbox.stop()
@@ -32,7 +32,7 @@ def quick(way: Way) -> Iterator[tuple[Crawler, SandboxThread]]:
 
 
 def names(sandbox: SandboxThread) -> list[str]:
-    """Return the names of the images that were searched, call after call."""
+    """Return the names of the images that were searched for, call by call."""
     return [call["params"]["img_url"].rpartition("/")[2] for call in sandbox.calls]
 
 
@@ -60,7 +60,7 @@ def test_the_last_queries_are_begun_while_there_is_much_else_to_do(
 def test_a_query_that_has_most_pages_left_goes_first_near_the_end(
     tmp_path: Path,
 ) -> None:
-    """As far as total_count tells; it decides nothing else."""
+    """As far as total_count is right; it decides nothing else."""
     sandbox = SandboxThread(latency=0.25)
     crawl = Crawler(tmp_path, sandbox.url)
     seeds = [f"/search/a/lamp-{number}.jpg" for number in range(12)]
@@ -119,4 +119,4 @@ def test_halves_of_an_earlier_run_are_finished_first(
         whole = [row for row in done.outcomes if row["status"] == "complete"]
         assert len(whole) == budget // 4
     if way.alone:
-        assert "its last run stopped early (budget); what is missing is asked now." in done.log
+        assert "its last run stopped early (budget); what is missing is asked for now." in done.log

@@ -1,4 +1,4 @@
-"""An API that fails everything: it is probed, then the job stops; and it costs what it has to."""
+"""An outage: the API is probed, then the job stops; and it costs no more than it must."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CALLS = Config.model_fields["outage_calls"].default
 
 
 def seeds_of(count: int, name: str = "onepage") -> str:
-    """Return so many images, of which every other one has to be converted first."""
+    """Return images, every other one of which has to be converted first."""
     return ",".join(
         f"/search/a/{name}-{n}.jpg" if n % 2 else f"https://shop.example/{name}-{n}.jpg"
         for n in range(count)
@@ -44,7 +44,7 @@ def endings(done: Crawl) -> Counter[tuple[str, str, int]]:
 def test_it_stops_the_job_and_costs_some_calls(
     crawl: Crawler, sandbox: SandboxThread, kind: str, reason: str, said: str
 ) -> None:
-    """Whatever is asked: pages and conversions, of forty queries. Then the job goes on."""
+    """Whatever is asked fails, pages and conversions of forty queries. Then the job continues."""
     sandbox.fail_all(kind)
     done = crawl(seeds=seeds_of(40))
     assert done.exit_status == 4
@@ -71,7 +71,7 @@ def test_it_stops_the_job_and_costs_some_calls(
 def test_one_that_comes_back_while_it_is_probed_costs_no_query(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
-    """But those that had no try left before it could be known: fewer than it takes to tell."""
+    """Except queries that had no try left before it was known: fewer than it takes to know."""
     sandbox.fail_all("status-502", CALLS + 2)
     done = crawl("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
     ended = endings(done)
@@ -86,7 +86,7 @@ def test_one_that_comes_back_while_it_is_probed_costs_no_query(
 
 
 def test_few_bad_queries_are_not_taken_for_it(crawl: Crawler, sandbox: SandboxThread) -> None:
-    """Though nothing else is left, and they fail more often than it takes."""
+    """Although nothing else is left, and they fail more often than it takes."""
     bad = seeds_of(DIFFERENT - 1, "fail-status-500-convert-html")
     done = crawl(seeds=bad)
     assert done.exit_status == 3

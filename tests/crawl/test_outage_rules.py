@@ -1,4 +1,4 @@
-"""The outage: when an API is taken to fail everything, and when no longer."""
+"""When the API is taken to fail everything, and when no longer."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_no_page_loses_a_try_once_it_may_be_one() -> None:
 
 
 def test_row_and_calls_in_flight_are_no_more_than_the_number() -> None:
-    """Whatever comes back when, as many calls are made as it takes to know."""
+    """In whatever order calls end, no more are made than it takes to know."""
     order = random.Random(1)
     for most in (1, 8, 16, 40):
         outage, _ = outage_of()

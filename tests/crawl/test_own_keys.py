@@ -1,4 +1,4 @@
-"""Seeds of the user's own table: their keys come out on every line, their rows' arguments hold."""
+"""Seeds from a table: their ids and columns are on every line, and their arguments apply."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_users_keys_are_on_every_line(
         ("default", "max_pages", 1),
     }
     assert [row["reason"] for row in by_sku["777"] + by_sku["=1+1"]] == ["last_page"] * 2
-    # What both rows of the lamp ask, its first page, is paid for once.
+    # The first page, which both rows of the lamp ask for, is paid for once.
     pages = sum(row["pages"] for row in done.outcomes)
     assert sandbox.stats["calls"] == pages - 1 + 1  # and one conversion
     assert "2 seeds share their image with another seed, under another id" in done.log
@@ -77,7 +77,7 @@ def test_a_workbook_is_crawled_as_its_table_is(
     assert book.active is not None
     for row in ROWS:
         book.active.append(row)
-    book.active["A3"].data_type = "s"  # no formula, but an odd SKU
+    book.active["A3"].data_type = "s"  # not a formula, but an odd SKU
     book.save(tmp_path / "articles.xlsx")
     again = crawl(seeds=tmp_path / "articles.xlsx")
     assert again.exit_status == 0, again.log

@@ -1,4 +1,4 @@
-"""A permit comes back whatever happens to its call: with one alone, the crawl would hang."""
+"""A permit comes back whatever happens to its call: else, with just one, a crawl would hang."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tests.ways import Way
 
 
-#: A middleware that sends a request once more when its query has ended, and an answer that is too
-#: much for the memory there is.
+#: A middleware that sends a request once more when its query has ended, and an answer that does not
+#: fit in memory.
 MODULE = """
 import asyncio
 from tmapi_spiders import handler

@@ -1,4 +1,4 @@
-"""One line in any Scrapy project gives it all of this package, and takes nothing from it."""
+"""One line adds all of this package to any Scrapy project, and breaks nothing in it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PlainSpider(scrapy.Spider):
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project as Scrapy makes them."""
+    """A project as Scrapy generates it."""
     folder = tmp_path_factory.mktemp("template") / "shop"
     scrapy = [sys.executable, "-m", "scrapy"]
     subprocess.run([*scrapy, "startproject", "shop", str(folder)], check=True, capture_output=True)
@@ -44,7 +44,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def usual(template: Path, tmp_path: Path) -> Path:
-    """Such a project with the one line and a spider of its own."""
+    """Such a project with that line and a spider of its own."""
     shutil.copytree(template, tmp_path / "shop")
     settings = tmp_path / "shop" / "shop" / "settings.py"
     text = settings.read_text()
@@ -57,7 +57,7 @@ def usual(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project(way: Way, usual: Path) -> Path:
-    """Such a project whose crawls go one of both ways."""
+    """Such a project whose crawls run in one process, or by a worker."""
     with (usual / "shop" / "settings.py").open("a") as settings:
         settings.write(way.settings)
     return usual

@@ -54,7 +54,7 @@ def test_a_seed_that_is_a_sandbox_picture_finds_that_product_first(
 
 
 class Api(BaseHTTPRequestHandler):
-    """Another server that answers as the documents say: the vendor's example, then nothing."""
+    """Another server that answers as documented: the vendor's example, then nothing."""
 
     example = json.loads((ROOT / "fixtures" / "vendor_example.json").read_text("utf-8"))
 
@@ -79,7 +79,7 @@ class Api(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.mark.both_ways

@@ -1,4 +1,4 @@
-"""What a crawl writes: everything the API served, once, and one outcome for every query."""
+"""What a crawl writes: everything the API served, once, and one outcome per query."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crawls that no `scrapy crawl` of this package's settings has begun: scripts, other projects."""
+"""Crawls started by scripts and in other projects, not by this project's `scrapy crawl`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def script(settings: str, given: str) -> str:
 
 @pytest.fixture
 def anywhere(tmp_path: Path, sandbox: SandboxThread) -> Crawler:
-    """Crawls in a folder that is no project."""
+    """Crawls in a folder without a project."""
     (tmp_path / "here").mkdir()
     return Crawler(tmp_path / "output", sandbox.url, tmp_path / "here")
 
@@ -104,7 +104,7 @@ def test_a_script_is_told_how_to_go_on(anywhere: Crawler) -> None:
 def test_python_values_are_those_of_the_command_line(
     way: Way, sandbox: SandboxThread, tmp_path: Path
 ) -> None:
-    """Odd ones too: what a script gives is what ``-a`` says, and what job.json has."""
+    """Odd ones, too: what a script gives is what ``-a`` would give, and what job.json has."""
     table = tmp_path / "odd ,=name.csv"
     table.write_text("Nr;Bild, groß\n7;/search/a/onepage.jpg\n", "utf-8")
     (tmp_path / "here").mkdir()
@@ -145,7 +145,7 @@ def test_the_example_of_a_script(anywhere: Crawler, sandbox: SandboxThread) -> N
     # One of the seeds is asked about in both orders from a conversion that both use, or none.
     calls = sandbox.stats["calls"]
     assert calls == 4
-    # The list of seeds is in job.json such that a command goes on with it.
+    # The list of seeds is in job.json in a form that a command can continue with.
     on = ("crawl", "image_search", "-s", f"ADDONS={ADDON}", "-L", "ERROR", "-O", "again.jsonl")
     again = anywhere.command(*on, job="lamps-sales")
     assert again.exit_status == 0, again.log

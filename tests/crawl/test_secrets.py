@@ -1,4 +1,4 @@
-"""URLs with secrets in them: no message quotes more than scheme, host and port."""
+"""URLs with secrets: no message quotes more than scheme, host and port."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONG = pytest.mark.long
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that nobody listens on."""
+    """A port that nothing listens on."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Seeds and numbers that nobody means: one clear refusal, within seconds and with little memory."""
+"""Absurd seeds and numbers: one clear refusal, within seconds and with little memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.long  # make long
 LAMP = "https://cbu01.alicdn.com/lamp.jpg"
 DIGITS = "9" * 5000
 
-#: Bytes of address space; a crawl takes half.
+#: Bytes of address space; a crawl takes half of it.
 MOST_MEMORY = 1_500_000_000
 
 _LIMITED = f"""
@@ -38,7 +38,7 @@ execute()
 
 
 def limited(offline: Crawler, *words: str, stdin: Any = subprocess.DEVNULL) -> tuple[int, str]:
-    """Run a command with little memory; return its exit status and all that it said."""
+    """Run a command with little memory; return its exit status and all its output."""
     done = subprocess.run(
         [sys.executable, "-c", _LIMITED, *words],
         cwd=ROOT,

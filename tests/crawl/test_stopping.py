@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.forkserver import Process
     from tests.support import Crawler, SandboxThread
 
-#: Pages of one second each, many of them.
+#: Many pages that take a second each.
 SLOW = ",".join(f"/search/a/slow-1-{number}.jpg" for number in range(10))
 
 
@@ -76,7 +76,7 @@ def test_one_signal(
 
 
 def test_a_terminal_that_is_closed(alone: Crawler, sandbox: SandboxThread) -> None:
-    """It hangs up on the crawl, which has nowhere to say how it ended; its files do."""
+    """The terminal hangs up on the crawl, which can't print how it ended; its files say so."""
     words = alone.words(seeds=SLOW, sort="default,sales", page_size=5, job="j")
     process, terminal = pty.fork()
     if not process:
@@ -142,7 +142,7 @@ def test_a_second_signal_ends_at_once_and_still_settles(
     assert time.monotonic() - before < 10
     assert done.exit_status == 4
     assert len(done.products) == len(done.sightings) == 7
-    if way.alone:  # what a worker had in hand goes to the others
+    if way.alone:  # what the worker held goes to other workers
         assert sorted((row["status"], row["calls"]) for row in done.outcomes) == [
             ("complete", 1),
             ("failed", 1),
@@ -156,7 +156,7 @@ def test_a_second_signal_ends_at_once_and_still_settles(
 
 @pytest.mark.parametrize("line", ["Spider opened", "j: 20 queries", "Closing spider"])
 def test_a_signal_at_an_awkward_moment(alone: Crawler, sandbox: SandboxThread, line: str) -> None:
-    """While the engine is starting, and while it is closing after all was done."""
+    """While the engine is starting, and while it is closing with everything done."""
     seeds = ",".join(f"/search/a/onepage-{number}.jpg" for number in range(20))
     process = alone.start(seeds=seeds, job="j")
     assert process.stderr is not None
@@ -230,7 +230,7 @@ def test_no_call_leaves_after_a_stop_however_many_wait(
 def test_an_interrupted_replay_writes_every_line_again(
     alone: Crawler, sandbox: SandboxThread
 ) -> None:
-    """Ctrl-C ends calls, not replays; what is new in the arguments is not begun."""
+    """Ctrl-C ends calls but not replays; what is new in the arguments does not begin."""
     seeds = ",".join(f"/search/a/{number}.jpg" for number in range(40))
     first = alone(seeds=seeds)
     before = {name: len(first.rows(name)) for name in ("products", "sightings", "outcomes")}
@@ -250,7 +250,7 @@ def test_an_interrupted_replay_writes_every_line_again(
 
 
 def test_a_signal_before_the_first_replay_leaves_every_line(alone: Crawler) -> None:
-    """The engine has not started yet, and Scrapy would drop all it had to do."""
+    """The engine has not started yet, and Scrapy would drop all its work."""
     seeds = ",".join(f"/search/a/{number}.jpg" for number in range(60))
     first = alone(seeds=seeds)
     before = len(first.products), len(first.sightings)

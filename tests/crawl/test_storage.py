@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support import Crawler, SandboxThread
 
-#: Runs scrapy where no file may grow over so many bytes, which a full disk looks like.
+#: Runs scrapy with a limit on the size of files, which looks like a full disk.
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
@@ -105,7 +105,7 @@ def test_a_users_own_feed_that_cant_be_written(alone: Crawler, tmp_path: Path) -
 
 @pytest.mark.parametrize("items", [1, 0], ids=["few", "all"])
 def test_a_users_own_feed_on_a_full_disk(alone: Crawler, items: int) -> None:
-    """Few are written when the feed is closed, many before: how many, depends on Python."""
+    """Some are written when the feed is closed, others before; how many depends on Python."""
     done = alone("-O", "/dev/full:csv", seeds="/search/a/teapot.jpg", max_items=items)
     assert done.exit_status == 4
     assert "/dev/full" in done.log.rpartition("STOPPED EARLY")[2]

@@ -1,4 +1,4 @@
-"""A workbook as people make them, from file to gallery; alone, and by a worker."""
+"""A workbook as people make them, from file to gallery; in one process, and by a worker."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support import Crawler, SandboxThread
     from tests.ways import Way
 
-#: Images whose answers quote the request, break the connection, or never come.
+#: Images for which answers quote the request, break the connection, or never come.
 LEAKY = ",".join(
     f"/search/a/{name}.jpg"
     for name in ("echo", "redirect", "fail-hang", "fail-reset", "fail-cut-json", "teapot")
@@ -90,7 +90,7 @@ def test_plain_http_to_another_machine_is_refused(way: Way) -> None:
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that nobody has signed, and its key."""
+    """Make a self-signed certificate for 127.0.0.1, and its key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -126,7 +126,7 @@ def test_an_unverified_certificate_never_sees_a_call(way: Way, tmp_path: Path) -
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """The client hangs up: that is the point."""
+            """Ignore that the client hangs up, which is the point."""
 
     server = Server(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

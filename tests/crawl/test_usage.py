@@ -168,7 +168,7 @@ def test_a_mistyped_spider(way: Way, tmp_path: Path) -> None:
         'Did you mean "image_search"? It has: image_search.\n'
     )
     assert (done.exit_status, done.log) == (2, told)
-    # Where Scrapy logs into a file, that is all that scrapyd shows of a crawl.
+    # If Scrapy logs to a file, scrapyd shows nothing else of a crawl.
     assert log.read_text().count(f"ERROR: {told}") == 1
 
 
@@ -244,12 +244,12 @@ def test_a_spider_that_cannot_work_is_refused(
     way: Way, tmp_path: Path, sandbox: SandboxThread
 ) -> None:
     crawl = way.in_project(tmp_path / "p", sandbox.url, REFUSED)
-    # Scrapy warns of two spiders of one name, and takes either.
+    # Scrapy warns about two spiders of one name, and takes either.
     env = {"PYTHONWARNINGS": "error,ignore:There are several spiders"}
     shop = crawl(spider="shop", seeds=SEED, env=env)
     for problem in (
         "own.Shop.arguments_model: own.Own: accepted: a subclass of",
-        "own.Own.colour: 'colour[': it is no jmespath",
+        "own.Own.colour: 'colour[': it is not valid jmespath",
     ):
         assert f"\n  {problem}" in refused(shop, sandbox)
     ours = crawl(seeds=SEED, env=env)

@@ -1,4 +1,4 @@
-"""Values that can't be read: what a user sees of them in a crawl of one process."""
+"""Values that can't be read: what a user sees of them in a crawl in one process."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def test_what_cannot_be_read_is_counted_and_told_once(way: Way, tmp_path: Path) 
     assert TOKEN not in done.log
     assert "\x1b" not in done.log
     assert (TOO_MANY in done.log) == way.alone, "a worker sees a part of its job only"
-    # Its spider's settings say what is too much, where it is judged again, too.
+    # The spider's settings set the limit, also when the job is judged again.
     assert TOO_MANY in crawl.command("tmapi", "check", "j").stdout
-    # What it has come to is that of all pages, also when they are replayed.
+    # The counts are those of all pages, also when they are replayed.
     replayed = crawl(spider="own", job="j")
     assert replayed.job["unreadable"] == UNREADABLE
     assert len(api.seen) == 1

@@ -69,7 +69,7 @@ def test_a_pipeline_that_puts_one_into_a_product(tmp_path: Path, way: Way) -> No
 
 
 def test_nobody_else_writes_json() -> None:
-    """One module sees to it; orjson does by itself. (The sandbox imports nothing of the rest.)"""
+    """One module ensures it; orjson does by itself. (The sandbox imports nothing of the rest.)"""
     for path in (ROOT / "tmapi_spiders").rglob("*.py"):
         name = path.relative_to(ROOT / "tmapi_spiders").as_posix()
         if name == "jsonl.py" or name.startswith("sandbox/"):

@@ -1,4 +1,4 @@
-"""A page whose values are odd, and a project whose loader fails on some of them."""
+"""A page with odd values, and a project whose loader fails on some of them."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ ODD = [
 
 PAGE = page_of(*(json.dumps(element) for element in ODD))
 
-#: What they become.
+#: The values as read.
 TITLES = [None, None, "MEN&#39;S", None, "VASE"]
 PRICES = ["1234.50", "9.90", None, "25.90", None]
 
-#: In how many items a field could not be read, and an example.
+#: By field: items in which it could not be read, and an example.
 UNREADABLE = {
     "price": {"items": 2, "example": "'9,90' (item 2)"},
     "title": {"items": 2, "example": "'lamp ***\\x1b[2J' (item 1)"},

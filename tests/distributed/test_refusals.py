@@ -12,7 +12,7 @@ from tests.distributed.servers import RedisServer, free_port
 from tests.distributed.shared import Shared
 from tests.distributed.test_failures import SEEDS, started, wait_until
 from tests.support import Crawler, SandboxThread
-from tmapi_spiders.crawl.permits import FIRST
+from tmapi_spiders.crawl.concurrency_limit import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,7 +207,7 @@ def test_the_feeder_dies(tmp_path: Path, sandbox: SandboxThread, redis_server: R
     client.hset("image_search:j:job", mapping={"fed": 0, "fed_at": 1000})
     done = start(job="j")
     assert done.exit_status == 4
-    assert "whoever fed the job has died" in done.log
+    assert "the process that fed the job has died" in done.log
     assert "scrapy tmapi enqueue j" in done.log
     start.command("tmapi", "enqueue", "j", seeds=SEEDS)
     again = start(job="j")

@@ -88,13 +88,13 @@ HERE = __name__
         (
             NoJmespath,
             [
-                f"{HERE}.NoJmespath.colour: 'colour[': it is no jmespath: Invalid jmespath",
+                f"{HERE}.NoJmespath.colour: 'colour[': it is not valid jmespath: Invalid jmespath",
                 f"{HERE}.NoJmespath.size: 'size(title)': jmespath has no function size()",
                 f"{HERE}.NoJmespath.length: 'length(title, tag)': length() takes 1 argument, not 2",
                 f"{HERE}.NoJmespath.shape: 7: accepted: a jmespath expression, as text",
             ],
         ),
-        (Needy, [f"{HERE}.Needy: none can be made of an element that has an item_id alone: Type"]),
+        (Needy, [f"{HERE}.Needy: none can be made from an element that only has an item_id: Type"]),
         (Frozen, [f"{HERE}.Frozen: a product gets its rank after it was made: use @attrs.def"]),
         (
             Private,
@@ -103,7 +103,7 @@ HERE = __name__
                 f"{HERE}.Private.size: it can't be given by its name when a product is made.",
             ],
         ),
-        (Idless, [f"{HERE}.Idless.item_id: it is read from nothing"]),
+        (Idless, [f"{HERE}.Idless.item_id: it is not read from anything"]),
         (
             dict,
             [".Loader.default_item_class: builtins.dict: accepted: a subclass of tmapi_spiders"],
@@ -158,7 +158,7 @@ def test_a_spider_needs_a_unique_name() -> None:
     (problem,) = problems(ImageSearchSpider, ImageSearchSpider, Nameless)
     assert "Nameless: it has no name of its own" in problem
     (problem,) = problems(ImageSearchSpider, Twin)
-    assert "Twin: its name is image_search, as that of" in problem
+    assert "Twin: its name is image_search, like that of" in problem
     assert problems(ImageSearchSpider, ImageSearchSpider) == []
     shop = spider()
     assert problems(shop, shop) == []

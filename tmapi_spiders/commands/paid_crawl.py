@@ -126,7 +126,8 @@ class PaidCrawl(BaseRunSpiderCommand):
         # The summary takes a moment, and says how the crawl ended: a late signal must not cut it.
         for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
-        run.crashed |= self.crawler_process.bootstrap_failed
+        if self.crawler_process.bootstrap_failed:
+            run.crash()
         run.abandon()
         tell(run)
         mute_broken_streams()

@@ -1,4 +1,4 @@
-"""The flow of a crawl and its interfaces, wherever it runs.
+"""The rules of a crawl, the same in one process and in workers, and the interfaces of a run.
 
 Internal.
 """

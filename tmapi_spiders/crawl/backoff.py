@@ -1,4 +1,4 @@
-"""Backoff: how long to wait before something that failed is tried again."""
+"""Delays that double each time something fails."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import random
 
 __all__ = ["LONGEST_DELAY", "backoff", "jittered"]
 
-#: Seconds; of any pause that doubles.
+#: Seconds; the longest that a delay grows to by doubling, unless a caller gives another limit.
 LONGEST_DELAY = 120.0
 _JITTER = 0.25
 
 
-def backoff(delay: float, tries: int) -> float:
-    """Return how long to wait after so many failed tries: doubled each time, without jitter.
+def backoff(first: float, failures: int, longest: float = LONGEST_DELAY) -> float:
+    """Return how long to wait after so many failures: doubled after each, without jitter.
 
-    >>> [backoff(2.0, tries) for tries in (1, 2, 3, 10)]
+    >>> [backoff(2.0, failures) for failures in (1, 2, 3, 10)]
     [2.0, 4.0, 8.0, 120.0]
+    >>> [backoff(90.0, failures, longest=60.0) for failures in (1, 2)]  # as given, the first time
+    [90.0, 60.0]
 
-    :param delay: seconds after the first
+    :param first: seconds after the first failure
+    :param longest: seconds that a doubled delay is cut to
     """
-    return min(delay * 2.0 ** min(tries - 1, 30), LONGEST_DELAY)
+    if failures <= 1:
+        return first
+    return min(first * 2.0 ** min(failures - 1, 30), longest)
 
 
 def jittered(seconds: float) -> float:
-    """Return about as many seconds, so that what failed together does not come back together."""
+    """Return about as many seconds, so that calls that failed together don't return together."""
     return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret

@@ -1,7 +1,7 @@
-"""Compatibility: what of Scrapy and others is used beyond what they document, and must be there.
+"""Checks that Scrapy and other libraries have the undocumented features that this package uses.
 
-Versions are bounded below only. What a newer one has dropped is said before anything is paid, not
-found out in the middle of a crawl.
+Only the lowest versions are fixed. If a newer version has dropped a feature, the crawl is refused
+before anything is paid, instead of failing in the middle.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tmapi_spiders.errors import UsageProblems
 
 __all__ = ["check_compatibility"]
 
-#: By library and class: methods, and attributes that its instances have from the beginning.
+#: By library and class: methods, and attributes that instances get from their constructor.
 _USED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "scrapy": {
         "scrapy.commands.BaseRunSpiderCommand": ("_create_crawler", "process_options"),
@@ -43,7 +43,7 @@ _USED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 
 
 def check_compatibility() -> None:
-    """Make sure that the libraries have what this package uses of them while it crawls.
+    """Check that the libraries have what this package uses of them in a crawl.
 
     :raises UsageProblems: naming library, version and what is missing
     """

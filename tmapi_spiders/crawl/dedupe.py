@@ -1,4 +1,4 @@
-"""Dedupe: what makes two rows one product, and within what a product is written once."""
+"""Decides which rows are the same product, and within which scope it is written once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tmapi_spiders.items import Product
 
 __all__ = ["SCOPES", "identity_of"]
 
-#: Within what a product is written once, by ``TMAPI_DEDUPE``: the columns that have to be the same.
+#: By ``TMAPI_DEDUPE``: the columns that make up the scope within which a product is written once.
 SCOPES = {"job": ("language",), "seed": ("language", "seed_id"), "query": ("query_id",)}
 
 
 def identity_of(item: Any, dedupe: str) -> tuple[str, str] | None:
-    """Return the scope that an item is written once in, and its id there.
+    """Return the scope within which an item is written once, and its id there.
 
-    It is read from the item as it leaves the project's pipelines. None where they have taken away
-    one of the columns needed: such a row can't be told from others, and each one is written.
+    It is read from the item as it leaves the project's pipelines. None if they have removed one of
+    the columns needed: such rows can't be told apart, and all of them are written.
 
     :param item: of any class that Scrapy knows as an item
     :param dedupe: ``TMAPI_DEDUPE``, a key of :data:`SCOPES`

@@ -1,6 +1,6 @@
-"""The display: how far a crawl is, live at the lower end of a terminal.
+"""Shows the progress of a crawl, live at the bottom of a terminal.
 
-Log lines and what is printed meanwhile go above it.
+Log lines and other output appear above it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["Display"]
 
 
 class _Console(Console):
-    """Leaves the cursor alone: a process that is killed could not bring it back."""
+    """Leaves the cursor visible, since a process that is killed could not show it again."""
 
     @override
     def show_cursor(self, show: bool = True) -> bool:
@@ -40,9 +40,9 @@ class _Console(Console):
 
 
 class _Above(io.TextIOBase):
-    """Standard error while the display is there: whole lines, above it, broken by nobody.
+    """Stands in for standard error while the display is shown: writes whole lines above it.
 
-    (Live's own redirection wraps words.)
+    Live's own redirection would wrap words.
     """
 
     def __init__(self, console: Console, stderr: TextIO) -> None:
@@ -66,7 +66,7 @@ class _Above(io.TextIOBase):
         return self._stderr.fileno()
 
     def finish(self) -> None:
-        """Write the rest, if it is no whole line."""
+        """Write what is left of an unfinished line."""
         self._stderr.write(self._begun)
         self._begun = ""
 
@@ -74,8 +74,8 @@ class _Above(io.TextIOBase):
 class Display:
     """Shows figures on standard error, from :meth:`start` to :meth:`stop`.
 
-    :param title: what is shown before them
-    :param figures: returns those of now
+    :param title: shown in front of them
+    :param figures: returns the present ones
     """
 
     def __init__(self, title: str, figures: Callable[[], Figures]) -> None:
@@ -95,7 +95,7 @@ class Display:
         self._handlers: list[logging.StreamHandler[TextIO]] = []
 
     def start(self) -> None:
-        """Begin; log lines that go to standard error go above it from now on."""
+        """Begin; from now on log lines for standard error appear above the display."""
         self._live.start()
         for handler in logging.root.handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is self._stderr:
@@ -105,7 +105,7 @@ class Display:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the figures of now."""
+        """Show the present figures."""
         figures = self._figures()
         now = time.monotonic()
         self._pace.note(now, figures.pages)
@@ -120,7 +120,7 @@ class Display:
         self._live.update(Group(head, Text("  " + _body(figures, pace))), refresh=True)
 
     def stop(self) -> None:
-        """End, and leave the terminal as if it had not been there; more than once is fine."""
+        """Remove the display from the terminal; more than once is fine."""
         with suppress(OSError):  # there is no terminal any more
             self._live.stop()
             self._above.finish()

@@ -1,4 +1,4 @@
-"""Evidence: what the ending of a query has against it, by the answers that led to it."""
+"""Finds evidence against the ending of a query in the answers that led to it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ EVIDENCE: Final = {
     "unreadable_ids": "elements without a readable item_id were left out",
     "short_of_count": "it ended with less than a tenth of what the API counted",
 }
-"""What ``evidence`` of an outcome may hold, and what it means."""
+"""The codes that ``evidence`` of an outcome may hold, and what they mean."""
 
-#: The endings that say that nothing more is to be had.
+#: The endings that mean that everything was read.
 _READ_ALL: Final = {"last_page", "empty_page", "no_new_items"}
 
-#: The API counts to here, whatever there is (source: observed behaviour), so that nobody knows what
-#: a larger number would mean.
+#: The API counts no further, whatever there is (source: observed behaviour), so it is not known
+#: what a larger number would mean.
 HIGHEST_COUNT: Final = 2000
 
-#: The count is an upper bound, some 680 in every example whatever is found, so that a third of it,
-#: say, is nothing odd. Where less than a tenth came, an answer was cut short, or the count is idle;
-#: which of them it is, only a second reading can tell.
+#: The count is an upper bound, some 680 in every example whatever is found, so a third of it, say,
+#: is nothing unusual. Where less than a tenth came, an answer was cut short or the count means
+#: nothing; only a second reading can tell which.
 _LEAST_SHARE: Final = 10
 
 
@@ -41,12 +41,12 @@ def evidence_against(
     has_next_page: bool = False,
     total_count: int | None = None,
 ) -> tuple[str, ...]:
-    """Return the codes of :data:`EVIDENCE` that hold for a query.
+    """Return the codes of :data:`EVIDENCE` that apply to a query.
 
-    :param reason: the outcome's; None for a query that goes on, or was cut short
+    :param reason: the outcome's; None for a query that continues, or was cut short
     :param pages: pages read, the last one included
     :param items: items read, before dedupe
-    :param unreadable: elements without a readable id, which are none of the items
+    :param unreadable: elements without a readable id, which are not among the items
     :param has_next_page: what the last page says
     :param total_count: what the API counted
 
@@ -77,9 +77,9 @@ def evidence_against(
 
 
 def in_words(counts: Mapping[str, int]) -> str:
-    """Return in how many queries there is evidence against the ending, and which.
+    """Describe how many queries have evidence against their ending, and which.
 
-    :param counts: of queries, by code, and of ``all`` that have any
+    :param counts: queries by code, and under ``all`` those that have any
 
     >>> in_words({"all": 2, "repeated_page": 2, "unreadable_ids": 1})
     '2 queries have evidence against their ending: 2 repeated_page, 1 unreadable_ids'

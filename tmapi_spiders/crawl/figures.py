@@ -1,4 +1,4 @@
-"""Figures: how far a run is, in numbers, for those who watch it."""
+"""The numbers that show how far a job is, and estimates of what is left."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
 
 __all__ = ["Figures", "Pace", "pages_to_come", "seconds_left"]
 
-#: Of the last so many seconds a pace is told.
+#: Seconds over which the pace is measured.
 _RECENT = 60.0
 
 
 @attrs.frozen(kw_only=True)
 class Figures:
-    """How far a job is; of a worker, the job that it shares."""
+    """How far a job is; for a worker, the shared job."""
 
     queries: int
     ended: int
     """Queries that have their outcome."""
     pages: int
-    """Read, replayed ones included."""
+    """Pages read, replayed ones included."""
     pages_to_come: float | None
-    """An estimate; None where nothing is known yet."""
+    """Pages left, an estimate; None where nothing is known yet."""
     products: int
-    """Written."""
+    """Products written."""
     duplicates: int
     calls: int
-    """Of all runs of the job."""
+    """Calls of all runs of the job."""
     budget: int
     """0: no cap."""
     in_flight: int
     allowed: int
     """Calls that may be in flight now, as far as is known."""
     waiting: int = 0
-    """Pages that wait here for their next try."""
+    """Pages that wait in this process for their retry."""
     converting: int = 0
-    """Images that are being converted, each of which may take 18 s."""
+    """Images that are being converted, which may take 18 s each."""
 
 
 class Pace:
-    """Pages a second, of the last minute.
+    """Pages per second, over the last minute.
 
     >>> pace = Pace()
     >>> for second in range(4):
@@ -61,14 +61,14 @@ class Pace:
         self._noted: deque[tuple[float, int]] = deque()
 
     def note(self, at: float, pages: int) -> None:
-        """Note how many pages were read by a time, in seconds of any clock."""
+        """Note how many pages had been read by *at*, in seconds of any clock."""
         self._noted.append((at, pages))
         while self._noted[0][0] < at - _RECENT:
             self._noted.popleft()
 
     @property
     def a_second(self) -> float | None:
-        """None where it can't be told yet."""
+        """Pages per second; None while that is not known."""
         if not self._noted:
             return None
         (first, before), (last, now) = self._noted[0], self._noted[-1]
@@ -82,15 +82,15 @@ def pages_to_come(
     others: int,
     pages_left: Callable[[Progress], int],
 ) -> float | None:
-    """Return how many pages a job has before it, as far as can be seen; None if nothing can.
+    """Return how many pages a job still has to read, an estimate; None if nothing is known.
 
-    Of queries that nothing is known of yet, as many as the known ones have on average.
+    Queries about which nothing is known count as the known ones do on average.
 
-    :param open_ones: queries that are begun
-    :param pages: read so far, in all
+    :param open_ones: queries that have begun
+    :param pages: pages read so far, in all
     :param ended: queries that have ended
-    :param others: queries that are not begun
-    :param pages_left: returns how many a query has:
+    :param others: queries that have not begun
+    :param pages_left: returns how many pages a query has left:
         :func:`~tmapi_spiders.crawl.order.pages_left`
 
     >>> from functools import partial
@@ -119,9 +119,9 @@ def pages_to_come(
 
 
 def seconds_left(figures: Figures, pace: float | None) -> float | None:
-    """Return an estimate of how long it still takes; None if there is none.
+    """Estimate how long a job still takes; None if nothing is known.
 
-    Where the budget ends it earlier, until then.
+    If the budget ends it earlier, the estimate is the time until then.
 
     >>> begun = Figures(queries=10, ended=2, pages=20, pages_to_come=80, products=1, duplicates=0,
     ...                 calls=20, budget=0, in_flight=5, allowed=5)

@@ -1,13 +1,14 @@
-"""An image: what a job knows of it, and when it is converted.
+"""What a job knows about an image: whether to convert it, and whether to believe empty pages.
 
-Nobody has shown which images V2 reads without a conversion, so that the crawl learns it: of each
-path one query goes ahead, and the others follow once its answer is there. "Convert it first"
-means that the image is converted, and everything that was asked by the old path again by the new.
+It is not known which images V2 reads without a conversion, so the crawl learns it: for each path
+one query goes ahead, and the others follow once it is answered. If the answer is "convert it
+first", the image is converted, and everything that was asked by the old path is asked again by the
+new one.
 
 First pages without items are believed as soon as any query of the image has items by the same
-path. If none has, once all have had their first page, the image is converted (again), and those
-pages are asked for again, before they are believed. What becomes of a query hangs on what the API
-answers to the image's queries, not on which answer comes first.
+path. If all queries have had their first page and none has items, the image is converted (again),
+and those pages are asked for again before they are believed. So the outcome of a query depends on
+what the API answers to the image's queries, not on which answer comes first.
 (Source: observed behaviour of the API: V2 refuses a URL that was not converted; the last row of
 its table of answers.)
 """
@@ -25,31 +26,32 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_CONVERSIONS", "Decision", "Image", "refusal"]
 
-#: Of one image in one job, beside one that another job has paid for.
+#: Conversions of one image that one job pays for, besides one that another job has paid for.
 MOST_CONVERSIONS = 2
 
 
 @attrs.frozen
 class Decision:
-    """What an answer, or that none will come, has decided for the queries of an image."""
+    """What follows for the queries of an image from an answer, or from its absence."""
 
     believed: list[str] = attrs.field(factory=list)
     """Queries whose empty first page means that nothing was found."""
     ask: list[str] = attrs.field(factory=list)
-    """Queries that are to ask now, by the present path."""
+    """Queries that ask now, by the present path."""
     failed: list[str] = attrs.field(factory=list)
-    """Queries that end by :attr:`Image.failure`."""
+    """Queries that end with :attr:`Image.failure`."""
     convert: bool = False
-    """Whether the image is to be converted (again); those in :attr:`Image.waiting` wait for it."""
+    """Whether to convert the image (again), for the queries in :attr:`Image.waiting`."""
     doubted: int = 0
-    """How many queries with an empty first page wait for it."""
+    """Queries with an empty first page that wait for the conversion."""
 
 
 @attrs.define
 class Image:
-    """What is known of one seed's image: a state machine that tells queries apart by a key.
+    """What is known about one seed's image: a state machine that knows each query by a key.
 
-    A **generation** is a path to it: as the seed has it, then after each conversion.
+    A **generation** is a path to the image: first the seed's own, then one after each conversion.
+    A search is **settled** once its first page of the present generation has come, or won't.
 
     >>> image = Image(True, expected=2, paths=["/a.jpg", "/b.jpg"], with_items={0, 1},
     ...               settled={"q1"}, waiting=["q2"], kept=True, failure=(422, "no"))
@@ -59,33 +61,33 @@ class Image:
 
     may_convert: bool
     expected: int
-    """Different searches whose first page is asked for in this generation."""
+    """Different searches that ask for their first page in this generation."""
     paths: list[str | None]
-    """What is sent to the search, by generation; None: nothing is sent before a conversion."""
+    """What is sent for the image, by generation; None: nothing before a conversion."""
     is_read: bool = False
-    """Whether a page, be it an empty one, has shown that the API takes the present path."""
+    """Whether a page, possibly an empty one, has shown that the API takes the present path."""
     ahead: str | None = None
-    """The query that asks by it while that is not known."""
+    """The query that asks by the present path while that is not known."""
     behind: list[str] = attrs.field(factory=list)
-    """Queries that ask once it is."""
+    """Queries that ask once it is known."""
     with_items: set[int] = attrs.field(factory=set)
-    """Generations that have shown items to any query."""
+    """Generations by which any query has found items."""
     settled: set[str] = attrs.field(factory=set)
     """Searches whose first page of this generation has come, or never will."""
     doubtful: list[str] = attrs.field(factory=list)
-    """Queries whose first page has no items, while those of others are still to come."""
+    """Queries whose first page has no items, while other queries' first pages are still to come."""
     waiting: list[str] = attrs.field(factory=list)
-    """Queries that wait for the conversion that was asked for; the first one pays for it."""
+    """Queries that wait for a conversion; the first of them is charged with it."""
     doubted: bool = False
-    """Whether this generation is there since the one before was doubted."""
+    """Whether this generation was made because empty pages of the previous one were doubted."""
     kept: bool = False
-    """Whether this generation's conversion was paid for by another job, so that it may be stale."""
+    """Whether another job paid for this generation's conversion, which may then be stale."""
     kept_before: int = 0
-    """Conversions before it that another job has paid for."""
+    """Earlier conversions that another job paid for."""
     is_remembered: bool = False
-    """Whether a later page was refused, so that other queries' later pages may be, too."""
+    """Whether a later page was refused; other queries' later pages may be refused, too."""
     failure: tuple[int | None, str] | None = None
-    """Code and message by which all queries of the image end that have no page yet."""
+    """Code and message with which all queries of the image end that have no page yet."""
 
     @classmethod
     def first(
@@ -97,11 +99,11 @@ class Image:
         *,
         refused: bool = False,
     ) -> Self:
-        """Return what is known of a seed's image before anything is asked.
+        """Return what is known about a seed's image before anything is asked.
 
         :param convert: the argument: auto, always or never
-        :param queries_each: how many queries an image has
-        :param with_items: generations that have shown items in earlier runs
+        :param queries_each: how many searches ask for the image
+        :param with_items: generations by which earlier runs found items
         :param refused: whether the API is known to refuse the image's own URL
         """
         may_convert = convert != "never" and seed.can_be_converted
@@ -111,7 +113,7 @@ class Image:
 
     @classmethod
     def of_later_page(cls, seed: Seed, convert: str, path: str | None, generation: int) -> Self:
-        """Return what a query that is past its first page knows of an image that was forgotten."""
+        """Return what a query past its first page knows about an image that was forgotten."""
         image = cls.first(seed, convert, 0, {generation})
         image.paths = [*[None] * generation, path]
         image.is_read = True
@@ -119,17 +121,17 @@ class Image:
 
     @property
     def generation(self) -> int:
-        """The present generation: how many conversions there were."""
+        """The number of the present generation: how many conversions there were."""
         return len(self.paths) - 1
 
     @property
     def _paid(self) -> int:
-        """How many conversions this job has paid for."""
+        """Conversions that this job has paid for."""
         return self.generation - self.kept_before - self.kept
 
     @property
     def converts_first(self) -> bool:
-        """Whether nothing can be sent to the search before a conversion."""
+        """Whether the image has to be converted before it is searched for."""
         return self.paths[-1] is None
 
     @property
@@ -139,12 +141,12 @@ class Image:
 
     @property
     def is_decided(self) -> bool:
-        """Whether it can be said what first pages without items mean."""
+        """Whether it is known what first pages without items mean."""
         return self.generation in self.with_items or len(self.settled) >= self.expected
 
     @property
     def is_done(self) -> bool:
-        """Whether no first page is to come any more, so that it can be forgotten."""
+        """Whether no further first page will come, so that the image can be forgotten."""
         busy = self.waiting or self.doubtful or self.behind
         return len(self.settled) >= self.expected and not (busy or self.is_remembered)
 
@@ -157,7 +159,7 @@ class Image:
         return self.is_decided and is_last
 
     def ask(self, key: str) -> bool:
-        """Say whether a query may ask by the present path now; if not, a decision says when."""
+        """Say whether a query may ask by the present path now, or not before a decision says so."""
         if not self.is_read:
             if self.ahead not in {None, key}:
                 self.behind.append(key)
@@ -166,9 +168,9 @@ class Image:
         return True
 
     def read(self, generation: int | None = None) -> Decision:
-        """Note that a page has come: those that were behind may ask.
+        """Note that a page has come: the queries that were behind may ask.
 
-        :param generation: by which it was asked for; None for the present one
+        :param generation: by which the page was asked for; None for the present one
         """
         if self.is_read or self.waiting or generation not in {None, self.generation}:
             return Decision()
@@ -177,7 +179,7 @@ class Image:
         return Decision(ask=behind)
 
     def pass_on(self, key: str) -> Decision:
-        """Note that a query will not tell whether the path is read: the next one goes ahead."""
+        """Note that a query will not show whether the API takes the path: the next goes ahead."""
         if key != self.ahead:
             return Decision()
         self.ahead = self.behind.pop(0) if self.behind else None
@@ -191,13 +193,13 @@ class Image:
         generation: int | None = None,
         search: str | None = None,
     ) -> Decision:
-        """Note that a query's first page has come, or never will, and decide what is in doubt.
+        """Note that a query's first page has come, or never will; decide about doubtful ones.
 
         :param items: whether there are elements on it; None if it will never come
         :param generation: by which it was asked for; None for the present one
-        :param search: what it asks, where others may ask the same; None: nobody else does
+        :param search: the id of what it asks, which other queries may ask, too; None: none does
         """
-        told = self.pass_on(key) if items is None else self.read(generation)
+        others = self.pass_on(key) if items is None else self.read(generation)
         at = self.generation if generation is None else generation
         if items:
             self.with_items.add(at)
@@ -209,7 +211,7 @@ class Image:
         elif items is not None:
             self.doubtful.append(key)
         self.settled.add(search or key)
-        return attrs.evolve(self._decide(), ask=told.ask)
+        return attrs.evolve(self._decide(), ask=others.ask)
 
     def refuse(
         self,
@@ -220,12 +222,12 @@ class Image:
         first: bool,
         generation: int | None = None,
     ) -> Decision:
-        """Note that the API wants the image converted before it reads it, and decide.
+        """Note that the API wants the image converted first, and decide what follows.
 
-        :param code: of the answer
-        :param message: by which queries end if it may not be converted (any more)
+        :param code: the answer's
+        :param message: the message with which queries end if it may not be converted (again)
         :param first: whether a first page was asked for
-        :param generation: by which it was asked for; None for the present one
+        :param generation: by which the page was asked for; None for the present one
         """
         is_late = generation not in {None, self.generation}
         if not first:
@@ -248,7 +250,7 @@ class Image:
         return Decision(convert=True, doubted=doubted)
 
     def _again(self, key: str, *, first: bool = True) -> Decision:
-        """Have a query ask again whose path is not the present one, or not for long."""
+        """Let a query ask again whose path is outdated, or about to be."""
         if self.failure is not None:
             if first:
                 self.settled.add(key)
@@ -283,17 +285,15 @@ class Image:
         return Decision(convert=True, doubted=len(self.waiting))
 
     def wait(self, key: str) -> bool:
-        """Have a query wait for a conversion; return whether that is to be asked for, as it is the
-        first to wait.
-        """
+        """Let a query wait for a conversion; return whether to request it: for the first one."""
         self.waiting.append(key)
         return len(self.waiting) == 1
 
     def convert(self, path: str, *, kept: bool) -> list[str]:
         """Begin a new generation; return the queries that waited for it.
 
-        :param path: what the conversion gave
-        :param kept: whether another job has paid for the conversion
+        :param path: the path that the image was converted to
+        :param kept: whether another job paid for the conversion
         """
         self.paths.append(path)
         self.kept_before += self.kept
@@ -301,25 +301,25 @@ class Image:
         return self.release()
 
     def is_past_first_page(self, key: str) -> bool:
-        """Say whether a query that is to ask again has its first page."""
+        """Say whether a query that asks again has had its first page."""
         return key in self.settled
 
     def fail(self, code: int | None, message: str) -> list[str]:
         """Note as :attr:`failure` that a conversion failed; return the queries that waited for it.
 
-        Those that come later fail by it, too.
+        Queries that come later fail with it, too.
         """
         self.failure = code, f"the image could not be converted: {message}"
         self.settled.update(self.waiting)
         return self.release()
 
     def release(self) -> list[str]:
-        """Let nobody wait any more; return those who did."""
+        """Return the queries that waited for a conversion; none waits any more."""
         waiting, self.waiting = self.waiting, []
         return waiting
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it in what JSON knows; the same for the same image."""
+        """Return the state as JSON's types; equal images give equal JSON."""
         return attrs.asdict(
             self,
             value_serializer=lambda _, __, value: (
@@ -329,7 +329,7 @@ class Image:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        """Return the image that :meth:`to_json` has told of; what else is in there is left out."""
+        """Return the image of a :meth:`to_json`; further keys are ignored."""
         known = {field.name: content[field.name] for field in attrs.fields(cls)}
         for name in ("paths", "behind", "doubtful", "waiting"):
             known[name] = list(known[name])
@@ -341,7 +341,7 @@ class Image:
 
 
 def refusal(seed: Seed, convert: str, message: str) -> str:
-    """Return why a query ends by a demand to convert its image, and what would help.
+    """Return why a query ends with a demand to convert its image, and what would help.
 
     >>> from tmapi_spiders.inputs.seed import Seed
     >>> path = Seed.parse("/search/imgextra5/1.jpg")

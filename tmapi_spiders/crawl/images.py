@@ -1,4 +1,4 @@
-"""The images of a run's open queries, and what earlier runs and other jobs have learnt of them."""
+"""What is known about the images of a run's open queries: from all runs, and from other jobs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tmapi_spiders.crawl.image_state import Image
 from tmapi_spiders.errors import StorageError
 
 if TYPE_CHECKING:
+    from tmapi_spiders.crawl.interfaces import Stopper
     from tmapi_spiders.inputs.queries import Queries
     from tmapi_spiders.inputs.seed import Seed
     from tmapi_spiders.jobs.archive import Archive
@@ -17,30 +18,37 @@ __all__ = ["Images"]
 
 
 class Images:
-    """The images of a run's open queries; their keys are the queries' ids.
+    """The images of a run's open queries; an image knows each query by its id.
 
-    Seeds with the same image share what is known of it, and its conversions.
+    Seeds with the same image share what is known about it, and its conversions.
 
     :param convert: the argument: auto, always or never
-    :param archive: what earlier runs of the job have learnt
-    :param conversions: what other jobs have
+    :param archive: what earlier runs of the job learned
+    :param conversions: what other jobs learned
+    :param stopper: stops the run if the conversions can't be read
     """
 
     def __init__(
-        self, convert: str, queries: Queries, archive: Archive, conversions: Conversions
+        self,
+        convert: str,
+        queries: Queries,
+        archive: Archive,
+        conversions: Conversions,
+        stopper: Stopper,
     ) -> None:
         self._convert = convert
         self._queries = queries
         self._archive = archive
         self._conversions = conversions
+        self._stopper = stopper
         self._images: dict[str, Image] = {}
         self._owed: dict[str, int] = {}
-        """Queries whose outcome is not written yet, by image."""
+        """By image: its queries whose outcome is not written yet."""
         self._seeds: dict[str, tuple[str, int]] = {}
-        """Of each seed: its image, and its queries whose outcome is not written yet."""
+        """By seed: its image, and its queries whose outcome is not written yet."""
 
     def of(self, seed: Seed) -> Image:
-        """Return what is known of a seed's image."""
+        """Return what is known about a seed's image."""
         image = self._images.get(seed.image_id)
         if image is None:
             searches, self._owed[seed.image_id] = self._queries.of_image(seed)
@@ -51,7 +59,7 @@ class Images:
 
     def _first(self, seed: Seed, searches: int) -> Image:
         known = self._archive.repeats_with_items(seed.image_id)
-        # What the job has paid for by the image's own URL is worth more than what another learnt.
+        # Items that the job paid for by the image's own URL outweigh what another job learned.
         refused = 0 not in known and self._is_refused(seed)
         return Image.first(seed, self._convert, searches, known, refused=refused)
 
@@ -59,7 +67,7 @@ class Images:
         try:
             return self._conversions.is_refused(seed.img_url)
         except StorageError as exc:
-            self._archive.on_error(exc)
+            self._stopper.storage_failed(exc)
             return False
 
     def ended(self, seed_id: str) -> None:

@@ -1,7 +1,7 @@
-"""The parts of a run, as Scrapy's components see them, whichever way it crawls.
+"""The interfaces of a run's parts, as Scrapy's components see them, however it crawls.
 
-In a process of its own: ``gate``, ``retries``, ``ledger`` and ``flow``. As one worker of many:
-``distributed.worker_ports`` and ``distributed.worker_flow``.
+In one process they are implemented in ``local`` (``gate``, ``retries``, ``ledger`` and ``flow``),
+in a worker in ``distributed.worker_ports`` and ``distributed.worker_flow``.
 """
 
 from __future__ import annotations
@@ -22,38 +22,52 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.outage import Sign
     from tmapi_spiders.crawl.paging import PageReading
     from tmapi_spiders.crawl.progress import Progress
+    from tmapi_spiders.errors import StorageError
     from tmapi_spiders.inputs.queries import Query
     from tmapi_spiders.inputs.seed import Seed
 
-__all__ = ["Flow", "Gate", "GateClosed", "Ledger", "Permit", "Requests", "Retries"]
+__all__ = ["Flow", "Gate", "GateClosed", "Ledger", "Permit", "Requests", "Retries", "Stopper"]
 
 
 class GateClosed(IgnoreRequest):
     """The job is stopping: this call was not sent, and costs nothing."""
 
 
+class Stopper(Protocol):
+    """Stops a run early: the run itself, for those of its parts that find out why it must stop."""
+
+    def stop(self, reason: str, detail: str | None = None) -> None:
+        """Send no more calls, and close the spider once what is paid for is written.
+
+        :param reason: a key of :data:`~tmapi_spiders.crawl.stops.STOPS`
+        """
+
+    def storage_failed(self, exc: StorageError) -> None:
+        """Stop since a file of the job can't be read or written."""
+
+
 @attrs.frozen
 class Permit:
-    """Leave for one call, until it is given back."""
+    """Leave to send one call, until it is given back."""
 
     number: int
-    """Of the call in the journal; of a lease, its fencing token."""
+    """The call's number in the journal; a lease's fencing token."""
     sent_at: str
     query_id: str = ""
 
 
 class Gate(ABC):
-    """What every call passes on its way out, and what stops them all."""
+    """Gives each call its permit, and no call once it is closed."""
 
     sent: int = 0
-    """Calls that left."""
+    """Calls that were sent."""
     struck: int = 0
-    """Those of them that turned out not to count."""
+    """Calls among them that turned out not to count."""
 
     @property
     @abstractmethod
     def is_open(self) -> bool:
-        """Whether calls may still leave."""
+        """Whether calls may still be sent."""
 
     @property
     @abstractmethod
@@ -62,35 +76,35 @@ class Gate(ABC):
 
     @abstractmethod
     async def admit(self, call: Call | None = None, *, priority: int = 0) -> Permit:
-        """Wait for leave to send one call.
+        """Wait for a permit to send one call.
 
-        :param call: None of a request of the project's own
-        :param priority: of those that wait here, the highest goes first
+        :param call: None for a request of the project's own
+        :param priority: of the calls that wait here, the one with the highest priority goes first
         :raises GateClosed: if the job is stopping, or stops during the wait
-        :raises QueryEnded: if nobody waits for what it would bring
+        :raises QueryEnded: if the page that the call is for is done
         """
 
     @abstractmethod
     def answered(self, permit: Permit, *, counts: bool, sign: Sign | None = None) -> None:
-        """Take back the permit of a call that was answered, but for one over the limit.
+        """Take back the permit of a call that was answered, except with "over the limit".
 
         :param counts: whether the call keeps its place in the budget
-        :param sign: what the answer tells of the API as a whole
+        :param sign: what the answer shows about the API as a whole
         """
 
     @abstractmethod
     def failed(self, permit: Permit, *, sent: bool, sign: Sign | None = None) -> None:
-        """Take back the permit of a call that brought no answer.
+        """Take back the permit of a call that got no answer.
 
         :param sent: whether it may have reached the API
-        :param sign: what that tells of the API as a whole
+        :param sign: what that shows about the API as a whole
         """
 
     @abstractmethod
     async def is_spared(self, permit: Permit) -> bool:
-        """Say whether the failure of a call whose permit is back is laid to the API.
+        """Say whether the failure of a call whose permit is back is blamed on the API.
 
-        The page has not used up a try by it then.
+        If so, the page has not used up a try.
         """
 
     @abstractmethod
@@ -99,48 +113,45 @@ class Gate(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let no more calls out; those in flight are not touched."""
+        """Send no more calls; those in flight are not affected."""
 
 
 class Retries(ABC):
-    """The one authority over whether and when a call is tried again."""
+    """Retries calls; :mod:`~tmapi_spiders.crawl.retry_policy` decides whether and when."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """Return how many pages are waiting in this process for their next try."""
+        """Return how many pages are waiting in this process for their retry."""
 
     @abstractmethod
     def try_again(self, request: Request, call: Call) -> bool:
-        """Try again a call that failed for a passing reason; return False if it had its tries.
-
-        It has one more wherever the failure is not its own (:attr:`Call.is_spared`).
-        """
+        """Retry a call that failed for a passing reason; return False if it has had its tries."""
 
     @abstractmethod
     def wait_for_room(self, request: Request, call: Call) -> None:
-        """Try again a call that was over the account's limit, however often that happens."""
+        """Retry a call that was over the account's limit, however often that happens."""
 
 
 class Ledger(ABC):
-    """What is known of each query, until its one outcome is written."""
+    """Keeps the progress of each query until its one outcome is written."""
 
     @abstractmethod
     def __getitem__(self, query_id: str) -> Progress:
-        """Return how far an open query is.
+        """Return the progress of an open query.
 
         :raises KeyError: if it is not open, or not in this process
         """
 
     @abstractmethod
     def called(self, query_id: str, sent_at: str, *, again: bool) -> None:
-        """Note that a call for this query leaves.
+        """Note that a call for this query is being sent.
 
-        :param again: whether it is a second or later try
+        :param again: whether it is a retry
         """
 
     @abstractmethod
     def not_counted(self, query_id: str, *, again: bool) -> None:
-        """Take back :meth:`called`: that call does not count."""
+        """Take back :meth:`called`: the call does not count."""
 
     @abstractmethod
     def note(self, query_id: str, code: int | None, message: str) -> None:
@@ -148,25 +159,25 @@ class Ledger(ABC):
 
     @abstractmethod
     def expect(self, call: Call, item: Any) -> bool:
-        """Note that an item goes into the pipelines; say whether it is to.
+        """Note that an item is about to enter the pipelines; return whether it should.
 
-        It is not where its answer is read again, and the item came out of them the first time.
+        It should not if its answer is read again and it came out of the pipelines the first time.
         """
 
     @abstractmethod
-    def settle(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
-        """Note that a product has come out of the pipelines: written, dropped or rejected."""
+    def item_done(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
+        """Note that an item has left the pipelines: written, dropped or rejected."""
 
     @abstractmethod
-    def spoil(self, call: Call, item: Any, error: str) -> None:
+    def item_failed(self, call: Call, item: Any, error: str) -> None:
         """Note that a pipeline failed on an item, so that its answer is kept as a dead letter.
 
-        It has come out of the pipelines, too: see :meth:`settle`.
+        :meth:`item_done` follows, since it has left the pipelines, too.
         """
 
     @abstractmethod
-    def bury(self, call: Call, error: str) -> None:
-        """Note that the spider could not take an answer: it is kept, and its query can't go on."""
+    def answer_failed(self, call: Call, error: str) -> None:
+        """Note that the spider failed on an answer: a dead letter, and its query can't continue."""
 
 
 class Requests(Protocol):
@@ -188,76 +199,73 @@ class Requests(Protocol):
 
 
 class Flow(ABC):
-    """What happens after a page or a conversion was answered.
+    """Decides which request follows each answer.
 
     Each method yields the requests that this process is to make now.
     """
 
-    converting: int = 0
-    """Images whose conversion was asked for here, and has not been answered."""
-
     @abstractmethod
     def start(self, room: Callable[[], Awaitable[None]]) -> AsyncIterator[Request]:
-        """Begin with the queries that nobody has taken up yet.
+        """Begin the queries that have not begun yet.
 
         :param room: waits until Scrapy has room for a request
         """
 
     @abstractmethod
     def first_items(self, progress: Progress) -> Iterator[Request]:
-        """Note that a query's first page has items.
+        """Note that a query's first page has items, before they are read.
 
-        Before they are read: a loader, or a spider middleware, that fails on them ends this query,
-        and must not leave others of the image in doubt.
+        A loader or a spider middleware that fails on them ends this query, and must not leave
+        other queries of the image in doubt.
         """
 
     @abstractmethod
     def page_read(
         self, progress: Progress, page: int, answer: Page, reading: PageReading
     ) -> Iterator[Request]:
-        """Go on after a page whose products are on their way, or end the query."""
+        """Continue after a page whose products are on their way, or end the query."""
 
     @abstractmethod
     def empty_first_page(
         self, progress: Progress, answer: Page, fetched_at: str
     ) -> Iterator[Request]:
-        """Take up a first page without items: the query's end, once it is believed."""
+        """Handle a first page without items, which ends the query once it is believed."""
 
     @abstractmethod
     def page_failed(
         self, query: Query, page: int, code: int | None, message: str
     ) -> Iterator[Request]:
-        """End a query whose page will not come, by an error."""
+        """End a query with an error, since one of its pages will never come."""
 
     @abstractmethod
     def convert_first(
         self, query: Query, page: int, code: int | None, message: str
     ) -> Iterator[Request]:
-        """Take up the API's demand that a query's image be converted before it is searched for.
+        """Handle the API's demand to convert a query's image before searching for it.
 
         :param code: the answer's
-        :param message: likewise
+        :param message: the answer's
         """
 
     @abstractmethod
     def page_cut_short(self, query: Query, page: int) -> Iterator[Request]:
-        """Take up a page that will not be asked for here, since the run is stopping."""
+        """Handle a page that will not be requested here, since the run is stopping."""
 
     @abstractmethod
     def converted(self, seed: Seed, query_id: str, path: str, *, kept: bool) -> Iterator[Request]:
-        """Have the queries go on that waited for a conversion.
+        """Continue the queries that waited for a conversion.
 
-        :param query_id: who paid for it
-        :param path: what the conversion gave
-        :param kept: whether another job has paid for it
+        :param query_id: the query that paid for it
+        :param path: the path that the image was converted to
+        :param kept: whether another job paid for it
         """
 
     @abstractmethod
     def conversion_failed(
         self, seed: Seed, query_id: str, code: int | None, message: str
     ) -> Iterator[Request]:
-        """End the queries that waited for a conversion by its failure."""
+        """End the queries that waited for a conversion with its error."""
 
     @abstractmethod
     def conversion_cut_short(self, seed: Seed, query_id: str) -> Iterator[Request]:
-        """Take up a conversion that will not be asked for here, since the run is stopping."""
+        """Handle a conversion that will not be requested here, since the run is stopping."""

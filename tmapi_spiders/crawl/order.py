@@ -1,15 +1,16 @@
-"""The order of a job's pages: how near its end no place in flight stays empty for want of pages.
+"""The order of a job's pages, which keeps the concurrency limit in use to the end of the job.
 
-A query's pages come one after another, so that each query is one call in flight at most. Whatever
-is begun last, or is longest, goes on alone while the account could do more. So the last queries of
-a job are begun ahead of their turn, and from then on those go first that have most pages left.
+A query's pages come one after another, so a query has at most one call in flight. A query that
+begins last, or is the longest, would go on alone while the account allows more calls. So the last
+queries of a job begin ahead of their turn, and from then on the queries with the most pages left go
+first.
 
-Until then queries are finished one after another: only so many are open that no place in flight
-stays empty, so that a job that is ended early has few halves. Where the budget may not suffice none
-is begun beyond those, to the end, and none that the budget will not finish too: it buys as many
-whole results as can be.
+Until then queries are finished one after another: just enough of them are open to keep the limit in
+use, so that a job that ends early has few incomplete queries. Where the budget may not be enough
+for the whole job, no further queries are open up to the end, and none begins that the budget can't
+finish: it buys as many complete queries as possible.
 
-The same rules are in the scripts of jobs on Redis (``distributed/scripts/common.lua``); tests hold
+The scripts of jobs on Redis have the same rules (``distributed/scripts/common.lua``); tests hold
 both to the same decisions.
 """
 
@@ -37,30 +38,30 @@ __all__ = [
     "pages_left",
 ]
 
-#: How many queries are begun ahead at a job's end, for each call that may be in flight.
+#: Queries that begin ahead of their turn at a job's end, for each call that may be in flight.
 AHEAD = 4
 
-#: How many queries are open beyond the calls that may be in flight, so that a place is taken as
-#: soon as it is free, although the page that was answered last is still to be parsed.
+#: Queries that are open beyond the calls that may be in flight: a permit that comes back is used at
+#: once, although the page that was answered last still has to be parsed.
 SPARE = 8
 
-#: ``Request.priority`` of what nothing is known of yet: first pages and conversions. Near the end
-#: it is the highest; before, pages are above it, each by its number.
+#: ``Request.priority`` of first pages and conversions, about whose queries nothing is known yet.
+#: Near the end of a job it is the highest; before that, later pages are above it by their number.
 SOONEST = 1_000_000
 
-#: ``Request.priority`` of what was tried before, and has waited already: above all others.
+#: ``Request.priority`` of retries, which have waited already: above all others.
 AGAIN = 2 * SOONEST
 
-#: Of one image.
+#: Conversions that one image may take.
 CONVERSIONS = 2
 
-#: Pages that a query may have, as far as is known: 100 of 20, where ``total_count`` is capped
-#: (2,000, as users of the API have measured).
+#: Pages that a query may have, as far as is known: 100 of 20 items, where ``total_count`` is capped
+#: (at 2,000, as users of the API have measured).
 MOST_PAGES = 100
 
 
 def most_calls(queries: int, max_pages: int) -> int:
-    """Return what so many queries may take, as far as can be seen and without second tries.
+    """Return how many calls so many queries may take, as far as is known and without retries.
 
     :param max_pages: of the job's arguments; 0 = no limit
 
@@ -71,13 +72,14 @@ def most_calls(queries: int, max_pages: int) -> int:
 
 
 def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:
-    """Return how many pages a query has left, as far as can be seen: at least 1.
+    """Return how many pages a query has left, as far as is known: at least 1.
 
-    From ``total_count``, which is capped and promises nothing: good enough for an order, and for
-    nothing else. :data:`SOONEST` where nothing is known, or no more than that this was wrong.
+    It is estimated from ``total_count``, which is capped and promises nothing: good enough for an
+    order, and for nothing else. :data:`SOONEST` where nothing is known, or only that the estimate
+    was too low.
 
     :param max_pages: of the job's arguments; 0 = no limit
-    :param max_items: likewise
+    :param max_items: of the job's arguments; 0 = no limit
 
     >>> from tmapi_spiders.crawl.progress import Progress
     >>> read = Progress(None, pages=2, items=40, total_count=688)
@@ -104,7 +106,7 @@ def pages_left(progress: Progress, *, max_pages: int, max_items: int) -> int:
 
 @attrs.define
 class Lengths:
-    """How many pages a job's queries turn out to have, and so what its budget will finish.
+    """How many pages a job's queries turn out to have, to estimate what its budget can finish.
 
     >>> lengths = Lengths(most=100)
     >>> lengths.needed([]), lengths.needed([(0, SOONEST)]), lengths.needed([(1, 4), (0, SOONEST)])
@@ -116,28 +118,30 @@ class Lengths:
     """
 
     most: int
-    """Of a query, as long as nothing is known of any."""
+    """Pages assumed for a query while nothing is known about any."""
     ended: int = 0
+    """Queries that have ended."""
     pages: int = 0
-    """Of those that have ended, in all."""
+    """Pages of all queries that have ended."""
     longest: int = 0
+    """Pages of the longest of them."""
     calls: int = 0
-    """Of those that have ended: what cost them is not to be paid for any more."""
+    """Calls of the queries that have ended: what they cost is paid."""
 
     def note(self, pages: int, calls: int) -> None:
-        """Note that a query has ended, having so many pages."""
+        """Note that a query has ended, with its pages and calls."""
         self.ended += 1
         self.calls += calls
         self.pages += pages
         self.longest = max(self.longest, pages)
 
     def needed(self, open_ones: Collection[tuple[int, int]]) -> int:
-        """Return how many pages the open queries and one more have before them.
+        """Return how many pages the open queries and one more still have to read.
 
-        Those that nothing is known of count as the others do on average. Once as many have ended as
-        are open, the longest of them says more than ``total_count``.
+        Queries about which nothing is known count as the others do on average. Once as many queries
+        have ended as are open, the longest of them says more than ``total_count``.
 
-        :param open_ones: of each open query, its pages read and left (:func:`pages_left`)
+        :param open_ones: for each open query, its pages read and left (:func:`pages_left`)
         """
         lefts = []
         for read, left in open_ones:

@@ -1,17 +1,18 @@
-"""Outage: whether the API fails everything, learnt from how calls end.
+"""Detects that the API fails every call, from how calls end.
 
 A **row** of failures is what has failed since the API last worked: passing failures, the gateway's
-403 and calls without an answer. A page, a conversion or a 422 of the API's own ends it; what is
-over the account's limit is neither. A row of ``TMAPI_OUTAGE_CALLS`` failures over
-:data:`DIFFERENT` queries is taken for an outage: from then on one call at a time is a **probe**,
-after pauses that double, and after :data:`MOST_PROBES` of them the job stops. As a row grows, fewer
-calls are let out, so that row and calls in flight are together no more than that number.
+403 and calls without an answer. A page, a conversion or one of the API's own 422s ends the row; a
+503 over the account's limit neither extends nor ends it. ``TMAPI_OUTAGE_CALLS`` failures in a row,
+over at least :data:`DIFFERENT` queries, are taken for an outage. From then on one call at a time is
+sent as a **probe**, after pauses that double, and after :data:`MOST_PROBES` failed probes the job
+stops. As a row grows, fewer calls are sent, so that the failures and the calls in flight together
+never exceed ``TMAPI_OUTAGE_CALLS``.
 
-Eight different queries, since fewer can't be told from bad ones (the last of a crawl that are left
-open, say), and have no more than 28 calls to lose by their own tries (``TMAPI_RETRY_TIMES`` = 3).
-From the eighth on, what fails is laid to the API: no page loses a try by it.
+Eight different queries, since fewer can't be told from bad ones (the last of a crawl that are still
+open, say), and their own tries (``TMAPI_RETRY_TIMES`` = 3) can cost no more than 28 calls. From the
+eighth query on, a failure is blamed on the API: it uses up no try of its page.
 
-Workers share one row: the same rules, by these numbers, are in ``distributed/scripts/common.lua``.
+Workers share one row: ``distributed/scripts/common.lua`` has the same rules with these numbers.
 """
 
 from __future__ import annotations
@@ -29,32 +30,32 @@ if TYPE_CHECKING:
 
 __all__ = ["DIFFERENT", "MOST_PROBES", "SHORTEST_PAUSE", "WORKS", "Outage", "Sign"]
 
-#: Queries that a row of failures has to be of, before it is taken for the API's.
+#: Different queries that must fail in a row before the failures are blamed on the API.
 DIFFERENT = 8
 
 #: Probes that fail before the job stops.
 MOST_PROBES = 5
 
-#: Seconds before a probe, at least.
+#: Seconds; the shortest pause before a probe.
 SHORTEST_PAUSE = 0.05
 
 
 @attrs.frozen
 class Sign:
-    """What the end of a call tells of the API as a whole."""
+    """What the end of a call shows about the API as a whole."""
 
     works: bool
     reason: str = "outage"
-    """Of a failure: why the job stops if there is nothing else any more."""
+    """Of a failure: why the job stops if everything fails like this."""
     said: str = ""
-    """Of a failure: what it was, in words."""
+    """Of a failure: its description."""
 
 
 WORKS = Sign(works=True)
 
 
 class Outage:
-    """Judges whether the API fails everything.
+    """Judges whether the API fails every call.
 
     >>> now = [0.0]
     >>> outage = Outage(20, pause=2.0, clock=lambda: now[0])
@@ -70,7 +71,7 @@ class Outage:
     False
 
     :param calls: failures in a row that are taken for an outage (``TMAPI_OUTAGE_CALLS``); 0 = never
-    :param pause: seconds (``TMAPI_RETRY_DELAY``); before the first probe it is twice that
+    :param pause: seconds (``TMAPI_RETRY_DELAY``); the first probe leaves after twice as long
     """
 
     def __init__(
@@ -84,23 +85,23 @@ class Outage:
         self.failures = 0
         """In the present row."""
         self.probes = 0
-        """Those that have failed."""
+        """Probes that have failed."""
         self.last: Sign | None = None
         """The last failure."""
 
     @property
     def is_probing(self) -> bool:
-        """Whether the API is taken to fail everything."""
+        """Whether the API is taken to fail every call."""
         return self._probe_at is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether enough probes have failed: the job is to stop."""
+        """Whether enough probes have failed to stop the job."""
         return self.probes >= MOST_PROBES
 
     @property
     def spares(self) -> bool:
-        """Whether a failure is laid to the API now, and so is no try of its page."""
+        """Whether a failure is blamed on the API now, and so uses up no try of its page."""
         return self._calls > 0 and len(self._queries) >= DIFFERENT
 
     @property
@@ -110,7 +111,7 @@ class Outage:
 
     @property
     def room(self) -> int | None:
-        """Calls that may be in flight; None: as many as otherwise."""
+        """Calls that may be in flight; None: no fewer than otherwise."""
         if self._probe_at is not None:
             return int(self._clock() >= self._probe_at)
         return max(self._calls - self.failures, 1) if self._calls and self.failures else None
@@ -124,7 +125,7 @@ class Outage:
     def failed(self, query_id: str, sign: Sign, *, is_probe: bool = False) -> None:
         """Learn from a call that failed.
 
-        :param is_probe: whether it left as a probe; others were in flight when the first one left
+        :param is_probe: whether it left as a probe; others were in flight when the first probe left
         """
         if not self._calls:
             return
@@ -140,7 +141,7 @@ class Outage:
         self._probe_at = self._clock() + backoff(self._pause, self.probes + 2)
 
     def __str__(self) -> str:
-        """Return what has failed, in words."""
+        """Describe what has failed."""
         queries = plural(len(self._queries), "query", "queries")
         last = f"; the last one: {self.last.said}" if self.last is not None else ""
         return f"the last {plural(self.failures, 'call')}, of {queries}, brought nothing{last}"

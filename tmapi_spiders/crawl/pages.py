@@ -1,4 +1,4 @@
-"""Pages: a page's elements become products, and sightings of them."""
+"""Reads pages: makes products of their elements, and sightings of the products."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ __all__ = ["PageReader", "count_page", "fetched_at"]
 
 logger = logging.getLogger(__name__)
 
-#: Elements of a page that are read: twenty times the largest page that can be asked for. Each costs
-#: time in which nothing else is done, and memory.
+#: Elements of a page that are read: twenty times the largest page that can be requested. Each one
+#: costs memory, and time in which the process does nothing else.
 MOST_ELEMENTS = 1000
 
 
@@ -40,11 +40,11 @@ def fetched_at(response: Response) -> str:
 
 
 def count_page(run: Run, progress: Progress, answer: Page, fetched_at: str) -> None:
-    """Count a page as one of its query's; one without items, once it is believed."""
+    """Count a page of a query; a first page without items only once it is believed."""
     run.count(stats.PAGE_READ)
     progress.pages += 1
     if answer.total_count or progress.total_count is None:
-        # An empty last page that counts nothing does not take back what was counted.
+        # An empty last page whose count is 0 does not replace an earlier count.
         progress.total_count = answer.total_count
     progress.finished_at = fetched_at
 
@@ -52,7 +52,7 @@ def count_page(run: Run, progress: Progress, answer: Page, fetched_at: str) -> N
 class PageReader:
     """Reads the pages of a run's queries.
 
-    :param loader: makes products of a page's elements
+    :param loader: makes products of the elements of a page
     """
 
     def __init__(self, run: Run, loader: type[ProductLoader]) -> None:
@@ -60,7 +60,7 @@ class PageReader:
         self._loader = loader
 
     def read(self, response: Response, progress: Progress, page: int, answer: Page) -> PageReading:
-        """Read a page: its products get their ranks, and their sightings are written."""
+        """Read a page: load its products, give them their ranks, and write their sightings."""
         run, query = self._run, progress.query
         unread: list[Unread] = []
         loaded = self._load(response, progress, page, answer, unread.append)
@@ -98,14 +98,15 @@ class PageReader:
     def _load(
         self, response: Response, progress: Progress, page: int, answer: Page, lost: Lost
     ) -> dict[int, Product]:
-        """Load the page's elements, leaving out, counting and naming those that are no items.
+        """Load the page's elements; leave out, count and log those that are not items.
 
-        :param lost: told of each value that can't be read; the products are by the same numbers
+        :param lost: called with each value that can't be read
+        :return: the products by their place on the page, which the values also name
         """
         beyond = len(answer.elements) - MOST_ELEMENTS
         if beyond > 0:
             logger.warning(
-                "Query %s (%s), page %d has %d elements: those after the first %d are left out, "
+                "Query %s (%s), page %d has %d elements: those after the first %d are left out "
                 "and counted as rejected",
                 *(progress.query.query_id, progress.query.seed.text, page),
                 *(len(answer.elements), MOST_ELEMENTS),
@@ -139,8 +140,8 @@ class PageReader:
             if not progress.unreadable:
                 first = next(n for n in range(len(answer.elements)) if n not in by_place)
                 logger.warning(
-                    "Query %s (%s), page %d: data.items[%d] is no object with a usable item_id; "
-                    "it is left out (and so are others like it, without a further line)",
+                    "Query %s (%s), page %d: data.items[%d] is not an object with a usable "
+                    "item_id; it is left out, and so are others like it (they are not logged)",
                     progress.query.query_id,
                     progress.query.seed.text,
                     page,

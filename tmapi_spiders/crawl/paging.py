@@ -1,4 +1,4 @@
-"""Paging: whether a query goes on to its next page, and if not, why."""
+"""Decides whether a query goes on to its next page, and if not, how it ends."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Ending:
 
 @attrs.frozen
 class PageReading:
-    """What was read of a page."""
+    """The products of a page, and what they mean for paging."""
 
     products: list[Product]
     fresh: int
-    """How many of the products are new to the query."""
+    """Products that are new to the query."""
     truncated: bool
-    """Whether ``max_items`` cut the page."""
+    """Whether the page was cut at ``max_items``."""
 
 
 def ending(
@@ -51,13 +51,13 @@ def ending(
 ) -> Ending | None:
     """Return how a query ends with this page, or None if it goes on.
 
-    Nothing promises that ``has_next_page`` ever turns false or that pages don't overlap, so a page
-    without a new item ends a query too. ``total_count`` is capped, and decides nothing but what an
-    ending has against it.
+    The API does not promise that ``has_next_page`` ever turns false or that pages don't overlap, so
+    a page without a new item ends a query, too. ``total_count`` is capped, and is used only as
+    evidence against an ending.
 
     :param page: the page's number, from 1
     :param elements: elements on it, usable or not
-    :param fresh: items on it that this query had not seen
+    :param fresh: items on it that are new to this query
     :param items: items of the query so far, this page's included
     :param unreadable: elements of the query so far that have no readable id
     :param truncated: whether the page held more items than ``max_items`` left room for
@@ -101,7 +101,7 @@ def ending(
 
 
 def nothing_found(page: Page) -> Ending:
-    """Return how a query ends with an empty first page that is believed."""
+    """Return how a query ends whose empty first page is believed."""
     evidence = evidence_against(
         "empty_page",
         pages=1,

@@ -1,4 +1,4 @@
-"""Progress: how far a query is."""
+"""The progress of a query: what was read and paid for so far."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Progress"]
 
 @attrs.define
 class Progress:
-    """How far a query is. It is forgotten once its outcome is written."""
+    """How far a query has got. It is forgotten once its outcome is written."""
 
     query: Query
     pages: int = 0
@@ -26,40 +26,40 @@ class Progress:
     new_items: int = 0
     rejected_items: int = 0
     unreadable: int = 0
-    """Those of them that have no readable id."""
+    """Rejected items without a readable id."""
     calls: int = 0
-    """Those that count, in all runs of the job."""
+    """Calls that count towards the budget, in all runs of the job."""
     retries: int = 0
-    """Those of them that were second or later tries."""
+    """Calls among them that were retries."""
     total_count: int | None = None
     code: int | None = None
     message: str | None = None
     started_at: str | None = None
-    """When the first call was sent, in whichever run."""
+    """When the first call was sent, in any run."""
     finished_at: str | None = None
     """When the last page was paid for, or the last error came."""
     img_url: str | None = None
-    """What was sent for the image; None before that is known."""
+    """What was sent for the image; None until that is known."""
     generation: int = 0
-    """How many conversions of the image came before."""
+    """How many conversions of the image had been made then."""
     seen: set[int] = attrs.field(factory=set)
-    """Item ids that this query has brought."""
-    unsettled: int = 0
+    """Item ids on the pages of this query so far."""
+    in_pipelines: int = 0
     """Products on their way through the pipelines."""
     dead_letters: set[int] = attrs.field(factory=set)
-    """Pages that could not be turned into rows, or not all of it."""
+    """Pages of which not everything could be turned into rows."""
     empty_page: tuple[Page, str] | None = None
     """An empty first page that may not be believed yet, and when it was paid for."""
     ending: Ending | None = None
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """What it has against it, whatever comes of it."""
+        """The evidence against any ending, going by what was read so far."""
         return evidence_against(
             None, pages=self.pages, items=self.items, unreadable=self.unreadable
         )
 
     def identity(self) -> dict[str, object]:
-        """Return the columns by which every output file names this query, image as sent."""
+        """Return the columns that name this query in every output file, with the image as sent."""
         sent = {"seed_img_url": self.img_url} if self.img_url is not None else {}
         return {**self.query.identity(), **sent}

@@ -1,7 +1,7 @@
-"""Requirements: what a spider, its loader and its product have to be.
+"""Checks that a project's spider, loader and product classes can work.
 
-They are checked before anything is sent: a project's subclass that can't work would else be found
-out by the first page, which is paid for.
+They are checked before anything is sent; otherwise the first page would reveal a broken class, and
+that page is paid for.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ADDON", "CrawlAddon", "check_addon", "check_product", "check_spider"]
 
-#: What a project's settings need.
+#: The line that a project's settings need.
 ADDON = 'ADDONS = {"tmapi_spiders.addon.TmapiAddon": 500}'
 
 _FUNCTIONS = Functions.FUNCTION_TABLE
 
-#: Of a product, what no element of the API tells.
+#: A product's fields that don't come from the API's elements.
 _COMMON: dict[str, Any] = {
     "job": "j",
     "seed": "/search/a.jpg",
@@ -51,14 +51,14 @@ _COMMON: dict[str, Any] = {
 
 
 class CrawlAddon:
-    """Base class of the add-on, by which it is known wherever somebody has subclassed it."""
+    """Base class of the add-on, by which subclasses of it are recognized."""
 
 
 def check_addon(settings: BaseSettings) -> None:
-    """Make sure that a crawl has the add-on, without which nothing of it works.
+    """Check that a crawl has the add-on, without which nothing works.
 
-    :param settings: those of the crawl, its spider's own included
-    :raises UsageProblems: if it has not
+    :param settings: the crawl's, with those of its spider
+    :raises UsageProblems: if it does not
     """
     addons = settings.getdict("ADDONS")
     if not any(
@@ -72,10 +72,10 @@ def check_addon(settings: BaseSettings) -> None:
 
 
 def check_spider(spider: type, base: type, others: Iterable[type] = ()) -> None:
-    """Make sure that a spider can work.
+    """Check that a spider can work.
 
     :param base: the class of this package's own spider
-    :param others: those that could be meant by its name as well
+    :param others: other spiders that its name could mean
     :raises UsageProblems: with all that is wrong
     """
     problems = list(_names(spider, base, others))
@@ -103,11 +103,11 @@ def _names(spider: type, base: type, others: Iterable[type]) -> Iterator[str]:
     for one in twins:
         if getattr(one, "name", None) == name and "name" not in vars(one):
             yield (
-                f"{_name(one)}: it has no name of its own, so that it can't be told from another "
+                f"{_name(one)}: it has no name of its own, and can't be told from another "
                 f'spider called {name}. Give it one: name = "{one.__name__.lower()}"'
             )
         elif one is not spider and getattr(one, "name", None) == name:
-            yield f"{_name(one)}: its name is {name}, as that of {_name(spider)} is."
+            yield f"{_name(one)}: its name is {name}, like that of {_name(spider)}."
 
 
 def _loader(loader: type[ProductLoader]) -> Iterator[str]:
@@ -142,7 +142,7 @@ def _loader(loader: type[ProductLoader]) -> Iterator[str]:
 
 
 def check_product(item_class: type[Product]) -> Iterator[str]:
-    """Yield what is wrong with a product's class."""
+    """Yield what is wrong with a product class."""
     name = _name(item_class)
     undecorated = [
         one
@@ -156,7 +156,10 @@ def check_product(item_class: type[Product]) -> Iterator[str]:
     fields = attrs.fields_dict(item_class)
     found = expressions(item_class)
     if "item_id" not in found:
-        yield f"{name}.item_id: it is read from nothing; use extracted(…), or leave the field out."
+        yield (
+            f"{name}.item_id: it is not read from anything; use extracted(…), or leave the field "
+            "out."
+        )
     for field, expression in found.items():
         problem = _expression(expression)
         if problem:
@@ -170,22 +173,22 @@ def check_product(item_class: type[Product]) -> Iterator[str]:
         yield f"{name}: a product gets its rank after it was made: use @attrs.define, not frozen."
     except Exception as exc:  # noqa: BLE001 - whatever a project's class raises
         yield (
-            f"{name}: none can be made of an element that has an item_id alone: "
+            f"{name}: none can be made from an element that only has an item_id: "
             f"{type(exc).__name__}: {exc}. Give each field a default."
         )
 
 
 def _has_fields(item_class: type) -> bool:
-    """Say whether a class has fields in its own body, which a decorator has not seen."""
+    """Say whether a class has fields in its own body that no decorator has processed."""
     field = type(attrs.field())
     return any(isinstance(value, field) for value in vars(item_class).values())
 
 
 def _expression(expression: Any) -> str:
-    """Return what is wrong with a jmespath expression, "" if nothing is.
+    """Return what is wrong with a jmespath expression; "" if nothing is.
 
     >>> _expression("a.[b, c]"), _expression("a.[b")
-    ('', 'it is no jmespath: Invalid jmespath expression: Incomplete expression')
+    ('', 'it is not valid jmespath: Invalid jmespath expression: Incomplete expression')
     >>> _expression("nmae(a)"), _expression("length(a, b)")
     ('jmespath has no function nmae()', 'length() takes 1 argument, not 2')
     """
@@ -195,12 +198,12 @@ def _expression(expression: Any) -> str:
         tree = jmespath.compile(expression).parsed
     except ValueError as exc:
         lines = [line.strip() for line in str(exc).splitlines()]
-        return f"it is no jmespath: {lines[0].rstrip(':')}"
+        return f"it is not valid jmespath: {lines[0].rstrip(':')}"
     return next(_calls(tree), "")
 
 
 def _calls(node: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the calls of functions in a parsed expression."""
+    """Yield what is wrong with the function calls in a parsed expression."""
     if node["type"] == "function_expression":
         name, given = node["value"], len(node["children"])
         if name not in _FUNCTIONS:
@@ -221,5 +224,5 @@ def _is_subclass(given: Any, base: type) -> bool:
 
 
 def _name(given: Any) -> str:
-    """Return a class as people find it; of what is none, what it looks like."""
+    """Return the full name of a class; of anything else, its repr."""
     return f"{given.__module__}.{given.__qualname__}" if inspect.isclass(given) else repr(given)

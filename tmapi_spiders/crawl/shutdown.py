@@ -1,8 +1,8 @@
-"""Shutting a spider down without losing what is paid for.
+"""Shuts a spider down without losing what is paid for.
 
 Scrapy closes a spider, or stops its engine, by dropping every request that is not in flight. Here
-it first comes to rest: no call goes out, calls in flight are finished, and pages that the job's
-archive holds are replayed to the end.
+the spider first comes to rest: no call is sent, calls in flight are finished, and pages that the
+job's archive holds are replayed to the end.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Shutdown"]
 
-#: Seconds between two looks at whether nothing is left to do.
+#: Seconds between two checks whether nothing is left to do.
 _POLL_SECONDS = 0.02
 
 logger = logging.getLogger(__name__)
 
 
 class Shutdown:
-    """Stands between Scrapy and the two methods of its engine that all of Scrapy closes by.
+    """Wraps the two methods of Scrapy's engine through which every spider is closed.
 
-    Scrapy tells of a closing by a signal only when the feeds are about to close, which is too late
-    for the gate, for the outcomes and for what is still to be replayed.
+    Scrapy's signal of a closing comes only when the feeds are about to close, which is too late for
+    the gate, for the outcomes and for what is still to be replayed.
     """
 
     def __init__(self, crawler: Crawler) -> None:
-        """Take the place of the engine's methods; to be made when the spider is opened."""
+        """Replace the engine's methods; the spider has to be open."""
         self._run = run_of(crawler)
         engine = crawler.engine
         assert engine is not None
@@ -50,14 +50,14 @@ class Shutdown:
         crawler.signals.connect(self._spider_idle, signals.spider_idle)
 
     def begin(self, reason: str) -> None:
-        """Close the spider for a reason of the run's own."""
+        """Close the spider for the run's own reason."""
         if self._engine.running and self._task is None and not self._closes:
             self._task = asyncio.ensure_future(self._close(reason=reason))
 
     async def _close(self, *, reason: str = "cancelled") -> None:
         self._run.closing(reason)
         await self._come_to_rest()
-        if self._engine.spider is not None:  # else somebody else who waited has closed it
+        if self._engine.spider is not None:  # else another caller that waited has closed it
             await self._close_spider_async(reason=reason)
 
     async def _stop(self) -> None:
@@ -71,11 +71,11 @@ class Shutdown:
             if not self._waits:
                 self._waits = True
                 logger.info(
-                    "Stopping (%s): no call goes out; what is in flight, and what the archive "
+                    "Stopping (%s): no call is sent; what is in flight, and what the archive "
                     "holds, is still written",
                     run.stop_reason,
                 )
-            # Scrapy's signal spider_idle may be over, and come again in 5 seconds only.
+            # Scrapy's signal spider_idle may have been sent, and comes again only after 5 seconds.
             while not self._closes and (  # noqa: ASYNC110 - there is no event to wait for
                 len(run.retries) or not self._engine.spider_is_idle()
             ):
@@ -83,9 +83,9 @@ class Shutdown:
         self._closes = True
 
     def _spider_idle(self) -> None:
-        """Leave the closing to who waits for this moment.
+        """Keep Scrapy from closing an idle spider that still has work, or whose closing waits.
 
-        :raises DontCloseSpider: then, and while a page waits for its next try
+        :raises DontCloseSpider: while a page waits for its retry, or :meth:`_close` for this moment
         """
         if self._waits or len(self._run.retries):
             raise DontCloseSpider

@@ -1,4 +1,4 @@
-"""Stops: why a job can stop early, and what its user is to do about it."""
+"""The reasons for which a job stops early, and what its user can do about each."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["STOPS", "Stop"]
 
 @attrs.frozen
 class Stop:
-    """A reason to stop a job."""
+    """A reason to stop a job early."""
 
     meaning: str
     remedy: str = ""
-    """What to do before going on."""
+    """What to do before continuing the job."""
     replays: bool = True
-    """Whether what the archive holds is still written; else the files can't be relied on."""
+    """Whether what the archive holds is still written; if not, the files can't be relied on."""
 
 
 #: By the ``reason`` of outcomes.jsonl and the ``stop_reason`` of job.json.

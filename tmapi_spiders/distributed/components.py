@@ -1,4 +1,4 @@
-"""What ties a worker to Scrapy: its spider middleware and its extension."""
+"""The spider middleware and the extension of a worker."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["LeaseSpiderMiddleware", "WorkerExtension"]
 
 
 class LeaseSpiderMiddleware(LedgerSpiderMiddleware):
-    """Tells when a callback has run to its end: before that, nothing of its page is committed."""
+    """Notes when a callback has ended; before that, nothing of its page is committed."""
 
     def process_spider_output(
         self,
@@ -36,7 +36,7 @@ class LeaseSpiderMiddleware(LedgerSpiderMiddleware):
         result: Iterable[Any],
         spider: Spider | None = None,  # noqa: ARG002
     ) -> Iterator[Any]:
-        """Let everything through, then note the end."""
+        """Let everything through, then note that the callback has ended."""
         yield from super().process_spider_output(response, result)
         self._ended(response)
 
@@ -46,7 +46,7 @@ class LeaseSpiderMiddleware(LedgerSpiderMiddleware):
         result: AsyncIterator[Any],
         spider: Spider | None = None,  # noqa: ARG002
     ) -> AsyncIterator[Any]:
-        """Let everything through, then note the end."""
+        """Let everything through, then note that the callback has ended."""
         async for item in super().process_spider_output_async(response, result):
             yield item
         self._ended(response)
@@ -59,7 +59,7 @@ class LeaseSpiderMiddleware(LedgerSpiderMiddleware):
 
 
 class WorkerExtension(RunExtension):
-    """Stages the products that come out of the pipelines, and has the worker leave at the end."""
+    """The extension of a worker: it stages the products, and ends the worker."""
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)

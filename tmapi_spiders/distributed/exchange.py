@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from redis import exceptions
@@ -22,15 +22,13 @@ from tmapi_spiders.errors import StorageError
 from tmapi_spiders.formats import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tmapi_spiders.crawl.outage import Sign
     from tmapi_spiders.distributed.held_leases import HeldLeases
     from tmapi_spiders.distributed.outbox import Outbox
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
 
-__all__ = ["Exchange"]
+__all__ = ["Exchange", "LeaseTaker"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,23 +43,49 @@ _GOODBYE = 5.0
 _FEEDER_DEAD_AFTER = 60.0
 
 
+class LeaseTaker(Protocol):
+    """Takes the leases of an exchange: the worker, as the exchange sees it."""
+
+    name: str
+
+    @property
+    def room_for_leases(self) -> int:
+        """How many more leases there is room for."""
+
+    @property
+    def calls_sent(self) -> int:
+        """Calls that were sent so far."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether rows may still come from requests that have no lease."""
+
+    @property
+    def other_calls(self) -> list[int]:
+        """Numbers of the calls in flight without a separate lease."""
+
+    def take_leases(self, rows: list[Any], valid_until: float) -> None:
+        """Begin new leases, and act on the state of the job.
+
+        :param valid_until: by the event loop's clock
+        """
+
+    def redis_refused(self, exc: exceptions.RedisError | StorageError | None) -> None:
+        """Stop, since Redis refuses what the worker asks.
+
+        :param exc: why; None if the worker has crashed
+        """
+
+
 class Exchange:
     """Runs a worker's batches from :meth:`begin` to :meth:`end`.
 
-    :param worker: the worker's name
+    :param taker: the worker
     :param lease_seconds: how long a lease is valid after the last heartbeat
     :param uses_kept: whether to use conversions that other jobs have paid for
     :param outage_calls: failures in a row that are taken for an outage; 0 = never
     :param outage_pause: seconds that the pauses before probes grow from; see
         :mod:`tmapi_spiders.crawl.outage`
-    :param wanted: returns how many more leases the worker has room for
-    :param calls: returns how many calls it has sent
-    :param is_awaited: returns whether requests without a lease may still lead to rows
-    :param others: returns the numbers of the calls in flight that have no lease of their own
-    :param told: called after each exchange with the rows of new leases and the loop time until
-        which they are valid; :attr:`state` then holds the job's state on Redis
-    :param refused: called with the error when Redis rejects what this worker sends for good, or
-        with None if the worker itself has crashed
     """
 
     def __init__(
@@ -71,33 +95,21 @@ class Exchange:
         leases: HeldLeases,
         job: SharedJob,
         *,
-        worker: str,
+        taker: LeaseTaker,
         lease_seconds: float,
         uses_kept: bool,
         outage_calls: int,
         outage_pause: float,
-        wanted: Callable[[], int],
-        calls: Callable[[], int],
-        is_awaited: Callable[[], bool],
-        others: Callable[[], list[int]],
-        told: Callable[[list[Any], float], None],
-        refused: Callable[[exceptions.RedisError | StorageError | None], None],
     ) -> None:
         self._store = store
         self._outbox = outbox
         self._leases = leases
         self._job = job
-        self._worker = worker
+        self._taker = taker
         self._lease_seconds = lease_seconds
         self._kept = conversion_prefix(job.source) if uses_kept else ""
         self._outage = outage_calls, round(max(outage_pause, SHORTEST_PAUSE) * 1000)
         self._spared_futures: list[asyncio.Future[bool]] = []
-        self._wanted = wanted
-        self._calls = calls
-        self._is_awaited = is_awaited
-        self._others = others
-        self._told = told
-        self._refused = refused
         self.state: dict[str, Any] = {}
         """The job's state as of the last exchange."""
         self.stops = job.stops
@@ -197,11 +209,11 @@ class Exchange:
         except exceptions.RedisError as exc:
             damage = await self._store.damage(self._job.name, self._job.account)
             self._give_up()
-            self._refused(StorageError(" ".join(damage)) if damage else exc)
+            self._taker.redis_refused(StorageError(" ".join(damage)) if damage else exc)
         except Exception:
             logger.exception("The worker has crashed; what it holds goes to other workers")
             self._give_up()
-            self._refused(None)
+            self._taker.redis_refused(None)
 
     def _give_up(self) -> None:
         self._leases.clear()
@@ -217,7 +229,7 @@ class Exchange:
         if begun >= self._heartbeat_at:
             steps.append(self._heartbeat())
         steps += outbox.take_steps()
-        wanted = self._wanted()
+        wanted = self._taker.room_for_leases
         if outbox.has_ended_calls or (self._must_check(wanted) and begun >= outbox.next_check_at):
             steps.append(self._exchange(wanted, begun))
         if steps:
@@ -230,17 +242,19 @@ class Exchange:
             # What is in flight is still committed.
             self._is_damaged = True
             damage = await self._store.damage(self._job.name, self._job.account)
-            self._refused(StorageError(" ".join(damage) or "Redis, the job was changed by hand"))
+            self._taker.redis_refused(
+                StorageError(" ".join(damage) or "Redis, the job was changed by hand")
+            )
         if outbox.has_steps or outbox.has_ended_calls:
             return
         until = self._heartbeat_at
-        if self._must_check(self._wanted()):
+        if self._must_check(self._taker.room_for_leases):
             until = min(until, outbox.next_check_at)
         await outbox.wait(max(until - loop.time(), 0.001))
 
     def _must_check(self, wanted: int) -> bool:
         """Return whether to poll the job: for leases, or because a call waits for a permit."""
-        return bool(wanted) or self._is_awaited()
+        return bool(wanted) or self._taker.is_awaited
 
     def _heartbeat(self, *, goodbye: bool = False) -> Step:
         begun = asyncio.get_running_loop().time()
@@ -249,9 +263,9 @@ class Exchange:
         about = {
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "calls": self._calls(),
+            "calls": self._taker.calls_sent,
             "at": utc_now(),
-            "is_awaited": self._is_awaited(),
+            "is_awaited": self._taker.is_awaited,
         }
 
         def done(lost: list[bytes]) -> None:
@@ -264,8 +278,8 @@ class Exchange:
                 else:
                     lease.valid_until = begun + self._lease_seconds
 
-        values = [self._worker, self._lease_ms, orjson.dumps(held)]
-        values += [b"" if goodbye else orjson.dumps(about), *self._others()]
+        values = [self._taker.name, self._lease_ms, orjson.dumps(held)]
+        values += [b"" if goodbye else orjson.dumps(about), *self._taker.other_calls]
         return Step("heartbeat", values, done)
 
     @property
@@ -276,7 +290,7 @@ class Exchange:
         over, asking = self._outbox.take_ended_calls()
         self._spared_futures += asking
         values = [
-            *(self._worker, wanted, self._lease_ms, self.stops),
+            *(self._taker.name, wanted, self._lease_ms, self.stops),
             orjson.dumps(over),
             self._kept,
             utc_now(),
@@ -288,7 +302,7 @@ class Exchange:
         self.state = orjson.loads(reply[0])
         self._resolve_spared(is_spared=bool(self.state.get("spares")))
         self._outbox.next_check_at = asyncio.get_running_loop().time() + self._pause()
-        self._told(reply[1:], begun + self._lease_seconds)
+        self._taker.take_leases(reply[1:], begun + self._lease_seconds)
 
     def _resolve_spared(self, *, is_spared: bool) -> None:
         asking, self._spared_futures = self._spared_futures, []

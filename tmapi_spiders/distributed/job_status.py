@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tmapi_spiders.crawl import permits
+from tmapi_spiders.crawl import concurrency_limit
 from tmapi_spiders.crawl.evidence import EVIDENCE
 from tmapi_spiders.distributed.damage import find_damage
 from tmapi_spiders.distributed.dead_letter import page_of_mend
@@ -145,7 +145,7 @@ def _rows(job: dict[str, str], name: str, here: int) -> dict[str, int]:
 def _limit(job: dict[str, str], known: dict[str, bytes], now: int) -> dict[str, Any]:
     """Return the account's concurrency limit, as far as it is known."""
     most = number(job.get("max_concurrency"), 1)
-    allowed = max(number(known.get("allowed"), permits.FIRST), 1)
+    allowed = max(number(known.get("allowed"), concurrency_limit.FIRST), 1)
     pause = max(number(known.get("paused_until")) - now, 0)
     return {"now": min(allowed, most), "most": most, "paused_seconds": round(pause / 1000, 1)}
 

@@ -1,4 +1,4 @@
-"""Joining: a worker is made ready, and with it the job if it is given seeds; nothing is sent."""
+"""Makes a worker join a shared job, and feeds the job if seeds are given; sends nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def prepare_worker(
 
     :param given: the spider's arguments, as ``-a`` or a script gives them
     :param kind: the spider's
-    :raises UsageProblems: with all that is wrong, also with Redis
+    :raises UsageProblems: with all that is wrong, including Redis
+    :raises StorageError: if Redis is away
     """
     given = as_text(given, Arguments.model_fields)
     config, arguments, queries = _read(settings, given, kind.arguments_model)
@@ -74,8 +75,8 @@ def prepare_worker(
             logger.warning("%s", warning)
         if names := without_meaning(settings):
             logger.warning(
-                "%s: set for scrapy-redis, and without meaning for the workers of this package; "
-                "other spiders of the project may use them.",
+                "%s: set for scrapy-redis, but not used by the workers of this package; other "
+                "spiders of the project may use them.",
                 ", ".join(names),
             )
         if queries is not None:
@@ -114,7 +115,7 @@ def enqueue(
 
     :param given: the spider's arguments as ``-a`` gives them
     :param kind: the spider's
-    :param update: whether the job's budget and limit become those given
+    :param update: whether the job gets the budget and the concurrency limit that are given
     :raises UsageProblems: if the job has other arguments or settings, or another spider
     """
     job = SharedJob.create(server, given["job"], given, config, kind)

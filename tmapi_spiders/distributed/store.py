@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from redis import exceptions
 
-from tmapi_spiders.crawl import backoff, order, outage, permits
+from tmapi_spiders.crawl import backoff, concurrency_limit, order, outage
 from tmapi_spiders.distributed import damage
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
 from tmapi_spiders.distributed.sentinels import close_client
@@ -55,10 +55,10 @@ def script(name: str) -> tuple[str, str]:
         "SPARE": order.SPARE,
         "MOST_PAGES": order.MOST_PAGES,
         "CONVERSIONS": order.CONVERSIONS,
-        "FIRST": permits.FIRST,
-        "PROBE_MS": permits.PROBE_SECONDS * 1000,
-        "LONGEST_PROBE_MS": permits.LONGEST_PROBE_SECONDS * 1000,
-        "LONGEST_PAUSE_MS": permits.LONGEST_PAUSE * 1000,
+        "FIRST": concurrency_limit.FIRST,
+        "PROBE_MS": concurrency_limit.PROBE_SECONDS * 1000,
+        "LONGEST_PROBE_MS": concurrency_limit.LONGEST_PROBE_SECONDS * 1000,
+        "LONGEST_PAUSE_MS": concurrency_limit.LONGEST_PAUSE * 1000,
         "DIFFERENT": outage.DIFFERENT,
         "MOST_PROBES": outage.MOST_PROBES,
         "LONGEST_DELAY_MS": backoff.LONGEST_DELAY * 1000,

@@ -1,7 +1,7 @@
-"""A worker: one process of many that work on a job together.
+"""A worker: one of the processes that work on a shared job.
 
-What a run of its own keeps in memory and in the job's folder is on Redis here; the worker holds
-leases.
+What a run in one process keeps in memory and in the job's folder is kept on Redis here; the worker
+holds leases.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing_extensions import override
 from tmapi_spiders import stats
 from tmapi_spiders.crawl.figures import Figures
 from tmapi_spiders.crawl.outage import MOST_PROBES
+from tmapi_spiders.crawl.retry_policy import RetryPolicy
 from tmapi_spiders.crawl.run import Run, run_of
 from tmapi_spiders.distributed.exchange import Exchange
 from tmapi_spiders.distributed.held_leases import HeldLeases
@@ -30,14 +31,13 @@ from tmapi_spiders.distributed.worker_ports import LeaseGate, LeaseLedger, Lease
 from tmapi_spiders.formats import to_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from redis.exceptions import RedisError
-    from scrapy.core.engine import ExecutionEngine
     from scrapy.crawler import Crawler
-    from scrapy.statscollectors import StatsCollector
 
     from tmapi_spiders.config.settings import Config
+    from tmapi_spiders.crawl.run import OpenSpider
     from tmapi_spiders.distributed.shared_job import SharedJob
     from tmapi_spiders.distributed.store import Store
     from tmapi_spiders.errors import StorageError
@@ -48,15 +48,15 @@ __all__ = ["Worker", "worker_of"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which a lease that nothing in the engine works on is taken for lost on the way.
-_LOST_ON_THE_WAY = 2.0
+#: Seconds after which a lease that nothing in the engine works on is considered lost.
+_LOST_AFTER = 2.0
 
 
 class Worker(Run):
-    """One process's part in a shared job.
+    """One process's work on a shared job.
 
-    :param plan: what is said of the seeds that it has put in, a line each
-    :param keep_alive: whether it waits for more when the job has ended
+    :param plan: lines for the announcement about the seeds that it has fed
+    :param keep_alive: whether it waits for more seeds when the job has ended
     """
 
     gate: LeaseGate
@@ -82,37 +82,25 @@ class Worker(Run):
             self._outbox,
             self.holding,
             job,
-            worker=self.name,
+            taker=self,
             lease_seconds=config.lease_seconds,
             uses_kept=bool(config.conversion_days),
             outage_calls=config.outage_calls,
             outage_pause=config.retry_delay,
-            wanted=self._wanted,
-            calls=lambda: self.gate.sent,
-            is_awaited=lambda: self._expects_others or self.gate.waiting > 0,
-            others=lambda: self.gate.others,
-            told=self._told,
-            refused=self._refused,
         )
         self.gate = LeaseGate(self.holding, self.exchange, config.lease_seconds)
-        self.retries = LeaseRetries(self.holding, config.retry_times, config.retry_delay)
+        policy = RetryPolicy(config.retry_times, config.retry_delay)
+        self.retries = LeaseRetries(self.holding, policy)
         self.ledger = LeaseLedger(self.holding)
         self.flow = WorkerFlow(self.holding, job, config.conversion_days)
         self._was_probing = False
         self._expects_others = False
-        """Whether a request of the project's own may be on its way, or what comes of it."""
+        """Whether a request of the project's own, or what follows from it, may be under way."""
         self._idle_since: float | None = None
-        self._engine: ExecutionEngine | None = None
 
     @override
-    def start(
-        self,
-        stats_collector: StatsCollector,
-        close_spider: Callable[[str], None],
-        engine: ExecutionEngine,
-    ) -> None:
-        super().start(stats_collector, close_spider, engine)
-        self._engine = engine
+    def start(self, spider: OpenSpider) -> None:
+        super().start(spider)
         if self.gate.is_open:
             self.exchange.begin()
 
@@ -130,7 +118,7 @@ class Worker(Run):
                 lease.sightings.append(to_line(sighting))
 
     def write_row(self, identity: tuple[str, str] | None, line: bytes) -> None:
-        """Have a row written that came of no call of ours, but of a project's own request.
+        """Write a row that comes from a request of the project's own, not from one of our calls.
 
         :param identity: see :func:`tmapi_spiders.crawl.dedupe.identity_of`
         """
@@ -164,36 +152,35 @@ class Worker(Run):
     @property
     @override
     def replays_on(self) -> bool:
-        return self.stop_reason != "settings"  # by which it has not begun
+        return self.stop_reason != "settings"  # with which it has not begun
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is, or may come, something to do, so that the spider stays open."""
+        """Whether the spider has to stay open, since there is work or more may come."""
         may_come = self.gate.is_open and self.exchange.is_running and not self._has_nothing_to_come
         has_steps = self.exchange.is_running and self._outbox.has_steps
         return bool(self.holding) or has_steps or may_come
 
     async def leave(self) -> None:
-        """Commit or give back what is held, and say goodbye."""
+        """Commit or give back what is held, and sign off."""
         for lease in self.holding:
             self.holding.give_back(lease, "unsent")
         await self.exchange.end()
         self.ended = True
-        if self.stats is not None:
-            self.stats.set_value(stats.REDIS_BATCH, self.exchange.batches)
+        self._set_stats({stats.REDIS_BATCH: self.exchange.batches})
 
     @override
     def abandon(self) -> None:
-        # What it holds goes to the others when its leases are over. Its calls in flight stay
-        # counted, since nobody knows whether they were billed.
+        # Other workers get what it holds when its leases expire. Its calls in flight stay counted,
+        # since it is not known whether they were billed.
         if not self.ended:
             self.closing("shutdown")
 
     @override
     def figures(self) -> Figures:
-        told = self.exchange.state
+        state = self.exchange.state
         names = ("queries", "ended", "pages", "products", "duplicates", "calls", "held", "allowed")
-        known = {name: int(told.get(name) or 0) for name in names}
+        known = {name: int(state.get(name) or 0) for name in names}
         in_flight, allowed = known.pop("held"), known.pop("allowed")
         left = known["queries"] - known["ended"]
         return Figures(
@@ -202,7 +189,7 @@ class Worker(Run):
             budget=self.job.budget,
             in_flight=in_flight,
             allowed=allowed,
-            converting=int(told.get("converting") or 0),
+            converting=int(state.get("converting") or 0),
         )
 
     @property
@@ -212,24 +199,40 @@ class Worker(Run):
         queries, failures = int(state.get("queries", 0)), int(state.get("failures", 0))
         return failures / queries if queries else 0.0
 
-    # What the exchange asks and tells
+    # What the exchange asks and reports: see LeaseTaker
 
-    def _wanted(self) -> int:
-        """Return how many more leases there is room for."""
+    @property
+    def calls_sent(self) -> int:
+        """Calls that were sent so far."""
+        return self.gate.sent
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether rows may still come from requests that have no lease."""
+        return self._expects_others or self.gate.waiting > 0
+
+    @property
+    def other_calls(self) -> list[int]:
+        """Numbers of the calls in flight without a separate lease."""
+        return self.gate.others
+
+    @property
+    def room_for_leases(self) -> int:
+        """How many more leases there is room for."""
         if not self.gate.is_open:
             return 0
         if self.gate.waiting:
-            return 0  # else a lease would take each place that comes free
+            return 0  # else a lease would take each place that becomes free
         calling = sum(not lease.answered for lease in self.holding)
         return max(self.job.max_concurrency - calling, 0)
 
-    def _told(self, rows: list[Any], valid_until: float) -> None:
-        """Begin with the leases that Redis has handed out, and heed what it says of the job."""
+    def take_leases(self, rows: list[Any], valid_until: float) -> None:
+        """Begin the leases that Redis has handed out, and act on the state of the job."""
         for row in rows:
             self.take(row, valid_until)
         exchange = self.exchange
         state = exchange.state
-        self._tell_of_outage(state)
+        self._log_outage(state)
         if state["state"] == "gone":
             self.stop("storage", "the job was deleted from Redis")
         elif int(state["stops"]) > exchange.stops:
@@ -240,15 +243,16 @@ class Worker(Run):
         elif exchange.feeder_is_dead:
             self.stop(
                 "interrupted",
-                f"whoever fed the job has died; run it again: scrapy tmapi enqueue {self.job.name}",
+                f"the process that fed the job has died; run it again: "
+                f"scrapy tmapi enqueue {self.job.name}",
             )
 
-    def _tell_of_outage(self, state: dict[str, Any]) -> None:
-        """Say when the API is taken to fail everything, and when it works again."""
+    def _log_outage(self, state: dict[str, Any]) -> None:
+        """Log when an outage begins, and when the API works again."""
         is_probing = state.get("probes", -1) >= 0
         if is_probing and not self._was_probing:
             logger.warning(
-                "The API fails everything: %s. From now on one call of all workers at a time "
+                "The API fails everything: %s. From now on one call at a time, of all workers, "
                 "probes it; when %d have failed, the job stops.",
                 *(state["failing"], MOST_PROBES),
             )
@@ -257,19 +261,18 @@ class Worker(Run):
         self._was_probing = is_probing
 
     def take(self, row: list[Any], valid_until: float) -> None:
-        """Begin with a lease that Redis has handed out."""
-        assert self._engine is not None
+        """Begin a lease that Redis has handed out."""
         try:
             lease = read_lease(row, self.job, valid_until)
         except (ValueError, IndexError, KeyError, TypeError) as exc:
             self._outbox.add(unreadable_step(row, f"what Redis has of it can't be read: {exc}"))
             return
-        if not self.gate.is_open:  # it was asked for before
+        if not self.gate.is_open:  # it was asked for before the gate closed
             self._outbox.add(lease.give_back("unsent", lambda _: None))
             return
         if self.holding.get(lease.query.query_id) is not None:
-            # One that was lost, and whose request is not over.
-            step = lease.give_back("unsent", lambda _: None, delay=_LOST_ON_THE_WAY)
+            # An earlier lease of it was lost, and its request has not ended.
+            step = lease.give_back("unsent", lambda _: None, delay=_LOST_AFTER)
             self._outbox.add(step)
             return
         self.holding.take(lease)
@@ -277,25 +280,23 @@ class Worker(Run):
         if not lease.sends and not lease.body:
             self.holding.fail(lease, None, "each of the workers that had it died over it")
             return
-        self._engine.crawl(request_of(lease, self.requests))
+        self.spider.engine.crawl(request_of(lease, self.spider.requests))
 
     @property
     def _has_nothing_to_come(self) -> bool:
-        """Whether the job has ended, and this worker with it."""
+        """Whether the job has ended, and this worker is not to wait for more."""
         return self.exchange.state.get("state") == "ended" and not self._keep_alive
 
     def _finish(self) -> None:
-        """Close the spider, unless requests of the project's own are on their way."""
-        assert self._engine is not None
-        if self.gate.is_open and self._engine.spider_is_idle():
+        """Close the spider, unless requests of the project's own are under way."""
+        if self.gate.is_open and self.spider.engine.spider_is_idle():
             self.gate.close()
-            if self._close_spider is not None:
-                self._close_spider("finished")
+            self._close_spider("finished")
 
-    def _refused(self, exc: RedisError | StorageError | None) -> None:
-        """Stop at once: Redis does not take what this worker asks, and will not."""
+    def redis_refused(self, exc: RedisError | StorageError | None) -> None:
+        """Stop at once: Redis refuses what this worker asks, or the worker has crashed."""
         if exc is None:
-            self.crashed = True
+            self.crash()
             self.stop("error", "a crash; the log has its traceback")
         else:
             logger.error("Redis refused what this worker asked: %s", exc)
@@ -303,20 +304,20 @@ class Worker(Run):
             self.stop("storage", said if said.startswith("Redis, ") else f"Redis: {said}")
 
     def expect_others(self) -> None:
-        """Note a request of the project's own: till all is done, the job is final for nobody."""
+        """Note a request of the project's own; until it is done, the job is not final."""
         if not self._expects_others:
             self._expects_others = True
             self.exchange.heartbeat_now()
 
     def notice_idle(self) -> None:
-        """Fail what is leased while nothing in the engine works on it: it was lost on the way."""
+        """Fail leases that nothing in the engine works on: their requests were lost."""
         if self._expects_others and not self._outbox.has_steps:
             self._expects_others = False
             self.exchange.heartbeat_now()
         now = time.monotonic()
         if self._idle_since is None:
             self._idle_since = now
-        elif now > self._idle_since + _LOST_ON_THE_WAY:
+        elif now > self._idle_since + _LOST_AFTER:
             for lease in self.holding:
                 if not lease.settled:
                     self.holding.fail(
@@ -327,7 +328,7 @@ class Worker(Run):
 
 
 def worker_of(crawler: Crawler) -> Worker:
-    """Return the worker that a crawl is."""
+    """Return the worker whose crawl it is."""
     run = run_of(crawler)
     assert isinstance(run, Worker)
     return run

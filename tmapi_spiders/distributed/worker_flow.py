@@ -1,7 +1,7 @@
-"""The flow of a job in a worker: what is committed after a page or a conversion was answered.
+"""Decides in a worker what is committed after each answer.
 
-Nothing is yielded: the next page and other queries' turns are committed as tasks for whichever
-worker comes.
+No requests are yielded: the next page, and what other queries of the image are to do, are committed
+as tasks for any worker.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ __all__ = ["WorkerFlow"]
 
 
 class WorkerFlow(Flow):
-    """Stages what is to be committed into the leases that a worker holds.
+    """The flow of a worker: it stages what is to be committed in the leases that it holds.
 
-    :param keep_days: for how long a conversion is kept for other jobs
+    :param keep_days: for how many days a conversion is kept for other jobs
     """
 
     def __init__(self, holding: HeldLeases, job: SharedJob, keep_days: float) -> None:
@@ -115,7 +115,7 @@ class WorkerFlow(Flow):
         return iter(())
 
     def _give_back(self, query_id: str) -> Iterator[Request]:
-        """Give back what was not asked for, since this worker is stopping."""
+        """Give back a lease without a call, since this worker is stopping."""
         if (lease := self._holding.get(query_id)) is not None:
             self._holding.give_back(lease, "unsent")
         return iter(())

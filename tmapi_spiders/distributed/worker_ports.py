@@ -1,7 +1,7 @@
-"""What stands in a worker for the gate, the retries and the ledger of a crawl of its own.
+"""The gate, the retries and the ledger of a worker.
 
-Permits, budget, tries and progress are kept on Redis; here are the places where Scrapy's side asks
-for them.
+Permits, budget, tries and progress are kept on Redis; these classes give Scrapy's components access
+to them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
-from tmapi_spiders.crawl.backoff import backoff
 from tmapi_spiders.crawl.interfaces import Gate, GateClosed, Ledger, Permit, Retries
 from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK
 from tmapi_spiders.formats import utc_now
-from tmapi_spiders.local.retries import wait_of
 from tmapi_spiders.middlewares import QueryEnded, why_not_sent
 
 if TYPE_CHECKING:
@@ -25,24 +23,25 @@ if TYPE_CHECKING:
     from tmapi_spiders.api.calls import Call
     from tmapi_spiders.crawl.outage import Sign
     from tmapi_spiders.crawl.progress import Progress
+    from tmapi_spiders.crawl.retry_policy import RetryPolicy
     from tmapi_spiders.distributed.exchange import Exchange
     from tmapi_spiders.distributed.held_leases import HeldLeases
     from tmapi_spiders.distributed.lease import Lease
 
 __all__ = ["LeaseGate", "LeaseLedger", "LeaseRetries"]
 
-#: Seconds between two looks at whether Redis is back.
+#: Seconds between two checks whether Redis is back.
 _POLL_SECONDS = 0.05
 
-#: Seconds between two tries to get leave for a call that has no lease.
+#: Seconds between two requests for the permit of a call that has no lease.
 _STARVED = 0.1
 
-#: A call is not sent in the last part of a lease: somebody else might send it too.
+#: The last part of a lease in which no call is sent, since another worker might send it too.
 _LAST_PART = 0.2
 
 
 class LeaseGate(Gate):
-    """Lets a call out if its lease is still this worker's, and none once it is closed.
+    """Admits a call if this worker still holds its lease, and none once it is closed.
 
     The lease is the permit, and holds the call's place in the budget.
     """
@@ -53,9 +52,9 @@ class LeaseGate(Gate):
         self._margin = _LAST_PART * lease_seconds
         self._open = True
         self._others: dict[int, str] = {}
-        """Of calls in flight that have no lease of their own, by number: the task they count to."""
+        """By number, for calls in flight without a separate lease: the task that they count for."""
         self.waiting = 0
-        """Those of them that wait for leave."""
+        """Calls without a separate lease that wait for a permit."""
         self.others_refused = 0
         """Requests of the project's own that were not sent, since the job was stopping."""
 
@@ -70,7 +69,7 @@ class LeaseGate(Gate):
 
     @property
     def others(self) -> list[int]:
-        """Numbers of the calls in flight that have no lease of their own."""
+        """Numbers of the calls in flight without a separate lease."""
         return list(self._others)
 
     @property
@@ -100,9 +99,10 @@ class LeaseGate(Gate):
         return Permit(int(lease.token), utc_now(), call.query_id)
 
     async def _admit_other(self, lease: Lease | None) -> Permit:
-        """Wait for leave to send a call besides those that leases are for.
+        """Wait for the permit of a call that no separate lease is for.
 
-        :param lease: whose request is sent once more; None of a request of the project's own
+        :param lease: the lease whose request is sent once more; None for a request of the project's
+            own
         """
         task = "" if lease is None else lease.task
         number = uuid.uuid4().int % 10**15
@@ -141,7 +141,7 @@ class LeaseGate(Gate):
     def failed(self, permit: Permit, *, sent: bool, sign: Sign | None = None) -> None:
         lease = self._back(permit, "failed", counts=sent, sign=sign)
         if lease is not None and sign is not None:
-            self._holding.failed(lease, sign)  # else its permit comes back with it
+            self._holding.failed(lease, sign)  # else its permit comes back with the lease
 
     @override
     async def is_spared(self, permit: Permit) -> bool:
@@ -172,16 +172,11 @@ class LeaseGate(Gate):
 
 
 class LeaseRetries(Retries):
-    """Has calls tried again, by whichever worker comes first when it is time.
+    """Gives calls back to Redis, from where any worker retries them when their delay is over."""
 
-    :param times: tries after the first (``TMAPI_RETRY_TIMES``)
-    :param delay: seconds before the first of them (``TMAPI_RETRY_DELAY``); it doubles
-    """
-
-    def __init__(self, holding: HeldLeases, times: int, delay: float) -> None:
+    def __init__(self, holding: HeldLeases, policy: RetryPolicy) -> None:
         self._holding = holding
-        self._times = times
-        self._delay = delay
+        self._policy = policy
 
     @override
     def __len__(self) -> int:
@@ -191,14 +186,14 @@ class LeaseRetries(Retries):
     def try_again(self, request: Request, call: Call) -> bool:
         lease = self._holding.of(call)
         if lease is None:
-            return True  # it is somebody else's by now
-        if call.tries > self._times:
+            return True  # another worker has it by now
+        delay = self._policy.delay_after_failure(call)
+        if delay is None:
             return False
         lease.set["attempt"] = call.attempt + 1
         lease.set["spared"] = call.spared + call.is_spared or None
         if call.rejections:
             lease.set["rejections"] = call.rejections
-        delay = wait_of(call, backoff(self._delay, max(call.tries, 1)))
         self._holding.give_back(lease, "retry", delay=delay)
         return True
 
@@ -206,13 +201,13 @@ class LeaseRetries(Retries):
     def wait_for_room(self, request: Request, call: Call) -> None:
         if (lease := self._holding.of(call)) is not None:
             lease.set["refusals"] = lease.refusals + 1
-            wait = backoff(self._delay, lease.refusals) if lease.refusals else 0.0
-            pause = max(self._delay, _POLL_SECONDS)
-            self._holding.give_back(lease, "refused", delay=wait_of(call, wait), pause=pause)
+            delay = self._policy.delay_over_limit(call, lease.refusals)
+            pause = max(self._policy.delay, _POLL_SECONDS)
+            self._holding.give_back(lease, "refused", delay=delay, pause=pause)
 
 
 class LeaseLedger(Ledger):
-    """Knows the progress of the queries whose leases this worker holds."""
+    """Keeps the progress of the queries whose leases this worker holds."""
 
     def __init__(self, holding: HeldLeases) -> None:
         self._holding = holding
@@ -226,7 +221,7 @@ class LeaseLedger(Ledger):
 
     @override
     def called(self, query_id: str, sent_at: str, *, again: bool) -> None:
-        pass  # Redis has counted the call when it was leased
+        pass  # Redis counted the call when it was leased
 
     @override
     def not_counted(self, query_id: str, *, again: bool) -> None:
@@ -243,7 +238,7 @@ class LeaseLedger(Ledger):
         return lease is None or lease.expects(item)
 
     @override
-    def settle(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
+    def item_done(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
         if (lease := self._holding.of(call)) is not None:
             lease.unsettled -= 1
             lease.progress.rejected_items += rejected
@@ -251,13 +246,13 @@ class LeaseLedger(Ledger):
             self._holding.commit_if_whole(lease)
 
     @override
-    def spoil(self, call: Call, item: Any, error: str) -> None:
+    def item_failed(self, call: Call, item: Any, error: str) -> None:
         if (lease := self._holding.of(call)) is not None:
             lease.failed.append(lease.names.of(item))
             lease.error = lease.error or error
 
     @override
-    def bury(self, call: Call, error: str) -> None:
+    def answer_failed(self, call: Call, error: str) -> None:
         if (lease := self._holding.of(call)) is not None:
             lease.error, lease.is_parsed = error, False
             lease.callback_ended = True

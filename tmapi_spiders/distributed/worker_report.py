@@ -36,10 +36,9 @@ def announce(worker: Worker) -> None:
 
 
 def report(worker: Worker) -> None:
-    """Print what came of it, once."""
-    if worker.reported:
+    """Say what came of it, once."""
+    if not worker.begin_report():
         return
-    worker.reported = True
     job = worker.job.name
     price = worker.config.call_price
     made = ", ".join([calls(worker.calls, price), *call_counts(worker.counted)])

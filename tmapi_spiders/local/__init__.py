@@ -1,4 +1,4 @@
-"""A crawl in a process of its own.
+"""A crawl in one process: its gate, retries, ledger and flow, its estimate and summary.
 
 Internal.
 """

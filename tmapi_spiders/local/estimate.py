@@ -1,4 +1,4 @@
-"""Estimates: the least and the most calls that a job can still need."""
+"""Estimates the least and the most calls that a job can still need."""
 
 from __future__ import annotations
 
@@ -21,34 +21,33 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimate"]
 
-
-#: Up to so many queries are gone through to see which of them are paid for.
+#: The most queries, or images, that are looked up one by one to see what is paid for or known.
 _COUNTED = 20_000
 
 
 @attrs.frozen
 class Estimate:
-    """How many calls a job needs from now on to end complete."""
+    """The calls that a job still needs to be complete."""
 
     least: int
-    """One page a query, and one conversion an image that needs it, but for what is paid."""
+    """A page per query, and a conversion per image that needs one, except what is paid for."""
     most: int | None
-    """Without retries; None: there is no upper limit, since neither pages nor items have one."""
+    """Without retries; None if there is no upper limit, since neither pages nor items have one."""
     pages: int | None
-    """How many of the most are pages that the arguments ask for."""
+    """The pages among the most calls: those that the arguments ask for."""
     retry_times: int
     budget: int
     """0: no cap."""
     spent: int
     """Calls of earlier runs of the job."""
     price: float
-    """Money a call; 0: not known."""
+    """Money per call; 0: not known."""
     conversions: int = 0
-    """Images that are converted before anything is asked, by this job or by an earlier one."""
+    """Images that are converted before any search, by this job or an earlier one."""
     unproven: int = 0
-    """Images that are searched for as they are, though the API may want them converted first."""
+    """Images that are searched for as they are; the API may want them converted first."""
     conversion_days: float = 0.0
-    """For how long a conversion is used."""
+    """For how many days a conversion is used."""
 
     @classmethod
     def of(
@@ -61,8 +60,8 @@ class Estimate:
     ) -> Estimate:
         """Estimate; nothing is sent.
 
-        :param archive: what the job has paid for so far; None: nothing
-        :param conversions: those that other jobs have paid for
+        :param archive: the answers that the job has paid for; None: none
+        :param conversions: the conversions that other jobs have paid for
         """
         tally = queries.seeds.tally
         first = unproven = 0
@@ -85,7 +84,7 @@ class Estimate:
         pages = _most_pages(queries, arguments.max_items)
         most = pages
         if most is not None and arguments.convert != "never":
-            # Each of those may be refused once, and then be converted like the others.
+            # Each of these may be refused once, and then be converted like the others.
             most += first + 2 * unproven
             for group in queries.groups():
                 most += group.convertible * (group.queries_each + MOST_CONVERSIONS - 1)
@@ -106,9 +105,9 @@ class Estimate:
     def of_job(
         cls, config: Config, arguments: Arguments, queries: Queries, folder: Path | None
     ) -> Estimate:
-        """Estimate a job that nobody runs now.
+        """Estimate a job that is not running.
 
-        :param folder: the job's, if it may have one
+        :param folder: the job's folder, if it has one
         :raises UsageProblems: if it comes from another source
         :raises StorageError: if its archive can't be read
         """
@@ -129,7 +128,7 @@ class Estimate:
         return max(self.budget - self.spent, 0) if self.budget else None
 
     def sentence(self) -> str:
-        """Return it in one line, for the crawl's announcement."""
+        """Return the estimate in one line, for the crawl's announcement."""
         if self.most is None:
             most = "no upper limit (max_pages=0)"
         else:
@@ -137,16 +136,16 @@ class Estimate:
         return f"at least {calls(self.least, self.price)}, {most}, {self.budget_phrase()}"
 
     def budget_phrase(self) -> str:
-        """Return what the budget is, and what is left of it."""
+        """Return the budget, and how much of it is spent."""
         if not self.budget:
             return "no budget"
         spent = f", {self.spent:,} of them spent" if self.spent else ""
         return f"budget {plural(self.budget, 'call')}{spent}"
 
     def lines(self) -> list[str]:
-        """Return it at length."""
+        """Return the estimate at length."""
         least = f"  least   {calls(self.least, self.price)}: "
-        least += "a page a query, and a conversion an image that needs one"
+        least += "a page per query, and a conversion per image that needs one"
         if self.spent:
             least += "; what earlier runs have paid for costs nothing"
         lines = [least]
@@ -182,7 +181,7 @@ class Estimate:
             if self.conversion_days:
                 used = f"is used for {self.conversion_days:g} days, by any job"
             else:
-                used = "is used by its job alone"
+                used = "is used only by its job"
             lines.append(
                 f"  convert {plural(self.conversions, 'image')} before anything is asked; a "
                 f"conversion {used} (TMAPI_CONVERSION_DAYS)"
@@ -193,19 +192,19 @@ class Estimate:
         if self.unproven:
             lines.append(
                 f"  images  {plural(self.unproven, 'image')} on Alibaba's hosts may be refused "
-                "until converted: a refused call each,"
+                "until converted, at a call each:"
             )
             lines.append(
-                f"          {calls(self.unproven, self.price)} that convert=always saves, for a "
-                "conversion each; later jobs know which"
+                f"          {calls(self.unproven, self.price)} that convert=always saves, for the "
+                "price of a conversion each; later jobs know them"
             )
         return lines
 
 
 def _known_refused(queries: Queries, conversions: Conversions) -> int:
-    """Return how many images are known to be refused by their own URL, though on Alibaba's hosts.
+    """Return how many images on Alibaba's hosts are known to be refused by their own URL.
 
-    Of a very long list that is not looked up: then it is told as 0.
+    In a very long list that is not looked up: 0.
     """
     if not conversions.has_refused or len(queries.seeds) > _COUNTED:
         return 0
@@ -214,10 +213,10 @@ def _known_refused(queries: Queries, conversions: Conversions) -> int:
 
 
 def _most_pages(queries: Queries, max_items: int) -> int | None:
-    """Return how many pages queries may have; None without an upper limit."""
+    """Return how many pages all queries may have; None if there is no upper limit."""
     pages = 0
     for group in queries.groups():
-        # Each page of a query but its last brings an item, so that max_items limits pages too.
+        # Each page of a query except the last has a new item, so max_items limits pages, too.
         limits = [limit for limit in (group.max_pages, max_items) if limit]
         if not limits:
             return None

@@ -1,7 +1,7 @@
-"""The gate: what every call passes on its way out, and what stops them all.
+"""Admits calls as the concurrency limit, the budget and outages allow.
 
-A call leaves once it has a permit and a place in the budget. Both come back when it is over; the
-place only if the answer does not count.
+A call is sent once it has a permit and a place in the budget. The permit comes back when the call
+has ended, and so does the place in the budget if the answer does not count.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tmapi_spiders.crawl.interfaces import Gate, GateClosed, Permit
 from tmapi_spiders.crawl.outage import MOST_PROBES, Outage
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.formats import utc_now
+from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tmapi_spiders.api.calls import Call
+    from tmapi_spiders.crawl.concurrency_limit import ConcurrencyLimit
+    from tmapi_spiders.crawl.interfaces import Stopper
     from tmapi_spiders.crawl.outage import Sign
-    from tmapi_spiders.crawl.permits import Permits
     from tmapi_spiders.jobs.journal import Journal
 
 __all__ = ["LocalGate"]
@@ -32,54 +32,48 @@ __all__ = ["LocalGate"]
 logger = logging.getLogger(__name__)
 
 _Waiting = tuple[tuple[int, int], str, int, asyncio.Future[Permit]]
-"""Priority and arrival; query, attempt; what it waits for."""
+"""Priority and arrival; query; attempt; the permit that it waits for."""
 
 
 class LocalGate(Gate):
-    """Lets as many calls out as permits and budget allow, and none once it is closed.
+    """The gate of a job in one process.
 
-    Scrapy's own slot concurrency is no limit to rely on: requests that a middleware sends, or that
-    are queued when a spider closes, leave all the same.
+    Scrapy's own slot concurrency can't be relied on as a limit: requests that a middleware sends,
+    or that are queued when a spider closes, leave in spite of it.
 
-    :param permits: how many calls may be in flight
-    :param journal: counts the calls of all runs; the budget is exact since every call is in it
-        before it leaves
+    :param limit: how many calls may be in flight
+    :param journal: has the calls of all runs; each is written to it before it is sent, which makes
+        the budget exact
+    :param stopper: stops the job: when the budget is spent, all of its calls are answered and
+        another one waits; when the API fails every call; when the journal can't be written
     :param budget: calls that the job may make in all its runs; 0 = no cap
-    :param exhausted: told once the budget is spent, all of its calls are answered, and another
-        wants to leave
-    :param storage_failed: told that the journal can't be written
-    :param outage: judges whether the API fails everything; none: nobody does
-    :param failing: told that it does, of which the job is to stop: the reason, and what it was
+    :param outage: judges whether the API fails every call; by default nothing does
     """
 
     def __init__(
         self,
-        permits: Permits,
+        limit: ConcurrencyLimit,
         journal: Journal,
-        budget: int = 0,
-        exhausted: Callable[[], None] = lambda: None,
+        stopper: Stopper,
         *,
-        storage_failed: Callable[[StorageError], None] = lambda _: None,
+        budget: int = 0,
         outage: Outage | None = None,
-        failing: Callable[[str, str], None] = lambda *_: None,
     ) -> None:
-        self.permits = permits
+        self.limit = limit
         self._journal = journal
+        self._stopper = stopper
         self._budget = budget
-        self._exhausted = exhausted
-        self._storage_failed = storage_failed
         self.outage = outage or Outage(0)
-        self._failing = failing
         self._probe: int | None = None
-        """The number of the last call that left as a probe."""
+        """The number of the last call that was sent as a probe."""
         self._open = True
         self._waiting: list[_Waiting] = []
-        """A heap: by priority, and those of one priority as they came."""
+        """A heap: by priority, and in order of arrival among equals."""
         self._arrivals = count()
         self._pause: asyncio.TimerHandle | None = None
         self._probing: asyncio.TimerHandle | None = None
         self.wanted = 0
-        """Calls that would be in flight by now, were none held back before they came here."""
+        """Calls that would be in flight by now if none had been held back before the gate."""
         self.in_flight = 0
         self.most_in_flight = 0
 
@@ -91,7 +85,7 @@ class LocalGate(Gate):
     @property
     @override
     def allowed(self) -> int:
-        return self.permits.allowed
+        return self.limit.allowed
 
     @override
     def close(self) -> None:
@@ -113,18 +107,18 @@ class LocalGate(Gate):
         place = -priority, next(self._arrivals)
         whose = ("", 1) if call is None else (call.query_id, call.attempt)
         heappush(self._waiting, (place, *whose, future))
-        self._let_out()
+        self._admit_waiting()
         try:
             return await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
-                self._give_back(future.result(), counts=False)  # it was let out and did not go
+                self._give_back(future.result(), counts=False)  # admitted, but never sent
                 self._leave()
             raise
 
     @override
     def answered(self, permit: Permit, *, counts: bool, sign: Sign | None = None) -> None:
-        self.permits.answered(max(self.in_flight, self.wanted))
+        self.limit.answered(max(self.in_flight, self.wanted))
         self._give_back(permit, counts=counts)
         self._judge(permit, sign)
         self._leave()
@@ -142,7 +136,7 @@ class LocalGate(Gate):
     @override
     def refused(self, permit: Permit) -> None:
         self._give_back(permit, counts=False)
-        pause = self.permits.refused(self.in_flight - 1)
+        pause = self.limit.refused(self.in_flight - 1)
         if pause and self._open:
             if self._pause is not None:
                 self._pause.cancel()
@@ -156,10 +150,10 @@ class LocalGate(Gate):
         try:
             self._journal.strike(permit.number)
         except StorageError as exc:
-            self._storage_failed(exc)
+            self._stopper.storage_failed(exc)
 
     def _judge(self, permit: Permit, sign: Sign | None) -> None:
-        """Learn what the end of a call tells of the API as a whole."""
+        """Learn what the end of a call shows about the API as a whole."""
         outage = self.outage
         if sign is None:
             return
@@ -172,7 +166,7 @@ class LocalGate(Gate):
         outage.failed(permit.query_id, sign, is_probe=permit.number == self._probe)
         if outage.is_over:
             if self._open:
-                self._failing(sign.reason, str(outage))
+                self._stopper.stop(sign.reason, str(outage))
         elif outage.is_probing and not was_probing:
             logger.warning(
                 "The API fails everything: %s. From now on one call at a time probes it; when %d "
@@ -180,22 +174,28 @@ class LocalGate(Gate):
                 *(outage, MOST_PROBES),
             )
 
+    def _stop_for_budget(self) -> None:
+        made = plural(self._journal.calls, "call")
+        self._stopper.stop(
+            "budget", f"{made} made in all runs, and TMAPI_BUDGET allows {self._budget:,}"
+        )
+
     def _leave(self) -> None:
         self.in_flight -= 1
-        self._let_out()
+        self._admit_waiting()
 
     def _go_on(self) -> None:
         self._pause = None
-        self._let_out()
+        self._admit_waiting()
 
     def _probe_now(self) -> None:
         self._probing = None
-        self._let_out()
+        self._admit_waiting()
 
     @property
     def _has_room(self) -> bool:
-        """Whether one more call may be in flight; looks again when it is time for a probe."""
-        if self._pause is not None or self.in_flight >= self.permits.allowed:
+        """Whether one more call may be in flight; if not, a timer is set for the next probe."""
+        if self._pause is not None or self.in_flight >= self.limit.allowed:
             return False
         room = self.outage.room
         if room == 0 and self._probing is None and self._open:
@@ -203,12 +203,12 @@ class LocalGate(Gate):
             self._probing = loop.call_later(self.outage.seconds_to_probe, self._probe_now)
         return room is None or self.in_flight < room
 
-    def _let_out(self) -> None:
-        """Let out as many of those that wait as may go."""
+    def _admit_waiting(self) -> None:
+        """Admit as many of the calls that wait as may be sent."""
         while self._waiting and self._has_room:
             if self._budget and self._journal.calls >= self._budget:
                 if not self.in_flight:  # else one of them may turn out not to count
-                    self._exhausted()
+                    self._stop_for_budget()
                 return
             _, query_id, attempt, future = heappop(self._waiting)
             if future.done():
@@ -218,7 +218,7 @@ class LocalGate(Gate):
                 number = self._journal.note(query_id, attempt, sent_at)
             except StorageError as exc:
                 future.set_exception(GateClosed("the job is stopping"))
-                self._storage_failed(exc)
+                self._stopper.storage_failed(exc)
                 return
             self.sent += 1
             self._probe = number if self.outage.is_probing else None

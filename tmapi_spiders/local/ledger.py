@@ -1,4 +1,4 @@
-"""The ledger: what is known of each query, until its one outcome is written."""
+"""Keeps the progress of each query in memory until its one outcome is written."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["LocalLedger"]
 
 
+#: Different errors that are counted.
 _KEPT_ERRORS = 100
 
-#: Of these, those that job.json has.
+#: The most frequent of them, which are written to job.json.
 _WRITTEN_ERRORS = 10
 
 
 class LocalLedger(Ledger):
-    """Follows every query from its first request to its outcome; exactly one outcome each.
+    """Follows every query from its first request to its outcome, of which it writes exactly one.
 
-    A query's outcome is written when its last page is read **and** each of its products has come
-    out of the pipelines, so that ``new_items`` is right whatever other pipelines do.
+    A query's outcome is written when its last page is read **and** each of its products has left
+    the pipelines, so that ``new_items`` is right whatever other pipelines do.
     """
 
     def __init__(
@@ -42,31 +43,31 @@ class LocalLedger(Ledger):
         write: Callable[[Outcome], None],
         history: Callable[[str], CallHistory] = lambda _: CallHistory(),
     ) -> None:
-        """Begin with nothing.
+        """Make a ledger without queries.
 
         :param job: its name
         :param write: writes an outcome
-        :param history: what a query, by its id, has cost in earlier runs
+        :param history: returns what a query, given its id, cost in earlier runs
         """
         self._job = job
         self._write = write
         self._history = history
         self._open: dict[str, Progress] = {}
         self.by_status: Counter[str] = Counter()
-        """Queries ended, by status."""
+        """By status: queries that have ended."""
         self.evidence: Counter[str] = Counter()
-        """Queries ended with evidence against the ending: ``all``, and by code."""
+        """By code, and ``all``: queries that have ended with evidence against their ending."""
         self.failures = 0
-        """Queries that failed, or ended partial by an error."""
+        """Queries that failed, or ended partial with an error."""
         self.errors: Counter[str] = Counter()
-        """The errors that queries ended by, as code and message: at most so many different ones."""
+        """The errors that queries ended with, as code and message: a limited number of them."""
         self.rejected = 0
-        """Items of all queries that were rejected."""
+        """Rejected items of all queries."""
         self.dead_letters = 0
-        """Answers that could not be turned into rows, or not all of them."""
+        """Answers of which not everything could be turned into rows."""
 
     def open(self, query: Query) -> Progress:
-        """Begin to follow *query*."""
+        """Begin to follow a query."""
         progress = self._open[query.query_id] = self._begin(query)
         return progress
 
@@ -75,7 +76,7 @@ class LocalLedger(Ledger):
         return len(self._open)
 
     def __iter__(self) -> Iterator[Progress]:
-        """Yield how far each open query is."""
+        """Yield the progress of each open query."""
         return iter(self._open.values())
 
     def __contains__(self, query_id: str) -> bool:
@@ -111,39 +112,39 @@ class LocalLedger(Ledger):
     @override
     def expect(self, call: Call, item: Any) -> bool:
         if (progress := self._open.get(call.query_id)) is not None:
-            progress.unsettled += 1
+            progress.in_pipelines += 1
         return True
 
     @override
-    def settle(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
+    def item_done(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
         progress = self._open.get(call.query_id)
         if progress is None:  # its outcome was written when the crawl was cut short
             return
-        progress.unsettled -= 1
+        progress.in_pipelines -= 1
         progress.new_items += new
         progress.rejected_items += rejected
         self._close_if_done(progress)
 
     def end(self, query_id: str, ending: Ending) -> None:
-        """Note that no further page of this query will be asked for."""
+        """Note how a query ended: no further page of it will be requested."""
         progress = self._open[query_id]
         progress.ending = ending
         self._close_if_done(progress)
 
     @override
-    def spoil(self, call: Call, item: Any, error: str) -> None:
+    def item_failed(self, call: Call, item: Any, error: str) -> None:
         progress = self._open.get(call.query_id)
         if progress is not None and call.page not in progress.dead_letters:
             progress.dead_letters.add(call.page)
             self.dead_letters += 1
 
     @override
-    def bury(self, call: Call, error: str) -> None:
-        self.spoil(call, None, error)
+    def answer_failed(self, call: Call, error: str) -> None:
+        self.item_failed(call, None, error)
         self.fail(call.query_id, None, error)
 
     def fail(self, query_id: str, code: int | None, message: str) -> None:
-        """Note that a query has ended by an error."""
+        """Note that a query has ended with an error."""
         progress = self._open.get(query_id)
         if progress is None or progress.ending is not None:
             return
@@ -152,26 +153,26 @@ class LocalLedger(Ledger):
         self.end(query_id, Ending(status, "error", progress.evidence))
 
     def cut_short(self, query_id: str, reason: str) -> None:
-        """Note that this query goes no further, since the job is stopping."""
+        """Note that a query ends early, since the job is stopping."""
         progress = self._open.get(query_id)
         if progress is not None and progress.ending is None:
             self.end(query_id, _cut_short(progress, reason))
 
     def leave_out(self, query: Query, reason: str | None) -> None:
-        """Write the outcome of a query that is not begun, since the job is stopping."""
+        """Write the outcome of a query that does not begin, since the job is stopping."""
         progress = self._begin(query)
         progress.ending = _cut_short(progress, reason)
         self._close(progress)
 
     def finish(self, reason: str | None, not_begun: Iterable[Query]) -> None:
-        """Write the outcomes that are still owed.
+        """Write the outcomes that are still missing.
 
-        :param reason: why the job was stopped; None if it ran to its end, so that a query still
-            open is one that nobody can account for
+        :param reason: why the job was stopped; None if it ran to its end, in which case a query
+            that is still open was lost by a bug
         :param not_begun: the queries that were never opened
         """
         for progress in list(self._open.values()):
-            if progress.ending is None or (reason is not None and progress.unsettled):
+            if progress.ending is None or (reason is not None and progress.in_pipelines):
                 progress.ending = _cut_short(progress, reason)
             self._close(progress)
         for query in not_begun:
@@ -188,7 +189,7 @@ class LocalLedger(Ledger):
         )
 
     def _close_if_done(self, progress: Progress) -> None:
-        if progress.ending is not None and not progress.unsettled:
+        if progress.ending is not None and not progress.in_pipelines:
             self._close(progress)
 
     def _close(self, progress: Progress) -> None:
@@ -196,7 +197,7 @@ class LocalLedger(Ledger):
         self._open.pop(progress.query.query_id, None)
         status, reason = progress.ending.status, progress.ending.reason
         if status in {"complete", "empty"}:
-            progress.code = progress.message = None  # of a try that was not the last
+            progress.code = progress.message = None  # of a try that a better one followed
         evidence = progress.ending.evidence
         self.by_status[status] += 1
         if evidence:
@@ -234,7 +235,7 @@ class LocalLedger(Ledger):
             self.errors[error] += 1
 
     def facts(self, queries: int) -> dict[str, Any]:
-        """Return what is known of the queries once they have ended, as job.json has it.
+        """Return what job.json says about the queries once they have ended.
 
         :param queries: how many there are
         """

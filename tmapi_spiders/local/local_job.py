@@ -1,4 +1,4 @@
-"""A job that one process has crawled, as the commands find it that are for jobs on Redis too."""
+"""A job crawled by one process, for commands that also handle jobs on Redis."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["LocalJob"]
 
 @attrs.frozen
 class LocalJob:
-    """What job.json says of a job, and the command that goes on with it."""
+    """What job.json says about a job, and the command that continues it."""
 
     name: str
     folder: Path
@@ -38,7 +38,7 @@ class LocalJob:
     def find(cls, name: str, settings: BaseSettings) -> Self | None:
         """Return the job of that name in the output folder; None if there is none, or a shared one.
 
-        What is wrong with settings or files is left for whoever looks elsewhere to tell.
+        Wrong settings or files are not reported here: the caller then looks on Redis.
         """
         if not is_job_name(name):
             return None
@@ -54,11 +54,11 @@ class LocalJob:
 
     @property
     def dead_letters(self) -> int:
-        """Answers that could not be turned into rows, or not all of them."""
+        """Answers of which not everything could be turned into rows."""
         return int(self.facts.get("dead_letters") or 0)
 
     def lines(self) -> list[str]:
-        """Return what is to be said of it."""
+        """Describe the job."""
         facts = self.facts
         queries = {name: number for name, number in (facts.get("queries") or {}).items() if number}
         by_status = [f"{number:,} {name}" for name, number in queries.items() if name != "all"]
@@ -66,7 +66,7 @@ class LocalJob:
             f"{name} {plural(file.get('lines', 0), 'line')}"
             for name, file in (facts.get("files") or {}).items()
         ]
-        told = [
+        facts_lines = [
             f"queries: {queries.get('all', 0):,}: {', '.join(by_status).replace('_', ' ')}",
             f"paid: {calls(int(facts.get('calls') or 0), self.price)}",
             *([f"files: {', '.join(files)}"] if files else []),
@@ -74,7 +74,7 @@ class LocalJob:
         ]
         state = f"{self.name}: {self._state()}; crawled by one process, into {self.folder}"
         lines = [printable(state, _LONGEST_LINE)]
-        lines += ["  " + printable(line, _LONGEST_LINE) for line in told]
+        lines += ["  " + printable(line, _LONGEST_LINE) for line in facts_lines]
         return [*lines, f"    {self.command}"] if self.dead_letters else lines
 
     def _state(self) -> str:
@@ -87,5 +87,5 @@ class LocalJob:
         return f"ended with exit status {status}" + (f" (stopped early: {why})" if why else "")
 
 
-#: Of what anybody may have written into job.json.
+#: Characters that are shown of a line, since job.json may have been changed by hand.
 _LONGEST_LINE = 1000

@@ -1,4 +1,4 @@
-"""Preparing a run: everything is checked and opened before anything is sent."""
+"""Prepares a run: checks and opens everything before anything is sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tmapi_spiders.jobs.conversions import Conversions
 from tmapi_spiders.jobs.job import Job
 from tmapi_spiders.jobs.job_json import read_job_json
 from tmapi_spiders.jobs.series_lock import lock_series
-from tmapi_spiders.local.flow import LocalFlow
 from tmapi_spiders.local.local_run import LocalRun
 from tmapi_spiders.system.file_limit import check_file_limit
 
@@ -42,12 +41,12 @@ def prepare_run(
     kind: SpiderKind = _OUR_OWN,
     begun_by: Sequence[str] | None = None,
 ) -> LocalRun:
-    """Check settings and arguments, take hold of the job and open its archive; send nothing.
+    """Check settings and arguments, lock the job and open its archive; send nothing.
 
     :param given: the spider's arguments, as ``-a`` or a script gives them
     :param kind: the spider's
-    :param begun_by: the words of the command, before its arguments, that goes on with the job (by
-        default ``scrapy crawl NAME``); none of a script
+    :param begun_by: the command that continues the job, in words and without its arguments (by
+        default ``scrapy crawl NAME``); empty for a script
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used
     """
@@ -71,14 +70,14 @@ def prepare_run(
         raise
 
     def command(budget: int | None) -> str:
-        # Once job.json is written, it has the rest, but seeds that can't be read again.
+        # Once job.json is written, it has the arguments, except seeds that can't be read again.
         whole = {name: value for name, value in given.items() if name != "series"}
         is_kept = job.arguments_stored and whole.get("seeds") != STDIN
         needed = {} if is_kept else whole
         words = ("scrapy", "crawl", kind.name) if begun_by is None else begun_by
         return resume.command(words, settings, needed | {"job": job.name}, budget)
 
-    run = LocalRun(
+    return LocalRun(
         config,
         arguments,
         queries,
@@ -87,8 +86,6 @@ def prepare_run(
         conversions=conversions,
         command=command,
     )
-    run.flow = LocalFlow(run)
-    return run
 
 
 def _open_job(
@@ -98,7 +95,7 @@ def _open_job(
         job = Job(arguments.job_name(), config.output_dir, config.source, given, kind)
         if job.open(new=arguments.job is None):
             return job
-        time.sleep(0.1)  # new names are by the second
+        time.sleep(0.1)  # until the next second, which a new name is made of
 
 
 def read_given(
@@ -108,12 +105,12 @@ def read_given(
     *,
     needs_token: bool = True,
 ) -> tuple[Config, dict[str, Any], Arguments, Queries]:
-    """Read settings and arguments, those of an existing job included where it is named alone.
+    """Read settings and arguments, with those of an existing job if only its name is given.
 
     :param given: the spider's arguments, as ``-a`` or a script gives them
-    :param kind: the spider's, which the job has to be of
-    :param needs_token: whether calls are to be made
-    :return: the configuration, the arguments as given and stored, as read, and the queries
+    :param kind: the spider's; that of an existing job must be the same
+    :param needs_token: whether calls will be made
+    :return: the configuration, the arguments as text (given or stored) and as read, the queries
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if job.json can't be read
     """
@@ -127,7 +124,7 @@ def read_given(
         whole = resume.with_stored_arguments(whole, config.output_dir)
     except UsageProblems as exc:
         problems += exc.problems
-        # The seeds were to come from the job: look at the other arguments alone.
+        # The seeds were to come from the job: check only the other arguments.
         if is_job_name(whole.get("job")) and "seeds" not in whole:
             without = {"columns", "sheet"}
             whole = {name: value for name, value in whole.items() if name not in without}

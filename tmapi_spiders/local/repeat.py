@@ -1,4 +1,4 @@
-"""Repeats: what is said first where a job is run again, whose name reads as if it searched anew."""
+"""The first line of the announcement of a job that has run before: what is paid, what is new."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["first_line"]
 
-#: Arguments that change nothing of what is asked: new seeds are seen in the estimate.
+#: Arguments that don't change what is asked; new seeds show in the estimate.
 _NOT_ASKED = {"seeds", "columns", "sheet", "job", "series", "keep_alive"}
 
 
 def first_line(run: LocalRun, estimate: Estimate) -> str | None:
-    """Return what becomes of a job that has run before; None of one that has not.
+    """Return what this run does with a job that has run before; None for a new job.
 
     :param estimate: of what it still needs
     """
@@ -38,24 +38,24 @@ def first_line(run: LocalRun, estimate: Estimate) -> str | None:
         )
     so_far = calls(run.archive.journal.calls, run.config.call_price)
     if unfinished:
-        next_ = f"{unfinished}; what is missing is asked now"
+        next_ = f"{unfinished}; what is missing is asked for now"
     else:
-        next_ = "what its arguments add is asked now"
+        next_ = "what its arguments add is asked for now"
     return (
-        f"{name}: goes on with this job: {plural(run.archive.pages, 'page')} of it, of {so_far} so "
-        f"far, paid for on {days(*paid)}, cost nothing again; {next_}."
+        f"{name}: continues this job: {plural(run.archive.pages, 'page')}, paid for on "
+        f"{days(*paid)}, cost nothing again ({so_far} so far); {next_}."
     )
 
 
 def _asked(arguments: object) -> dict[str, str]:
-    """Return what arguments say of what is asked, as text: job.json has what ``-a`` gave."""
+    """Return the arguments that say what is asked, as text: job.json has what ``-a`` gave."""
     if not isinstance(arguments, dict):
         return {}
     return {name: str(value) for name, value in arguments.items() if name not in _NOT_ASKED}
 
 
 def _unfinished(last: Mapping[str, Any]) -> str:
-    """Return what the last run has left to do, going by job.json; '' if nothing.
+    """Return what the last run left to do, according to job.json; '' if nothing.
 
     >>> _unfinished({"queries": {"all": 3, "complete": 3}, "finished_at": "2026-11-23"})
     ''

@@ -1,7 +1,7 @@
-"""Retries: the one authority over whether and when a call is tried again.
+"""Holds the pages that wait for their retry.
 
-A page that waits for its next try is in nobody's queue: it holds no download place and no permit,
-and comes back to Scrapy's scheduler when its time is up.
+They are in no queue, and hold neither a download slot nor a permit. When its time is up, a page
+goes back to Scrapy's scheduler. :mod:`tmapi_spiders.crawl.retry_policy` decides whether and when.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tmapi_spiders.crawl.backoff import backoff, jittered
 from tmapi_spiders.crawl.interfaces import Retries
 from tmapi_spiders.crawl.order import AGAIN
 
@@ -21,28 +20,21 @@ if TYPE_CHECKING:
     from scrapy import Request
 
     from tmapi_spiders.api.calls import Call
+    from tmapi_spiders.crawl.retry_policy import RetryPolicy
 
-__all__ = ["LocalRetries", "wait_of"]
-
-
-def wait_of(call: Call, seconds: float) -> float:
-    """Return for how long a call waits for its next try: as the API asks, if that is longer."""
-    return max(jittered(seconds), call.retry_after)
+__all__ = ["LocalRetries"]
 
 
 class LocalRetries(Retries):
-    """The tries of all calls of a run.
+    """The retries of a run in one process.
 
-    :param times: tries after the first (``TMAPI_RETRY_TIMES``)
-    :param delay: seconds before the first of them (``TMAPI_RETRY_DELAY``); it doubles
+    :param crawl: hands a request to Scrapy's engine
     """
 
-    def __init__(self, times: int, delay: float) -> None:
-        self._times = times
-        self._delay = delay
+    def __init__(self, policy: RetryPolicy, crawl: Callable[[Request], None]) -> None:
+        self._policy = policy
+        self._crawl = crawl
         self._waiting: dict[Request, asyncio.TimerHandle] = {}
-        self.crawl: Callable[[Request], None] | None = None
-        """Hands a request to Scrapy's engine; set once there is one."""
 
     @override
     def __len__(self) -> int:
@@ -50,9 +42,10 @@ class LocalRetries(Retries):
 
     @override
     def try_again(self, request: Request, call: Call) -> bool:
-        if call.tries > self._times:
+        delay = self._policy.delay_after_failure(call)
+        if delay is None:
             return False
-        self._postpone(request, wait_of(call, backoff(self._delay, max(call.tries, 1))))
+        self._postpone(request, delay)
         call.attempt += 1
         call.spared += call.is_spared
         call.answer, call.is_spared = None, False
@@ -60,14 +53,12 @@ class LocalRetries(Retries):
 
     @override
     def wait_for_room(self, request: Request, call: Call) -> None:
-        # The first time at once, since it waits at the gate anyway.
-        wait = backoff(self._delay, call.refusals) if call.refusals else 0.0
-        self._postpone(request, wait_of(call, wait))
+        self._postpone(request, self._policy.delay_over_limit(call, call.refusals))
         call.refusals += 1
         call.answer = None
 
     def close(self) -> None:
-        """Send all that wait on their way, where the closed gate ends them."""
+        """Send on all pages that wait, so that the closed gate ends them."""
         for request, timer in list(self._waiting.items()):
             timer.cancel()
             self._go(request)
@@ -77,5 +68,5 @@ class LocalRetries(Retries):
         self._waiting[again] = asyncio.get_running_loop().call_later(seconds, self._go, again)
 
     def _go(self, request: Request) -> None:
-        if self._waiting.pop(request, None) is not None and self.crawl is not None:
-            self.crawl(request)
+        if self._waiting.pop(request, None) is not None:
+            self._crawl(request)

@@ -1,4 +1,4 @@
-"""What the crawl says to people: one line before it runs, a few when it has ended."""
+"""The announcement of a crawl in one process, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -36,28 +36,27 @@ __all__ = ["MADE_UP", "SHOWN_ERRORS", "announce", "report"]
 
 logger = logging.getLogger(__name__)
 
-MADE_UP = "SANDBOX: these products are made up; nothing was asked of the real API."
+MADE_UP = "SANDBOX: these products are made up; the real API was not called."
 
 SHOWN_ERRORS = 3
-"""Of what queries failed by, the most frequent."""
+"""How many of the errors that queries ended with are shown, the most frequent first."""
 
 
 def announce(run: LocalRun) -> None:
-    """Say what will run."""
+    """Print what will run."""
     _say(_announcement(run))
     if run.config.sandbox:
         logger.info(MADE_UP)  # a log file must say it too
 
 
 def report(run: LocalRun) -> None:
-    """Say what came of the run, once."""
-    if not run.reported:
-        run.reported = True
+    """Print the summary of the run, once."""
+    if run.begin_report():
         _say(_report(run))
 
 
 def _say(lines: list[str]) -> None:
-    """Print *lines* for people: on standard error, so that ``-o -:jsonl`` stays clean."""
+    """Print lines on standard error, so that ``-o -:jsonl`` stays clean."""
     print("\n".join(lines), file=sys.stderr, flush=True)
 
 
@@ -79,7 +78,7 @@ def _announcement(run: LocalRun) -> list[str]:
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
         if run.config.base_url.geturl() != DEFAULT_BASE_URL:
-            lines.append("  note: TMAPI_BASE_URL is set, and not used: this is TMAPI_SANDBOX.")
+            lines.append("  note: TMAPI_BASE_URL is set but not used, since TMAPI_SANDBOX is on.")
     if run.job.last_budget and not run.config.budget:
         lines.append(
             f"  warning: the job's last run had TMAPI_BUDGET={run.job.last_budget}; this one has "
@@ -90,12 +89,12 @@ def _announcement(run: LocalRun) -> list[str]:
 
 
 def _report(run: LocalRun) -> list[str]:
-    """Return what came of the run: queries by status, calls, products, files, what to do next."""
+    """Return the summary: queries by status, calls, products, files, what to do next."""
     if run.undone:
         return [
             (
-                f"{run.job.name}: ended before it had called anything; what its last run wrote to "
-                f"{run.job.folder} is as it was."
+                f"{run.job.name}: ended before it made a call; what its last run wrote to "
+                f"{run.job.folder} is unchanged."
             ),
             *_next_steps(run),
         ]
@@ -118,7 +117,7 @@ def _report(run: LocalRun) -> list[str]:
     if lost := run.counted(stats.ANSWER_LOST):
         lines.append(
             f"  {calls(lost, run.config.call_price)} answered while the archive could not be "
-            "written: what they brought is not kept, and is paid for again when the job goes on."
+            "written: their answers are not kept, and are paid for again when the job goes on."
         )
     if evidence := in_words(run.ledger.evidence):
         lines.append(f"  {evidence}; {OUTCOMES} says which")
@@ -136,7 +135,7 @@ def _report(run: LocalRun) -> list[str]:
 
 
 def _paid(run: LocalRun) -> str:
-    """Return what was paid in this run, and what was replayed."""
+    """Return what this run paid for, and what it replayed."""
     price = run.config.call_price
     replayed = run.counted(stats.PAGE_REPLAYED)
     when = days(*(run.archive.replayed or ()))

@@ -1,4 +1,4 @@
-"""The spider: it says what is asked for; the other modules say how."""
+"""The spider for image search: it says what to ask for; the other modules say how."""
 
 from __future__ import annotations
 
@@ -60,15 +60,14 @@ class ImageSearchSpider(Spider):
         super().__init__()
         self.run = run
         self._pages = PageReader(run, self.loader)
-        run.requests = self
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
         """Make the spider of ``run``, or of a new run with the spider arguments *kwargs*.
 
         :raises UsageProblems: with all that is wrong with arguments and settings; logged too, since
-            a script that does not wait for its crawl hears of it late
-        :raises StorageError: if the job's folder or archive can't be used; likewise
+            a script that does not await its crawl would learn of it late
+        :raises StorageError: if the job's folder or archive can't be used; logged too
         """
         if cls.start.__module__.startswith("scrapy.commands."):
             refuse_look(cls.name)
@@ -79,7 +78,7 @@ class ImageSearchSpider(Spider):
 
     @classmethod
     def _prepare(cls, crawler: Crawler, given: dict[str, Any]) -> Run:
-        """Make the run of a crawl that no command of this package's has begun: a script's."""
+        """Make the run of a crawl that was started by a script, not by one of our commands."""
         try:
             check_compatibility()
             check_addon(crawler.settings)
@@ -94,21 +93,21 @@ class ImageSearchSpider(Spider):
 
     @property
     def exit_status(self) -> int:
-        """How the crawl ended, as the exit status of ``scrapy crawl`` says it; for scripts."""
+        """How the crawl ended, as the exit status of ``scrapy crawl``; for scripts."""
         return self.run.exit_status
 
     @property
     def job_folder(self) -> Path:
-        """The folder of the job's files; those of a worker's job are there once it is exported."""
+        """The folder of the job's files; a job of workers has it once it is exported."""
         return self.run.config.output_dir / self.run.job_name
 
     @override
     def log(self, message: Any, level: int = logging.DEBUG, **kw: Any) -> None:
-        """Log, as Scrapy's own does, which is deprecated since 2.19: spidermon goes by it."""
+        """Log a message for spidermon, which uses this method; Scrapy 2.19 deprecates its own."""
         self.logger.log(level, message, **kw)
 
     async def start(self) -> AsyncIterator[Request]:
-        """Yield the requests that the crawl begins with, one whenever there is room for it."""
+        """Yield the requests that the crawl begins with, each when there is room for it."""
         async for request in self.run.flow.start(self._room):
             yield request
 
@@ -130,7 +129,7 @@ class ImageSearchSpider(Spider):
 
         :param img_url: what is sent for the image
         :param generation: how many conversions of the image came before
-        :param priority: Scrapy's; the highest goes first
+        :param priority: Scrapy's: the request with the highest priority goes first
         """
         parameters = query.parameters(img_url) | {
             "page": str(page),
@@ -154,7 +153,7 @@ class ImageSearchSpider(Spider):
 
         Source of its body: observed behaviour of the API.
 
-        :param query_id: the query that asks, and pays, for it
+        :param query_id: the query that asks for it and is charged with it
         :param repeat: which conversion of the image it is, from 1
         """
         return JsonRequest(
@@ -176,8 +175,8 @@ class ImageSearchSpider(Spider):
         answer = self._answer_to(response)
         if isinstance(answer, NoPage):
             flow, wanted = self.run.flow, answer.kind is Kind.CONVERT_FIRST
-            take_up = flow.convert_first if wanted else flow.page_failed
-            yield from take_up(query, page, answer.code, answer.message)
+            follow = flow.convert_first if wanted else flow.page_failed
+            yield from follow(query, page, answer.code, answer.message)
             return
         assert isinstance(answer, Page)
         progress = self.run.ledger[query.query_id]
@@ -204,7 +203,7 @@ class ImageSearchSpider(Spider):
             yield from flow.converted(seed, query_id, answer.image_url, kept=kept)
 
     def fail(self, failure: Failure) -> Iterator[Request]:
-        """Fail the query of a call that brought no answer, unless it will be tried again."""
+        """End the query of a call that got no answer, unless it will be retried."""
         request: Request = failure.request  # type: ignore[attr-defined]
         query: Query = request.cb_kwargs["query"]
         page: int = request.cb_kwargs["page"]
@@ -216,7 +215,7 @@ class ImageSearchSpider(Spider):
             yield from self.run.flow.page_failed(query, page, None, message)
 
     def fail_conversion(self, failure: Failure) -> Iterator[Request]:
-        """Fail the queries that waited for a conversion that brought no answer."""
+        """End the queries that waited for a conversion whose call got no answer."""
         request: Request = failure.request  # type: ignore[attr-defined]
         seed: Seed = request.cb_kwargs["seed"]
         query_id: str = request.cb_kwargs["query_id"]
@@ -242,15 +241,16 @@ class ImageSearchSpider(Spider):
 def refuse_look(spider: str) -> NoReturn:
     """End a ``scrapy fetch``, ``parse``, ``view`` or ``shell`` that names this package's spider.
 
-    They put a ``start`` of their own in the place of the spider's, and have one page fetched: of a
-    crawl that pays by the call, with a job to its name, that is neither.
+    They replace the spider's ``start`` with their own, which fetches one page. That page would be
+    paid for, and belong to no job.
 
-    :raises SystemExit: at once, where an error would be shown as a crash
+    :raises SystemExit: at once, since Scrapy would show any other error as a crash
     """
     print(
         f"{spider}: nothing was sent: fetch, parse, view and shell are not for this spider, whose "
-        "calls are paid for by a job. Any URL: leave --spider out. What a crawl would ask: "
-        "scrapy tmapi estimate -a seeds=…; to try it at no cost: scrapy tmapi sandbox.",
+        "calls are paid for and belong to a job. To fetch a URL, leave --spider out. To see what a "
+        "crawl would ask: scrapy tmapi estimate -a seeds=…; to try one for free: scrapy tmapi "
+        "sandbox.",
         file=sys.stderr,
     )
     raise SystemExit(EXIT_USAGE)

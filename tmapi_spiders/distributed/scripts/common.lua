@@ -283,7 +283,7 @@ local function stop_at_budget(calls, budget)
   stop('budget', calls .. ' calls made by all workers, and TMAPI_BUDGET allows ' .. budget)
 end
 
--- The account's concurrency limit: the rules of permits.py, for all workers together.
+-- The account's concurrency limit: the rules of crawl/concurrency_limit.py, for all workers together.
 local function limit()
   local found = call('HMGET', LIMIT, 'allowed', 'refused', 'probed_from', 'interval', 'probe_at',
     'pause', 'paused_until')
@@ -296,7 +296,7 @@ local function limit()
 end
 
 local function save_limit(known)
-  -- With all digits, so that fractions add up to a whole at the same answer as in permits.py.
+  -- With all digits, so that fractions add up to a whole at the same answer as in concurrency_limit.py.
   call('HSET', LIMIT, 'allowed', string.format('%.17g', known.allowed), 'refused', known.refused and '1' or '0',
     'probed_from', string.format('%.17g', known.probed_from), 'interval', known.interval, 'probe_at', known.probe_at,
     'pause', known.pause, 'paused_until', known.paused_until)
