@@ -60,7 +60,7 @@ def test_monitors_are_not_for_workers(worker: Crawler) -> None:
     enabled = ("-s", "SPIDERMON_ENABLED=1")
     done = worker(*enabled, seeds="/search/a/onepage.jpg")
     assert done.exit_status == 0, done.log
-    assert "this package's monitors are not for workers" in done.log
+    assert "this package's monitors don't run in workers" in done.log
     assert "scrapy tmapi export j, then SCRAPY_PROJECT=distributed scrapy tmapi check j" in done.log
     assert "[Spidermon]" not in done.log
     done = worker(
