@@ -102,7 +102,7 @@ class Gate(ABC):
 
     @abstractmethod
     async def is_spared(self, permit: Permit) -> bool:
-        """Say whether the failure of a call whose permit is back is blamed on the API.
+        """Return whether the failure of a call whose permit is back is blamed on the API.
 
         If so, the page has not used up a try.
         """

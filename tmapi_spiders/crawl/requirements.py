@@ -179,7 +179,7 @@ def check_product(item_class: type[Product]) -> Iterator[str]:
 
 
 def _has_fields(item_class: type) -> bool:
-    """Say whether a class has fields in its own body that no decorator has processed."""
+    """Return whether a class has fields in its own body that no decorator has processed."""
     field = type(attrs.field())
     return any(isinstance(value, field) for value in vars(item_class).values())
 

@@ -53,7 +53,7 @@ _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
 def is_file(given: str) -> bool:
-    """Say whether this names a file that can be read repeatedly."""
+    """Return whether this names a file that can be read repeatedly."""
     try:
         return given != STDIN and Path(given).is_file()
     except (OSError, ValueError):
@@ -238,7 +238,7 @@ def _missing_file_problem(path: Path) -> str:
 
 
 def is_picture(content: bytes) -> bool:
-    """Say whether *content* begins like a JPEG, PNG, GIF, BMP, TIFF or WebP.
+    """Return whether *content* begins like a JPEG, PNG, GIF, BMP, TIFF or WebP.
 
     >>> is_picture(b"\\xff\\xd8\\xff\\xe0"), is_picture(b"https://a.alicdn.com/x.jpg")
     (True, False)

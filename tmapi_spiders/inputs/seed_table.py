@@ -41,7 +41,7 @@ _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
 def is_image(line: str) -> bool:
-    """Say whether a line begins with an image, and so is not a header."""
+    """Return whether a line begins with an image, and so is not a header."""
     return looks_like_image(line.lstrip("\"' "))
 
 
@@ -181,7 +181,7 @@ def json_rows(
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    """Say whether objects and lists are nested deeper than *most* levels.
+    """Return whether objects and lists are nested deeper than *most* levels.
 
     >>> _is_deeper({"a": [1]}, 2), _is_deeper({"a": [[]]}, 2)
     (False, True)

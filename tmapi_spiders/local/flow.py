@@ -103,7 +103,7 @@ class LocalFlow(Flow):
                 await asyncio.sleep(0)
 
     def _is_paid(self, query: Query) -> bool:
-        """Say whether a query's first page is paid for."""
+        """Return whether a query's first page is paid for."""
         return self._archive.has_page(query.seed.image_id, query.search_id)
 
     def _begin(self, query: Query) -> Iterator[Request]:
