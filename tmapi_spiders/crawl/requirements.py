@@ -103,7 +103,7 @@ def _names(spider: type, base: type, others: Iterable[type]) -> Iterator[str]:
     for one in twins:
         if getattr(one, "name", None) == name and "name" not in vars(one):
             yield (
-                f"{_name(one)}: it has no name of its own, and can't be told from another "
+                f"{_name(one)}: it does not set its own name, and can't be told from another "
                 f'spider called {name}. Give it one: name = "{one.__name__.lower()}"'
             )
         elif one is not spider and getattr(one, "name", None) == name:

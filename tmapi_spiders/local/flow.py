@@ -253,7 +253,7 @@ class LocalFlow(Flow):
         image = self._images.of(query.seed)
         generation = self._generation_for(query, page, image, asked)
         if generation is None:
-            yield from self._refuse(query, page, None, "its path is no good any more")
+            yield from self._refuse(query, page, None, "its path is no longer valid")
             return
         self.queue.asks(query.query_id)
         progress.generation = generation
