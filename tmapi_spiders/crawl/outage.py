@@ -46,9 +46,9 @@ class Sign:
 
     works: bool
     reason: str = "outage"
-    """Of a failure: why the job stops if everything fails like this."""
+    """For a failure: why the job stops if everything fails like this."""
     said: str = ""
-    """Of a failure: its description."""
+    """For a failure: its description."""
 
 
 WORKS = Sign(works=True)
