@@ -1,7 +1,7 @@
 """The gate, the retries and the ledger of a worker.
 
-Permits, budget, tries and progress are kept on Redis; these classes give Scrapy's components access
-to them.
+Permits, budget, attempts and progress are kept on Redis; these classes give Scrapy's components
+access to them.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class LeaseRetries(Retries):
         return 0  # nothing waits in a worker
 
     @override
-    def try_again(self, request: Request, call: Call) -> bool:
+    def retry(self, request: Request, call: Call) -> bool:
         lease = self._holding.of(call)
         if lease is None:
             return True  # another worker has it by now
