@@ -145,7 +145,7 @@ def test_links_of_the_web_can_be_clicked(export: Exporter) -> None:
     for name, text in (("product_url", "javascript:alert(1)"), ("img", long)):
         assert (second[name].hyperlink, second[name].value) == (None, text)
     assert second["seed_img_url"].hyperlink is None
-    assert first["seed_img_url"].hyperlink is None, "it is no URL"
+    assert first["seed_img_url"].hyperlink is None, "it is not a URL"
     assert third["product_url"].value == "https://a.b/?q=灯#x"
     assert third["product_url"].hyperlink.target == "https://a.b/?q=%E7%81%AF"
     assert third["img"].value == "//img.alicdn.com/a.jpg"

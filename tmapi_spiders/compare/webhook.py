@@ -60,7 +60,7 @@ class Webhook:
         >>> Webhook.read("https://me:secret@example.com:8443/hooks/T0P?key=1")
         Webhook(place='https://example.com:8443')
 
-        :raises UsageProblems: if it is no URL to post to
+        :raises UsageProblems: if it is not a URL to post to
         """
         url = given.strip()
         try:
