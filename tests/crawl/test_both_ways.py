@@ -294,8 +294,9 @@ def test_a_request_with_the_meta_of_a_page(way: Way, sandbox: SandboxThread, pro
     calls, rows = sandbox.stats["calls"], len(done.products)
     assert (calls, rows) in {(1, 7), (2, 8)}
     assert (done.job["calls"], done.outcome["calls"]) == (calls, calls)
-    says = f"page 1 of the query {done.outcome['query_id']} is done, and not requested" in done.log
-    assert says or calls == 2
+    query = done.outcome["query_id"]
+    is_said = f"page 1 of the query {query} is done, and not requested" in done.log
+    assert is_said or calls == 2
 
 
 #: A middleware that requests each page twice.
