@@ -16,6 +16,7 @@ import attrs
 from tmapi_spiders import __version__
 from tmapi_spiders.config.places import HIDDEN, place_of
 from tmapi_spiders.config.values import is_loopback
+from tmapi_spiders.crawl.backoff import backoff
 from tmapi_spiders.errors import DeliveryError, UsageProblems
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ TIMESTAMP: Final = "X-Tmapi-Timestamp"
 SIGNATURE: Final = "X-Tmapi-Signature"
 
 _SECONDS: Final = 10
-_LONGEST_PAUSE: Final = 120
 _RULE: Final = "accepted: https://HOST[:PORT][/PATH], or http:// for this machine only (127.0.0.1)"
 
 
@@ -99,8 +99,7 @@ class Webhook:
                 if not problem or not may_pass:
                     return problem
                 if tries <= config.retry_times:
-                    pause = config.retry_delay * 2 ** (tries - 1)
-                    await asyncio.sleep(min(pause, _LONGEST_PAUSE))
+                    await asyncio.sleep(backoff(config.retry_delay, tries))
         return problem + (f", {tries} times" if tries > 1 else "")
 
     async def _try(

@@ -77,7 +77,7 @@ class HeldLeases:
         The lease is held until its request is over, so that the answer can't be mistaken for one to
         another lease of the same query.
         """
-        if not lease.settled and not lease.is_lost:
+        if not lease.is_ended and not lease.is_lost:
             logger.warning(
                 "Lost the lease of %s, page %d: this worker was silent for longer than "
                 "TMAPI_LEASE_SECONDS. It goes to another worker.",
@@ -109,7 +109,7 @@ class HeldLeases:
 
     def commit_if_whole(self, lease: Lease) -> None:
         """Commit a parsed page once all of its products have left the pipelines."""
-        if not lease.is_whole or lease.settled:
+        if not lease.is_whole or lease.is_ended:
             return
         if not lease.is_staged:
             lease.error = (
@@ -155,9 +155,9 @@ class HeldLeases:
 
     def _end(self, lease: Lease, step: Step) -> None:
         """Queue the step that commits a lease or gives it back; only the first one counts."""
-        if lease.settled:
+        if lease.is_ended:
             return
-        lease.settled = True
+        lease.is_ended = True
         if lease.is_lost:
             self._let_go(lease)
         else:

@@ -67,10 +67,10 @@ class Lease:
     sent: bool = False
     is_lost: bool = False
     """Whether another worker has the task by now."""
-    settled: bool = False
+    is_ended: bool = False
     """Whether the step that ends the lease has been queued."""
     callback_ended: bool = False
-    unsettled: int = 0
+    in_pipelines: int = 0
     """Items that are still in the pipelines."""
     before: dict[str, Any] = attrs.field(init=False)
     """The query's progress before this page."""
@@ -164,7 +164,7 @@ class Lease:
     @property
     def is_whole(self) -> bool:
         """Whether nothing more will come from the answer."""
-        return self.callback_ended and not self.unsettled
+        return self.callback_ended and not self.in_pipelines
 
     def expects(self, item: Any) -> bool:
         """Note an item that enters the pipelines; return False for one that was in them before."""
@@ -172,7 +172,7 @@ class Lease:
         if self.letter is not None and not self.letter.wants(name, whole=not self.is_mend):
             return False
         self.handed.append(name)
-        self.unsettled += 1
+        self.in_pipelines += 1
         return True
 
     def add_row(self, identity: tuple[str, str] | None, line: bytes) -> None:

@@ -155,7 +155,7 @@ def stage_failure(lease: Lease) -> None:
             lease.change = _change_by_first_page(lease, items=lease.has_items)
         elif not lease.image.is_read:
             lease.change = lambda image: _other_tasks(lease, image, image.pass_on(lease.task))
-        lease.unsettled = 0
+        lease.in_pipelines = 0
     lease.callback_ended = True
 
 

@@ -319,7 +319,7 @@ class Worker(Run):
             self._idle_since = now
         elif now > self._idle_since + _LOST_AFTER:
             for lease in self.holding:
-                if not lease.settled:
+                if not lease.is_ended:
                     self.holding.fail(
                         lease,
                         None,

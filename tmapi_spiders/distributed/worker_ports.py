@@ -240,7 +240,7 @@ class LeaseLedger(Ledger):
     @override
     def item_done(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
         if (lease := self._holding.of(call)) is not None:
-            lease.unsettled -= 1
+            lease.in_pipelines -= 1
             lease.progress.rejected_items += rejected
             lease.rejected += rejected
             self._holding.commit_if_whole(lease)
