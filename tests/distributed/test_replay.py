@@ -10,7 +10,7 @@ import pytest
 
 from tests.distributed.desk import Desk
 from tests.distributed.shared import Shared
-from tests.kinds import KINDS
+from tests.project_kinds import KINDS
 from tmapi_spiders.distributed import reopen as reopen_module
 from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.join import prepare_worker
