@@ -14,7 +14,7 @@ from tmapi_spiders.config.channels import ENABLED, OWN_SUITES, SUITE, from_envir
 from tmapi_spiders.config.redis_settings import share_redis_url
 from tmapi_spiders.crawl.requirements import CrawlAddon
 from tmapi_spiders.feeds import FEED_EXPORTERS, FEED_STORAGES, job_feeds
-from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.local.local_run import LocalRun
 from tmapi_spiders.spiders.image_search import ImageSearchSpider, refuse_look
 
@@ -174,8 +174,8 @@ def _configure_monitors(settings: Settings, run: Run) -> None:
         logger.warning(
             "SPIDERMON_ENABLED: this package's monitors don't run in workers, each of which sees "
             "only a part of the job. When the job has ended, check it as a whole: %s, then %s",
-            in_project(f"scrapy tmapi export {run.job_name}"),
-            in_project(f"scrapy tmapi check {run.job_name}"),
+            with_profile(f"scrapy tmapi export {run.job_name}"),
+            with_profile(f"scrapy tmapi check {run.job_name}"),
         )
         return
     if settings.get(OWN_SUITES) is None:

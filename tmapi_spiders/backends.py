@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tmapi_spiders.crawl.run import Run
     from tmapi_spiders.inputs.spider_kind import SpiderKind
 
-__all__ = ["prepare", "tell"]
+__all__ = ["prepare", "print_summary"]
 
 
 def prepare(
@@ -52,7 +52,7 @@ def prepare(
     return prepare_run(settings, given, kind, begun_by)
 
 
-def tell(run: Run) -> None:
+def print_summary(run: Run) -> None:
     """Show the summary of a run, once."""
     if isinstance(run, LocalRun):
         summary.report(run)

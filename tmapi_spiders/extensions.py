@@ -191,7 +191,7 @@ class RunExtension(ABC):
 
 
 def _has_terminal(settings: BaseSettings) -> bool:
-    """Say whether standard error is a terminal to draw on, to which no rows are written."""
+    """Return whether standard error is a terminal to draw on, to which no rows are written."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return False
     rows_go_there = any(str(uri).startswith("stdout:") for uri in settings["FEEDS"])
@@ -272,6 +272,6 @@ class LocalExtension(RunExtension):
         return failed + stored_badly
 
     def _falls_short(self, slot: FeedSlot) -> bool:
-        """Say whether a feed that takes every item has fewer than were scraped."""
+        """Return whether a feed that takes every item has fewer than were scraped."""
         takes_all = type(slot.filter) is ItemFilter and not slot.filter.item_classes
         return takes_all and slot.itemcount < self._run.counted(stats.PRODUCT_NEW)

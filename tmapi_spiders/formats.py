@@ -60,7 +60,7 @@ def to_json(value: Any, **style: Any) -> str:
 
 
 def is_json(value: Any) -> bool:
-    """Say whether JSON can hold all of a value.
+    """Return whether JSON can hold all of a value.
 
     >>> is_json({"a": [1, None]}), is_json({1}), is_json([float("nan")])
     (True, False, False)

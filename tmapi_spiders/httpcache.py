@@ -1,4 +1,4 @@
-"""Scrapy's HTTP cache as the job's archive: stores what is paid for, and replays it.
+"""Scrapy's HTTP cache as the job's archive: stores paid answers, and replays them.
 
 The cache stands where Scrapy puts it; the download handler's bodies are decompressed, so the policy
 can judge them there. Scrapy's cache fails open: an error while reading is a miss, and one while
@@ -50,7 +50,7 @@ class ArchivePolicy:
         cachedresponse: Response,  # noqa: ARG002 - Scrapy's signature
         request: Request,  # noqa: ARG002
     ) -> bool:
-        """Return True: what is paid for is not requested again."""
+        """Return True: paid answers are not requested again."""
         return True
 
     def is_cached_response_valid(

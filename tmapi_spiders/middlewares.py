@@ -59,7 +59,7 @@ def why_not_sent(call: Call) -> str:
 
 
 class AnswerMiddleware:
-    """Retries calls that failed for a passing reason or were over the account's limit."""
+    """Retries calls that failed for a transient reason or were over the account's limit."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._run = run_of(crawler)
@@ -124,9 +124,9 @@ class AnswerMiddleware:
     def _try_again(self, request: Request, call: Call, problem: str) -> None:
         """Retry the page; return normally if it has used up its tries."""
         if self._run.retries.try_again(request, call):
-            logger.debug("Try %d failed, and another follows: %s", call.attempt - 1, problem)
+            logger.debug("Attempt %d failed and is retried: %s", call.attempt - 1, problem)
             raise TriesAgain(problem)
-        logger.debug("Try %d was the last: %s", call.attempt, problem)
+        logger.debug("Attempt %d was the last: %s", call.attempt, problem)
 
     def _wait_for_room(self, request: Request, call: Call) -> None:
         allowed = self._run.gate.allowed

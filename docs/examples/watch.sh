@@ -71,7 +71,7 @@ before=- last=-
 if [ $# -gt 0 ]; then
     job=$1
     if [ "$last" != - ] && LC_ALL=C expr "x$job" \< "x$last" >/dev/null; then
-        say "$job is older than what was told last ($last): crawl and compare it by hand" && exit 2
+        say "$job is older than the last job reported ($last): crawl and compare it by hand" && exit 2
     fi
     run scrapy crawl image_search -a job="$job"
 else
@@ -81,11 +81,11 @@ fi
 crawled=$?
 case $crawled in
     0) ;;
-    3) say "some searches failed, and what they would find is unknown; to try them again: $0 $job" ;;
-    4) say "stopped early, nothing is compared; mend what is named above, then: $0 $job" && exit 4 ;;
+    3) say "some queries failed, and what they would find is unknown; to retry them: $0 $job" ;;
+    4) say "stopped early, nothing was compared; fix the cause named above, then: $0 $job" && exit 4 ;;
     *) exit $crawled ;;
 esac
-[ -z "$stopped" ] || { say "stopped, nothing is compared; to go on: $0 $job" && exit 4; }
+[ -z "$stopped" ] || { say "stopped, nothing was compared; to resume: $0 $job" && exit 4; }
 
 # Compare with the last job reported, whatever came between: what could not be reported yesterday
 # is reported today. The first job has nothing to compare with.
@@ -99,7 +99,7 @@ fi
 compared=$?
 case $compared in
     0 | 5) ;;
-    4) say "not told; the next run tells it too, or now: $0 $job" && exit 4 ;;
+    4) say "not reported; the next run reports it too, or to report it now: $0 $job" && exit 4 ;;
     *) exit $compared ;;
 esac
 echo "$before $job" >"$told.new" && mv "$told.new" "$told" || exit 4

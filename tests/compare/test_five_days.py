@@ -144,7 +144,7 @@ def test_five_days(tmp_path: Path) -> None:
 
         status, said = watch.run(3)
         assert status == 3, said
-        assert "some searches failed" in said
+        assert "some queries failed" in said
         assert "vase" not in watch.found[3]
         check(watch, webhook.taken[1].json, (2, 3))
 

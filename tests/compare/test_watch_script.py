@@ -179,7 +179,7 @@ def test_a_job_older_than_the_last_delivered_is_refused(script: Script) -> None:
     told_of(script, "watch-2", "watch-3")
     status, says, asked = script("watch-2")
     assert (status, asked) == (2, [])
-    assert "watch-2 is older than what was told last (watch-3)" in says
+    assert "watch-2 is older than the last job reported (watch-3)" in says
 
 
 def test_without_flock_a_folder_is_the_lock(script: Script) -> None:

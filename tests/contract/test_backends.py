@@ -372,7 +372,7 @@ class TestOutage:
         assert calls.stopped == ""
         assert calls.failed(next_probe(calls), answered=False)
         assert calls.stopped == (
-            "refused (the last 14 calls, of 14 queries, brought nothing; the last one: 403: no)"
+            "refused (the last 14 calls, of 14 queries, failed; the last one: 403: no)"
         )
         assert calls.counted == OUTAGE_CALLS + 2
         assert not calls.out(100)

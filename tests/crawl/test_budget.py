@@ -210,7 +210,7 @@ def test_estimate(
         assert f"budget  50 calls, {spent} of them spent: {50 - spent} calls" in out
 
     _, out, _ = estimated("j", "-a", "seeds=https://cbu01.alicdn.com/teapot.jpg,/search/a/new.jpg")
-    assert "  least   1 call:" in out, "what is paid for other seeds does not count"
+    assert "  least   1 call:" in out, "answers paid for other seeds do not count"
     (done.folder / "archive.sqlite").unlink()
     status, _, err = estimated("j")
     assert status == 4

@@ -126,7 +126,7 @@ def test_a_path_that_goes_stale_on_the_way(way: Way) -> None:
         if way.name == "alone":
             calls = len(api.log)
             again = crawl(job="j")
-            assert len(api.log) == calls, "what is paid for is replayed"
+            assert len(api.log) == calls, "paid answers are replayed"
             assert [row["items"] for row in again.outcomes] == [60] * 3
     with ObservedApi(accepts="none", products=60, uses=3) as api:
         crawl = way(api.url)

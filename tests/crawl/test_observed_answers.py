@@ -77,7 +77,7 @@ def test_an_api_that_fails_everything(way: Way, answer: str, reason: str) -> Non
         done = crawl(seeds=",".join(seeds))
         assert done.exit_status == 4
         assert f"STOPPED EARLY: {reason} (" in done.log
-        assert "To go on" in done.log
+        assert "To resume" in done.log
         assert len(api.log) <= 25, "where sixty queries of four tries are 240"
         assert "failed" not in {row["status"] for row in done.outcomes if not row["calls"]}
         api.everything(None)

@@ -22,7 +22,7 @@ def functions(path: Path) -> Iterator[tuple[str, set[str]]]:
 
 
 def is_both_ways(takes: set[str], fixtures: dict[str, set[str]]) -> bool:
-    """Say whether a test takes ``way``, or a fixture that does."""
+    """Return whether a test takes ``way``, or a fixture that does."""
     return "way" in takes or any(
         is_both_ways(fixtures[name] - {name}, fixtures) for name in takes & fixtures.keys()
     )

@@ -52,8 +52,8 @@ def test_it_stops_the_job_and_costs_some_calls(
     assert CALLS + MOST_PROBES <= made <= CALLS + MOST_PROBES + DIFFERENT
     assert done.job["calls"] == made
     assert f"STOPPED EARLY: {reason} (the last {made} calls, of " in done.log
-    assert f"brought nothing; the last one: {said}" in done.log
-    assert "To go on" in done.log
+    assert f"failed; the last one: {said}" in done.log
+    assert "To resume" in done.log
     assert "    scrapy crawl image_search -a job=j" in done.log.replace(
         "SCRAPY_PROJECT=distributed ", ""
     )

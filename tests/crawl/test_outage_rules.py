@@ -37,7 +37,7 @@ def test_a_row_over_different_queries() -> None:
     before = outage.is_probing
     fail(outage, MANY[19:20])
     assert (before, outage.is_probing) == (False, True)
-    assert str(outage) == "the last 20 calls, of 20 queries, brought nothing; the last one: 500: oh"
+    assert str(outage) == "the last 20 calls, of 20 queries, failed; the last one: 500: oh"
 
 
 def test_a_success_in_between_begins_anew() -> None:

@@ -156,10 +156,10 @@ def test_a_spider_needs_a_unique_name() -> None:
     assert problem.startswith(f"{HERE}.")
     assert 'Give it one: name = "nameless"' in problem
     (problem,) = problems(ImageSearchSpider, ImageSearchSpider, Nameless)
-    assert "Nameless: it has no name of its own" in problem
+    assert "Nameless: it does not set its own name" in problem
     (problem,) = problems(ImageSearchSpider, Twin)
     assert "Twin: its name is image_search, like that of" in problem
     assert problems(ImageSearchSpider, ImageSearchSpider) == []
     shop = spider()
     assert problems(shop, shop) == []
-    assert "it has no name of its own" in problems(type("Heir", (shop,), {}))[0]
+    assert "it does not set its own name" in problems(type("Heir", (shop,), {}))[0]

@@ -149,7 +149,7 @@ def test_the_example_of_a_script(anywhere: Crawler, sandbox: SandboxThread) -> N
     on = ("crawl", "image_search", "-s", f"ADDONS={ADDON}", "-L", "ERROR", "-O", "again.jsonl")
     again = anywhere.command(*on, job="lamps-sales")
     assert again.exit_status == 0, again.log
-    assert "replays what was paid for on" in again.log
+    assert "replays the answers paid for on" in again.log
     assert sandbox.stats["calls"] == calls
     assert len((anywhere.project / "again.jsonl").read_text().splitlines()) == 40
 

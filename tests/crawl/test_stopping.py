@@ -46,7 +46,9 @@ def check_stopped(way: Way, done: Crawl, sandbox: SandboxThread, reason: str) ->
     }
     assert done.exit_status == 4
     assert f"STOPPED EARLY: {reason}" in done.log
-    assert re.search(r"To go on.* \(what is (paid for|committed) costs nothing again\):", done.log)
+    assert re.search(
+        r"To resume.* \((paid answers|committed pages) cost nothing again\):", done.log
+    )
     assert " scrapy crawl image_search -a job=j" in done.log
     assert "Traceback" not in done.log
     if not way.alone:
@@ -87,7 +89,7 @@ def test_a_terminal_that_is_closed(alone: Crawler, sandbox: SandboxThread) -> No
     os.close(terminal)
     _, ended = os.waitpid(process, 0)
     assert os.waitstatus_to_exitcode(ended) == 4
-    log = "STOPPED EARLY: interrupted\nTo go on (what is paid for costs nothing again):\n"
+    log = "STOPPED EARLY: interrupted\nTo resume (paid answers cost nothing again):\n"
     done = Crawl(4, f"{log}    scrapy crawl image_search -a job=j", "", alone.output / "j")
     check_stopped(Way("alone", alone.output, None), done, sandbox, "interrupted")
 
@@ -259,7 +261,7 @@ def test_a_signal_before_the_first_replay_leaves_every_line(alone: Crawler) -> N
         process = alone.start(job="j")
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("j: replays what was paid for on "):
+            if line.startswith("j: replays the answers paid for on "):
                 break
         process.send_signal(signal.SIGINT)
         done = alone.finish(process)
@@ -280,7 +282,7 @@ def test_ending_a_replay_at_once_keeps_the_last_complete_files(alone: Crawler) -
     process = alone.start(seeds=seeds, job="j")
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("j: replays what was paid for on "):
+        if line.startswith("j: replays the answers paid for on "):
             break
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)

@@ -253,4 +253,4 @@ def test_a_spider_that_cannot_work_is_refused(
     ):
         assert f"\n  {problem}" in refused(shop, sandbox)
     ours = crawl(seeds=SEED, env=env)
-    assert "own.Nameless: it has no name of its own" in refused(ours, sandbox)
+    assert "own.Nameless: it does not set its own name" in refused(ours, sandbox)

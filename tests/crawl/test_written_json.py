@@ -25,7 +25,7 @@ OWN = '{"image": "/search/a/teapot.jpg", "ean": 123456789012345678901234567890}\
 
 
 def refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 @pytest.mark.parametrize("score", [ENDLESS, f'"{ENDLESS}"', "1e999"], ids=["whole", "text", "e"])

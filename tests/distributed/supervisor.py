@@ -75,7 +75,7 @@ class Supervisor:
         return self.counts.total()
 
     def run(self, go_on: Callable[[], bool], seconds: float) -> None:
-        """Run the services until all are done, and *go_on* says that there is no more to do.
+        """Run the services until all are done, and *go_on* says there is no more to do.
 
         :param go_on: called when all are done; restarts them if it returns True
         """

@@ -37,7 +37,7 @@ def refused() -> str:
 
 @pytest.fixture
 def busy(refused: str) -> Iterator[SandboxThread]:
-    """A sandbox with a limit, some latency and passing failures."""
+    """A sandbox with a limit, some latency and transient failures."""
     with sandbox_of(refused, 0.15) as thread:
         yield thread
 

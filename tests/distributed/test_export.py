@@ -574,7 +574,7 @@ def test_what_queries_failed_by_is_told(desk: Desk, capsys: pytest.CaptureFixtur
     assert "\n  3 products (0 duplicates, 0 rejected)\n" in told
     assert (
         f"\n  2 queries: boom\n  2 queries failed or ended partial; {desk.folder}/outcomes.jsonl "
-        "says why.\n  To go on: "
+        "says why.\n  To resume: "
     ) in told
     assert f"scrapy tmapi replay {desk.name} --failed, then workers\n" in told
     assert desk.job_json["errors"] == {"boom": 2}

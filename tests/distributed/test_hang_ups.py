@@ -45,7 +45,7 @@ def test_hang_ups(tmp_path: Path, sandbox: SandboxThread, redis_server: RedisSer
         time.sleep(0.02)
     exit_status, said = hang_up(export)
     assert exit_status == 4
-    assert "To go on: scrapy tmapi export j" in said
+    assert "To continue: scrapy tmapi export j" in said
     assert hang_up(status)[0] == 0
     exit_status, said = hang_up(worker)
     assert exit_status == 4

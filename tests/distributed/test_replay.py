@@ -150,7 +150,7 @@ def test_an_unreadable_conversion_ends_the_queries_that_wait_for_it(desk: Desk) 
 
 
 def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
-    """It is moved to the dead letters and not leased again by itself; what was paid for stays."""
+    """It is moved to the dead letters and not leased again by itself; paid answers stay."""
     job = desk.make(1)
     (lease,) = desk.lease(job)
     desk.fail(job, lease, ANSWER)

@@ -91,7 +91,7 @@ def test_an_api_that_fails_everything(desk: Desk, capsys: pytest.CaptureFixture[
     assert desk.run("status") == 0
     text = capsys.readouterr().out
     assert text.startswith("j: running, the API fails everything; products are made up\n")
-    assert "the last 8 calls, of 8 queries, brought nothing; the last one: 500: oh ?[2J" in text
+    assert "the last 8 calls, of 8 queries, failed; the last one: 500: oh ?[2J" in text
     assert "one call at a time probes it, 0 of 5 have failed, the next one may leave in " in text
     assert desk.run("status", job=None) == 0
     assert "j: running, the API fails everything; 0 of 20" in capsys.readouterr().out

@@ -247,7 +247,7 @@ def test_a_damaged_file_is_named(offline: Crawler, job: JobFolder) -> None:
         file.write("{no\n")
     done = run(offline, "j", "--thumbnails", "0")
     assert done.exit_status == 4
-    assert "products.jsonl, line 2: it is no JSON" in done.log
+    assert "products.jsonl, line 2: it is not JSON" in done.log
     assert "Traceback" not in done.log
 
 

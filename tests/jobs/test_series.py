@@ -135,7 +135,7 @@ def test_a_job_at_work_stays_and_leftovers_go(offline: Crawler, series: Series) 
     leftover.mkdir()
     with FileLock(series.output / "watch-20261101T180000Z" / ".lock"):
         done = prune(offline, "watch", "--keep", "1", "--yes")
-    assert "watch-20261101T180000Z: it is running, or a link, and stays." in done.log
+    assert "watch-20261101T180000Z: it is running, or a link, and is kept." in done.log
     assert "1 job deleted, 2 jobs kept" in done.stdout
     assert left(series) == {"watch-20261101T180000Z", "watch-20261103T180000Z"}
 

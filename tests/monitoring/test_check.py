@@ -225,7 +225,7 @@ def test_damaged_products(folder: JobFolder, capsys: Printed, receiver: HttpRece
         file.write('{"item_id": 1,')
     webhook = {"SPIDERMON_DISCORD_WEBHOOK_URL": receiver.url}
     assert run("lamps", folder.folder.parent, **webhook) == 4
-    assert "/lamps/products.jsonl, line 2: it is no JSON (" in refusal(capsys)
+    assert "/lamps/products.jsonl, line 2: it is not JSON (" in refusal(capsys)
     assert receiver.told == []
 
 

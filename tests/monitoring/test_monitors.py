@@ -248,7 +248,7 @@ def test_a_channel_that_fails_is_named_without_secrets(crawl: Crawler) -> None:
         )
     assert done.exit_status == 0
     assert monitors_of(done.log)["calls"] == (
-        "1 call for 7 products: 0.143 each; at most 0 a product (TMAPI_MONITOR_CALLS)"
+        "1 call for 7 products: 0.143 each; at most 0 per product (TMAPI_MONITOR_CALLS)"
     )
     assert "    not sent to Discord: HTTPError (HTTP 404)\n" in done.log
     assert "    not sent to Telegram: ProxyError\n" in done.log

@@ -1,4 +1,4 @@
-"""Files are never written over the user's own, or over what was paid for."""
+"""Files are never written over the user's own, or over paid answers."""
 
 from __future__ import annotations
 

@@ -352,7 +352,7 @@ def test_a_line_that_can_not_be_read_leaves_the_old_file(export: Exporter, suffi
     export.write(product(), b'{"item_id": NaN}')
     done = export(f"a{suffix}")
     assert done.status == 4
-    assert "products.jsonl, line 2: it is no JSON" in done.complained
+    assert "products.jsonl, line 2: it is not JSON" in done.complained
     assert done.path.read_bytes() == before
     assert sorted(path.name for path in done.path.parent.iterdir()) == [f"a{suffix}", "output"]
 

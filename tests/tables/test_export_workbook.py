@@ -169,7 +169,7 @@ def test_rows_go_on_in_a_second_sheet(export: Exporter, tmp_path: Path) -> None:
     export.write(*[product(number) for number in range(1, 6)])
     notes = write_small(export, tmp_path / "a.xlsx", most_rows=2)
     (note,) = notes
-    assert "limit is 3 rows a sheet, so there are 3: Products, Products 2, Products 3." in note
+    assert "limit is 3 rows per sheet, so there are 3: Products, Products 2, Products 3." in note
     book = openpyxl.load_workbook(tmp_path / "a.xlsx")
     assert book.sheetnames == ["Products", "Products 2", "Products 3"]
     ids = [

@@ -66,7 +66,7 @@ def named_in(text: str) -> set[str]:
 
 
 def is_public(path: str) -> bool:
-    """Say whether a path is listed, or is a module of one that is."""
+    """Return whether a path is listed, or is a module of one that is."""
     return path in PUBLIC or any(public.startswith(f"{path}.") for public in PUBLIC)
 
 

@@ -73,7 +73,7 @@ class Row:
     remark: str = ""
     """Put before the answer's own message, which does not say it."""
     outage: str = "outage"
-    """For a passing failure: why the job stops if the API answers nothing else any more."""
+    """For a transient failure: why the job stops if the API answers nothing else any more."""
 
 
 #: The first row that fits applies.
@@ -133,7 +133,7 @@ TABLE = (
     ),
     Row("this query is wrong", Kind.WRONG_QUERY, statuses=frozenset({422}), codes=frozenset({422})),
     Row(
-        "a passing failure",
+        "a transient failure",
         Kind.TRANSIENT,
         statuses=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
         codes=frozenset({408, 417, 429, 499, 500, 502, 504, *_GATEWAYS_OWN}),
@@ -150,7 +150,7 @@ TABLE = (
 
 #: For answers with status 200 that come from the gateway, not the API, and for unknown ones: a
 #: limited number of retries gets past both.
-_ELSE = Row("no page, and not the API's own answer", Kind.TRANSIENT)
+_ELSE = Row("not a page, and not the API's own answer", Kind.TRANSIENT)
 
 
 @attrs.frozen

@@ -26,7 +26,7 @@ from tmapi_spiders.crawl.run import EXIT_CHANGED, EXIT_OK, EXIT_STOPPED
 from tmapi_spiders.errors import DeliveryError, StorageError
 from tmapi_spiders.formats import to_line
 from tmapi_spiders.jobs.destination import refuse_job_files
-from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.system.atomic_file import atomic_write
 from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.system.sqlite import storage_errors
@@ -104,7 +104,7 @@ def _compare(options: argparse.Namespace, settings: BaseSettings) -> int:
     names = [
         word if "/" in word else side.folder.name for word, side in zip(words, jobs, strict=True)
     ]
-    again = in_project(shlex.join(["scrapy", "tmapi", "compare", *names]))
+    again = with_profile(shlex.join(["scrapy", "tmapi", "compare", *names]))
     _warn(f"not everything was delivered. To deliver again, with the same options: {again} …")
     return EXIT_STOPPED
 

@@ -13,9 +13,9 @@ from redis import exceptions
 
 from tmapi_spiders.commands.exit_status import Interrupted, say, stoppable
 from tmapi_spiders.config.settings import Config
-from tmapi_spiders.crawl.evidence import in_words
+from tmapi_spiders.crawl.evidence import describe_evidence
 from tmapi_spiders.crawl.run import EXIT_OK
-from tmapi_spiders.distributed.access import checked_server, clean
+from tmapi_spiders.distributed.access import checked_server
 from tmapi_spiders.distributed.connection import AWAY, UNWRITABLE, describe, quoted
 from tmapi_spiders.distributed.redis_export import RedisExport
 from tmapi_spiders.distributed.shared_job import SharedJob
@@ -25,14 +25,14 @@ from tmapi_spiders.inputs.spider_kind import kind_for
 from tmapi_spiders.jobs.destination import refuse_job_files
 from tmapi_spiders.jobs.job import OUTCOMES
 from tmapi_spiders.jobs.job_files import JobFiles
-from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.local.local_job import LocalJob
 from tmapi_spiders.local.summary import SHOWN_ERRORS
 from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.tables.export import export_tables
 from tmapi_spiders.tables.job_tables import TABLES
 from tmapi_spiders.tables.table_file import SUFFIXES, TableFile
-from tmapi_spiders.wording import dead_letters, plural, sharing_images
+from tmapi_spiders.wording import dead_letters, plural, printable, sharing_images
 
 if TYPE_CHECKING:
     import argparse
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--follow",
         action="store_true",
         help="write rows as they come until the job has ended or was stopped; if interrupted, "
-        "the exit status is 4, and the same command goes on",
+        "the exit status is 4, and the same command continues",
     )
 
 
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     _check(options)
     if options.output is None:
         # Before the export has begun, or after its end; it handles an interrupt itself meanwhile.
-        with stoppable(f"interrupted. To go on: scrapy tmapi export {options.job}"):
+        with stoppable(f"interrupted. To continue: scrapy tmapi export {options.job}"):
             _from_redis(options, settings)
     else:
         with stoppable(f"interrupted. {options.output} was not written."):
@@ -100,7 +100,7 @@ def _check(options: argparse.Namespace) -> None:
         if options.bom:
             problems.append("--bom: it needs -o FILE.csv.")
     elif options.follow:
-        command = f"scrapy tmapi export {clean(options.job)} --follow"
+        command = f"scrapy tmapi export {printable(options.job)} --follow"
         problems.append(
             f"--follow and -o: one at a time. First the job's files, {command}; then -o."
         )
@@ -137,7 +137,7 @@ def _from_redis(options: argparse.Namespace, settings: BaseSettings) -> None:
             final = _follow(export, settings) if options.follow else _once(export)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"interrupted. {_so_far(export)}. To go on: scrapy tmapi export {options.job} "
+                f"interrupted. {_so_far(export)}. To continue: scrapy tmapi export {options.job} "
                 "--follow"
             ) from None
         print("\n".join(_report(options.job, export, final=final)))
@@ -179,16 +179,23 @@ def _so_far(export: RedisExport) -> str:
 def _report(job: str, export: RedisExport, *, final: bool) -> list[str]:
     if not final:
         return [
-            f"{job}: it is still running; its outcomes and its end are written once it has ended:",
+            (
+                f"{job}: it is still running; its outcomes and its final job.json are written once "
+                "it has ended:"
+            ),
             f"    scrapy tmapi export {job} --follow",
             f"  {_so_far(export)}",
         ]
     ended = ", ".join(
         f"{count:,} {status.replace('_', ' ')}" for status, count in export.by_status.items()
     )
-    why = f" STOPPED EARLY: {clean(export.stop_reason)}." if export.stop_reason is not None else ""
+    why = (
+        f" STOPPED EARLY: {printable(export.stop_reason)}."
+        if export.stop_reason is not None
+        else ""
+    )
     queries = plural(sum(export.by_status.values()), "query", "queries")
-    evidence = in_words(export.evidence)
+    evidence = describe_evidence(export.evidence)
     credits_one = export.sharing and export.dedupe == "job"
     return [
         f"{job}: {queries}: {ended or 'none'}.{why}",
@@ -200,7 +207,7 @@ def _report(job: str, export: RedisExport, *, final: bool) -> list[str]:
         ),
         f"  {_so_far(export)}",
         *_letters(job, export.dead_letters),
-        *(f"  {clean(line)}" for line in unreadable_lines(export.unreadable)),
+        *(f"  {line}" for line in unreadable_lines(export.unreadable)),
         *([f"  note: {sharing_images(export.sharing, 'job')}."] if credits_one else []),
         *_failed(job, export),
     ]
@@ -209,7 +216,7 @@ def _report(job: str, export: RedisExport, *, final: bool) -> list[str]:
 def _letters(job: str, number: int) -> list[str]:
     if not number:
         return []
-    return [f"  {dead_letters(number)}", f"    {in_project(f'scrapy tmapi replay {job}')}"]
+    return [f"  {dead_letters(number)}", f"    {with_profile(f'scrapy tmapi replay {job}')}"]
 
 
 def _failed(job: str, export: RedisExport) -> Iterator[str]:
@@ -217,7 +224,7 @@ def _failed(job: str, export: RedisExport) -> Iterator[str]:
     if not export.failures or export.stop_reason is not None:
         return
     for error, count in list(export.errors.items())[:SHOWN_ERRORS]:
-        yield f"  {plural(count, 'query', 'queries')}: {clean(error)}"
+        yield f"  {plural(count, 'query', 'queries')}: {printable(error)}"
     failed = plural(export.failures, "query", "queries")
     yield f"  {failed} failed or ended partial; {export.folder / OUTCOMES} says why."
-    yield "  To go on: " + in_project(f"scrapy tmapi replay {job} --failed") + ", then workers"
+    yield "  To resume: " + with_profile(f"scrapy tmapi replay {job} --failed") + ", then workers"

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """Write the page; return the exit status."""
     with stoppable(
         "interrupted; no page was written. The pictures fetched so far are kept: the same command "
-        "goes on from there."
+        "continues from there."
     ):
         _write(options, settings)
     return EXIT_OK

@@ -14,7 +14,7 @@ from tmapi_spiders.config.settings import Config
 from tmapi_spiders.crawl.run import EXIT_OK
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import PRODUCTS
-from tmapi_spiders.jobs.series import all_jobs, series_jobs
+from tmapi_spiders.jobs.series import all_jobs, require_series
 from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
     """List the jobs; return the exit status."""
     folder = Config.from_settings(settings, needs_token=False).output_dir
     series = options.series
-    jobs = all_jobs(folder) if series is None else series_jobs(series, folder)
+    jobs = all_jobs(folder) if series is None else require_series(series, folder)
     problems = [*(job.problem for job in jobs), *(ahead_of_clock(job.name) for job in jobs)]
     say("jobs", *(printable(problem, _LONGEST_PROBLEM) for problem in problems if problem))
     if options.json:

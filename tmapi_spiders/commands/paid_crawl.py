@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from scrapy.commands import BaseRunSpiderCommand
 
-from tmapi_spiders.backends import prepare, tell
+from tmapi_spiders.backends import prepare, print_summary
 from tmapi_spiders.commands.exit_status import Interrupted, exit_status_of, messages_of
 from tmapi_spiders.config.project import check_profile
 from tmapi_spiders.crawl.compatibility import check_compatibility
@@ -129,7 +129,7 @@ class PaidCrawl(BaseRunSpiderCommand):
         if self.crawler_process.bootstrap_failed:
             run.crash()
         run.abandon()
-        tell(run)
+        print_summary(run)
         mute_broken_streams()
         self.exitcode = run.exit_status
 

@@ -17,7 +17,7 @@ from tmapi_spiders.crawl.run import EXIT_OK, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems, shortened
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import LOCK
-from tmapi_spiders.jobs.series import last_reported, series_jobs
+from tmapi_spiders.jobs.series import last_reported, require_series
 from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
 def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     config = Config.from_settings(settings, needs_token=False)
     keep, days = _numbers(options)
-    jobs = series_jobs(options.series, config.output_dir)
+    jobs = require_series(options.series, config.output_dir)
     problems = [*(job.problem for job in jobs), ahead_of_clock(jobs[0].name)]
     say("prune", *(printable(problem, _LONGEST_PROBLEM) for problem in problems if problem))
     old = _old(jobs, keep, days, last_reported(options.series, config.output_dir))
@@ -76,7 +76,7 @@ def _prune(options: argparse.Namespace, settings: BaseSettings) -> int:
     _clear(options.series, config.output_dir)
     busy = [job.name for job in old if not _delete(job)]
     for name in busy:
-        say("prune", f"{name}: it is running, or a link, and stays.")
+        say("prune", f"{name}: it is running, or a link, and is kept.")
     deleted = len(old) - len(busy)
     left = len(jobs) - deleted
     print(f"{options.series}: {plural(deleted, 'job')} deleted, {plural(left, 'job')} kept.")

@@ -113,5 +113,5 @@ def _text(seen: list[dict[str, Any]], job: str | None, price: float) -> str:
     if job is not None:
         return "\n".join(detailed_lines(seen[0], price))
     if not seen:
-        return "There is no job on this Redis. Put one there: scrapy tmapi enqueue NAME -a seeds=…"
+        return "There is no job on this Redis. Create one: scrapy tmapi enqueue NAME -a seeds=…"
     return "\n".join(line for one in seen for line in short_lines(one, price))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.exit_status import say
 from tmapi_spiders.crawl.run import EXIT_OK
-from tmapi_spiders.distributed.access import checked_server, clean, no_such_job
+from tmapi_spiders.distributed.access import checked_server, no_such_job
 from tmapi_spiders.distributed.damage import STATES
 from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
-from tmapi_spiders.wording import plural
+from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
     import argparse
@@ -52,16 +52,16 @@ def _lines(name: str, state: str, seen: dict[str, object]) -> list[str]:
     assert isinstance(workers, list)
     first = f"{name}: stopped"
     if state == "stopped":
-        first = f"{name}: it was stopped already ({clean(seen.get('stop_reason'))})"
+        first = f"{name}: it was stopped already ({printable(seen.get('stop_reason'))})"
     leaving = "no worker is alive"
     if workers:
         leaving = (
             f"{plural(len(workers), 'worker')} will leave once what is in flight is committed: "
-            + ", ".join(clean(worker["worker"]) for worker in workers)
+            + ", ".join(printable(worker["worker"]) for worker in workers)
         )
     return [
         f"{first}; {leaving}",
         f"  Its files: scrapy tmapi export {name}",
-        "  To go on, start workers again (committed pages are not paid for again):",
-        f"    scrapy crawl {clean(seen.get('spider') or IMAGE_SEARCH)} -a job={name}",
+        "  To resume, start workers again (committed pages cost nothing again):",
+        f"    scrapy crawl {printable(seen.get('spider') or IMAGE_SEARCH)} -a job={name}",
     ]

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "NUMBERS", "Change"]
 
 KINDS: Final = {
-    "new": "was not there before: every query that finds it now had been read to its end",
-    "gone": "every query that had found it was read to its end, without it",
+    "new": "was not found before: every query that finds it now had been read to its end",
+    "gone": "no longer found, though every query that had found it was read to its end",
     "price": "has a different price, from the same API field",
     "target_reached": "is at or below the seed's target_price now, and was not before",
     "price_source": "its price comes from a different API field: not a price change",
     "currency": "its price is in a different currency",
-    "sales": "a different number sold in 90 days",
-    "moq": "a different minimum order",
-    "supplier": "a different company",
+    "sales": "has a different number sold in 90 days",
+    "moq": "has a different minimum order",
+    "supplier": "has a different company",
     "rank": "has a different rank in a query",
     "into_view": "a query that finds it now had ended at max_pages or max_items before it",
     "out_of_view": "a query that had found it ended at max_pages or max_items without it",

@@ -11,7 +11,7 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.job_files import JobFiles
-from tmapi_spiders.jobs.series import find_job, jobs_of, series_jobs
+from tmapi_spiders.jobs.series import find_job, jobs_in_series, require_series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def _earlier(old: JobFiles, new: JobFiles, output_dir: Path) -> tuple[JobFiles, 
         return (old,)
     others = [
         JobFiles(job.name, job.folder, job.facts)
-        for job in jobs_of(series or "", output_dir)
+        for job in jobs_in_series(series or "", output_dir)
         if job.name < last and job.name != first
     ]
     found = [
@@ -99,14 +99,14 @@ def _last_two(series: str, output_dir: Path) -> tuple[JobFiles | None, JobFiles,
     """
     if "/" in series or "~" in series:
         raise UsageProblems(f"{series}: accepted: an old job and a new one, or a series' name.")
-    if not jobs_of(series, output_dir):
+    if not jobs_in_series(series, output_dir):
         job = find_job(series, output_dir).name
         whole = f"its series: {series_of(job)}" if series_of(job) else "a series (-a series=NAME)"
         raise UsageProblems(
             f"{job}: it is a job, not a series. Accepted: an old job and a new one "
             f"(scrapy tmapi compare OLD {job}), or {whole}, whose last two are compared."
         )
-    jobs = series_jobs(series, output_dir)
+    jobs = require_series(series, output_dir)
     files = [JobFiles.open(job.name, output_dir, needs_facts=False) for job in jobs[:2]]
     newest = max(jobs, key=lambda job: (job.began, job.name))
     warnings = []
@@ -130,7 +130,7 @@ def _problem_of(side: JobFiles) -> str:
     if missing := [name for name in (PRODUCTS, SIGHTINGS) if not (side.folder / name).is_file()]:
         return f"it has no {' and no '.join(missing)}"
     if facts.get("stop_reason"):
-        return f"it was stopped early ({facts['stop_reason']}), so not everything was searched"
+        return f"it was stopped early ({facts['stop_reason']}), so some queries were not made"
     return ""
 
 

@@ -80,7 +80,7 @@ class Webhook:
         return cls(url, place)
 
     def post(self, notice: Notice, config: Config) -> None:
-        """Post a notice, with up to ``TMAPI_RETRY_TIMES`` retries after errors that may pass.
+        """Post a notice, with up to ``TMAPI_RETRY_TIMES`` retries after transient errors.
 
         :raises DeliveryError: if it was not accepted
         """
@@ -105,7 +105,7 @@ class Webhook:
     async def _try(
         self, session: aiohttp.ClientSession, body: bytes, headers: Mapping[str, str]
     ) -> tuple[str, bool]:
-        """Return what went wrong ("" if nothing), and whether it may pass.
+        """Return what went wrong ("" if nothing), and whether that is transient.
 
         Errors are not quoted, since they contain the URL. Redirects are not followed: they could
         lead anywhere.
@@ -139,7 +139,7 @@ def _describe(exc: OSError) -> str:
 
 
 def _problem(status: int) -> tuple[str, bool]:
-    """Return the problem with a receiver's answer ("" if none), and whether it may pass.
+    """Return the problem with a receiver's answer ("" if none), and whether that is transient.
 
     >>> _problem(204), _problem(503)
     (('', False), ('it answered with status 503', True))

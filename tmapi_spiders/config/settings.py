@@ -78,7 +78,7 @@ class Config(BaseModel):
     call_price: Annotated[float, PlainValidator(values.number(0))] = setting(0.0)
     """Money per call; 0 = the summary shows calls only."""
     retry_times: Annotated[int, PlainValidator(values.whole_number(0, 20))] = setting(3)
-    """Retries of a call that failed for a passing reason."""
+    """Retries of a call that failed for a transient reason."""
     retry_delay: Annotated[float, PlainValidator(values.number(0, 120))] = setting(2)
     """Seconds before the first retry; the delay doubles with each, up to two minutes."""
     outage_calls: Annotated[int, PlainValidator(values.whole_number(0, 100_000))] = setting(20)
@@ -229,9 +229,9 @@ _PROMISES = {
         {"1", "true"},
         "the token is never sent to an unverified certificate",
     ),
-    "HTTPCACHE_ENABLED": ({"1", "true"}, "it is the job's archive, which keeps what was paid for"),
+    "HTTPCACHE_ENABLED": ({"1", "true"}, "it is the job's archive, which keeps paid answers"),
     "HTTPCACHE_POLICY": (set(), "the job's archive stores only true pages and conversions"),
-    "HTTPCACHE_STORAGE": (set(), "it is the job's archive, which keeps what was paid for"),
+    "HTTPCACHE_STORAGE": (set(), "it is the job's archive, which keeps paid answers"),
     "JOBDIR": ({"none", ""}, "a crawl resumes from the job's own archive"),
     "RETRY_ENABLED": (
         {"0", "false", "none", ""},

@@ -104,7 +104,7 @@ class Token:
             return MASK.encode()
 
     def _is_spelt_in(self, text: str) -> bool:
-        """Say whether the token appears once the escapes of a text are undone."""
+        """Return whether the token appears once the escapes of a text are undone."""
         plain = _plain(text)
         if plain is None:
             return True

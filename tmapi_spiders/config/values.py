@@ -221,7 +221,7 @@ def base_url(value: Any) -> SplitResult:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether *host* is always this machine.
+    """Return whether *host* is always this machine.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("api.tmapi.io")
     (True, True, False)

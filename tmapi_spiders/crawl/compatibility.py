@@ -68,7 +68,7 @@ def check_compatibility() -> None:
 
 
 def _has(found: Any, name: str) -> bool:
-    """Say whether a class has an attribute, or its constructor gives it to its instances.
+    """Return whether a class has an attribute, or its constructor gives it to its instances.
 
     >>> class Slot:
     ...     def __init__(self): self.count = 0

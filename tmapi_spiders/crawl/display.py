@@ -153,5 +153,5 @@ def _body(figures: Figures, pace: float | None) -> str:
     if figures.converting:
         parts.append(f"{plural(figures.converting, 'image')} being converted (2 to 18 s)")
     if figures.waiting:
-        parts.append(f"{plural(figures.waiting, 'page')} to be tried again")
+        parts.append(f"{plural(figures.waiting, 'page')} waiting for a retry")
     return " · ".join(parts)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EVIDENCE", "HIGHEST_COUNT", "evidence_against", "in_words"]
+__all__ = ["EVIDENCE", "HIGHEST_COUNT", "describe_evidence", "evidence_against"]
 
 EVIDENCE: Final = {
-    "empty_first_page": "page 1 is empty, although it says that there is a next page",
+    "empty_first_page": "page 1 is empty, although it says there is a next page",
     "counted_not_given": "page 1 is empty, although the API counted matches",
-    "empty_page": "the last page is empty, although it says that there is a next one",
-    "repeated_page": "the last page brought nothing new, although it says that there is a next one",
+    "empty_page": "the last page is empty, although it says there is a next one",
+    "repeated_page": "the last page brought nothing new, although it says there is a next one",
     "unreadable_ids": "elements without a readable item_id were left out",
     "short_of_count": "it ended with less than a tenth of what the API counted",
 }
@@ -76,14 +76,14 @@ def evidence_against(
     return tuple(code for code in EVIDENCE if holds[code])
 
 
-def in_words(counts: Mapping[str, int]) -> str:
+def describe_evidence(counts: Mapping[str, int]) -> str:
     """Describe how many queries have evidence against their ending, and which.
 
     :param counts: queries by code, and under ``all`` those that have any
 
-    >>> in_words({"all": 2, "repeated_page": 2, "unreadable_ids": 1})
+    >>> describe_evidence({"all": 2, "repeated_page": 2, "unreadable_ids": 1})
     '2 queries have evidence against their ending: 2 repeated_page, 1 unreadable_ids'
-    >>> in_words({"all": 0})
+    >>> describe_evidence({"all": 0})
     ''
     """
     queries = counts.get("all", 0)

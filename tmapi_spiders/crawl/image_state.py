@@ -159,7 +159,7 @@ class Image:
         return self.is_decided and is_last
 
     def ask(self, key: str) -> bool:
-        """Say whether a query may ask by the present path now, or not before a decision says so."""
+        """Return whether a query may ask by the present path now, or only after a decision."""
         if not self.is_read:
             if self.ahead not in {None, key}:
                 self.behind.append(key)
@@ -301,7 +301,7 @@ class Image:
         return self.release()
 
     def is_past_first_page(self, key: str) -> bool:
-        """Say whether a query that asks again has had its first page."""
+        """Return whether a query that asks again has had its first page."""
         return key in self.settled
 
     def fail(self, code: int | None, message: str) -> list[str]:
@@ -353,7 +353,7 @@ def refusal(seed: Seed, convert: str, message: str) -> str:
     """
     if not seed.can_be_converted:
         why = (
-            "a path can't be converted, and may be no good any more. Give the picture's own URL as "
+            "a path can't be converted, and may no longer be valid. Give the picture's own URL as "
             "the seed"
         )
     elif convert == "never":

@@ -37,7 +37,7 @@ class Stopper(Protocol):
     """Stops a run early: the run itself, for those of its parts that find out why it must stop."""
 
     def stop(self, reason: str, detail: str | None = None) -> None:
-        """Send no more calls, and close the spider once what is paid for is written.
+        """Send no more calls, and close the spider once all paid answers are written.
 
         :param reason: a key of :data:`~tmapi_spiders.crawl.stops.STOPS`
         """
@@ -102,7 +102,7 @@ class Gate(ABC):
 
     @abstractmethod
     async def is_spared(self, permit: Permit) -> bool:
-        """Say whether the failure of a call whose permit is back is blamed on the API.
+        """Return whether the failure of a call whose permit is back is blamed on the API.
 
         If so, the page has not used up a try.
         """
@@ -125,7 +125,7 @@ class Retries(ABC):
 
     @abstractmethod
     def try_again(self, request: Request, call: Call) -> bool:
-        """Retry a call that failed for a passing reason; return False if it has had its tries."""
+        """Retry a call that failed for a transient reason; return False if it has had its tries."""
 
     @abstractmethod
     def wait_for_room(self, request: Request, call: Call) -> None:

@@ -1,18 +1,18 @@
 """Detects that the API fails every call, from how calls end.
 
-A **row** of failures is what has failed since the API last worked: passing failures, the gateway's
-403 and calls without an answer. A page, a conversion or one of the API's own 422s ends the row; a
-503 over the account's limit neither extends nor ends it. ``TMAPI_OUTAGE_CALLS`` failures in a row,
-over at least :data:`DIFFERENT` queries, are taken for an outage. From then on one call at a time is
-sent as a **probe**, after pauses that double, and after :data:`MOST_PROBES` failed probes the job
-stops. As a row grows, fewer calls are sent, so that the failures and the calls in flight together
-never exceed ``TMAPI_OUTAGE_CALLS``.
+A **streak** is all that failed since the API last worked: transient failures, the gateway's 403 and
+calls without an answer. A page, a conversion or one of the API's own 422s ends it; a 503 over the
+account's limit neither extends nor ends it. A streak of ``TMAPI_OUTAGE_CALLS`` failures, over at
+least :data:`DIFFERENT` queries, is taken for an outage. From then on one call at a time is sent as
+a **probe**, after pauses that double, and after :data:`MOST_PROBES` failed probes the job stops. As
+a streak grows, fewer calls are sent, so that the failures and the calls in flight together never
+exceed ``TMAPI_OUTAGE_CALLS``.
 
 Eight different queries, since fewer can't be told from bad ones (the last of a crawl that are still
 open, say), and their own tries (``TMAPI_RETRY_TIMES`` = 3) can cost no more than 28 calls. From the
 eighth query on, a failure is blamed on the API: it uses up no try of its page.
 
-Workers share one row: ``distributed/scripts/common.lua`` has the same rules with these numbers.
+Workers share one streak: ``distributed/scripts/common.lua`` has the same rules with these numbers.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Outage:
         self._queries: set[str] = set()
         self._probe_at: float | None = None
         self.failures = 0
-        """In the present row."""
+        """In the present streak."""
         self.probes = 0
         """Probes that have failed."""
         self.last: Sign | None = None
@@ -144,4 +144,4 @@ class Outage:
         """Describe what has failed."""
         queries = plural(len(self._queries), "query", "queries")
         last = f"; the last one: {self.last.said}" if self.last is not None else ""
-        return f"the last {plural(self.failures, 'call')}, of {queries}, brought nothing{last}"
+        return f"the last {plural(self.failures, 'call')}, of {queries}, failed{last}"

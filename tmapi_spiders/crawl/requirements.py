@@ -103,7 +103,7 @@ def _names(spider: type, base: type, others: Iterable[type]) -> Iterator[str]:
     for one in twins:
         if getattr(one, "name", None) == name and "name" not in vars(one):
             yield (
-                f"{_name(one)}: it has no name of its own, and can't be told from another "
+                f"{_name(one)}: it does not set its own name, and can't be told from another "
                 f'spider called {name}. Give it one: name = "{one.__name__.lower()}"'
             )
         elif one is not spider and getattr(one, "name", None) == name:
@@ -179,7 +179,7 @@ def check_product(item_class: type[Product]) -> Iterator[str]:
 
 
 def _has_fields(item_class: type) -> bool:
-    """Say whether a class has fields in its own body that no decorator has processed."""
+    """Return whether a class has fields in its own body that no decorator has processed."""
     field = type(attrs.field())
     return any(isinstance(value, field) for value in vars(item_class).values())
 

@@ -161,7 +161,7 @@ class Run(ABC):
         return self.unreadable.note(unread, item_id)
 
     def stop(self, reason: str, detail: str | None = None) -> None:
-        """Send no more calls, and close the spider once what is paid for is written.
+        """Send no more calls, and close the spider once all paid answers are written.
 
         Of several reasons the first one stays.
         """
@@ -209,7 +209,7 @@ class Run(ABC):
 
     @property
     def replays_on(self) -> bool:
-        """Whether what is paid for is still to be written, although the run stops."""
+        """Whether paid answers are still to be written, although the run stops."""
         return True
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Shuts a spider down without losing what is paid for.
+"""Shuts a spider down without losing paid answers.
 
 Scrapy closes a spider, or stops its engine, by dropping every request that is not in flight. Here
 the spider first comes to rest: no call is sent, calls in flight are finished, and pages that the
@@ -71,8 +71,8 @@ class Shutdown:
             if not self._waits:
                 self._waits = True
                 logger.info(
-                    "Stopping (%s): no call is sent; what is in flight, and what the archive "
-                    "holds, is still written",
+                    "Stopping (%s): no more calls are sent; what is in flight, and what the "
+                    "archive holds, is still written",
                     run.stop_reason,
                 )
             # Scrapy's signal spider_idle may have been sent, and comes again only after 5 seconds.

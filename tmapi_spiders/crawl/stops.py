@@ -25,18 +25,18 @@ STOPS = {
     "base_url": Stop("there is no such API", "Check TMAPI_BASE_URL."),
     "refused": Stop(
         "the gateway refuses this machine or token, whatever is asked",
-        "Ask TMAPI why, or go on from another network.",
+        "Ask TMAPI why, or resume from another network.",
     ),
     "outage": Stop(
         "the API fails everything",
-        "Go on when it works again. If it only fails on what is left: TMAPI_OUTAGE_CALLS=0.",
+        "Resume when it works again. If it only fails on what is left: TMAPI_OUTAGE_CALLS=0.",
     ),
     "budget": Stop("TMAPI_BUDGET is spent"),
     "deadline": Stop("CLOSESPIDER_TIMEOUT is over"),
     "interrupted": Stop("Ctrl-C, SIGTERM, SIGHUP, or one of Scrapy's other limits"),
     "storage": Stop(
         "a file can't be written or read",
-        "Make room, or mend what the message names.",
+        "Make room, or repair what the message names.",
         replays=False,
     ),
     "settings": Stop("the project has switched off what the crawl needs", replays=False),

@@ -14,6 +14,7 @@ from tmapi_spiders.distributed.keys import JOBS
 from tmapi_spiders.distributed.shared_job import facts_of
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
 from tmapi_spiders.inputs.job_names import is_job_name
+from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-__all__ = ["checked_server", "clean", "job_names", "no_such_job"]
+__all__ = ["checked_server", "job_names", "no_such_job"]
 
 #: Seconds to wait for Redis, unless TMAPI_REDIS_WAIT is set: few, since a user is waiting too.
 _WAIT = 5.0
@@ -81,7 +82,8 @@ def _damage(server: Redis, job: str) -> list[str]:
 def _check_name(job: str) -> None:
     if not is_job_name(job):
         raise UsageProblems(
-            f"job={clean(job)}: not a valid job name; accepted: up to 64 of A-Z, a-z, 0-9, _ and -."
+            f"job={printable(job)}: not a valid job name; accepted: up to 64 of A-Z, a-z, 0-9, _ "
+            "and -."
         )
 
 
@@ -100,12 +102,3 @@ def no_such_job(server: Redis, name: str) -> UsageProblems:
         f"job={name}: there is no such job on this Redis.{nearest} "
         "To see all of them: scrapy tmapi status"
     )
-
-
-def clean(text: object) -> str:
-    r"""Return text that is safe to print: Redis may hold anything.
-
-    >>> clean("a\x1b[2Jb")
-    'a?[2Jb'
-    """
-    return "".join(char if char.isprintable() else "?" for char in str(text))

@@ -256,7 +256,7 @@ def check_server(
         _check_keeping(facts, where, say)
     if not facts or facts.get("aof_enabled"):
         return []
-    lost = "what was paid for since its last snapshot is lost when it is restarted"
+    lost = "answers paid for since its last snapshot are lost when it is restarted"
     return [f"{where}: appendonly is off: {lost}."]
 
 
@@ -269,9 +269,7 @@ def _check_keeping(facts: dict[str, Any], where: str, say: Callable[[str], None]
     means = f"its maxmemory-policy is {policy}: when its {most:,} bytes are full, it throws away"
     remedy = "Set noeviction: redis-cli CONFIG SET maxmemory-policy noeviction."
     if most and policy.startswith("allkeys"):
-        raise UsageProblems(
-            f"{where}: {means} parts of jobs, and with them what was paid for. {remedy}"
-        )
+        raise UsageProblems(f"{where}: {means} parts of jobs, and with them paid answers. {remedy}")
     if most and policy != "noeviction":
         say(
             f"{where}: {means} stored conversions, what is known of the account's limit, and "

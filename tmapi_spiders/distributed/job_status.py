@@ -162,7 +162,7 @@ def _outage(known: dict[str, bytes], now: int) -> dict[str, Any] | None:
 
 
 def _rate(pace: dict[str, bytes], now: int) -> float | None:
-    """Return pages a minute over the last complete minutes; None before the first one.
+    """Return pages per minute over the last complete minutes; None before the first one.
 
     >>> _rate({"7": b"10", "8": b"30", "9": b"50", "10": b"1"}, 10 * 60_000)
     40.0

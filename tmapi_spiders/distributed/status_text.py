@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.crawl.evidence import in_words
+from tmapi_spiders.crawl.evidence import describe_evidence
 from tmapi_spiders.crawl.outage import MOST_PROBES
-from tmapi_spiders.distributed.access import clean
 from tmapi_spiders.distributed.job_status import STATUSES
 from tmapi_spiders.fields.unreadable import unreadable_lines
-from tmapi_spiders.wording import calls, plural
+from tmapi_spiders.wording import calls, plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +17,8 @@ __all__ = ["detailed_lines", "short_lines"]
 
 _SHOWN_LEASES = 20
 _SHOWN_LETTERS = 5
+#: Characters of a line about damage, which quotes Redis and says what to do.
+_LONGEST_PROBLEM = 2000
 
 
 def short_lines(seen: dict[str, Any], price: float) -> list[str]:
@@ -50,14 +51,14 @@ def detailed_lines(seen: dict[str, Any], price: float) -> list[str]:
     pause = limit["paused_seconds"]
     return [
         f"{seen['job']}: {_state(seen)}" + ("; products are made up" if seen["made_up"] else ""),
-        *(f"  damaged: {clean(problem)}" for problem in seen["problems"]),
+        *(f"  damaged: {printable(problem, _LONGEST_PROBLEM)}" for problem in seen["problems"]),
         *_times(seen),
         f"  queries: {queries['all']:,} of {plural(seen['seeds'], 'seed')}: "
         + ", ".join([*by_status, f"{queries['left']:,} left"])
         + ("" if seen["is_fed"] else " (more are being put in)"),
         *_evidence(seen),
         f"  pages: {seen['pages']:,}; rate: "
-        + (f"{rate:,.1f} a minute" if rate is not None else "unknown yet")
+        + (f"{rate:,.1f} per minute" if rate is not None else "unknown yet")
         + (_left(seen) or "; time left: unknown" * (seen["state"] == "open")),
         f"  paid: {_paid(seen, price)}",
         f"  limit now: {limit['now']} of at most {limit['most']} calls in flight; "
@@ -68,7 +69,7 @@ def detailed_lines(seen: dict[str, Any], price: float) -> list[str]:
             f"  products: {products['all']:,} ({plural(seen['duplicates'], 'duplicate')}), "
             f"{products['exported']:,} exported; {plural(seen['sightings']['all'], 'sighting')}"
         ),
-        *(f"  {clean(line)}" for line in unreadable_lines(seen["unreadable"])),
+        *(f"  {line}" for line in unreadable_lines(seen["unreadable"])),
         f"  waiting: {seen['waiting']['now']:,} now, {seen['waiting']['later']:,} later",
         *_workers(seen),
         *_leases(seen),
@@ -83,18 +84,18 @@ def _state(seen: dict[str, Any]) -> str:
         text += ", the API fails everything"
     if seen["state"] == "stopped":
         text += f" ({seen['stop_reason']}: {seen['stop_detail']})"
-    return clean(text)
+    return printable(text)
 
 
 def _times(seen: dict[str, Any]) -> Iterator[str]:
     names = ("created_at", "ended_at", "exported_at", "expires_at")
-    known = [f"{name.removesuffix('_at')} {clean(seen[name])}" for name in names if seen[name]]
+    known = [f"{name.removesuffix('_at')} {printable(seen[name])}" for name in names if seen[name]]
     if known:
         yield f"  {', '.join(known)}"
 
 
 def _evidence(seen: dict[str, Any]) -> Iterator[str]:
-    if words := in_words(seen["evidence"]):
+    if words := describe_evidence(seen["evidence"]):
         yield f"  {words}"
 
 
@@ -114,17 +115,17 @@ def _left(seen: dict[str, Any]) -> str:
 def _outage(seen: dict[str, Any]) -> Iterator[str]:
     if (outage := seen["outage"]) is not None:
         yield (
-            f"  the API fails everything: {clean(outage['failing'])}; one call at a time probes "
-            f"it, {outage['probes']} of {MOST_PROBES} have failed, the next one may leave in "
-            f"{outage['seconds_to_probe']:g} s"
+            f"  the API fails everything: {printable(outage['failing'])}; one call at a time "
+            f"probes it, {outage['probes']} of {MOST_PROBES} have failed, the next one may leave "
+            f"in {outage['seconds_to_probe']:g} s"
         )
 
 
 def _workers(seen: dict[str, Any]) -> Iterator[str]:
     yield f"  workers alive: {len(seen['workers']):,}"
     for one in seen["workers"]:
-        made = f": {clean(one['calls'])} calls" if "calls" in one else ""
-        yield f"    {clean(one['worker'])}{made}"
+        made = f": {printable(one['calls'])} calls" if "calls" in one else ""
+        yield f"    {printable(one['worker'])}{made}"
 
 
 def _leases(seen: dict[str, Any]) -> Iterator[str]:
@@ -136,8 +137,8 @@ def _leases(seen: dict[str, Any]) -> Iterator[str]:
         if lease["is_expired"]:
             how = "has expired, another worker gets it"
         yield (
-            f"    {clean(lease['query_id'] or lease['task'])} {what}: "
-            f"{clean(lease['worker']) or 'no worker'} for {lease['seconds']:g} s; {how}"
+            f"    {printable(lease['query_id'] or lease['task'])} {what}: "
+            f"{printable(lease['worker']) or 'no worker'} for {lease['seconds']:g} s; {how}"
         )
     if len(leases) > _SHOWN_LEASES:
         yield f"    and {len(leases) - _SHOWN_LEASES:,} more (--json shows all)"
@@ -147,6 +148,6 @@ def _letters(seen: dict[str, Any]) -> Iterator[str]:
     letters = seen["dead_letters"]
     yield f"  dead letters: {len(letters):,}"
     for letter in letters[:_SHOWN_LETTERS]:
-        yield f"    {clean(letter.get('id'))}: {clean(letter.get('error'))[:200]}"
+        yield f"    {printable(letter.get('id'))}: {printable(letter.get('error'), 200)}"
     if len(letters) > _SHOWN_LETTERS:
         yield f"    and {len(letters) - _SHOWN_LETTERS:,} more (--json shows all)"

@@ -39,7 +39,7 @@ _LONGEST_WAIT = 5.0
 #: Seconds between messages that the server is away.
 _COMPLAINT = 30.0
 
-#: Deaths of workers over one page, after which it is not tried again.
+#: Deaths of workers over one page, after which it is not retried.
 _MOST_DEATHS = 10
 
 #: How long an account's limit is remembered while no one calls.
@@ -131,7 +131,7 @@ class Store:
                 complained = now
                 why = "can't be written to" if is_unwritable(problem) else "is away"
                 logger.error(
-                    "Redis %s (%s). Nothing is called meanwhile; what is paid for is held until it "
+                    "Redis %s (%s). No calls are made meanwhile; paid answers are held until it "
                     "is back.",
                     *(why, problem),
                 )

@@ -257,7 +257,7 @@ class Worker(Run):
                 *(state["failing"], MOST_PROBES),
             )
         elif self._was_probing and not is_probing and state["state"] == "open":
-            logger.warning("The API works again: the job goes on.")
+            logger.warning("The API works again: the job continues.")
         self._was_probing = is_probing
 
     def take(self, row: list[Any], valid_until: float) -> None:

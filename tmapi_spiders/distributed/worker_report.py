@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tmapi_spiders import stats
 from tmapi_spiders.crawl.stops import STOPS
 from tmapi_spiders.fields.unreadable import unreadable_lines
-from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.local.summary import MADE_UP
 from tmapi_spiders.wording import call_counts, calls, dead_letters, plural, refused_images
 
@@ -51,7 +51,7 @@ def report(worker: Worker) -> None:
         *(f"  {line}" for line in unreadable_lines(worker.unreadable.facts)),
     )
     if letters := worker.counted(stats.ANSWER_DEAD):
-        _say(f"  {dead_letters(letters)}", "    " + in_project(f"scrapy tmapi replay {job}"))
+        _say(f"  {dead_letters(letters)}", "    " + with_profile(f"scrapy tmapi replay {job}"))
     if others := worker.gate.others_refused:
         _say(
             f"  {plural(others, 'request')} of the project's own could not be sent any more, and "
@@ -67,23 +67,23 @@ def report(worker: Worker) -> None:
         if worker.stop_reason == "budget":
             more = 2 * worker.job.budget
             _say(
-                "  To go on, allow twice as many calls in total, then start workers again:",
-                "    " + in_project(f"scrapy tmapi enqueue {job} -s TMAPI_BUDGET={more}"),
+                "  To resume, allow twice as many calls in all, then start workers again:",
+                "    " + with_profile(f"scrapy tmapi enqueue {job} -s TMAPI_BUDGET={more}"),
             )
         else:
             spider = worker.job.kind.name
             _say(
-                "  To go on, start workers again (what is committed costs nothing again):",
-                "    " + in_project(f"scrapy crawl {spider} -a job={job}"),
+                "  To resume, start workers again (committed pages cost nothing again):",
+                "    " + with_profile(f"scrapy crawl {spider} -a job={job}"),
             )
     elif worker.ended:
         failures = int(worker.exchange.state.get("failures") or 0)
         _say("  the job has ended" + (f"; {failures:,} of its queries failed" if failures else ""))
         if doubtful := int(worker.exchange.state.get("doubtful") or 0):
-            status = in_project(f"scrapy tmapi status {job}")
+            status = with_profile(f"scrapy tmapi status {job}")
             have = "has" if doubtful == 1 else "have"
             _say(f"  {doubtful:,} of its queries {have} evidence against the ending: {status}")
-        _say("  Its files: " + in_project(f"scrapy tmapi export {job}"))
+        _say("  Its files: " + with_profile(f"scrapy tmapi export {job}"))
 
 
 def _say(*lines: str) -> None:

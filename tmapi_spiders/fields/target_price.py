@@ -133,7 +133,7 @@ def foreign_target(
 
 
 def has_target(data: Mapping[str, Any]) -> bool:
-    """Say whether a seed's row has a target price, readable or not.
+    """Return whether a seed's row has a target price, readable or not.
 
     >>> has_target({"target_price": "9"}), has_target({"target_price": "-"}), has_target({})
     (True, False, False)

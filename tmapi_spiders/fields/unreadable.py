@@ -109,4 +109,5 @@ def unreadable_lines(facts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if facts:
         yield "could not be read, and left out:"
     for field, found in facts.items():
-        yield f"  {field} of {plural(found['items'], 'item')}, such as {found['example']}"
+        given = printable(found["example"], 1000)
+        yield f"  {printable(field)} of {plural(found['items'], 'item')}, such as {given}"

@@ -34,7 +34,7 @@ _IN_SERIES = re.compile(r"([A-Za-z0-9_-]+)-\d{8}T\d{6}Z")
 
 
 def is_job_name(given: object) -> TypeGuard[str]:
-    """Say whether *given* is a valid name of a job.
+    """Return whether *given* is a valid name of a job.
 
     >>> is_job_name("monday"), is_job_name("../monday")
     (True, False)

@@ -38,7 +38,7 @@ _ACCEPTED = "accepted: an http(s) URL, //host/path, or an Alibaba path beginning
 
 
 def looks_like_image(text: str) -> bool:
-    """Say whether a text begins like an image's address and not like a file; it may be invalid.
+    """Return whether a text begins like an image's address and not like a file; it may be invalid.
 
     >>> looks_like_image(" //a.alicdn.com/1.jpg"), looks_like_image("seeds.txt")
     (True, False)

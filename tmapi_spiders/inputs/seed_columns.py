@@ -204,7 +204,7 @@ class Columns:
 
 
 def shows(cell: Any) -> bool:
-    """Say whether a cell shows anything."""
+    """Return whether a cell shows anything."""
     return cell is not None and bool(str(cell).strip())
 
 

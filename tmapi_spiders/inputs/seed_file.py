@@ -53,7 +53,7 @@ _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
 def is_file(given: str) -> bool:
-    """Say whether this names a file that can be read repeatedly."""
+    """Return whether this names a file that can be read repeatedly."""
     try:
         return given != STDIN and Path(given).is_file()
     except (OSError, ValueError):
@@ -139,7 +139,7 @@ class SeedFile:
                     f"sheet={shortened(self._layout.sheet)}: {given} is not a workbook "
                     "(.xlsx), so it has no sheets; leave it out."
                 )
-            yield from text_rows(file, path, given, self._layout, self._tell)
+            yield from text_rows(file, path, given, self._layout, self._on_columns)
             return
         whole = file if file.seekable() else BytesIO(file.read(_LARGEST_WORKBOOK + 1))
         size = whole.seek(0, SEEK_END)
@@ -149,9 +149,9 @@ class SeedFile:
                 f"to {_LARGEST_WORKBOOK:,}; save its sheet as “CSV UTF-8”. {REMEDY}"
             )
         whole.seek(0)
-        yield from workbook_rows(whole, str(path), given, self._layout, self._tell)
+        yield from workbook_rows(whole, str(path), given, self._layout, self._on_columns)
 
-    def _tell(self, columns: Columns, row: int, sheet: str = "", remark: str = "") -> None:
+    def _on_columns(self, columns: Columns, row: int, sheet: str = "", remark: str = "") -> None:
         self.origin = Origin(self._given, columns, row, sheet, remark)
 
     def _checked(self, rows: Iterator[SeedRow]) -> Iterator[SeedRow]:
@@ -238,7 +238,7 @@ def _missing_file_problem(path: Path) -> str:
 
 
 def is_picture(content: bytes) -> bool:
-    """Say whether *content* begins like a JPEG, PNG, GIF, BMP, TIFF or WebP.
+    """Return whether *content* begins like a JPEG, PNG, GIF, BMP, TIFF or WebP.
 
     >>> is_picture(b"\\xff\\xd8\\xff\\xe0"), is_picture(b"https://a.alicdn.com/x.jpg")
     (True, False)

@@ -46,7 +46,7 @@ _NAMED_LIKE_AN_IMAGE: Final = re.compile(
 
 
 def is_header(cells: Sequence[Any], layout: Layout) -> bool:
-    """Say whether a row names the image's column, and so is the header.
+    """Return whether a row names the image's column, and so is the header.
 
     >>> is_header(["SKU", " Image "], Layout()), is_header(["Bild"], Layout({"image": "bild"}))
     (True, True)

@@ -41,7 +41,7 @@ _SEP = re.compile(r"sep=(.)", re.IGNORECASE)
 
 
 def is_image(line: str) -> bool:
-    """Say whether a line begins with an image, and so is not a header."""
+    """Return whether a line begins with an image, and so is not a header."""
     return looks_like_image(line.lstrip("\"' "))
 
 
@@ -79,14 +79,14 @@ def table_rows(  # noqa: PLR0917 - all are needed
     given: str,
     delimiter: str,
     layout: Layout,
-    tell: Callable[[Columns, int], None],
+    on_columns: Callable[[Columns, int], None],
 ) -> Iterator[SeedRow]:
     """Yield the rows of a CSV file.
 
     :param lines: with their ends
     :param path: for messages
     :param given: the argument
-    :param tell: called with the columns and the header's line as soon as they are known
+    :param on_columns: called with the columns and the header's line as soon as they are known
     :raises UsageProblems: if its header or its quotes are wrong
     """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -104,7 +104,7 @@ def table_rows(  # noqa: PLR0917 - all are needed
                 above.append((number, cells))
                 if is_header(cells, layout):
                     columns = columns_of_header(cells, f"seeds={given}, line {number}", layout)
-                    tell(columns, number)
+                    on_columns(columns, number)
                 elif len(above) == HEADER_ROWS:
                     break
                 continue
@@ -133,12 +133,12 @@ def table_rows(  # noqa: PLR0917 - all are needed
 
 
 def json_rows(
-    lines: Iterable[str], path: str, layout: Layout, tell: Callable[[Columns, int], None]
+    lines: Iterable[str], path: str, layout: Layout, on_columns: Callable[[Columns, int], None]
 ) -> Iterator[SeedRow]:
     """Yield the rows of a file of JSON lines.
 
     :param path: for messages
-    :param tell: called with the columns of the first row, and its line
+    :param on_columns: called with the columns of the first row, and its line
     """
     columns: Columns | None = None
     names: list[str] | None = None
@@ -172,7 +172,7 @@ def json_rows(
                 yield SeedRow(number, where, problem=problem)
                 continue
             if columns is None:
-                tell(found, number)
+                on_columns(found, number)
             columns, names = found, keys
         assert columns is not None
         cells = list(content.values())
@@ -181,7 +181,7 @@ def json_rows(
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    """Say whether objects and lists are nested deeper than *most* levels.
+    """Return whether objects and lists are nested deeper than *most* levels.
 
     >>> _is_deeper({"a": [1]}, 2), _is_deeper({"a": [[]]}, 2)
     (False, True)

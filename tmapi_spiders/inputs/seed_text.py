@@ -53,13 +53,13 @@ def text_rows(
     path: Path,
     given: str,
     layout: Layout,
-    tell: Callable[[Columns, int], None],
+    on_columns: Callable[[Columns, int], None],
 ) -> Iterator[SeedRow]:
     """Yield the rows of a text file, whose kind the first lines show.
 
     :param given: the argument
     :param layout: how the user describes a table
-    :param tell: called with a table's columns and the header's line as soon as they are known
+    :param on_columns: called with a table's columns and the header's line as soon as they are known
     :raises UsageProblems: if it can't be read
     """
     lines = _lines(file, given)
@@ -67,7 +67,7 @@ def text_rows(
     first = above[0] if above else ""
     is_csv = path.suffix.lower() in {".csv", ".tsv"}
     if first.startswith("{") or path.suffix.lower() in {".jsonl", ".ndjson"}:
-        yield from json_rows(chain(begun, lines), str(path), layout, tell)
+        yield from json_rows(chain(begun, lines), str(path), layout, on_columns)
         return
     if first.startswith("["):
         raise UsageProblems(
@@ -96,7 +96,7 @@ def text_rows(
     if delimiter is None:
         yield from _plain_rows(every, path)
     else:
-        yield from table_rows(every, str(path), given, delimiter, layout, tell)
+        yield from table_rows(every, str(path), given, delimiter, layout, on_columns)
 
 
 def _first_lines(lines: Iterator[str], count: int) -> tuple[list[str], list[str]]:

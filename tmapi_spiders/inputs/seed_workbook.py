@@ -64,14 +64,14 @@ def workbook_rows(
     path: str,
     given: str,
     layout: Layout,
-    tell: Callable[[Columns, int, str, str], None],
+    on_columns: Callable[[Columns, int, str, str], None],
 ) -> Iterator[SeedRow]:
     """Yield the rows of a sheet of an XLSX file: the one asked for, or the first visible one.
 
     :param path: for messages
     :param given: the argument
-    :param tell: called with the columns, the header's row, the sheet, and a remark or "", as soon
-        as they are known
+    :param on_columns: called with the columns, the header's row, the sheet, and a remark or "", as
+        soon as they are known
     :raises UsageProblems: if it can't be read, or the sheet has no column for the image
     """
     try:
@@ -85,7 +85,7 @@ def workbook_rows(
             _check_size(file, given)
             book = load_workbook(file, read_only=True, data_only=True)
             try:
-                yield from _Workbook(file, book, path, given, layout).rows(tell)
+                yield from _Workbook(file, book, path, given, layout).rows(on_columns)
             finally:
                 book.close()
         except UsageProblems:
@@ -181,7 +181,7 @@ class _Workbook:
         self._layout = layout
         self._counter = _Counter(given)
 
-    def rows(self, tell: Callable[[Columns, int, str, str], None]) -> Iterator[SeedRow]:
+    def rows(self, on_columns: Callable[[Columns, int, str, str], None]) -> Iterator[SeedRow]:
         """Yield the rows of the sheet; see :func:`workbook_rows`."""
         # These need openpyxl too.
         from tmapi_spiders.inputs.sheet_parts import parts_of  # noqa: PLC0415
@@ -203,7 +203,7 @@ class _Workbook:
             self._refuse(sheet, above)
             return
         parts = parts_of(self._file, sheet.title)
-        tell(columns, number, sheet.title, _remark(parts))
+        on_columns(columns, number, sheet.title, _remark(parts))
         formulas: Iterator[Sequence[Any]] | None = None
         if parts.has_formulas:
             formulas = self._formulas(sheet.title, number)

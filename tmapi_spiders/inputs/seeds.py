@@ -185,7 +185,7 @@ class _Known:
         """Ids from the user that look like the hash of an image."""
 
     def knows(self, row: SeedRow, seed: Seed) -> bool:
-        """Say whether a row repeats an earlier one; a line of a plain list is also remembered.
+        """Return whether a row repeats an earlier one; a line of a plain list is also remembered.
 
         :raises ValueError: if it contradicts an earlier row of the same seed
         """

@@ -16,7 +16,7 @@ from tmapi_spiders.inputs.job_names import ahead_of_clock, is_job_name
 from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.job_json import read_job_json
-from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.jobs.series import find_job
 from tmapi_spiders.system.input_file import open_regular
 from tmapi_spiders.wording import plural, printable
@@ -61,8 +61,8 @@ class JobFiles:
             spider = facts.get("spider", IMAGE_SEARCH)
             raise UsageProblems(
                 f"{given}: it has no {' and no '.join(missing)} yet: it is running, or it was "
-                "killed in its first run. Go on with it: "
-                + in_project(f"scrapy crawl {spider} -a job={folder.name}")
+                "killed in its first run. Resume it: "
+                + with_profile(f"scrapy crawl {spider} -a job={folder.name}")
             )
         name = facts.get("job")
         return cls(name if is_job_name(name) else folder.name, folder, facts)
@@ -80,13 +80,13 @@ class JobFiles:
                 for number, line in enumerate(file, 1):
                     row = _read(line)
                     if not isinstance(row, dict):
-                        raise StorageError(f"{path}, line {number}: it is no JSON object.")
+                        raise StorageError(f"{path}, line {number}: it is not a JSON object.")
                     yield row
         except FileNotFoundError:
             if name != OUTCOMES:
                 raise StorageError(f"{path}: it is missing.") from None
         except (ValueError, RecursionError) as exc:
-            raise StorageError(f"{path}, line {number}: it is no JSON ({exc}).") from exc
+            raise StorageError(f"{path}, line {number}: it is not JSON ({exc}).") from exc
         except OSError as exc:
             raise StorageError(f"{path}: it can't be read ({exc.strerror or exc}).") from exc
 
@@ -107,7 +107,7 @@ class JobFiles:
             found.append("the job has no outcomes yet: how its queries ended is not known")
         if reason := self.facts.get("stop_reason"):
             why = printable(reason, _LONGEST_REASON)
-            found.append(f"the job was stopped early ({why}): not everything was searched")
+            found.append(f"the job was stopped early ({why}): some queries were not made")
         queries = self.facts.get("queries")
         counts = queries if isinstance(queries, dict) else {}
         failed = sum(counts.get(status, 0) for status in ("failed", "partial", "not_started"))

@@ -102,7 +102,7 @@ def read_job_json(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as exc:
         raise StorageError(f"{path}: it can't be read ({exc}).") from exc
     if not isinstance(content, dict):
-        raise StorageError(f"{path}: it is no JSON object.")
+        raise StorageError(f"{path}: it is not a JSON object.")
     for key, value in content.items():
         is_fit = _KINDS.get(key)
         if value is not None and is_fit is not None and not is_fit(value):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scrapy.settings import BaseSettings
 
-__all__ = ["command", "in_project", "with_stored_arguments"]
+__all__ = ["command", "with_profile", "with_stored_arguments"]
 
 
 def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[str, Any]:
@@ -86,10 +86,10 @@ def command(
             words += ["-s", f"{name}={settings[name]}"]
     if budget is not None:
         words += ["-s", f"{PREFIX}BUDGET={budget}"]
-    return in_project(shlex.join(words))
+    return with_profile(shlex.join(words))
 
 
-def in_project(command: str) -> str:
+def with_profile(command: str) -> str:
     """Return a command with the settings profile of this one (``SCRAPY_PROJECT``)."""
     project = os.environ.get("SCRAPY_PROJECT")
     return (f"SCRAPY_PROJECT={shlex.quote(project)} " if project else "") + command

@@ -12,14 +12,14 @@ import attrs
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean, shortened
 from tmapi_spiders.inputs.job_names import is_job_name, series_of
 from tmapi_spiders.jobs.job_json import read_job_json
-from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.system.input_file import read_limited
 from tmapi_spiders.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FoundJob", "all_jobs", "find_job", "jobs_of", "last_reported", "series_jobs"]
+__all__ = ["FoundJob", "all_jobs", "find_job", "jobs_in_series", "last_reported", "require_series"]
 
 _BACK = re.compile(r"(?P<series>[A-Za-z0-9_-]{1,64})~(?P<back>[0-9]{1,6})")
 _SHOWN = 10
@@ -70,7 +70,7 @@ def all_jobs(output_dir: Path) -> list[FoundJob]:
     return sorted(found, key=lambda job: (job.began, job.name), reverse=True)
 
 
-def jobs_of(series: str, output_dir: Path) -> list[FoundJob]:
+def jobs_in_series(series: str, output_dir: Path) -> list[FoundJob]:
     """Return the jobs of a series, the newest first; there may be none.
 
     They are ordered by name, since an old job may have been run again lately. A job whose job.json
@@ -96,12 +96,12 @@ def last_reported(series: str, output_dir: Path) -> list[str]:
         return []
 
 
-def series_jobs(series: str, output_dir: Path) -> list[FoundJob]:
+def require_series(series: str, output_dir: Path) -> list[FoundJob]:
     """Return the jobs of a series, the newest first.
 
     :raises UsageProblems: if there are none
     """
-    jobs = jobs_of(series, output_dir)
+    jobs = jobs_in_series(series, output_dir)
     if not jobs:
         find_job(series, output_dir)  # says what there is
         of = series_of(series)
@@ -132,7 +132,7 @@ def find_job(given: str, output_dir: Path) -> Path:
     if not back and (read_job_json(folder) or (series_of(given) and folder.is_dir())):
         return folder
     series, number = (back["series"], int(back["back"])) if back else (given, 0)
-    jobs = jobs_of(series, output_dir)
+    jobs = jobs_in_series(series, output_dir)
     if number < len(jobs):
         return jobs[number].folder
     if jobs:
@@ -144,13 +144,13 @@ def find_job(given: str, output_dir: Path) -> Path:
         )
     raise UsageProblems(
         f"{given}: there is no such job in {output_dir}. {_there_are(given, output_dir)} A job on "
-        "Redis is written there first: " + in_project(f"scrapy tmapi export {series}")
+        "Redis is written there first: " + with_profile(f"scrapy tmapi export {series}")
     )
 
 
 def _there_are(given: str, output_dir: Path) -> str:
     """Return which jobs and series there are, for a message."""
-    if others := jobs_of(series_of(given) or "", output_dir):
+    if others := jobs_in_series(series_of(given) or "", output_dir):
         return f"Its series has {plural(len(others), 'job')}; the newest is {others[0].name}."
     jobs = all_jobs(output_dir)
     if not jobs:

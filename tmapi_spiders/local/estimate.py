@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimate"]
 
-#: The most queries, or images, that are looked up one by one to see what is paid for or known.
+#: The most queries, or images, that are looked up one by one to see what is already paid or known.
 _COUNTED = 20_000
 
 
@@ -30,7 +30,7 @@ class Estimate:
     """The calls that a job still needs to be complete."""
 
     least: int
-    """A page per query, and a conversion per image that needs one, except what is paid for."""
+    """A page per query, and a conversion per image that needs one, except those already paid."""
     most: int | None
     """Without retries; None if there is no upper limit, since neither pages nor items have one."""
     pages: int | None
@@ -147,7 +147,7 @@ class Estimate:
         least = f"  least   {calls(self.least, self.price)}: "
         least += "a page per query, and a conversion per image that needs one"
         if self.spent:
-            least += "; what earlier runs have paid for costs nothing"
+            least += "; answers that earlier runs paid for cost nothing"
         lines = [least]
         if self.most is None or self.pages is None:
             lines.append(
@@ -165,8 +165,8 @@ class Estimate:
             if self.retry_times:
                 tried = self.most * (1 + self.retry_times)
                 lines.append(
-                    f"          {calls(tried, self.price)} if each of them needs all of its tries "
-                    f"(TMAPI_RETRY_TIMES={self.retry_times})"
+                    f"          {calls(tried, self.price)} if each of them needs all of its "
+                    f"retries (TMAPI_RETRY_TIMES={self.retry_times})"
                 )
         lines += self._conversion_lines()
         phrase = self.budget_phrase().removeprefix("budget ") if self.budget else "none"

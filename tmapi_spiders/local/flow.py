@@ -103,7 +103,7 @@ class LocalFlow(Flow):
                 await asyncio.sleep(0)
 
     def _is_paid(self, query: Query) -> bool:
-        """Say whether a query's first page is paid for."""
+        """Return whether a query's first page is paid for."""
         return self._archive.has_page(query.seed.image_id, query.search_id)
 
     def _begin(self, query: Query) -> Iterator[Request]:
@@ -253,7 +253,7 @@ class LocalFlow(Flow):
         image = self._images.of(query.seed)
         generation = self._generation_for(query, page, image, asked)
         if generation is None:
-            yield from self._refuse(query, page, None, "its path is no good any more")
+            yield from self._refuse(query, page, None, "its path is no longer valid")
             return
         self.queue.asks(query.query_id)
         progress.generation = generation

@@ -161,7 +161,7 @@ class LocalGate(Gate):
         if sign.works:
             outage.worked()
             if was_probing:
-                logger.warning("The API works again: the crawl goes on.")
+                logger.warning("The API works again: the crawl continues.")
             return
         outage.failed(permit.query_id, sign, is_probe=permit.number == self._probe)
         if outage.is_over:

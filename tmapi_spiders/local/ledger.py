@@ -80,7 +80,7 @@ class LocalLedger(Ledger):
         return iter(self._open.values())
 
     def __contains__(self, query_id: str) -> bool:
-        """Say whether a query is open."""
+        """Return whether a query is open."""
         return query_id in self._open
 
     @override

@@ -82,7 +82,7 @@ class LocalJob:
             return "running, or killed"
         status = self.facts.get("exit_status")
         if status is None:
-            return "it is not known how it ended"
+            return "how it ended is not known"
         why = self.facts.get("stop_reason")
         return f"ended with exit status {status}" + (f" (stopped early: {why})" if why else "")
 

@@ -69,7 +69,7 @@ class LocalRun(Run):
         archive.on_error = self.storage_failed
         self.conversions = conversions
         self.command = command
-        """Returns the command that continues this job, given another budget or None."""
+        """Returns the command that resumes this job, given another budget or None."""
         self.gate = LocalGate(
             ConcurrencyLimit(config.max_concurrency, config.retry_delay),
             archive.journal,

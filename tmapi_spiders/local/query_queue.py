@@ -96,7 +96,7 @@ class QueryQueue:
         return self._postponed.popleft()
 
     def _may_ask(self, query: Query) -> bool:
-        """Say whether no open query asks for the same.
+        """Return whether no open query asks for the same.
 
         If so, it is noted that this query asks, if it may read more pages than were asked for.
         """
@@ -177,7 +177,7 @@ class QueryQueue:
         return query_id in self._ledger and self._ledger[query_id].ending is None
 
     def _is_doubted(self, progress: Progress) -> bool:
-        """Say whether a query has an empty first page, and waits for what others learn."""
+        """Return whether a query has an empty first page, and waits for what others learn."""
         return progress.empty_page is not None and progress.query.query_id not in self._asking
 
     def pages_left(self, progress: Progress) -> int:

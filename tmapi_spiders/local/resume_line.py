@@ -33,8 +33,9 @@ def first_line(run: LocalRun, estimate: Estimate) -> str | None:
     if not (changed or unfinished or estimate.least):
         series = series_of(name) or name
         return (
-            f"{name}: replays what was paid for on {days(*paid)}, and asks nothing new. To search "
-            f"again: -a series={series} instead of -a job={name}, which makes a new job each time."
+            f"{name}: replays the answers paid for on {days(*paid)}, and asks nothing new. "
+            f"To search again: -a series={series} instead of -a job={name}, which makes a new job "
+            "each time."
         )
     so_far = calls(run.archive.journal.calls, run.config.call_price)
     if unfinished:
@@ -42,7 +43,7 @@ def first_line(run: LocalRun, estimate: Estimate) -> str | None:
     else:
         next_ = "what its arguments add is asked for now"
     return (
-        f"{name}: continues this job: {plural(run.archive.pages, 'page')}, paid for on "
+        f"{name}: resumes this job: {plural(run.archive.pages, 'page')}, paid for on "
         f"{days(*paid)}, cost nothing again ({so_far} so far); {next_}."
     )
 

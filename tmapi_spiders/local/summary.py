@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders import stats
 from tmapi_spiders.config.settings import DEFAULT_BASE_URL
-from tmapi_spiders.crawl.evidence import in_words
+from tmapi_spiders.crawl.evidence import describe_evidence
 from tmapi_spiders.crawl.stops import STOPS
 from tmapi_spiders.fields.unreadable import unreadable_lines
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.inputs.plan import describe_crawl, remarks
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
-from tmapi_spiders.jobs.series import jobs_of
+from tmapi_spiders.jobs.series import jobs_in_series
 from tmapi_spiders.local.estimate import Estimate
 from tmapi_spiders.local.resume_line import first_line
 from tmapi_spiders.system.output_path import folder_text
@@ -72,7 +72,7 @@ def _announcement(run: LocalRun) -> list[str]:
             f"{folder_text(run.job.folder)}"
         )
     ]
-    jobs = jobs_of(series_of(run.job.name) or "", run.config.output_dir)
+    jobs = jobs_in_series(series_of(run.job.name) or "", run.config.output_dir)
     if jobs and (ahead := ahead_of_clock(jobs[0].name)):
         lines.append(f"  warning: {ahead}.")
     if run.config.sandbox:
@@ -117,9 +117,9 @@ def _report(run: LocalRun) -> list[str]:
     if lost := run.counted(stats.ANSWER_LOST):
         lines.append(
             f"  {calls(lost, run.config.call_price)} answered while the archive could not be "
-            "written: their answers are not kept, and are paid for again when the job goes on."
+            "written: their answers are not kept, and are paid for again when the job is resumed."
         )
-    if evidence := in_words(run.ledger.evidence):
+    if evidence := describe_evidence(run.ledger.evidence):
         lines.append(f"  {evidence}; {OUTCOMES} says which")
     if run.config.sandbox:
         lines.append(f"  {MADE_UP}")
@@ -144,7 +144,7 @@ def _paid(run: LocalRun) -> str:
     parts = [calls(run.calls, price), f"{run.counted(stats.CALL_ANSWERED):,} answered"]
     parts += call_counts(run.counted)
     if new := run.counted(stats.PRODUCT_NEW):
-        parts.append(f"{run.archive.journal.calls / new:.3f} a new product")
+        parts.append(f"{run.archive.journal.calls / new:.3f} per new product")
     if run.archive.journal.calls != run.calls:
         parts.append(f"{calls(run.archive.journal.calls, price)} in all runs of this job")
     if run.config.budget:
@@ -174,6 +174,6 @@ def _next_steps(run: LocalRun) -> list[str]:
     return [
         *errors,
         f"  {why.rstrip()}",
-        f"  To go on{twice} (what is paid for costs nothing again):",
+        f"  To resume{twice} (paid answers cost nothing again):",
         f"    {run.command(budget)}",
     ]

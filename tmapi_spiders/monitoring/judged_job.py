@@ -17,7 +17,7 @@ from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
 from tmapi_spiders.jobs.job import PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.job_files import JobFiles
 from tmapi_spiders.jobs.job_json import JOB_JSON, read_job_json
-from tmapi_spiders.jobs.resume import in_project
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.jobs.series import find_job
 from tmapi_spiders.local.local_run import LocalRun
 
@@ -170,10 +170,10 @@ def judged_of(data: Mapping[str, Any]) -> JudgedJob | None:
 def _not_ended(name: str, facts: Mapping[str, Any]) -> str:
     """Return why a job can't be judged yet, and what to do."""
     if facts.get("shared"):
-        export = in_project(f"scrapy tmapi export {name}")
+        export = with_profile(f"scrapy tmapi export {name}")
         return (
             f"{name}: a job of workers that is not fully exported yet: once it has ended, {export}"
         )
     spider = facts.get("spider") or IMAGE_SEARCH
-    go_on = in_project(f"scrapy crawl {spider} -a job={name}")
+    go_on = with_profile(f"scrapy crawl {spider} -a job={name}")
     return f"{name}: it is running, or was killed. Wait for it, or continue it: {go_on}"

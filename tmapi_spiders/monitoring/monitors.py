@@ -170,7 +170,7 @@ class RefusalsMonitor(JobMonitor):
 class CallsMonitor(JobMonitor):
     """The number of calls per product written, over all runs."""
 
-    @monitors.name("a new product")
+    @monitors.name("per new product")
     def test_calls(self) -> None:
         """Fail if it is above TMAPI_MONITOR_CALLS."""
         calls, most = self.job.calls, self.job.config.monitor_calls
@@ -179,7 +179,7 @@ class CallsMonitor(JobMonitor):
             each = f"{calls / new:.3g} each" if new else "nothing for the money"
             self.fail(
                 f"{plural(calls, 'call')} for {plural(new, 'product')}: {each}; at most {most:g} "
-                "a product (TMAPI_MONITOR_CALLS)"
+                "per product (TMAPI_MONITOR_CALLS)"
             )
 
 

@@ -13,7 +13,7 @@ import attrs
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.inputs.job_names import series_of
 from tmapi_spiders.jobs.job_files import JobFiles
-from tmapi_spiders.jobs.series import jobs_of
+from tmapi_spiders.jobs.series import jobs_in_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -127,7 +127,7 @@ def job_before(name: str, source: object, output_dir: Path) -> JobFiles | None:
 
     :param source: where this job's products come from; only jobs of the same source are compared
     """
-    for job in jobs_of(series_of(name) or "", output_dir):
+    for job in jobs_in_series(series_of(name) or "", output_dir):
         is_earlier = job.name < name and job.facts.get("source") == source
         if is_earlier and not job.facts.get("running"):
             with suppress(UsageProblems, StorageError):

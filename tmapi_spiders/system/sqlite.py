@@ -18,7 +18,7 @@ __all__ = ["damage_error", "storage_errors"]
 def damage_error(path: Path, what: object) -> StorageError:
     """Return the error for a file whose content is not what was written."""
     return StorageError(
-        f"{path}: it is damaged ({what}). It holds what was paid for: restore a copy, or try "
+        f"{path}: it is damaged ({what}). It holds paid answers: restore a copy, or try "
         f"`sqlite3 {path.name} .recover`; without it, everything in it is paid for again."
     )
 

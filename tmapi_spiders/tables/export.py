@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders import __version__
-from tmapi_spiders.crawl.evidence import in_words
+from tmapi_spiders.crawl.evidence import describe_evidence
 from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.formats import utc_now
 from tmapi_spiders.system.atomic_file import atomic_write, make_scratch_folder
@@ -139,7 +139,7 @@ def _statuses(queries: Any) -> str | None:
 
 def _evidence(counts: Any) -> str | None:
     """Return how many queries have evidence against their ending; None if none have."""
-    return (in_words(counts) or None) if isinstance(counts, dict) else None
+    return (describe_evidence(counts) or None) if isinstance(counts, dict) else None
 
 
 def _count_of(table: Table) -> str:

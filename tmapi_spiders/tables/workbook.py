@@ -97,7 +97,7 @@ class Workbook:
         sheet.finish()
         if len(names) > 1:
             self._notes.say(
-                f"{title}: Excel's limit is {self._most_rows + 1:,} rows a sheet, so there are "
+                f"{title}: Excel's limit is {self._most_rows + 1:,} rows per sheet, so there are "
                 f"{len(names)}: {', '.join(names)}."
             )
         return names

@@ -365,7 +365,7 @@ local function api_failed(task, token, reason, said, most, pause)
     return
   end
   local failing = 'the last ' .. known.failures .. ' calls, of ' .. known.queries
-    .. ' queries, brought nothing; the last one: ' .. said
+    .. ' queries, failed; the last one: ' .. said
   if known.probes >= MOST_PROBES then
     stop(reason, failing)
   else

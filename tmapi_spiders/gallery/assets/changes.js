@@ -21,7 +21,7 @@ const KINDS = {
 
 const SENTENCES = {
   gone: "its queries were read to their end without it",
-  new: "was not there before",
+  new: "was not found before",
   into_view: "was beyond the last page asked for",
   out_of_view: "is beyond the last page asked for, or gone",
   first_seen: "its queries were not made before, had failed or are in doubt",
