@@ -34,7 +34,7 @@ demo: $(READY)
 	SCRAPY_PROJECT=sandbox $(BIN)/scrapy tmapi export demo -o output/demo/demo.xlsx
 	@echo
 	SCRAPY_PROJECT=sandbox $(BIN)/scrapy tmapi gallery demo
-	@echo "Open that file in a browser: each article of fixtures/articles.csv beside what was found for it."
+	@echo "Open that file in a browser: each article of fixtures/articles.csv next to what was found for it."
 
 demo-distributed: $(READY)
 	$(BIN)/python -m tests.distributed.demo

@@ -1,6 +1,6 @@
 """Compare: what `scrapy tmapi compare` takes for two large jobs.
 
-Each has products that were seen once each, 500 a query; in the new job, 2 % are new and 5 % have
+Each has products that were seen once each, 500 per query; in the new job, 2 % are new and 5 % have
 another price. The files are made first.
 
 - wall s, CPU s, peak MB: of the whole command

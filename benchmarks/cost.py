@@ -16,7 +16,7 @@ noisy.
 
 - CPU s: of the process, user and system, without start and end (those of a crawl of one page)
 - ours ÷: the CPU of ours divided by this one's
-- µs an item: CPU
+- µs/item: CPU
 - wall s: without start and end; the process and the server each have a core to themselves
 - peak MB: the most resident memory
 """
@@ -100,7 +100,7 @@ def show(crawls: Crawls, sizes: dict[int, tuple[str, ...]]) -> None:
                 + [f"{median(cpus[who]) / pages / PAGE_SIZE * 1e6:.0f}"]
                 + [f"{wall:.2f}", f"{pages / wall:.0f}", f"{peak:.0f}"]
             )
-    table("pages | who | CPU s | ours ÷ | µs an item | wall s | pages/s | peak MB", rows)
+    table("pages | who | CPU s | ours ÷ | µs/item | wall s | pages/s | peak MB", rows)
     table(
         "start and end: one page | CPU s | s to the first call | wall s | peak MB",
         [

@@ -3,7 +3,7 @@
 `scrapy tmapi export JOB -o FILE --table sightings`, as a user runs it, of a job written for the
 purpose: each file is read twice. The seeds have three columns of their own.
 
-- rows: sightings; wall and CPU seconds of the whole command; µs a row: CPU
+- rows: sightings; wall and CPU seconds of the whole command; µs/row: CPU
 - peak MB: resident memory; MB: the file's size, compared with that of sightings.jsonl
 """
 
@@ -85,7 +85,7 @@ def main() -> None:
     options = parser.parse_args()
     introduce(__doc__, libraries=("XlsxWriter", "pyarrow", "orjson"))
     table(
-        "format | rows | wall s | CPU s | µs a row | peak MB | MB | of JSON lines",
+        "format | rows | wall s | CPU s | µs/row | peak MB | MB | of JSON lines",
         [*measure(FEW), *measure(options.rows)],
     )
 

@@ -4,9 +4,9 @@ Only `ours` (see Cost). All products are different, so that each leaves a mark f
 job, from its first page to its last:
 
 - pages, products: so far
-- CPU ms a page: user and system, for the pages since the row above
+- CPU ms/page: user and system, for the pages since the row above
 - ÷ first: the same divided by that of the first row; constant would be 1, but machines are shared
-- MB: resident memory at that point; bytes a product: its growth above the peak of a job of 10,000
+- MB: resident memory at that point; bytes/product: its growth above the peak of a job of 10,000
   products, for each further one
 
 Then that job's peak compared with that of the job of 10,000 products; what a crawl of further pages
@@ -161,12 +161,12 @@ def show_growth(jobs: Jobs, queries: range) -> None:
     usage, samples = jobs.watched("big", queries)
     pages = len(queries) * PAGES_A_QUERY
     table(
-        "pages | products | CPU ms a page | ÷ first | MB | bytes a product",
+        "pages | products | CPU ms/page | ÷ first | MB | bytes/product",
         slices(samples, pages, little),
     )
     jobs.rows("big", queries)
     table(
-        "products of the job | peak MB | bytes a product",
+        "products of the job | peak MB | bytes/product",
         [
             [f"{FEW * PAGE_SIZE:,}", f"{little:.0f}", "-"],
             [f"{pages * PAGE_SIZE:,}", f"{usage.peak:.0f}"]
@@ -193,7 +193,7 @@ def show_archive(jobs: Jobs, pages: int, rounds: list[range]) -> None:
             [f"{held:,}", f"{median(one.first_call for one in ones):.2f}"]
             + [f"{median(one.usage.cpu for one in ones):.2f}", f"{median(costs) * 1000:.2f}"]
         )
-    table("pages in the archive | first call s | CPU s of one page | CPU ms a further page", rows)
+    table("pages in the archive | first call s | CPU s of one page | CPU ms/further page", rows)
 
 
 def show_resume(jobs: Jobs, queries: range) -> None:
@@ -201,7 +201,7 @@ def show_resume(jobs: Jobs, queries: range) -> None:
     first = jobs.crawl("resumed", seeds(queries), len(queries) * PAGES_A_QUERY)
     before = jobs.rows("resumed", queries)
     again = jobs.crawl("resumed", seeds(queries), 0)
-    check_same("a job gone on with", jobs.rows("resumed", queries), "its first run", before)
+    check_same("a resumed job", jobs.rows("resumed", queries), "its first run", before)
     pages = f"{len(queries) * PAGES_A_QUERY:,}"
     table(
         f"a job of {pages} pages | calls | CPU s | ÷ first | wall s | peak MB",
@@ -209,7 +209,7 @@ def show_resume(jobs: Jobs, queries: range) -> None:
             [name, f"{done.calls:,}", f"{done.usage.cpu:.1f}"]
             + [f"{done.usage.cpu / first.usage.cpu:.2f}", f"{done.usage.wall:.1f}"]
             + [f"{done.usage.peak:.0f}"]
-            for name, done in (("first run", first), ("gone on with", again))
+            for name, done in (("first run", first), ("resumed", again))
         ],
     )
 

@@ -2,10 +2,10 @@
 
 The public functions that a crawl of this project calls, measured by themselves in one process;
 next to them, what `plain` and `textbook` (see Cost) do instead. What the table leaves out, up to
-the µs an item there, is Scrapy's: its engine, its downloader, passing on items and signals, and
+the µs/item there, is Scrapy's: its engine, its downloader, passing on items and signals, and
 Python's start.
 
-- µs an item: CPU, user and system; work done once a page is divided by its 20 items
+- µs/item: CPU, user and system; work done once per page is divided by its 20 items
 - wall: the same for ours by the clock; if it is above the CPU, the disk was waited for
 - loader: with the projection, and with the processors of all fields
 """
@@ -263,7 +263,7 @@ def main() -> None:
         stages = Stages(Path(name), options.pages)
         rows = measure(stages.all(), len(stages.products), options.rounds)
         stages.run.abandon()
-    table("µs an item | ours | wall | plain | textbook", rows)
+    table("µs/item | ours | wall | plain | textbook", rows)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class StockSpider(RedisSpider):  # type: ignore[misc]  # scrapy-redis has no typ
         "CONCURRENT_REQUESTS": 16,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 16,
         "DOWNLOAD_DELAY": 0,
-        # Of no use here, and one port less.
+        # Not needed here, and one port less.
         "TELNETCONSOLE_ENABLED": False,
         # As in this project: at DEBUG each item would be written to the log.
         "LOG_LEVEL": "INFO",

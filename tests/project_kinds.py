@@ -149,7 +149,7 @@ KINDS = {
     )
 }
 
-#: Arguments of the crawls: several pages a query, and pages that share items.
+#: Arguments of the crawls: several pages per query, and pages that share items.
 ARGUMENTS = {"sort": "default,sales", "page_size": 10, "max_pages": 4}
 
 

@@ -194,7 +194,7 @@ class SigningDownloadHandler(BaseDownloadHandler):
         return response, answer.works
 
     async def _note_sparing(self, call: Call | None, permit: Permit) -> None:
-        """Note on the call whether its failure is blamed on an outage, and costs it no try."""
+        """Note on the call whether its failure is blamed on an outage, and costs it no retry."""
         if call is not None:
             call.is_spared = await self._run.gate.is_spared(permit)
 

@@ -137,7 +137,7 @@ class Product:
     seed_img_url: str = ""
     """The image as it was sent."""
     language: str = ""
-    """Of the titles: en, zh, ru, vi, ja or ko."""
+    """Language of the titles: en, zh, ru, vi, ja or ko."""
     sort: str = ""
     """default, sales, price_up or price_down."""
     price_start: str | None = None

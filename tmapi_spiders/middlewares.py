@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnswerMiddleware",
+    "AttemptEnded",
     "LedgerSpiderMiddleware",
     "QueryEnded",
-    "TriesAgain",
     "why_not_sent",
 ]
 
 logger = logging.getLogger(__name__)
 
 
-class TriesAgain(IgnoreRequest):
-    """This try is done with: the page is retried."""
+class AttemptEnded(IgnoreRequest):
+    """This attempt has ended: the page is retried."""
 
 
-class QueryEnded(TriesAgain):
+class QueryEnded(AttemptEnded):
     """This call was not sent and never will be: its page is done.
 
     A middleware of the project's has repeated the request.
@@ -73,7 +73,7 @@ class AnswerMiddleware:
     def process_response(self, request: Request, response: Response) -> Response:
         """Let through pages, conversions and final failures.
 
-        :raises TriesAgain: if the page is retried
+        :raises AttemptEnded: if the page is retried
         :raises GateClosed: if the job is stopping
         """
         call = call_of(request)
@@ -94,11 +94,11 @@ class AnswerMiddleware:
         if answer.kind is Kind.OVER_LIMIT:
             self._wait_for_room(request, call)
         elif answer.kind is Kind.TRANSIENT:
-            self._try_again(request, call, f"{answer.code}: {answer.message}")
+            self._retry(request, call, f"{answer.code}: {answer.message}")
         elif call.is_conversion and answer.kind is not Kind.DENIED and not call.rejections:
             # Observed: one conversion in six fails at first, with any code, and then works.
             call.rejections += 1
-            self._try_again(request, call, f"{answer.code}: {answer.message}")
+            self._retry(request, call, f"{answer.code}: {answer.message}")
         return response
 
     def _count_refusal(self, request: Request, call: Call) -> None:
@@ -109,7 +109,7 @@ class AnswerMiddleware:
     def process_exception(self, request: Request, exception: Exception) -> None:
         """Retry a call that brought no answer.
 
-        :raises TriesAgain: if the page is retried
+        :raises AttemptEnded: if the page is retried
         :raises GateClosed: if the job is stopping
         """
         call = call_of(request)
@@ -119,13 +119,13 @@ class AnswerMiddleware:
         self._run.ledger.note(call.query_id, None, message)
         if not self._run.gate.is_open:
             raise GateClosed("the job is stopping")
-        self._try_again(request, call, message)
+        self._retry(request, call, message)
 
-    def _try_again(self, request: Request, call: Call, problem: str) -> None:
-        """Retry the page; return normally if it has used up its tries."""
-        if self._run.retries.try_again(request, call):
+    def _retry(self, request: Request, call: Call, problem: str) -> None:
+        """Retry the page; return normally if it has used up its retries."""
+        if self._run.retries.retry(request, call):
             logger.debug("Attempt %d failed and is retried: %s", call.attempt - 1, problem)
-            raise TriesAgain(problem)
+            raise AttemptEnded(problem)
         logger.debug("Attempt %d was the last: %s", call.attempt, problem)
 
     def _wait_for_room(self, request: Request, call: Call) -> None:
@@ -139,7 +139,7 @@ class AnswerMiddleware:
         else:
             logger.info("Over the account's limit: %d calls in flight from now on", allowed)
         self._run.retries.wait_for_room(request, call)
-        raise TriesAgain("over the account's limit")
+        raise AttemptEnded("over the account's limit")
 
 
 class LedgerSpiderMiddleware(BaseSpiderMiddleware):

@@ -85,7 +85,7 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]
 def is_given(value: Any) -> bool:
     """Return whether the API gave a value, which is lost if it can't be read.
 
-    Missing, null, blank, an empty list, the text "null" and the number for "no limit" are no value.
+    Missing, null, blank, an empty list, the text "null" and the number for "no limit" are not.
 
     >>> [is_given(value) for value in (None, "", "  ", [], "null", 2147483647, "2147483647")]
     [False, False, False, False, False, False, False]

@@ -41,7 +41,7 @@ FAILS = Sign(works=False, reason="refused", said="403: no")
 
 
 class Calls(Protocol):
-    """Calls of a job, let out by one of the backends."""
+    """Calls of a job, sent by one of the backends."""
 
     def out(self, wanted: int) -> list[Any]:
         """Let out as many of the calls wanted as may be sent."""
@@ -242,7 +242,7 @@ class TestPermits:
         in_flight = calls.out(100)
         for expected in (FIRST, 2 * FIRST, 21, 21):
             assert len(in_flight) == expected
-            assert not calls.out(100), "none beside them"
+            assert not calls.out(100), "none besides them"
             for call in in_flight.copy():
                 calls.answered(call)
                 in_flight.remove(call)
@@ -355,7 +355,7 @@ def next_probe(calls: Calls) -> Any:
 class TestOutage:
     @staticmethod
     def fail_all(calls: Calls, many: int = OUTAGE_CALLS) -> list[bool]:
-        """Let calls fail as they are let out; return which failures are blamed on the API."""
+        """Let calls fail as they are sent; return which failures are blamed on the API."""
         spared: list[bool] = []
         while len(spared) < many:
             out = calls.out(100 if many == OUTAGE_CALLS else many - len(spared))

@@ -56,7 +56,7 @@ def test_a_finished_job_run_again_makes_no_call(alone: Crawler, sandbox: Sandbox
         assert f"  no call: replayed {calls} pages, paid on {day}" in again.log
         first_line = next(line for line in again.log.splitlines() if line.startswith("j: "))
         assert first_line.startswith(
-            f"j: replays the answers paid for on {day}, and asks nothing new"
+            f"j: replays the answers paid for on {day}, and requests nothing new"
         )
         assert "To search again: -a series=j instead of -a job=j" in first_line
         assert (again.job["calls"], again.job["calls_of_last_run"]) == (calls, 0)
@@ -273,10 +273,8 @@ def test_a_replayed_answer_keeps_its_time(alone: Crawler) -> None:
     assert more.outcome["started_at"] == outcome["started_at"]
     assert more.outcome["finished_at"] > outcome["finished_at"]
     assert "1 call, " in more.log
-    assert "j: resumes this job: 2 pages, paid for on " in more.log
-    assert (
-        "cost nothing again (2 calls so far); what its arguments add is asked for now." in more.log
-    )
+    assert "j: resumes this job, replaying 2 pages paid for on " in more.log
+    assert "(2 calls so far); what its arguments add is requested now." in more.log
     assert "2 pages replayed, paid on " in more.log
 
 

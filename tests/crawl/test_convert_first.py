@@ -81,7 +81,7 @@ def test_whatever_the_api_accepts(
         else:
             assert (row["code"], row["message"]) == (None, None)
     refused = sum(calls in (REFUSED, AFTER_REFUSAL) for calls in expected.values())
-    assert api.refused == refused, "no more than one an image"
+    assert api.refused == refused, "no more than one per image"
 
 
 def test_the_next_job_converts_first_what_was_refused(way: Way) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Many pages of every kind of search, images that need a conversion, and transient failures.
+#: Many pages of every kind of query, images that need a conversion, and transient failures.
 ARGUMENTS: dict[str, Any] = {
     "seeds": ",".join(
         [

@@ -119,4 +119,4 @@ def test_halves_of_an_earlier_run_are_finished_first(
         whole = [row for row in done.outcomes if row["status"] == "complete"]
         assert len(whole) == budget // 4
     if way.alone:
-        assert "its last run stopped early (budget); what is missing is asked for now." in done.log
+        assert "its last run stopped early (budget), so the rest is requested now." in done.log

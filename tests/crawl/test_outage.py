@@ -76,7 +76,7 @@ def test_one_that_comes_back_while_it_is_probed_costs_no_query(
     done = crawl("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
     ended = endings(done)
     early = sum(count for ending, count in ended.items() if ending[:2] == ("failed", "error"))
-    assert early < DIFFERENT, "none, if workers told of that many at once"
+    assert early < DIFFERENT, "none, if workers reported that many at once"
     assert {ending[:2] for ending in ended} <= {("failed", "error"), ("complete", "last_page")}
     assert sum(ended.values()) == 40
     assert "The API fails everything: the last 20 calls, of " in done.log

@@ -123,7 +123,7 @@ def rows_of(image: str, *rows: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("image", "calls"),  # all of them, and how many are conversions
     [
-        (VASE, (4, 1)),  # two searches of one page, one of which goes on with a second
+        (VASE, (4, 1)),  # two queries of one page, one of which reads a second
         ("https://cbu01.alicdn.com/onepage-unreadable.jpg", (5, 1)),  # empty, until it is converted
         ("https://shop.example/unconvertible.jpg", (1, 1)),
         ("https://shop.example/onepage-fail-422-denied.jpg", (3, 1)),

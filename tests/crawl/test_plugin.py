@@ -72,7 +72,7 @@ def test_a_new_project_crawls_at_full_speed_beside_its_own_feed(
     assert done.exit_status == 0
     # A delay of 1 s between calls, or one call at a time, would keep these calls apart.
     assert sandbox.stats["max_in_flight"] == 4
-    assert sandbox.stats["no_route"] == {}, "nobody asked for /robots.txt"
+    assert sandbox.stats["no_route"] == {}, "/robots.txt was not requested"
     assert len(done.products) > 7
     assert len(done.outcomes) == 4
     if way.alone:

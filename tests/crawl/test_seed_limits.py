@@ -59,7 +59,7 @@ def refused(offline: Crawler, seeds: object) -> str:
     assert status == 2, said
     assert "nothing was sent" in said
     assert not (offline.output / "j").exists()
-    assert len(said) < 10_000, "whoever reads it should not have to scroll"
+    assert len(said) < 10_000, "its reader should not have to scroll"
     return said
 
 

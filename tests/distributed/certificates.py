@@ -46,7 +46,7 @@ class Authority:
 
     @property
     def certificate(self) -> Path:
-        """Settings for whoever is to trust it."""
+        """Settings for a client that trusts it."""
         return self.folder / f"{self.folder.name}.pem"
 
     def issue(self, host: str = "127.0.0.1") -> tuple[Path, Path]:

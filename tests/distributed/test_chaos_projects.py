@@ -256,7 +256,7 @@ def test_workers_and_exports_killed_at_any_moment(
         kind.mend(disturbed.project)
         disturbed.replay(kills=2)
         disturb(lambda: False, "replay")
-        assert kind.breaks or disturbed.sandbox.stats["calls"] == calls, "likewise"
+        assert kind.breaks or disturbed.sandbox.stats["calls"] == calls, "the same calls"
         expected = disturbed.undisturbed("mended", 0)
         disturbed.check(expected, counts.total())
         assert shared.dead == {}

@@ -24,7 +24,7 @@ def load(loader: type[ProductLoader] = ProductLoader, **element: Any) -> tuple[P
     lost: list[Unread] = []
     (product,) = loader.load_rows([{"item_id": 1, **element}], lost=lost.append)
     names = [one.field for one in lost]
-    assert len(names) == len(set(names)), "a field is told of once an item"
+    assert len(names) == len(set(names)), "a field is reported once per item"
     return product, set(names)
 
 

@@ -54,7 +54,7 @@ def test_a_seeds_panel_can_be_read(browser: Browser, full: Path) -> None:
         parts = browser.run(PARTS)
         assert parts[0][1] - parts[0][0] > 100, f"at {size} there is no picture"
         if size in {PHONE, LANDSCAPE}:
-            del parts[0]  # it is beside the text
+            del parts[0]  # it is next to the text
         else:
             assert browser.run(ROOM) >= 0, f"at {size} its end is below the screen"
         edges = [edge for part in parts for edge in part]

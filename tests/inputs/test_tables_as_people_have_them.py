@@ -97,7 +97,7 @@ def test_a_hidden_sheet_is_not_read(sheet: Worksheet, tmp_path: Path) -> None:
     given = save(sheet, tmp_path)
     assert images(read(given)) == [LAMP]
     assert "sheet “Artikel” (header in row 1; image: “image”)" in origin(given)
-    assert images(read(given, sheet="hidden")) == [VASE], "whoever names it wants it"
+    assert images(read(given, sheet="hidden")) == [VASE], "a user who names it wants it"
 
 
 def test_the_first_visible_sheet_is_the_one(sheet: Worksheet, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_pictures_in_the_place_of_addresses(sheet: Worksheet, tmp_path: Path) ->
         sheet.add_image(Image(str(tmp_path / "p.png")), cell)
     sheet["A9"], sheet["A11"] = " ", " "
     said = problems(save(sheet, tmp_path)).splitlines()
-    assert len(said) == 4, "beside an address a picture is welcome, and elsewhere it is a logo"
+    assert len(said) == 4, "next to an address a picture is welcome, and elsewhere it is a logo"
     for row in (2, 4, 9):
         assert any(f"row {row}: it holds a picture, not its address" in line for line in said)
     assert "row 5: its column image shows #VALUE!: a picture in the cell, or a formula" in said[2]

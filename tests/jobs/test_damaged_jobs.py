@@ -1,4 +1,4 @@
-"""A job's folder that somebody has damaged: it is told, the others are shown, nothing hangs."""
+"""A damaged job's folder is reported, the other jobs are shown, and nothing hangs."""
 
 from __future__ import annotations
 

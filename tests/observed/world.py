@@ -70,7 +70,7 @@ class Options:
             if (value := getattr(self, name)) not in choices:
                 raise ValueError(f"{name}={value!r} is none of {', '.join(choices)}")
         if isinstance(self.total, str) and self.total not in ("real", "text"):
-            raise ValueError(f"total={self.total!r} is no number, and neither real nor text")
+            raise ValueError(f"total={self.total!r} is not a number, and neither real nor text")
 
 
 @dataclass

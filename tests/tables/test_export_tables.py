@@ -94,7 +94,7 @@ def test_csv_holds_the_values_as_they_are(export: Exporter) -> None:
     assert found["price"] == "60.00"
     assert found["seed_data_sku"] == "00123"
     assert found["seed_data_price"] == "4,90"
-    assert found["seed_data_weight"] == "-5", "a number is no formula"
+    assert found["seed_data_weight"] == "-5", "a number is not a formula"
     assert found["title"] == "台灯"
     assert found["category_path"] == "1; 2"
     assert found["filters"] == "is_factory+free_shipping"
@@ -241,7 +241,7 @@ def test_columns_of_the_same_name(export: Exporter, suffix: str) -> None:
         "seed_data_id": "5",
         "seed_data_img_url": "6",
     }
-    assert row["price_band"] == "low", "somebody's own pipeline has added it"
+    assert row["price_band"] == "low", "a user's own pipeline has added it"
     assert str(row["Title_2"]) == "7"
     assert row["seed_img_url"] == "https://cbu01.alicdn.com/seed.jpg"
 

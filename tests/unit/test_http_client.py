@@ -34,7 +34,7 @@ def variables(trace: TracebackType | None) -> str:
 def test_an_error_shows_the_token_nowhere(auth: str) -> None:
     settings = Settings({"TMAPI_TOKEN": TOKEN, "TMAPI_AUTH": auth})
     client = Client(TokenSigner(Config.from_settings(settings)))
-    with socket.socket() as taken:  # bound, but nobody listens
+    with socket.socket() as taken:  # bound, but nothing listens
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/?page=1"
 

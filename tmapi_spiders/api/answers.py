@@ -44,7 +44,7 @@ class Kind(Enum):
     OVER_LIMIT = "over the limit"
     """Lower the concurrency and call again; this does not count as a retry."""
     WRONG_QUERY = "query is wrong"
-    """Fail this query and go on with the others; a conversion is retried once before that."""
+    """Fail this query and continue with the others; a conversion is retried once before that."""
     DENIED = "image is denied"
     """Fail this query without a retry: the image itself is refused."""
     CONVERT_FIRST = "image has to be converted first"

@@ -57,7 +57,7 @@ class Call:
     """Whether another job paid for the answer."""
 
     @property
-    def tries(self) -> int:
+    def counted_attempts(self) -> int:
         """Attempts that count against the page's retries, the last one included."""
         return self.attempt - self.spared - self.is_spared
 

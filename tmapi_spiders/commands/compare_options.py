@@ -38,7 +38,7 @@ def add_compare_options(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", help="write the changes as JSON lines, one per change"
     )
     parser.add_argument(
-        "--html", metavar="FILE", help="write a page: each seed beside what changed, with pictures"
+        "--html", metavar="FILE", help="write a page: each seed next to what changed, with pictures"
     )
     add_page_options(parser, which="those that changed most")
     parser.add_argument(

@@ -26,7 +26,7 @@ _LONGEST = 2000
 
 
 class Interrupted(TmapiError):
-    """A signal ended the command; the message says what is done and how to go on."""
+    """A signal ended the command; the message says what was done, and how to continue."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message, _LONGEST))

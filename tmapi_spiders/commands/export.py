@@ -220,7 +220,7 @@ def _letters(job: str, number: int) -> list[str]:
 
 
 def _failed(job: str, export: RedisExport) -> Iterator[str]:
-    """Yield why queries failed, as a crawl's summary does, and how to go on with them."""
+    """Yield why queries failed, as a crawl's summary does, and how to retry them."""
     if not export.failures or export.stop_reason is not None:
         return
     for error, count in list(export.errors.items())[:SHOWN_ERRORS]:

@@ -1,4 +1,4 @@
-"""Show a job on one HTML page: each seed beside its matches, with pictures."""
+"""Show a job on one HTML page: each seed next to its matches, with pictures."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class PaidCrawl(BaseRunSpiderCommand):
     _spargs: dict[str, object]
 
     def begun_by(self, spider: str, args: list[str]) -> list[str]:
-        """Return the command that goes on with a job, without its arguments."""
+        """Return the command that resumes a job, without its arguments."""
         return ["scrapy", "crawl", spider, *args[1:]]
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:

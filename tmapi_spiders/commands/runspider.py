@@ -13,5 +13,5 @@ class Command(PaidCrawl, runspider.Command):
     """Runs a spider of a file; this package's own exit with 0, 2, 3 or 4."""
 
     def begun_by(self, spider: str, args: list[str]) -> list[str]:  # noqa: ARG002 - for crawl
-        """Return the command that goes on with a job, without its arguments."""
+        """Return the command that resumes a job, without its arguments."""
         return ["scrapy", "runspider", *args]

@@ -32,7 +32,7 @@ SUBCOMMANDS: Final = {
     "enqueue": "Put a job's seeds on Redis for workers to crawl.",
     "estimate": "Count the queries of a crawl, and its fewest and most calls; sends nothing.",
     "export": "Write the files of a job on Redis, or with -o a table: XLSX, CSV or Parquet.",
-    "gallery": "Show a job on one HTML page: each seed beside its matches, with pictures.",
+    "gallery": "Show a job on one HTML page: each seed next to its matches, with pictures.",
     "jobs": "List the jobs in the output folder, or those of a series, newest first.",
     "prune": "Delete old jobs of a series, after asking; the newest stay.",
     "replay": "Queue a job's dead letters again and, with --failed, its failed queries.",

@@ -45,7 +45,7 @@ class Change:
     """``product``: of the product under all seeds; ``seed``: of the product under one seed."""
     item_id: int
     language: str
-    """Of the queries and of the title."""
+    """The language of the queries and the title."""
     seed_ids: list[str]
     """The seeds that find it; for a product no longer found, those that had found it."""
     seed_data: Mapping[str, Any]

@@ -1,8 +1,8 @@
 """Validation of given values by a pydantic model: settings, arguments and a seed's own arguments.
 
 A model's fields are ``Annotated[type, PlainValidator(reader)]``; the readers are in
-:mod:`tmapi_spiders.config.values`, and those of one subject beside it. Whatever is wrong is
-reported at once, each problem as ``name=value: reason``.
+:mod:`tmapi_spiders.config.values`, and those of one subject in that subject's modules. All problems
+are reported at once, each as ``name=value: reason``.
 """
 
 from __future__ import annotations

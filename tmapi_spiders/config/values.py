@@ -242,7 +242,7 @@ def token(value: Any) -> Token:
 
 
 def output_dir(value: Any) -> Path:
-    """Read a folder's path; a relative one starts beside scrapy.cfg, else in the current folder."""
+    """Read a folder's path; a relative one starts at scrapy.cfg, else in the current folder."""
     rule = "accepted: a folder (it is created if missing)."
     root = closest_scrapy_cfg()
     folder = Path(root).parent if root else Path.cwd()

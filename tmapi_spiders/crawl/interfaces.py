@@ -105,7 +105,7 @@ class Gate(ABC):
     async def is_spared(self, permit: Permit) -> bool:
         """Return whether the failure of a call whose permit is back is blamed on the API.
 
-        If so, the page has not used up a try.
+        If so, the page has not used up a retry.
         """
 
     @abstractmethod
@@ -125,8 +125,8 @@ class Retries(ABC):
         """Return how many pages are waiting in this process for their retry."""
 
     @abstractmethod
-    def try_again(self, request: Request, call: Call) -> bool:
-        """Retry a call that failed for a transient reason; return False if it has had its tries."""
+    def retry(self, request: Request, call: Call) -> bool:
+        """Retry a call after a transient failure; return False if it has used up its retries."""
 
     @abstractmethod
     def wait_for_room(self, request: Request, call: Call) -> None:

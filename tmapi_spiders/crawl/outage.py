@@ -9,8 +9,8 @@ a streak grows, fewer calls are sent, so that the failures and the calls in flig
 exceed ``TMAPI_OUTAGE_CALLS``.
 
 Eight different queries, since fewer can't be told from bad ones (the last of a crawl that are still
-open, say), and their own tries (``TMAPI_RETRY_TIMES`` = 3) can cost no more than 28 calls. From the
-eighth query on, a failure is blamed on the API: it uses up no try of its page.
+open, say), and their own attempts (1 + ``TMAPI_RETRY_TIMES`` = 4) cost 28 calls at most. From the
+eighth query on, a failure is blamed on the API: it uses up no retry of its page.
 
 Workers share one streak: ``distributed/scripts/common.lua`` has the same rules with these numbers.
 """
@@ -46,9 +46,9 @@ class Sign:
 
     works: bool
     reason: str = "outage"
-    """Of a failure: why the job stops if everything fails like this."""
+    """For a failure: why the job stops if everything fails like this."""
     said: str = ""
-    """Of a failure: its description."""
+    """For a failure: its description."""
 
 
 WORKS = Sign(works=True)
@@ -101,7 +101,7 @@ class Outage:
 
     @property
     def spares(self) -> bool:
-        """Whether a failure is blamed on the API now, and so uses up no try of its page."""
+        """Whether a failure is blamed on the API now, and so uses up no retry of its page."""
         return self._calls > 0 and len(self._queries) >= DIFFERENT
 
     @property

@@ -1,9 +1,9 @@
 """The order of a job's pages, which keeps the concurrency limit in use to the end of the job.
 
 A query's pages come one after another, so a query has at most one call in flight. A query that
-begins last, or is the longest, would go on alone while the account allows more calls. So the last
-queries of a job begin ahead of their turn, and from then on the queries with the most pages left go
-first.
+begins last, or is the longest, would run on by itself while the account allows more calls. So the
+last queries of a job begin ahead of their turn, and from then on the queries with the most pages
+left go first.
 
 Until then queries are finished one after another: just enough of them are open to keep the limit in
 use, so that a job that ends early has few incomplete queries. Where the budget may not be enough

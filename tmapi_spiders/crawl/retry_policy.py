@@ -35,13 +35,13 @@ class RetryPolicy:
     """Seconds before the first retry (``TMAPI_RETRY_DELAY``); doubled for each further one."""
 
     def delay_after_failure(self, call: Call) -> float | None:
-        """Return the seconds until a call that failed is retried; None if it has had its tries.
+        """Return the seconds until a call that failed is retried; None if it has no retry left.
 
         A failure that is blamed on the API (:attr:`Call.is_spared`) uses up no try.
         """
-        if call.tries > self.times:
+        if call.counted_attempts > self.times:
             return None
-        return _delay(call, backoff(self.delay, max(call.tries, 1)))
+        return _delay(call, backoff(self.delay, max(call.counted_attempts, 1)))
 
     def delay_over_limit(self, call: Call, refusals: int) -> float:
         """Return the seconds until a call is retried that was over the account's limit.

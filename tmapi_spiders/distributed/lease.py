@@ -43,7 +43,7 @@ class Lease:
     page: int
     attempt: int
     spared: int
-    """Earlier tries that are not the page's fault; see :class:`~tmapi_spiders.api.calls.Call`."""
+    """Earlier attempts that failed because everything did; see :attr:`~tmapi_spiders.api.calls.Call.spared`."""
     refusals: int
     rejections: int
     repeat: int

@@ -1,6 +1,6 @@
 """Reopens queries that ended by an error, and rereads dead letters.
 
-Queries with a dead letter, or whose image's conversion is one, go on from that answer at no cost.
+Queries with a dead letter, or whose image's conversion is one, continue from it at no cost.
 Others call the API again. If a pipeline failed on items of a page, the page is reread for these
 items only.
 """

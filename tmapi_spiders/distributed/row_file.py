@@ -1,4 +1,4 @@
-"""A file that rows are appended to, and that goes on where it ended however that came."""
+"""A file that rows are appended to, and that continues where it ended, however it ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def digest(row: bytes) -> str:
 
 
 def _line(row: bytes) -> bytes:
-    """Return a row as a line: somebody else's, with a line break in it, stays one."""
+    """Return a row as a line: even one that others wrote, with a line break in it, stays one."""
     return row.replace(b"\n", b" ") + b"\n"
 
 
@@ -55,7 +55,7 @@ class RowFile:
 
     @property
     def sha256(self) -> str:
-        """Of all that is in it, in hex."""
+        """Hex digest of the file's content."""
         return self._hash.hexdigest()
 
     def append(self, rows: Sequence[bytes]) -> None:
@@ -79,7 +79,7 @@ class RowFile:
         self.last = digest(rows[-1])
 
     def cut(self) -> None:
-        """Cut off what is no whole line, or was not taken."""
+        """Cut off an incomplete line, and lines that were not taken."""
         self._file.truncate(self._size)
         self._file.seek(self._size)
 
@@ -105,6 +105,6 @@ class RowFile:
 
     def _problem(self, exc: OSError) -> StorageError:
         return StorageError(
-            f"{self.path}: it can't be written ({exc.strerror or exc}). Make room, or mend what is "
-            "wrong, and run the same command again: it goes on where it ended."
+            f"{self.path}: it can't be written ({exc.strerror or exc}). Make room, or repair what "
+            "is wrong, and run the same command again: it continues where it stopped."
         )

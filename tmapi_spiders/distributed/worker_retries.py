@@ -33,7 +33,7 @@ class LeaseRetries(Retries):
         return 0  # nothing waits in a worker
 
     @override
-    def try_again(self, request: Request, call: Call) -> bool:
+    def retry(self, request: Request, call: Call) -> bool:
         lease = self._holding.of(call)
         if lease is None:
             return True  # another worker has it by now

@@ -110,7 +110,7 @@ def _shown(values: list[Any]) -> Any:
 
 
 def _one(read: _Process, choose: _Process) -> _Process:
-    """Return a reader of values that are no lists: both processors in one.
+    """Return a reader of values that are not lists: both processors in one.
 
     Most fields take the first value that one function reads; calling only it is a third faster.
     """

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Client", "Signer"]
 
 _MOST_BYTES = 8 * 1024 * 1024
-"""Of an answer, both as received and decompressed: forty times the largest pages seen. Each call in
-flight may hold that many, and nothing else runs while they are decompressed."""
+"""Bytes of the largest answer, both as received and decompressed: forty times the largest pages
+seen. Each call in flight may hold that many, and nothing else runs while they are decompressed."""
 
 _IDLE_SECONDS = 4.0
 """How long an idle connection may be used again: many servers close theirs after 5 s, and a call

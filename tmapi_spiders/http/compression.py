@@ -25,7 +25,7 @@ __all__ = ["Broken", "TooLarge", "decompress"]
 
 
 _MOST_MEMBERS = 100
-"""Of a body, one after another: each costs a copy of those after it."""
+"""Most members in one body: each costs a copy of those after it."""
 
 
 class Broken(ValueError):

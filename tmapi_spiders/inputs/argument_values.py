@@ -20,7 +20,7 @@ _RANGE = re.compile(rf"(?P<start>{_DECIMAL})?\s*-\s*(?P<end>{_DECIMAL})?")
 
 
 def prices_of(given: Any) -> tuple[PriceRange, ...]:
-    """Read price ranges such as ``0-10,10-50,50-``; ``none`` is no range.
+    """Read price ranges such as ``0-10,10-50,50-``; ``none`` means no range.
 
     >>> prices_of("-10,50-")
     (PriceRange(start=None, end='10'), PriceRange(start='50', end=None))

@@ -47,7 +47,7 @@ _SMALL = 10_000_000
 #: Excel's limit.
 _MOST_ROWS = 1_048_576
 
-#: Of all sheets, including empty cells, which the reader adds up to the last one of a row.
+#: Cells of all sheets, including empty cells, which the reader adds up to the last one of a row.
 _MOST_CELLS = 30_000_000
 
 _SMALLER = "Leave out what is not needed, or save the sheet as “CSV UTF-8”."

@@ -35,7 +35,7 @@ _LEVEL = 1
 """zlib's fastest: a page is stored once, and seldom read again."""
 
 _MOST_BYTES = 64 * 1024 * 1024
-"""Of a stored answer, decompressed: no version's download handler has let more in."""
+"""Largest stored answer, decompressed: no version's download handler has let more in."""
 
 
 @attrs.frozen

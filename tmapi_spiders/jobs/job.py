@@ -35,7 +35,7 @@ SIGHTINGS = "sightings.jsonl"
 OUTCOMES = "outcomes.jsonl"
 LOCK = ".lock"
 
-#: Of job.json; goes up when its readers have to change.
+#: The version of job.json's format; it rises when readers have to change.
 SCHEMA = 1
 
 

@@ -51,7 +51,7 @@ class OutputFile:
         """Write what is left and replace the last run's file; do nothing if that was done before.
 
         :param complete: whether the file holds everything the job has paid for; if it may not, the
-            last run's file is kept beside it (``….last``)
+            last run's file is kept next to it (``….last``)
         """
         if self._atomic is None or self._atomic.file.closed:
             return

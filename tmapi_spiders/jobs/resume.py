@@ -46,7 +46,7 @@ def with_stored_arguments(given: Mapping[str, Any], output_dir: Path) -> dict[st
     seeds, directory = stored.get("seeds"), last.get("directory")
     if seeds == STDIN:
         raise UsageProblems(
-            f"job={name}: its seeds came through standard input, and are not kept. To go on with "
+            f"job={name}: its seeds came through standard input, and are not kept. To resume "
             f"it, give them again, with its other arguments: -a seeds={STDIN}, or a file."
         )
     if isinstance(seeds, str) and isinstance(directory, str):

@@ -197,7 +197,7 @@ class LocalLedger(Ledger):
         self._open.pop(progress.query.query_id, None)
         status, reason = progress.ending.status, progress.ending.reason
         if status in {"complete", "empty"}:
-            progress.code = progress.message = None  # of a try that a better one followed
+            progress.code = progress.message = None  # of an attempt that a better one followed
         evidence = progress.ending.evidence
         self.by_status[status] += 1
         if evidence:

@@ -33,18 +33,18 @@ def first_line(run: LocalRun, estimate: Estimate) -> str | None:
     if not (changed or unfinished or estimate.least):
         series = series_of(name) or name
         return (
-            f"{name}: replays the answers paid for on {days(*paid)}, and asks nothing new. "
+            f"{name}: replays the answers paid for on {days(*paid)}, and requests nothing new. "
             f"To search again: -a series={series} instead of -a job={name}, which makes a new job "
             "each time."
         )
     so_far = calls(run.archive.journal.calls, run.config.call_price)
     if unfinished:
-        next_ = f"{unfinished}; what is missing is asked for now"
+        next_ = f"{unfinished}, so the rest is requested now"
     else:
-        next_ = "what its arguments add is asked for now"
+        next_ = "what its arguments add is requested now"
     return (
-        f"{name}: resumes this job: {plural(run.archive.pages, 'page')}, paid for on "
-        f"{days(*paid)}, cost nothing again ({so_far} so far); {next_}."
+        f"{name}: resumes this job, replaying {plural(run.archive.pages, 'page')} paid for on "
+        f"{days(*paid)} ({so_far} so far); {next_}."
     )
 
 

@@ -41,7 +41,7 @@ class LocalRetries(Retries):
         return len(self._waiting)
 
     @override
-    def try_again(self, request: Request, call: Call) -> bool:
+    def retry(self, request: Request, call: Call) -> bool:
         delay = self._policy.delay_after_failure(call)
         if delay is None:
             return False

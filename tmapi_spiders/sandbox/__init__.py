@@ -21,7 +21,7 @@ its name asks for.
 | --- | --- |
 | `fail-KIND` | its searches are answered with a fault; the kinds are in `faults.FAULTS` |
 | `convert-KIND` | its conversions are |
-| `…-xN`, `…-pN`, `…-dN` | after either: only the first N tries of a call; only page N; only day N |
+| `…-xN`, `…-pN`, `…-dN` | after either: only a call's first N attempts; only page N; only day N |
 | `nothing` | a true page without items |
 | `onepage` | at most 7 matches |
 | `ragged` | pages hold more or fewer items than asked for, and state a different page_size |

@@ -102,7 +102,7 @@ class Catalogue:
         self._gone: dict[int, int] = {}
         for slot in range(count):
             for earlier, came in enumerate(arrival_days(seed, slot, day)):
-                # This index is no slot of any catalogue, and gives the same kind as the slot's.
+                # This index is not a slot of any catalogue, and gives the same kind as the slot's.
                 index = slot + earlier * MAX_PRODUCTS
                 item_id = item_id_of(seed, index)
                 if is_on_sale(seed, item_id, came, day):

@@ -1,7 +1,7 @@
 """A table of faults (answers that are not a page of products), and which calls get them.
 
 An image asks for one in its name: `fail-KIND` for its searches, `convert-KIND` for its conversions,
-each with `-xN` (only the first N tries of a call fail), `-pN` (only page N fails) and
+each with `-xN` (only the first N attempts of a call fail), `-pN` (only page N fails) and
 `-dN` (only on day N).
 """
 
@@ -194,14 +194,14 @@ class FaultMark:
 
     fault: Fault
     tries: int | None
-    """Only the first so many tries fail; None for all."""
+    """Only the first so many attempts fail; None for all."""
     page: int | None
     """Only this page fails; None for all."""
     day: int | None
     """It fails only on this day; None for all."""
 
     def holds(self, page: int | None, earlier: int, day: int) -> bool:
-        """Return whether it applies to a page on a day, after so many earlier tries."""
+        """Return whether it applies to a page on a day, after so many earlier attempts."""
         return (
             (self.tries is None or earlier < self.tries)
             and self.page in {None, page}

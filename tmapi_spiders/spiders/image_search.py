@@ -26,7 +26,7 @@ from tmapi_spiders.errors import StorageError, UsageProblems
 from tmapi_spiders.inputs.arguments import Arguments
 from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH, SpiderKind
 from tmapi_spiders.loaders import ProductLoader
-from tmapi_spiders.middlewares import TriesAgain
+from tmapi_spiders.middlewares import AttemptEnded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -209,7 +209,7 @@ class ImageSearchSpider(Spider):
         page: int = request.cb_kwargs["page"]
         if isinstance(failure.value, GateClosed):
             yield from self.run.flow.page_cut_short(query, page)
-        elif not isinstance(failure.value, TriesAgain):
+        elif not isinstance(failure.value, AttemptEnded):
             message = _describe(failure)
             logger.debug("No answer: %s", message)
             yield from self.run.flow.page_failed(query, page, None, message)
@@ -221,7 +221,7 @@ class ImageSearchSpider(Spider):
         query_id: str = request.cb_kwargs["query_id"]
         if isinstance(failure.value, GateClosed):
             yield from self.run.flow.conversion_cut_short(seed, query_id)
-        elif not isinstance(failure.value, TriesAgain):
+        elif not isinstance(failure.value, AttemptEnded):
             yield from self.run.flow.conversion_failed(seed, query_id, None, _describe(failure))
 
     def _meta(self, call: Call) -> dict[str, Any]:

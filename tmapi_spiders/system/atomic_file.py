@@ -1,4 +1,4 @@
-"""Atomic writes: a file is made beside its name, and renamed once it is whole.
+"""Atomic writes: a file is made next to its name, and renamed once it is whole.
 
 Everything this project writes goes through here, so that one rule holds: whatever lies where the
 new file is made (left over from a killed run, or planted) is removed, never opened; a link under
@@ -97,7 +97,7 @@ class AtomicFile:
                 self.discard()
 
     def _is_in_place(self) -> bool:
-        """Return whether the file beside the name is still this one."""
+        """Return whether the part file is still this one."""
         try:
             return os.path.samestat(self._stat, os.lstat(self.part))
         except FileNotFoundError:
@@ -122,7 +122,7 @@ def atomic_write(path: Path, remedy: str = _REMEDY) -> Iterator[IO[bytes]]:
 
 
 def make_scratch_folder(path: Path) -> Path:
-    """Make a folder for temporary files beside a file that is being written.
+    """Make a folder for temporary files next to a file that is being written.
 
     It is removed with the end of :func:`atomic_write`.
 

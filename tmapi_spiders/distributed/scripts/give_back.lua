@@ -12,7 +12,7 @@ set_fields(query_key(payer(task)), rest.note or {})
 for name, by in pairs(rest.count or {}) do count(name, by) end
 if is_conversion(task) and sends == '0' and (rest.how == 'retry' or rest.how == 'refused')
   and call('HEXISTS', BODIES, task) == 0 then
-  -- The conversion that another job kept is unusable: this one will be paid for, and that is its first try.
+  -- The conversion that another job kept is unusable: this one will be paid for, and that is its first attempt.
   call('HSET', key, 'unusable', 1)
   call('HDEL', key, 'attempt', 'spared', 'refusals')
 end

@@ -1,4 +1,4 @@
--- A worker joins: a stopped job goes on. Returns the number of stops so far.
+-- A worker joins: a stopped job resumes. Returns the number of stops so far.
 if job('state') == 'stopped' then
   call('HSET', JOB, 'state', 'open')
   call('HDEL', JOB, 'stop_reason', 'stop_detail')

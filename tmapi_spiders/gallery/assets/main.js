@@ -121,7 +121,7 @@ const jump = (group) => {
   at(`seed-${group.place + 1}`).scrollIntoView({ block: "start" });
 };
 
-/** Jump to "#to-seed-7", as in the list of seeds. It is no element's id, so the browser itself does nothing. */
+/** Jump to "#to-seed-7", as in the list of seeds. It is not an element's id, so the browser itself does nothing. */
 const jumpToAddress = () => {
   const place = /^#to-seed-(\d+)$/.exec(location.hash);
   if (place && groups[place[1] - 1]) jump(groups[place[1] - 1]);

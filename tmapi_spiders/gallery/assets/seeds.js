@@ -1,4 +1,4 @@
-// A seed beside its matches: its queries and their outcomes, its prices, its cards.
+// A seed next to its matches: its queries and their outcomes, its prices, its cards.
 
 const REASONS = {
   last_page: "to the last page",
@@ -109,7 +109,7 @@ const pricesView = (group, filter, onRange) => {
     prices.bars.length > 1 ? histogramOf(prices, filter, onRange) : null);
 };
 
-/** A seed beside its matches. */
+/** A seed next to its matches. */
 const groupOf = (group, cards, filter, onRange) => {
   const list = make("ul", { class: "cards" });
   const more = make("div", { class: "more" });
