@@ -43,7 +43,7 @@ class Lease:
     page: int
     attempt: int
     spared: int
-    """Earlier attempts that failed because everything did; see :attr:`~tmapi_spiders.api.calls.Call.spared`."""
+    """Earlier attempts that failed because everything did; see ``Call.spared``."""
     refusals: int
     rejections: int
     repeat: int
