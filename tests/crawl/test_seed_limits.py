@@ -104,7 +104,7 @@ def test_pipes_that_somebody_writes_into(offline: Crawler, tmp_path: Path) -> No
         ("s.csv", f"{','.join(map(str, range(10_000)))}\n{LAMP}", "no column has the image"),
         ("s.csv", f"image,{','.join(f'search_{n}' for n in range(999))}", "search_0: no such"),
         ("s.jsonl", f'{{"image": "{LAMP}", "d": {"[" * 960}{"]" * 960}}}', "nested too deep"),
-        ("s.jsonl", f'{{"image": "{LAMP}", "d": {"[" * 101}{"]" * 101}}}', "up to 100 deep"),
+        ("s.jsonl", f'{{"image": "{LAMP}", "d": {"[" * 101}{"]" * 101}}}', "up to 100 levels"),
         ("s.jsonl", f'{{"image": "{LAMP}", "n": {DIGITS}}}', "line 1: it is not JSON"),
         ("s.txt", "shoe\n" * 5_000_000, "100,000 more like these"),
     ],

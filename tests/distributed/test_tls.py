@@ -178,7 +178,7 @@ def test_what_is_wrong_is_told(
 def test_a_certificate_for_another_host(redis_server: RedisServer, ours: Authority) -> None:
     with Proxy(redis_server.port, ours.server_context("redis.example")) as proxy:
         url = url_of(proxy.port, ours)
-        assert "Use a host in REDIS_URL that its certificate is for" in problem_with(url)
+        assert "use a host that its certificate covers" in problem_with(url)
         assert not problem_with(f"{url}&ssl_check_hostname=0")
 
 

@@ -24,10 +24,15 @@ MAX_SECONDS: Final = 86_400
 Validator = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
 
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
 def _rule(holds: Callable[[Any], bool], rule: str) -> Validator:
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if not holds(value):
-            raise ValueError(f"{attribute.name}={value!r}: must be {rule}")
+            raise ValueError(f"{attribute.name}={_shortened(value)}: must be {rule}")
 
     return check
 
