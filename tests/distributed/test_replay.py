@@ -112,6 +112,16 @@ def test_what_needs_no_call_is_done_though_the_budget_is_spent(desk: Desk) -> No
     assert (facts["state"], facts["stop_reason"], facts["calls"]) == ("stopped", "budget", "3")
 
 
+def test_nothing_to_replay(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.make()
+    assert desk.run("replay") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "j: there is nothing to replay"
+    assert second.endswith("scrapy tmapi replay j --failed")
+    assert desk.run("replay", failed=True) == 0
+    assert capsys.readouterr().out == f"{first}\n"
+
+
 def test_so_is_a_conversion_that_was_paid_for(desk: Desk) -> None:
     desk = desk.with_settings(TMAPI_BUDGET=1)
     job = desk.make(2, convert="always")

@@ -55,6 +55,12 @@ def _queue(server: Redis, settings: BaseSettings, name: str, *, failed: bool) ->
     """Queue what is to be replayed; yield what is printed of it."""
     job = SharedJob.load(server, name, partial(kind_for, settings))
     found = reopen(server, job, failed=failed)
+    if not (found.queries or found.others or found.pages):
+        yield f"{name}: there is nothing to replay"
+        if not failed:
+            again = with_profile(f"scrapy tmapi replay {name} --failed")
+            yield f"  To replay queries that failed without a dead letter: {again}"
+        return
     letters = (
         f"{plural(found.queries, 'query', 'queries')} with a dead letter, which is read again at "
         "no cost"
@@ -65,9 +71,5 @@ def _queue(server: Redis, settings: BaseSettings, name: str, *, failed: bool) ->
         f"{name}: {letters}, and {plural(found.others, 'other')} that ended by an error are in the "
         "queue again"
     )
-    if found.queries or found.others or found.pages:
-        workers = worker_command(settings, job.kind.name, name)
-        yield f"  To work on them, start workers: {workers}"
-    elif not failed:
-        again = with_profile(f"scrapy tmapi replay {name} --failed")
-        yield f"  To replay what failed without a dead letter: {again}"
+    workers = worker_command(settings, job.kind.name, name)
+    yield f"  To work on them, start workers: {workers}"
