@@ -327,7 +327,7 @@ def test_interrupted_while_delivering(series: Series) -> None:
     assert is_gone(int(pid.read_text()))
 
 
-def test_the_command_that_goes_on_with_a_job_holds_no_secret(tmp_path: Path) -> None:
+def test_the_command_that_resumes_a_job_holds_no_secret(tmp_path: Path) -> None:
     crawler = Crawler(tmp_path / "output", variables={"TMAPI_SANDBOX": "1"})
     options = ("-s", f"TMAPI_NOTIFY_SECRET={SECRET}", "-s", "TMAPI_BUDGET=1", "-L", "DEBUG")
     stopped = crawler(*options, seeds="/search/a/lamp.jpg")

@@ -34,7 +34,7 @@ def test_the_token_is_not_in_any_text() -> None:
     assert TOKEN not in str(caught.value)
 
 
-def test_the_output_folder_lies_beside_scrapy_cfg_or_here(
+def test_the_output_folder_lies_next_to_scrapy_cfg_or_here(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(ROOT / "tmapi_spiders")

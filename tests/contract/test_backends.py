@@ -251,7 +251,7 @@ class TestPermits:
     def test_no_more_than_wanted(self, backend: Backend) -> None:
         assert len(backend().out(2)) == 2
 
-    def test_they_do_not_grow_while_nobody_wants_more(self, backend: Backend) -> None:
+    def test_they_do_not_grow_without_demand(self, backend: Backend) -> None:
         calls = backend()
         for _ in range(5):
             (call,) = calls.out(1)
@@ -289,7 +289,7 @@ class TestPermits:
             calls.answered(call)
         assert len(calls.out(100)) == 4
 
-    def test_if_not_even_one_is_borne_there_is_a_pause(self, backend: Backend) -> None:
+    def test_if_even_one_call_is_refused_there_is_a_pause(self, backend: Backend) -> None:
         calls = backend(most=1)
         (call,) = calls.out(100)
         calls.refused(call)

@@ -194,7 +194,7 @@ def test_the_same_answers_allow_the_same_calls(desk: Desk, examples: int) -> Non
 
 @pytest.mark.usefixtures("slower")
 @pytest.mark.parametrize("most", [6, 14])
-def test_an_account_that_bears_more_and_less(desk: Desk, most: int) -> None:
+def test_an_account_whose_limit_changes(desk: Desk, most: int) -> None:
     draw = random.Random(most)
     alone, shared = Alone(most), Shared(desk, most)
     borne, in_flight, highest = most, 0, set()
@@ -211,7 +211,7 @@ def test_an_account_that_bears_more_and_less(desk: Desk, most: int) -> None:
     assert len(highest) > most / 2, "it has seen a lot"
 
 
-def test_answers_of_one_batch_raise_nothing_while_nobody_wants_more(desk: Desk) -> None:
+def test_answers_of_one_batch_raise_nothing_without_demand(desk: Desk) -> None:
     shared = Shared(desk, 16)
     assert shared.step(7, 0.0, []) == (8, 7)
     assert shared.step(0, 0.0, ["answered"] * 3) == (8, 4)

@@ -36,7 +36,7 @@ _BY_REASON = {
         "test_own_keys::test_what_rows_with_one_picture_ask_is_paid_for_once",
     ),
     "other arguments for the same job: a job on Redis has only one set of arguments": (
-        "test_conversion::test_is_replayed_to_its_end_when_a_query_beside_it_is_not_called_any_more",
+        "test_conversion::test_is_replayed_to_its_end_when_another_query_is_no_longer_called",
         "test_own_keys::test_another_picture_under_an_old_id_is_searched",
         "test_results::test_a_job_run_again_has_the_files_of_the_last_run",
     ),
@@ -74,9 +74,9 @@ _BY_REASON = {
         "test_own_keys::test_an_estimate_counts_each_row_with_its_own_arguments",
         "test_plugin::test_the_project_has_the_command",
         "test_profiles::test_a_real_token_is_not_given_to_the_sandbox",
-        "test_profiles::test_the_sandbox_profile_needs_no_token_and_tells_that_it_is_made_up",
-        "test_scripts::test_a_script_is_told_how_to_go_on",
-        "test_scripts::test_runspider_is_refused_without_the_add_on_and_told_by_its_exit_status_with_it",
+        "test_profiles::test_the_sandbox_profile_needs_no_token_and_says_it_is_made_up",
+        "test_scripts::test_a_script_learns_how_to_resume",
+        "test_scripts::test_runspider_is_refused_without_the_add_on_and_has_an_exit_status_with_it",
         "test_scripts::test_the_example_of_a_script",
         "test_scripts::test_without_the_add_on_a_script_is_refused",
         "test_secrets::test_a_password_of_redis",
@@ -85,7 +85,7 @@ _BY_REASON = {
         "test_usage::test_a_mistyped_profile",
         "test_usage::test_a_mistyped_subcommand",
         "test_usage::test_outside_of_a_project",
-        "test_written_json::test_nobody_else_writes_json",
+        "test_written_json::test_no_other_module_writes_json",
     ),
 }
 

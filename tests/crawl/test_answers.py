@@ -29,7 +29,7 @@ def seeds_of(kinds: list[str], tail: str = "") -> str:
 
 
 @pytest.mark.both_ways
-def test_what_passes_is_tried_again(crawl: Crawler, sandbox: SandboxThread) -> None:
+def test_transient_failures_are_retried(crawl: Crawler, sandbox: SandboxThread) -> None:
     """Two failures of each kind, then a page: the query is complete, with the calls it took."""
     options = "-s", "DOWNLOAD_TIMEOUT=1", "-s", "TMAPI_OUTAGE_CALLS=0"
     done = crawl(*options, seeds=seeds_of(PASSING, "-x2"))
@@ -66,7 +66,7 @@ def test_what_does_not_pass_fails_its_query_only(crawl: Crawler, sandbox: Sandbo
     assert "Traceback" not in done.log
 
 
-def test_a_wrong_query_is_not_tried_again(crawl: Crawler, sandbox: SandboxThread) -> None:
+def test_a_wrong_query_is_not_retried(crawl: Crawler, sandbox: SandboxThread) -> None:
     kinds = [kind for kind, fault in FAULTS.items() if fault.row is FaultRow.QUERY]
     done = crawl(seeds=f"{seeds_of(kinds)},{GOOD}")
     assert done.exit_status == 3
@@ -77,8 +77,8 @@ def test_a_wrong_query_is_not_tried_again(crawl: Crawler, sandbox: SandboxThread
 
 
 @pytest.mark.both_ways
-def test_over_the_limit_is_no_try(crawl: Crawler, sandbox: SandboxThread) -> None:
-    """More refusals than tries, and yet the query loses nothing."""
+def test_over_the_limit_uses_up_no_retry(crawl: Crawler, sandbox: SandboxThread) -> None:
+    """More refusals than retries, and yet the query loses nothing."""
     done = crawl(
         "-s",
         "TMAPI_RETRY_TIMES=0",
@@ -117,7 +117,7 @@ def test_what_stops_the_job(crawl: Crawler, sandbox: SandboxThread, kind: str) -
     assert len(done.products) == 7
 
 
-def test_a_job_that_was_stopped_goes_on(crawl: Crawler, sandbox: SandboxThread) -> None:
+def test_a_stopped_job_resumes(crawl: Crawler, sandbox: SandboxThread) -> None:
     options = ("-s", "TMAPI_MAX_CONCURRENCY=1")
     bad = "/search/a/onepage-fail-code-4011-x2.jpg"
     for calls, exit_status in ((2, 4), (3, 4), (5, 0)):
@@ -139,9 +139,7 @@ def test_odd_forms_of_good_answers_cost_nothing(crawl: Crawler, sandbox: Sandbox
 
 
 @pytest.mark.parametrize("status", [429, pytest.param(503, marks=pytest.mark.both_ways)])
-def test_who_says_when_to_come_again_is_not_asked_before(
-    crawl: Crawler, sandbox: SandboxThread, status: int
-) -> None:
+def test_retry_after_is_waited_for(crawl: Crawler, sandbox: SandboxThread, status: int) -> None:
     """With one call in flight; without the request it would come again after the next call."""
     first = f"/search/a/onepage-fail-wait-{status}-x1.jpg"
     others = ",".join(f"/search/a/onepage-slow-0.4-{n}.jpg" for n in range(4))
@@ -153,7 +151,7 @@ def test_who_says_when_to_come_again_is_not_asked_before(
     assert images.index(first, 1) > 2, "after two of the others, which take a second"
 
 
-def test_a_page_that_waits_for_its_next_try_blocks_nobody(
+def test_a_page_that_waits_for_its_retry_blocks_no_other(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
     """With a single permit and a single download slot, all others are done meanwhile."""
@@ -168,9 +166,7 @@ def test_a_page_that_waits_for_its_next_try_blocks_nobody(
     assert len(images) == 22
 
 
-def test_a_stop_does_not_wait_for_a_next_try(
-    way: Way, crawl: Crawler, sandbox: SandboxThread
-) -> None:
+def test_a_stop_does_not_wait_for_a_retry(way: Way, crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         *("-s", "TMAPI_RETRY_DELAY=100", "-s", "CLOSESPIDER_TIMEOUT=1"),
         seeds=f"/search/a/fail-html.jpg,{GOOD}",
@@ -201,7 +197,7 @@ def test_an_error_in_the_middle_keeps_what_was_read(
     assert healed.outcome["calls"] == 10
 
 
-def test_nobody_there_costs_nothing(way: Way) -> None:
+def test_an_unreachable_host_costs_nothing(way: Way) -> None:
     with CannedApi(b"") as api:
         url = api.url
     done = way(url)(seeds=GOOD)

@@ -20,7 +20,7 @@ def stat(log: str, name: str) -> int:
 
 
 @pytest.mark.parametrize(("limit", "most", "queries"), [(5, 40, 50), (1, 8, 8)])
-def test_wanting_more_than_the_account_bears_loses_nothing(
+def test_asking_for_more_than_the_limit_loses_nothing(
     way: Way, limit: int, most: int, queries: int
 ) -> None:
     # Long enough for more calls than that to be sent meanwhile, however slow the machine is.

@@ -96,7 +96,7 @@ def test_what_a_conversion_gives_is_sent_unchanged(way: Way) -> None:
     assert "img_url=%2Fsearch%2Fimg+extra%2F%C3%A5%2520b%2Bc%26d.jpg" in api.seen[1]
 
 
-def test_it_is_tried_again_by_the_same_rules(crawl: Crawler, sandbox: SandboxThread) -> None:
+def test_it_is_retried_by_the_same_rules(crawl: Crawler, sandbox: SandboxThread) -> None:
     done = crawl(
         seeds="https://shop.example/onepage-convert-html-x2.jpg,"
         "https://shop.example/onepage-convert-status-503-x2.jpg"
@@ -175,7 +175,7 @@ class TestAnEmptyFirstPage:
         assert sandbox.stats["calls"] <= 2 + 2 * 6
 
     @pytest.mark.parametrize("host", ["https://cbu01.alicdn.com", "https://shop.example"])
-    def test_beside_items_of_the_same_image_is_believed(
+    def test_with_items_of_the_same_image_is_believed(
         self, crawl: Crawler, sandbox: SandboxThread, host: str
     ) -> None:
         done = crawl(
@@ -235,7 +235,7 @@ class TestAnEmptyFirstPage:
             assert sandbox.stats["conversions"] == 2 + 1 + 1 + 2
         assert ends[0] == ends[1] == ends[2]
 
-    def test_is_replayed_to_its_end_when_a_query_beside_it_is_not_called_any_more(
+    def test_is_replayed_to_its_end_when_another_query_is_no_longer_called(
         self, alone: Crawler, sandbox: SandboxThread
     ) -> None:
         """A stop ends calls but not replays, even of pages that wait for other queries' pages."""
@@ -283,7 +283,7 @@ class TestAnEmptyFirstPage:
             empty["finished_at"]
         ]
 
-    def test_is_believed_beside_items_that_a_loader_fails_on(
+    def test_is_believed_with_items_that_a_loader_fails_on(
         self, way: Way, sandbox: SandboxThread, tmp_path: Path
     ) -> None:
         module = (

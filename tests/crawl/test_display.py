@@ -142,7 +142,7 @@ def test_ctrl_c_twice_leaves_a_terminal_in_order(tmp_path: Path) -> None:
     assert any("STOPPED EARLY: interrupted" in row for row in rows)
 
 
-def test_a_terminal_that_is_closed_ends_the_display_alone(
+def test_a_terminal_that_is_closed_ends_only_the_display(
     tmp_path: Path, slow: SandboxThread
 ) -> None:
     crawl = Crawler(tmp_path, slow.url)

@@ -114,7 +114,7 @@ def test_an_empty_last_page_does_not_take_back_the_count(way: Way, last: int | N
 
 
 @pytest.mark.long
-def test_a_collapse_is_told_a_day_late(way: Way, tmp_path: Path) -> None:
+def test_a_collapse_is_reported_a_day_late(way: Way, tmp_path: Path) -> None:
     """Crawls of four days: complete; cut short by an empty next page; the same again; complete."""
     all_of_it = (page(688, *range(1, 9), has_next_page=False),)
     cut = (page(688, 1, 2, 3, has_next_page=True), page(0, has_next_page=True))

@@ -247,7 +247,7 @@ FOREIGN = page_of('{"item_id": 666}')
     ],
     ids=["another page", "408", "half a head", "a blank line"],
 )
-def test_an_answer_that_nobody_asked_for_is_nobodys(way: Way, more: bytes) -> None:
+def test_an_unrequested_answer_is_ignored(way: Way, more: bytes) -> None:
     server = Chatty(more)
     try:
         done = way(server.url)("-s", "TMAPI_RETRY_DELAY=0.6", seeds=SEED)

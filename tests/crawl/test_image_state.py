@@ -236,7 +236,7 @@ class TestARefusalOnTheWay:
         assert image.is_done
 
 
-def test_it_goes_on_the_same_after_it_was_written_down() -> None:
+def test_it_continues_the_same_after_it_was_stored() -> None:
     image = waiting_for_its_first("a", "b", "c", kept=True)
     steps: list[tuple[str, bool | None]] = [("c", False), ("a", None), ("b", False)]
     for key, items in steps:

@@ -60,7 +60,7 @@ def test_exceptions_do_not_drag_the_signed_url_along(way: Way, tmp_path: Path) -
     assert TOKEN not in done.stdout + done.log
 
 
-def test_a_redirects_location_reaches_nobody_with_the_token(way: Way, tmp_path: Path) -> None:
+def test_a_redirects_location_never_shows_the_token(way: Way, tmp_path: Path) -> None:
     module = (
         'DOWNLOADER_MIDDLEWARES = {"own.Nosy": 500}\n'
         "class Nosy:\n"
@@ -84,7 +84,7 @@ def test_a_base_url_is_understood_however_it_is_written(way: Way) -> None:
     assert api.seen[0].startswith("/1688/global/search/image/v2?language=en&img_url=")
 
 
-def test_nobody_there(way: Way) -> None:
+def test_no_connection(way: Way) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     seeds = ",".join(f"/search/{number}.jpg" for number in range(5))

@@ -1,4 +1,4 @@
-"""An outage: the API is probed, then the job stops; and it costs no more than it must."""
+"""An outage: the API is probed, then the job stops; and it costs as few calls as possible."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_it_stops_the_job_and_costs_some_calls(
 def test_one_that_comes_back_while_it_is_probed_costs_no_query(
     crawl: Crawler, sandbox: SandboxThread
 ) -> None:
-    """Except queries that had no try left before it was known: fewer than it takes to know."""
+    """Except queries that had no retry left before it was known: fewer than it takes to know."""
     sandbox.fail_all("status-502", CALLS + 2)
     done = crawl("-s", "TMAPI_RETRY_TIMES=0", seeds=seeds_of(40))
     ended = endings(done)

@@ -58,7 +58,7 @@ def test_few_queries_are_never_taken_for_it(queries: int) -> None:
     assert outage.room == 1, "but one at a time"
 
 
-def test_no_page_loses_a_try_once_it_may_be_one() -> None:
+def test_no_page_loses_a_retry_once_it_may_be_one() -> None:
     outage, _ = outage_of()
     spared = []
     for query in MANY[: DIFFERENT + 1]:

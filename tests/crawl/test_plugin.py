@@ -63,7 +63,7 @@ def project(way: Way, usual: Path) -> Path:
     return usual
 
 
-def test_a_new_project_crawls_at_full_speed_beside_its_own_feed(
+def test_a_new_project_crawls_at_full_speed_and_keeps_its_feed(
     way: Way, project: Path, sandbox: SandboxThread
 ) -> None:
     crawl = way(sandbox.url, project)

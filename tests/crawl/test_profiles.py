@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.ways import Way
 
 
-def test_the_sandbox_profile_needs_no_token_and_tells_that_it_is_made_up(tmp_path: Path) -> None:
+def test_the_sandbox_profile_needs_no_token_and_says_it_is_made_up(tmp_path: Path) -> None:
     crawl = Crawler(tmp_path / "output")
     process = crawl.start(
         seeds=str(ROOT / "fixtures" / "seeds.txt"),

@@ -106,7 +106,7 @@ def test_every_combination_is_asked_for_with_its_parameters(
 
 
 @pytest.mark.both_ways
-def test_job_json_tells_what_the_files_hold(
+def test_job_json_says_what_the_files_hold(
     way: Way, crawl: Crawler, sandbox: SandboxThread
 ) -> None:
     done = crawl("-s", "TMAPI_CALL_PRICE=0.25", seeds=SEEDS, max_pages=1)

@@ -77,7 +77,7 @@ class Lamps(ImageSearchSpider):
 """
 
 
-def test_runspider_is_refused_without_the_add_on_and_told_by_its_exit_status_with_it(
+def test_runspider_is_refused_without_the_add_on_and_has_an_exit_status_with_it(
     anywhere: Crawler, sandbox: SandboxThread
 ) -> None:
     (anywhere.project / "lamps.py").write_text(LAMPS)
@@ -93,7 +93,7 @@ def test_runspider_is_refused_without_the_add_on_and_told_by_its_exit_status_wit
     assert "    scrapy runspider lamps.py -a job=j -s TMAPI_BUDGET=2\n" in stopped.log
 
 
-def test_a_script_is_told_how_to_go_on(anywhere: Crawler) -> None:
+def test_a_script_learns_how_to_resume(anywhere: Crawler) -> None:
     settings = f"{{'ADDONS': {ADDON}, 'TMAPI_BUDGET': 1, 'LOG_LEVEL': 'ERROR'}}"
     done = python(anywhere, script(settings, "seeds=['/search/a/teapot.jpg'], job='j'"))
     assert "    the same script, with the argument job='j' and the setting TMAPI_BUDGET=2\n" in (

@@ -100,7 +100,7 @@ def test_a_token_that_was_pasted_elsewhere(name: str, crawl: Crawler) -> None:
 
 
 @pytest.mark.parametrize("odd", ["/", pytest.param("?", marks=LONG), pytest.param("#", marks=LONG)])
-def test_a_proxy_whose_parts_cannot_be_told_apart(odd: str, way: Way) -> None:
+def test_a_proxy_whose_parts_are_ambiguous(odd: str, way: Way) -> None:
     proxy = f"http://me:{SECRET}{odd}{SECRET}@127.0.0.1:1"
     done = way("https://api.tmapi.example")(seeds=SEED, env={"https_proxy": proxy})
     assert done.exit_status == 2

@@ -76,14 +76,14 @@ def test_a_device_without_end(offline: Crawler) -> None:
     assert "Accepted: a text file with one image per line" in said
 
 
-def test_a_pipe_that_nobody_writes_into(offline: Crawler, tmp_path: Path) -> None:
+def test_a_pipe_without_a_writer(offline: Crawler, tmp_path: Path) -> None:
     pipe = tmp_path / "seeds"
     os.mkfifo(pipe)
     said = refused(offline, pipe)
     assert "it is a named pipe, and no program opened it for writing" in said
 
 
-def test_pipes_that_somebody_writes_into(offline: Crawler, tmp_path: Path) -> None:
+def test_pipes_with_a_writer(offline: Crawler, tmp_path: Path) -> None:
     pipe = tmp_path / "seeds"
     os.mkfifo(pipe)
     writer = threading.Timer(2, pipe.write_text, [f"{LAMP}\n{LAMP}?2\n"])
@@ -176,9 +176,7 @@ def test_a_workbook_of_another_size(
     ],
     ids=["half a million", "no range", "an entity"],
 )
-def test_merged_cells_that_nobody_has(
-    behind: str, message: str, offline: Crawler, tmp_path: Path
-) -> None:
+def test_absurd_merged_cells(behind: str, message: str, offline: Crawler, tmp_path: Path) -> None:
     rows = row(1, "image") + row(2, LAMP)
     path = with_sheet(tmp_path / "seeds.xlsx", rows, f"<mergeCells>{behind}</mergeCells>")
     assert message in refused(offline, path)

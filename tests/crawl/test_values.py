@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.both_ways
-def test_what_cannot_be_read_is_counted_and_told_once(way: Way, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_counted_and_reported_once(way: Way, tmp_path: Path) -> None:
     with CannedApi(PAGE) as api:
         limit = '    custom_settings = {"TMAPI_MONITOR_UNREADABLE": 0.2}\n'
         crawl = way.in_project(tmp_path / "p", api.url, PROJECT + limit)

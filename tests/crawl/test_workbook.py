@@ -105,7 +105,7 @@ def test_from_file_to_gallery(way: Way, sandbox: SandboxThread, tmp_path: Path) 
     assert "11 seeds" in gallery.stdout
 
 
-def test_what_cant_be_used_is_told_before_anything_is_paid(
+def test_what_cant_be_used_is_reported_before_anything_is_paid(
     way: Way, sandbox: SandboxThread, tmp_path: Path
 ) -> None:
     path = articles(

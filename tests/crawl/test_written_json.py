@@ -68,7 +68,7 @@ def test_a_pipeline_that_puts_one_into_a_product(tmp_path: Path, way: Way) -> No
     assert json.loads(line, parse_constant=refuse)["composite_score"] is None
 
 
-def test_nobody_else_writes_json() -> None:
+def test_no_other_module_writes_json() -> None:
     """One module ensures it; orjson does by itself. (The sandbox imports nothing of the rest.)"""
     for path in (ROOT / "tmapi_spiders").rglob("*.py"):
         name = path.relative_to(ROOT / "tmapi_spiders").as_posix()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long  # make long
 
 
-def test_a_query_that_goes_on_is_counted_once(redis_server: RedisServer, tmp_path: Path) -> None:
+def test_a_query_that_continues_is_counted_once(redis_server: RedisServer, tmp_path: Path) -> None:
     desk = Desk(redis_server, tmp_path / "output")
     job = desk.make(seeds=2)
     for lease in desk.lease(job, 2):

@@ -454,7 +454,7 @@ def test_0_days_are_for_ever(desk: Desk) -> None:
     assert "exported_at" in desk.facts()
 
 
-def test_a_job_that_goes_on_while_outcomes_are_written(
+def test_a_job_that_resumes_while_outcomes_are_written(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.work(desk.make())
@@ -495,7 +495,7 @@ def test_rows_that_are_garbage_stay_rows(desk: Desk) -> None:
     assert len(desk.lines("products.jsonl")) == 10
 
 
-def test_a_job_that_goes_on_while_it_is_to_expire(
+def test_a_job_that_resumes_while_it_is_to_expire(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.work(desk.make())
@@ -562,7 +562,7 @@ def test_rows_that_are_taken_after_an_export(desk: Desk) -> None:
     assert desk.lines("products.jsonl") == before
 
 
-def test_what_queries_failed_by_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_why_queries_failed_is_reported(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     job = desk.make(seeds=3)
     good, *bad = desk.lease(job, 3)
     desk.commit(job, good)

@@ -161,7 +161,7 @@ def test_garbage_in_the_queue_does_no_harm(
     assert done.exit_status == 3
 
 
-def test_what_kills_worker_after_worker_is_not_tried_for_ever(
+def test_what_kills_worker_after_worker_is_not_retried_for_ever(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer
 ) -> None:
     start = redis_server.crawler(tmp_path, sandbox.url)

@@ -85,7 +85,7 @@ def test_replayed_twice_and_while_it_is_read(
     assert sandbox.stats["calls"] == 3
 
 
-def test_a_letter_tells_what_failed(job: Crawler, redis_server: RedisServer) -> None:
+def test_a_letter_says_what_failed(job: Crawler, redis_server: RedisServer) -> None:
     seen = json.loads(job.command("tmapi", "status", "j", "--json").stdout)
     letters = {letter["page"]: letter for letter in seen["dead_letters"]}
     assert {page: letter["failed"] for page, letter in letters.items()} == {
@@ -96,7 +96,7 @@ def test_a_letter_tells_what_failed(job: Crawler, redis_server: RedisServer) -> 
     assert {letter["error"] for letter in letters.values()} == {"ValueError: broken"}
 
 
-def test_a_damaged_image_is_none_of_its_business(job: Crawler, redis_server: RedisServer) -> None:
+def test_a_damaged_image_is_left_as_it_is(job: Crawler, redis_server: RedisServer) -> None:
     """Nor does a worker's error delete what is known of an answer."""
     client = redis_server.client
     (task, *_) = client.hkeys(DEAD)

@@ -180,7 +180,7 @@ def test_an_answer_that_kills_worker_after_worker(desk: Desk) -> None:
     assert desk.facts()["calls"] == "1"
 
 
-def test_a_page_with_items_to_mend_that_kills_worker_after_worker(
+def test_a_page_to_reread_that_kills_worker_after_worker(
     tmp_path: Path, sandbox: SandboxThread, redis_server: RedisServer, desk: Desk
 ) -> None:
     """It becomes a dead letter again: what is known of its items stays, and it can be replayed."""
@@ -247,7 +247,7 @@ def test_an_answer_that_was_read_in_part_and_kills_worker_after_worker(
     assert (len(shared.products), len(shared.sightings), sandbox.stats["calls"]) == (20, 20, 2)
 
 
-def test_a_page_is_mended_while_the_next_one_is_read(desk: Desk) -> None:
+def test_a_page_is_reread_while_the_next_one_is_read(desk: Desk) -> None:
     """Neither undoes what the other has counted."""
     job = desk.make(1)
     (first,) = desk.lease(job)
@@ -291,7 +291,7 @@ def test_first_pages_are_left_alone_while_others_of_their_image_are_out(desk: De
     assert (again.task, again.sends) == (three.task, True)
 
 
-def test_a_later_page_goes_on_though_the_image_is_known(desk: Desk) -> None:
+def test_a_later_page_continues_though_the_image_is_known(desk: Desk) -> None:
     job = desk.make(1, at_once=True, convert="auto", sort="default,sales,price_up")
     one, two, _ = desk.lease(job, 3)
     desk.commit(job, one, ends=False)
@@ -352,7 +352,7 @@ def test_replayed_by_two_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert lease.image.expected == 1
 
 
-def test_garbage_is_told(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_garbage_is_reported(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     job = desk.make(2)
     one, two = desk.lease(job, 2)
     desk.fail(job, one)

@@ -42,7 +42,7 @@ def test_enqueued_by_another_program(worker: Crawler, redis_server: RedisServer)
 
 
 @pytest.mark.long
-def test_crawled_alone_and_gone_on_with(crawl: Crawler) -> None:
+def test_crawled_alone_and_resumed(crawl: Crawler) -> None:
     arguments = ("crawl", "image_search", "-a", "job=j", "-a", "seeds=-")
     done = run(crawl, *arguments, "-s", "TMAPI_BUDGET=1", input=SEEDS)
     assert done.returncode == 4, done.stderr

@@ -152,7 +152,7 @@ def problem_with(url: str, **params: Any) -> str:
     return ""
 
 
-def test_what_is_wrong_is_told(
+def test_problems_are_reported(
     redis_server: RedisServer, tls: Proxy, ours: Authority, another: Authority, tmp_path: Path
 ) -> None:
     ca = str(ours.certificate)

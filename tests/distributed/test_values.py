@@ -26,7 +26,7 @@ def lines(found: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-def test_status_tells_of_them_and_another_version_is_refused(
+def test_status_shows_them_and_another_version_is_refused(
     tmp_path: Path, redis_server: RedisServer
 ) -> None:
     with CannedApi(PAGE) as api:

@@ -214,7 +214,7 @@ def test_there_is_no_such_job(offline: Crawler) -> None:
     assert "there is no such job" in done.log
 
 
-def test_a_killed_job_is_told_how_to_go_on(
+def test_a_killed_job_says_how_to_resume(
     offline: Crawler, job: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (job.write() / "sightings.jsonl").unlink()

@@ -140,7 +140,7 @@ def test_a_line_with_values_of_another_kind(offline: Crawler) -> None:
     assert "Traceback" not in done.log
 
 
-def test_prune_tells_of_it(offline: Crawler) -> None:
+def test_prune_reports_it(offline: Crawler) -> None:
     for day in (1, 2):
         JobFolder(offline.output / f"watch-202511{day:02}T180000Z").write()
     put_pipe(offline.output / "watch-20251101T180000Z" / "job.json")

@@ -1,4 +1,4 @@
-"""The gate lets out no more calls than limit and budget allow, and none once it is closed."""
+"""The gate admits no more calls than limit and budget allow, and none once it is closed."""
 
 from __future__ import annotations
 

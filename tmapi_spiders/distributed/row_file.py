@@ -59,7 +59,7 @@ class RowFile:
         return self._hash.hexdigest()
 
     def append(self, rows: Sequence[bytes]) -> None:
-        """Write rows, and see to it that they are on the disk.
+        """Write rows, and make sure that they are on the disk.
 
         :raises StorageError: if that fails; the file ends with the last row it had before
         """

@@ -1,4 +1,4 @@
-"""What a worker prints: what it works on, and what came of it."""
+"""What a worker prints: what it works on, and with what result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def announce(worker: Worker) -> None:
 
 
 def report(worker: Worker) -> None:
-    """Say what came of it, once."""
+    """Print the result, once."""
     if not worker.begin_report():
         return
     job = worker.job.name

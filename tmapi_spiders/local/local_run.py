@@ -156,7 +156,7 @@ class LocalRun(Run):
     def end(self, *, whole: bool = True) -> None:
         """Put the files in place, write to job.json how the run ended, and release the job.
 
-        :param whole: whether the spider closed in good order, with all that is paid for written
+        :param whole: whether the spider closed in order, with all paid answers written
         """
         self.ended = True
         for file in self.job.files.values():
