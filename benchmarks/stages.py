@@ -43,7 +43,7 @@ from tmapi_spiders.crawl.run import OpenSpider
 from tmapi_spiders.formats import to_line, utc_now
 from tmapi_spiders.items import Product, Sighting
 from tmapi_spiders.loaders import ProductLoader
-from tmapi_spiders.local.prepare import prepare_run
+from tmapi_spiders.local.preparation import prepare_run
 from tmapi_spiders.pipelines import DedupePipeline, ValidationPipeline
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 

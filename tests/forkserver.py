@@ -71,7 +71,7 @@ PACKAGE = (
     "tmapi_spiders.distributed.scheduler",
     "tmapi_spiders.handler",
     "tmapi_spiders.extensions",
-    "tmapi_spiders.local.prepare",
+    "tmapi_spiders.local.preparation",
     *(
         f"tmapi_spiders.commands.{name}"
         for name in ("compare", "delete", "enqueue", "estimate", "export", "gallery", "jobs")

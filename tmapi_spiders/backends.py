@@ -13,7 +13,7 @@ from scrapy.utils.misc import load_object
 
 from tmapi_spiders.local import summary
 from tmapi_spiders.local.local_run import LocalRun
-from tmapi_spiders.local.prepare import prepare_run
+from tmapi_spiders.local.preparation import prepare_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def prepare(
 ) -> Run:
     """Check settings and arguments, and lock the job or join it; send nothing.
 
-    The parameters are those of :func:`~tmapi_spiders.local.prepare.prepare_run`.
+    The parameters are those of :func:`~tmapi_spiders.local.preparation.prepare_run`.
 
     :raises UsageProblems: with all that is wrong
     :raises StorageError: if the job's folder or archive can't be used

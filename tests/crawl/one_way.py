@@ -6,7 +6,11 @@ __all__ = ["ONE_WAY"]
 
 #: By reason: whole modules, and single tests of other modules.
 _BY_REASON = {
-    "functions and classes: not a crawl": ("test_image_state", "test_outage_rules"),
+    "functions and classes: not a crawl": (
+        "test_image_state",
+        "test_outage_rules",
+        "test_requirements",
+    ),
     "an archive: a worker's answers are not kept once their page is committed, nor read again": (
         "test_archive",
         "test_budget::test_after_a_kill_at_most_the_budget",

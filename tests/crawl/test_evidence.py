@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.doubtful import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
+from tests.doubtful_endings import COUNTS, ENDINGS, WORDS, endings_of, write_seeds
 from tests.support import CannedApi, page_of
 from tmapi_spiders.crawl.evidence import EVIDENCE
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from tests.kinds import ARGUMENTS, KINDS, difference, result_of, seeds_of, unexpected
+from tests.project_kinds import ARGUMENTS, KINDS, difference, result_of, seeds_of, unexpected
 from tests.support import Crawl, Crawler, SandboxThread
 
 if TYPE_CHECKING:

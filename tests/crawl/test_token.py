@@ -78,6 +78,7 @@ def test_without_a_token_nothing_is_sent(way: Way) -> None:
     done = way()(seeds="/search/a/teapot.jpg")
     assert done.exit_status == 2
     assert "TMAPI_TOKEN: not set" in done.log
+    assert "-s TMAPI_SANDBOX=1" in done.log  # profiles are this repository's: others have none
     assert "sandbox" in done.log
     assert not done.folder.exists()
 

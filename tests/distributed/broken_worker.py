@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from settings.distributed import *  # noqa: F403
-from tmapi_spiders.crawl.pages import PageReader
+from tmapi_spiders.crawl.page_reader import PageReader
 from tmapi_spiders.distributed.worker_flow import WorkerFlow
 from tmapi_spiders.spiders.image_search import ImageSearchSpider
 

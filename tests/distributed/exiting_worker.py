@@ -10,7 +10,7 @@ from settings.distributed import *  # noqa: F403
 from tmapi_spiders.distributed.held_leases import HeldLeases
 from tmapi_spiders.distributed.store import Store
 from tmapi_spiders.distributed.worker import Worker
-from tmapi_spiders.distributed.worker_ports import LeaseGate
+from tmapi_spiders.distributed.worker_gate import LeaseGate
 
 EXTENSIONS = {"tests.distributed.exiting_worker.Exits": 1}
 

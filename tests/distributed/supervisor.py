@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tests.kinds import unexpected
+from tests.project_kinds import unexpected
 
 if TYPE_CHECKING:
     import random

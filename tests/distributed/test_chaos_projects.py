@@ -19,7 +19,7 @@ from tests.crawl.test_kill import paid
 from tests.distributed.shared import Shared
 from tests.distributed.supervisor import Service, Supervisor
 from tests.forkserver import start_scrapy
-from tests.kinds import ARGUMENTS, KINDS, Kind, difference, result_of, seeds_of
+from tests.project_kinds import ARGUMENTS, KINDS, Kind, difference, result_of, seeds_of
 from tests.support import Crawl, Crawler, SandboxThread
 
 if TYPE_CHECKING:

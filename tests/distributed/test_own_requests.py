@@ -10,7 +10,7 @@ import pytest
 
 from tests.distributed.shared import Shared
 from tests.distributed.test_failures import wait_until
-from tests.kinds import KINDS
+from tests.project_kinds import KINDS
 from tests.support import Crawl, Crawler, SandboxThread
 
 if TYPE_CHECKING:

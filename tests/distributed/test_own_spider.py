@@ -107,7 +107,7 @@ def test_a_job_of_workers_is_its_spiders(
     named = ("--spider", "shop_search")
     fed = start.command("tmapi", "enqueue", "j", *named, seeds=LAMPS, shop="x")
     assert fed.exit_status == 0, fed.log
-    assert "scrapy crawl shop_search -a job=j" in fed.stdout
+    assert "start workers: SCRAPY_PROJECT=shared scrapy crawl shop_search -a job=j\n" in fed.stdout
     for refused in (
         start.command("tmapi", "enqueue", "j", "--spider", "image_search", seeds=LAMPS),
         start(seeds=LAMPS),
@@ -126,6 +126,8 @@ def test_a_job_of_workers_is_its_spiders(
     assert sandbox.stats["calls"] == 3, "one page of each, by the spider's own default"
     facts = Shared(redis_server.client).facts
     assert (facts["status:complete"], facts["endpoint"]) == ("3", "/1688/global/search/image/v2")
+    stopped = start.command("tmapi", "stop", "j")
+    assert "Its files: SCRAPY_PROJECT=shared scrapy tmapi export j\n" in stopped.stdout
     exported = start.command("tmapi", "export", "j")
     assert exported.exit_status == 0, exported.log
     assert exported.job["spider"] == "shop_search"

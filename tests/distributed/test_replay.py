@@ -10,7 +10,7 @@ import pytest
 
 from tests.distributed.desk import Desk
 from tests.distributed.shared import Shared
-from tests.kinds import KINDS
+from tests.project_kinds import KINDS
 from tmapi_spiders.distributed import reopen as reopen_module
 from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.join import prepare_worker
@@ -110,6 +110,16 @@ def test_what_needs_no_call_is_done_though_the_budget_is_spent(desk: Desk) -> No
     assert desk.lease(job) == []
     facts = desk.facts()
     assert (facts["state"], facts["stop_reason"], facts["calls"]) == ("stopped", "budget", "3")
+
+
+def test_nothing_to_replay(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.make()
+    assert desk.run("replay") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "j: there is nothing to replay"
+    assert second.endswith("scrapy tmapi replay j --failed")
+    assert desk.run("replay", failed=True) == 0
+    assert capsys.readouterr().out == f"{first}\n"
 
 
 def test_so_is_a_conversion_that_was_paid_for(desk: Desk) -> None:

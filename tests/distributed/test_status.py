@@ -95,7 +95,10 @@ def test_an_api_that_fails_everything(desk: Desk, capsys: pytest.CaptureFixture[
     assert "one call at a time probes it, 0 of 5 have failed, the next one may leave in " in text
     assert desk.run("status", job=None) == 0
     assert "j: running, the API fails everything; 0 of 20" in capsys.readouterr().out
+    assert "; rate: unknown yet; time left: unknown" in text
     assert desk.run("stop") == 0
+    assert desk.run("status") == 0
+    assert "rate" not in capsys.readouterr().out.split("  pages: ")[1].splitlines()[0]
     assert _json(desk, capsys)["outage"] is None
     run_script(desk.client, "join", job.keys)
     assert not desk.client.exists(desk.key("outage")), "it goes on as if it had not been"

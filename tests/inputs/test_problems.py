@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 from tests.support import TOKEN
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.arguments import Arguments
-from tmapi_spiders.local.prepare import prepare_run
+from tmapi_spiders.local.preparation import prepare_run
 
 GOOD = {"seeds": "/search/a/teapot.jpg"}
 

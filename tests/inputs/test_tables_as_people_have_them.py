@@ -14,11 +14,11 @@ from openpyxl.drawing.image import Image
 from PIL import Image as Picture
 
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.fields.target_price import foreign_target, target_of
 from tmapi_spiders.inputs.arguments import Arguments
 from tmapi_spiders.inputs.seed_columns import Layout, columns_of
 from tmapi_spiders.inputs.seed_links import PageLinks, kind_of_page
 from tmapi_spiders.inputs.seeds import Seeds, StreamedSeeds
+from tmapi_spiders.inputs.target_price import foreign_target, target_of
 
 if TYPE_CHECKING:
     from pathlib import Path

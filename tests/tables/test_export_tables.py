@@ -34,7 +34,7 @@ from tmapi_spiders.items import Outcome, Product, Sighting
 from tmapi_spiders.tables import export as export_module
 from tmapi_spiders.tables.columns import ColumnKind, columns_of
 from tmapi_spiders.tables.job_tables import find_tables
-from tmapi_spiders.tables.target import SUFFIXES
+from tmapi_spiders.tables.table_file import SUFFIXES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -39,6 +39,15 @@ def test_the_map_has_every_folder() -> None:
     assert listed == {*folders, ".ci"}
 
 
+def test_each_folder_of_tests_is_named_like_one_of_the_package_or_is_listed() -> None:
+    section = GUIDE.partition("\n## The tests\n")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `([\w.]+)/`", section, re.MULTILINE))
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+    package = {path.parent.name for path in (ROOT / "tmapi_spiders").glob("*/__init__.py")}
+    assert listed <= folders
+    assert folders - package <= listed
+
+
 def test_every_make_target_is_listed() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)

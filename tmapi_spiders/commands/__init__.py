@@ -1,4 +1,4 @@
-"""The commands this package adds to Scrapy's.
+"""The commands this package adds to Scrapy's, or replaces.
 
 Internal.
 """

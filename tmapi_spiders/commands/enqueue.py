@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tmapi_spiders.commands.exit_status import say, stoppable
 from tmapi_spiders.commands.spider_arguments import add_spider_arguments, given_arguments
 from tmapi_spiders.crawl.run import EXIT_OK
-from tmapi_spiders.distributed.access import checked_server
+from tmapi_spiders.distributed.access import checked_server, worker_command
 from tmapi_spiders.distributed.join import enqueue
 from tmapi_spiders.distributed.shared_job import SharedJob, facts_of
 from tmapi_spiders.inputs.plan import describe_added, remarks
@@ -50,16 +50,17 @@ def _enqueue(
     facts = facts_of(server, name)
     kind = kind_for(settings, facts, options.spider)
     kind.check(name, facts)
+    workers = worker_command(settings, kind.name, name)
     if "seeds" not in given:
         job = SharedJob.load(server, name, lambda _: kind)
         job.check_arguments(given)
         job.check_settings(config, settings, update=True)
         job.update_settings(server, config, settings)
-        return f"{name}: its settings are changed; start workers: {_worker(kind.name, name)}"
+        return f"{name}: its settings are changed; start workers: {workers}"
     _, queries = kind.arguments_model.parse(given, streamed=True, rates=config.rates)
     job, fed = enqueue(server, settings, config, given, queries, kind=kind, update=True)
     lines = [f"{name}: {describe_added(queries, fed.queries, fed.seeds)}"]
-    lines[0] += f"; start workers: {_worker(kind.name, name)}"
+    lines[0] += f"; start workers: {workers}"
     if fed.differing:
         are = "is" if fed.differing == 1 else "are"
         lines.append(
@@ -68,7 +69,3 @@ def _enqueue(
         )
     lines += remarks(queries, job.arguments, config.rates, job.dedupe, by_workers=True)
     return "\n".join(lines)
-
-
-def _worker(spider: str, name: str) -> str:
-    return f"SCRAPY_PROJECT=distributed scrapy crawl {spider} -a job={name}"

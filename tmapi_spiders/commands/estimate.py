@@ -14,7 +14,7 @@ from tmapi_spiders.inputs.plan import describe_crawl, remarks
 from tmapi_spiders.inputs.spider_kind import kind_for
 from tmapi_spiders.jobs.job_json import read_job_json
 from tmapi_spiders.local.estimate import Estimate
-from tmapi_spiders.local.prepare import read_given
+from tmapi_spiders.local.preparation import read_given
 
 if TYPE_CHECKING:
     import argparse

@@ -31,7 +31,7 @@ from tmapi_spiders.local.summary import SHOWN_ERRORS
 from tmapi_spiders.system.output_path import link_warning
 from tmapi_spiders.tables.export import export_tables
 from tmapi_spiders.tables.job_tables import TABLES
-from tmapi_spiders.tables.target import SUFFIXES, Target
+from tmapi_spiders.tables.table_file import SUFFIXES, TableFile
 from tmapi_spiders.wording import dead_letters, plural, printable, sharing_images
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _check(options: argparse.Namespace) -> None:
 def _to_table(options: argparse.Namespace, settings: BaseSettings) -> None:
     """Make a table of the job's files."""
     config = Config.from_settings(settings, needs_token=False)
-    target = Target.of(options.output, options.table, bom=options.bom)
+    target = TableFile.of(options.output, options.table, bom=options.bom)
     files = JobFiles.open(options.job, config.output_dir)
     refuse_job_files(target.path, files)
     if link := link_warning(target.path):

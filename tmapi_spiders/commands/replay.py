@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.exit_status import say
 from tmapi_spiders.crawl.run import EXIT_OK
-from tmapi_spiders.distributed.access import checked_server
+from tmapi_spiders.distributed.access import checked_server, worker_command
 from tmapi_spiders.distributed.reopen import reopen
 from tmapi_spiders.distributed.scheduler import is_shared
 from tmapi_spiders.distributed.shared_job import SharedJob
 from tmapi_spiders.inputs.spider_kind import kind_for
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.local.local_job import LocalJob
 from tmapi_spiders.wording import dead_letters, plural
 
@@ -54,6 +55,12 @@ def _queue(server: Redis, settings: BaseSettings, name: str, *, failed: bool) ->
     """Queue what is to be replayed; yield what is printed of it."""
     job = SharedJob.load(server, name, partial(kind_for, settings))
     found = reopen(server, job, failed=failed)
+    if not (found.queries or found.others or found.pages):
+        yield f"{name}: there is nothing to replay"
+        if not failed:
+            again = with_profile(f"scrapy tmapi replay {name} --failed")
+            yield f"  To replay queries that failed without a dead letter: {again}"
+        return
     letters = (
         f"{plural(found.queries, 'query', 'queries')} with a dead letter, which is read again at "
         "no cost"
@@ -64,7 +71,5 @@ def _queue(server: Redis, settings: BaseSettings, name: str, *, failed: bool) ->
         f"{name}: {letters}, and {plural(found.others, 'other')} that ended by an error are in the "
         "queue again"
     )
-    if found.queries or found.others or found.pages:
-        yield f"  To work on them, start workers: scrapy crawl {job.kind.name} -a job={name}"
-    elif not failed:
-        yield f"  To replay what failed without a dead letter: scrapy tmapi replay {name} --failed"
+    workers = worker_command(settings, job.kind.name, name)
+    yield f"  To work on them, start workers: {workers}"

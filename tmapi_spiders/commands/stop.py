@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from tmapi_spiders.commands.exit_status import say
 from tmapi_spiders.crawl.run import EXIT_OK
-from tmapi_spiders.distributed.access import checked_server, no_such_job
+from tmapi_spiders.distributed.access import checked_server, no_such_job, worker_command
 from tmapi_spiders.distributed.damage import STATES
 from tmapi_spiders.distributed.job_status import read_status
 from tmapi_spiders.distributed.keys import job_key
 from tmapi_spiders.distributed.store import run_script
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.inputs.spider_kind import IMAGE_SEARCH
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
@@ -39,15 +40,17 @@ def run(options: argparse.Namespace, settings: BaseSettings) -> int:
         seen = read_status(server, name) or {}
         if (said := state.decode("utf-8", "replace")) not in STATES:
             raise StorageError(" ".join(seen["problems"]))
-        print("\n".join(_lines(name, said, seen)))
+        print("\n".join(_lines(settings, name, said, seen)))
     return EXIT_OK
 
 
-def _lines(name: str, state: str, seen: dict[str, object]) -> list[str]:
+def _lines(settings: BaseSettings, name: str, state: str, seen: dict[str, object]) -> list[str]:
+    export = with_profile(f"scrapy tmapi export {name}")
     if state == "ended":
-        return [f"{name}: it has ended already. Its files: scrapy tmapi export {name}"]
+        return [f"{name}: it has ended already. Its files: {export}"]
     if state == "deleting":
-        return [f"{name}: it is being deleted. To finish that: scrapy tmapi delete {name}"]
+        delete = with_profile(f"scrapy tmapi delete {name}")
+        return [f"{name}: it is being deleted. To finish that: {delete}"]
     workers = seen.get("workers") or []
     assert isinstance(workers, list)
     first = f"{name}: stopped"
@@ -61,7 +64,7 @@ def _lines(name: str, state: str, seen: dict[str, object]) -> list[str]:
         )
     return [
         f"{first}; {leaving}",
-        f"  Its files: scrapy tmapi export {name}",
+        f"  Its files: {export}",
         "  To resume, start workers again (committed pages cost nothing again):",
-        f"    scrapy crawl {printable(seen.get('spider') or IMAGE_SEARCH)} -a job={name}",
+        f"    {worker_command(settings, printable(seen.get('spider') or IMAGE_SEARCH), name)}",
     ]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tmapi_spiders.compare.history import READING_TABLES, ReadingHistory
 from tmapi_spiders.compare.provisional import describe_provisional, provisional_readings
 from tmapi_spiders.compare.readings import image_of, reporting_bad_rows
-from tmapi_spiders.fields.target_price import target_of
 from tmapi_spiders.formats import to_json
+from tmapi_spiders.inputs.target_price import target_of
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 
 if TYPE_CHECKING:

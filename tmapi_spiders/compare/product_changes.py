@@ -12,7 +12,7 @@ from tmapi_spiders.compare.changes import Change
 from tmapi_spiders.compare.differences import difference, same_price, to_decimal
 from tmapi_spiders.compare.gone import DISAPPEARED, presence_change
 from tmapi_spiders.compare.readings import Verdict
-from tmapi_spiders.fields.target_price import CNY
+from tmapi_spiders.inputs.target_price import CNY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from tmapi_spiders.compare.changes import KINDS
 from tmapi_spiders.compare.differences import DIRECTIONS, price_direction
-from tmapi_spiders.fields.target_price import CNY
+from tmapi_spiders.inputs.target_price import CNY
 from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ OWN_SUITES = "SPIDERMON_SPIDER_CLOSE_MONITORS"
 #: This package's suite, used where a project lists none.
 SUITE = "tmapi_spiders.monitoring.suite.JobMonitors"
 
-_INSTALL = "pip install -c constraints.txt '/path/to/tmapi_spiders[monitoring]'"
+_INSTALL = "pip install '/path/to/tmapi_spiders[monitoring]'"
 
 _ACTIONS = "tmapi_spiders.monitoring.actions"
 

@@ -158,8 +158,8 @@ class Config(BaseModel):
         if needs_token and not is_sandbox and not str(given.get("token", "")).strip():
             problems.append(
                 "TMAPI_TOKEN: not set. Put your account's token in the environment "
-                "(export TMAPI_TOKEN=…), or try without one: SCRAPY_PROJECT=sandbox in this "
-                "project, -s TMAPI_SANDBOX=1 anywhere."
+                "(export TMAPI_TOKEN=…), or crawl the sandbox, which needs none: "
+                "-s TMAPI_SANDBOX=1."
             )
         for field, value in given.items():
             if _setting_name(field) in SECRETS:  # it may have been pasted into another setting, too

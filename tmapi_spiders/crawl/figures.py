@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.crawl.order import SOONEST
+from tmapi_spiders.crawl.page_order import SOONEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,10 +91,10 @@ def pages_to_come(
     :param ended: queries that have ended
     :param others: queries that have not begun
     :param pages_left: returns how many pages a query has left:
-        :func:`~tmapi_spiders.crawl.order.pages_left`
+        :func:`~tmapi_spiders.crawl.page_order.pages_left`
 
     >>> from functools import partial
-    >>> from tmapi_spiders.crawl.order import pages_left
+    >>> from tmapi_spiders.crawl.page_order import pages_left
     >>> from tmapi_spiders.crawl.progress import Progress
     >>> left = partial(pages_left, max_pages=0, max_items=0)
     >>> half = Progress(None, pages=2, items=40, total_count=80)

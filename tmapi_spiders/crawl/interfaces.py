@@ -1,7 +1,8 @@
 """The interfaces of a run's parts, as Scrapy's components see them, however it crawls.
 
 In one process they are implemented in ``local`` (``gate``, ``retries``, ``ledger`` and ``flow``),
-in a worker in ``distributed.worker_ports`` and ``distributed.worker_flow``.
+in a worker in ``distributed`` (``worker_gate``, ``worker_retries``, ``worker_ledger`` and
+``worker_flow``).
 """
 
 from __future__ import annotations

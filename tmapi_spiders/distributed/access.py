@@ -11,9 +11,11 @@ from tmapi_spiders.config.settings import Config
 from tmapi_spiders.distributed.connection import check_server, connect, describe, quoted
 from tmapi_spiders.distributed.damage import find_damage
 from tmapi_spiders.distributed.keys import JOBS
+from tmapi_spiders.distributed.scheduler import is_shared
 from tmapi_spiders.distributed.shared_job import facts_of
 from tmapi_spiders.errors import StorageError, UsageProblems, did_you_mean
 from tmapi_spiders.inputs.job_names import is_job_name
+from tmapi_spiders.jobs.resume import with_profile
 from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from scrapy.settings import BaseSettings
 
-__all__ = ["checked_server", "job_names", "no_such_job"]
+__all__ = ["checked_server", "job_names", "no_such_job", "worker_command"]
 
 #: Seconds to wait for Redis, unless TMAPI_REDIS_WAIT is set: few, since a user is waiting too.
 _WAIT = 5.0
@@ -102,3 +104,15 @@ def no_such_job(server: Redis, name: str) -> UsageProblems:
         f"job={name}: there is no such job on this Redis.{nearest} "
         "To see all of them: scrapy tmapi status"
     )
+
+
+def worker_command(settings: BaseSettings, spider: str, job: str) -> str:
+    """Return the command that starts a worker on a job.
+
+    It has the profile of these settings, if they make a crawl a worker; else that of this
+    repository which does.
+    """
+    command = f"scrapy crawl {spider} -a job={job}"
+    if is_shared(settings):
+        return with_profile(command)
+    return f"SCRAPY_PROJECT=distributed {command}"

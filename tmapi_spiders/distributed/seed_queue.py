@@ -9,7 +9,7 @@ import attrs
 import orjson
 
 from tmapi_spiders.crawl.image_state import Image
-from tmapi_spiders.crawl.order import MOST_PAGES
+from tmapi_spiders.crawl.page_order import MOST_PAGES
 from tmapi_spiders.distributed.expiry import cancel_expiry
 from tmapi_spiders.distributed.keys import refused_key
 from tmapi_spiders.distributed.store import run_script

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tmapi_spiders.crawl.order import SOONEST, pages_left
+from tmapi_spiders.crawl.page_order import SOONEST, pages_left
 from tmapi_spiders.crawl.paging import ending, nothing_found
 from tmapi_spiders.distributed.keys import CONVERSION_TASK, conversion_prefix, refused_key
 

@@ -49,6 +49,7 @@ def detailed_lines(seen: dict[str, Any], price: float) -> list[str]:
     by_status = [f"{queries[one]:,} {one.replace('_', ' ')}" for one in STATUSES if queries[one]]
     rate = seen["pages_a_minute"]
     pause = limit["paused_seconds"]
+    is_open = seen["state"] == "open"
     return [
         f"{seen['job']}: {_state(seen)}" + ("; products are made up" if seen["made_up"] else ""),
         *(f"  damaged: {printable(problem, _LONGEST_PROBLEM)}" for problem in seen["problems"]),
@@ -57,9 +58,13 @@ def detailed_lines(seen: dict[str, Any], price: float) -> list[str]:
         + ", ".join([*by_status, f"{queries['left']:,} left"])
         + ("" if seen["is_fed"] else " (more are being put in)"),
         *_evidence(seen),
-        f"  pages: {seen['pages']:,}; rate: "
-        + (f"{rate:,.1f} per minute" if rate is not None else "unknown yet")
-        + (_left(seen) or "; time left: unknown" * (seen["state"] == "open")),
+        f"  pages: {seen['pages']:,}"
+        + (
+            f"; rate: {rate:,.1f} per minute"
+            if rate is not None
+            else "; rate: unknown yet" * is_open
+        )
+        + (_left(seen) or "; time left: unknown" * is_open),
         f"  paid: {_paid(seen, price)}",
         f"  limit now: {limit['now']} of at most {limit['most']} calls in flight; "
         f"{limit['calls_in_flight']} of this job, {limit['calls_in_flight_of_account']} of the "

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from redis import exceptions
 
-from tmapi_spiders.crawl import backoff, concurrency_limit, order, outage
+from tmapi_spiders.crawl import backoff, concurrency_limit, outage, page_order
 from tmapi_spiders.distributed import damage
 from tmapi_spiders.distributed.connection import is_passing, is_unwritable
 from tmapi_spiders.distributed.sentinels import close_client
@@ -51,10 +51,10 @@ def script(name: str) -> tuple[str, str]:
     """Return a script's text, including the shared part, and its SHA-1."""
     folder = resources.files("tmapi_spiders.distributed") / "scripts"
     constants = {
-        "AHEAD": order.AHEAD,
-        "SPARE": order.SPARE,
-        "MOST_PAGES": order.MOST_PAGES,
-        "CONVERSIONS": order.CONVERSIONS,
+        "AHEAD": page_order.AHEAD,
+        "SPARE": page_order.SPARE,
+        "MOST_PAGES": page_order.MOST_PAGES,
+        "CONVERSIONS": page_order.CONVERSIONS,
         "FIRST": concurrency_limit.FIRST,
         "PROBE_MS": concurrency_limit.PROBE_SECONDS * 1000,
         "LONGEST_PROBE_MS": concurrency_limit.LONGEST_PROBE_SECONDS * 1000,

@@ -27,7 +27,9 @@ from tmapi_spiders.distributed.lease_fields import read_lease
 from tmapi_spiders.distributed.outbox import Outbox
 from tmapi_spiders.distributed.store import Step
 from tmapi_spiders.distributed.worker_flow import WorkerFlow
-from tmapi_spiders.distributed.worker_ports import LeaseGate, LeaseLedger, LeaseRetries
+from tmapi_spiders.distributed.worker_gate import LeaseGate
+from tmapi_spiders.distributed.worker_ledger import LeaseLedger
+from tmapi_spiders.distributed.worker_retries import LeaseRetries
 from tmapi_spiders.formats import to_line
 
 if TYPE_CHECKING:

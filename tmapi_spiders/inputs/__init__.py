@@ -1,4 +1,4 @@
-"""Spider arguments, seeds and the tables they come in, and queries.
+"""Spider arguments, seeds and the tables they come in, target prices, and queries.
 
 Internal, except what docs/reference.md lists.
 """

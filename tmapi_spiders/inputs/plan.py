@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.fields.target_price import CNY, IN_CNY
+from tmapi_spiders.inputs.target_price import CNY, IN_CNY
 from tmapi_spiders.wording import plural, sharing_images
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from tmapi_spiders.errors import did_you_mean, shortened
-from tmapi_spiders.fields.target_price import TARGET_COLUMN
 from tmapi_spiders.inputs.overrides import OVERRIDDEN
+from tmapi_spiders.inputs.target_price import TARGET_COLUMN
 from tmapi_spiders.wording import printable
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from tmapi_spiders.fields.target_price import CNY, IN_CNY, foreign_target
 from tmapi_spiders.inputs.overrides import NO_OVERRIDES, Overrides
 from tmapi_spiders.inputs.seed import Seed
 from tmapi_spiders.inputs.seed_columns import ID, IMAGE, SEARCH, shows
+from tmapi_spiders.inputs.target_price import CNY, IN_CNY, foreign_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

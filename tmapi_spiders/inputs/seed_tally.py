@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tmapi_spiders.fields.target_price import has_target
 from tmapi_spiders.inputs.overrides import NO_OVERRIDES
 from tmapi_spiders.inputs.seed_links import PageLinks
+from tmapi_spiders.inputs.target_price import has_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from tmapi_spiders import stats
 from tmapi_spiders.crawl.image_state import refusal
 from tmapi_spiders.crawl.images import Images
 from tmapi_spiders.crawl.interfaces import Flow
-from tmapi_spiders.crawl.order import SOONEST
-from tmapi_spiders.crawl.pages import count_page
+from tmapi_spiders.crawl.page_order import SOONEST
+from tmapi_spiders.crawl.page_reader import count_page
 from tmapi_spiders.crawl.paging import ending, nothing_found
 from tmapi_spiders.errors import StorageError
 from tmapi_spiders.local.query_queue import QueryQueue

@@ -43,7 +43,7 @@ __all__ = ["LocalRun", "local_run_of"]
 class LocalRun(Run):
     """The work of the one process that works on a job.
 
-    :func:`~tmapi_spiders.local.prepare.prepare_run` makes one.
+    :func:`~tmapi_spiders.local.preparation.prepare_run` makes one.
     """
 
     gate: LocalGate

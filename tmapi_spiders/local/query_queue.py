@@ -1,6 +1,6 @@
 """Decides which query begins next, and when there is room for it.
 
-:mod:`tmapi_spiders.crawl.order` says why: queries are finished one after another, and near the
+:mod:`tmapi_spiders.crawl.page_order` says why: queries are finished one after another, and near the
 budget's end only those begin that it can pay for.
 """
 
@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from tmapi_spiders.crawl.order import (
+from tmapi_spiders.crawl.page_order import (
     AHEAD,
     MOST_PAGES,
     SPARE,

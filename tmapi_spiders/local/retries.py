@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from tmapi_spiders.crawl.interfaces import Retries
-from tmapi_spiders.crawl.order import AGAIN
+from tmapi_spiders.crawl.page_order import AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from tmapi_spiders.inputs.plan import describe_crawl, remarks
 from tmapi_spiders.jobs.job import OUTCOMES, PRODUCTS, SIGHTINGS
 from tmapi_spiders.jobs.series import jobs_in_series
 from tmapi_spiders.local.estimate import Estimate
-from tmapi_spiders.local.repeat import first_line
+from tmapi_spiders.local.resume_line import first_line
 from tmapi_spiders.system.output_path import folder_text
 from tmapi_spiders.wording import (
     call_counts,

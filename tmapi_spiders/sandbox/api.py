@@ -19,10 +19,10 @@ from tmapi_spiders.sandbox.answers import (
 from tmapi_spiders.sandbox.draws import chance
 from tmapi_spiders.sandbox.images import ALIBABA, FOREIGN, SandboxImage, read_image
 from tmapi_spiders.sandbox.looks import Look, look_of
+from tmapi_spiders.sandbox.page_shapes import PageShape, delay_of, dress, mix, page_of
 from tmapi_spiders.sandbox.parameters import ParameterError, SearchCall, read_search
 from tmapi_spiders.sandbox.paths import Paths
 from tmapi_spiders.sandbox.search import Search
-from tmapi_spiders.sandbox.worlds import WorldPage, delay_of, dress, mix, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -78,7 +78,7 @@ class Api:
         if image.host in self._refuses or (is_stale and self._stale == "refused"):
             answer = refusal(422, 422, CONVERT_FIRST)
         elif is_stale or fault is faults.FAULTS["empty"]:
-            answer = _answer(call, WorldPage((), 0, call.page_size, has_next_page=False), [])
+            answer = _answer(call, PageShape((), 0, call.page_size, has_next_page=False), [])
         elif fault:
             answer = fault.answer
         elif image.says("echo"):
@@ -152,7 +152,7 @@ def _wrong(message: str) -> Answer:
 
 
 def _answer(
-    call: SearchCall, page: WorldPage, items: list[Any], *, text_total: bool = False
+    call: SearchCall, page: PageShape, items: list[Any], *, text_total: bool = False
 ) -> Answer:
     """Return a true page, with keys in the order of the vendor's example."""
     answer = success(

@@ -17,8 +17,8 @@ from tmapi_spiders.api.endpoint import CONVERT_PATH, SEARCH_PATH
 from tmapi_spiders.backends import prepare
 from tmapi_spiders.crawl.compatibility import check_compatibility
 from tmapi_spiders.crawl.interfaces import GateClosed
-from tmapi_spiders.crawl.order import SOONEST
-from tmapi_spiders.crawl.pages import PageReader, fetched_at
+from tmapi_spiders.crawl.page_order import SOONEST
+from tmapi_spiders.crawl.page_reader import PageReader, fetched_at
 from tmapi_spiders.crawl.refusal import log_refusal
 from tmapi_spiders.crawl.requirements import check_addon, check_spider
 from tmapi_spiders.crawl.run import EXIT_USAGE

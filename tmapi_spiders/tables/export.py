@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from tmapi_spiders.jobs.job_files import JobFiles
     from tmapi_spiders.tables.job_tables import Table
-    from tmapi_spiders.tables.target import Target
+    from tmapi_spiders.tables.table_file import TableFile
 
 __all__ = ["export_tables"]
 
 
-def export_tables(files: JobFiles, target: Target) -> list[str]:
+def export_tables(files: JobFiles, target: TableFile) -> list[str]:
     """Write the tables; an existing file is replaced once the new one is complete.
 
     Each file of the job is read twice, line by line: the first time to find its columns.
@@ -63,7 +63,7 @@ def export_tables(files: JobFiles, target: Target) -> list[str]:
 
 
 def _write_workbook(
-    files: JobFiles, target: Target, tables: list[Table], file: IO[bytes], notes: Notes
+    files: JobFiles, target: TableFile, tables: list[Table], file: IO[bytes], notes: Notes
 ) -> list[str]:
     for table in tables:
         if len(table.columns) > MOST_COLUMNS:

@@ -157,12 +157,12 @@ local function number(field) return tonumber(job(field) or '0') or 0 end
 local function most_pages() return tonumber(job('most_pages') or MOST_PAGES) end
 local function is_begun(task) return call('HEXISTS', BEGUN, payer(task) or task) == 1 end
 
--- Notes how many pages an open query has left, as far as is known (pages_left in order.py); nil or false: unknown.
+-- Notes how many pages an open query has left, as far as is known (pages_left in page_order.py); nil or false: unknown.
 local function note_pages_left(task, left)
   call('HSET', BEGUN, task, (call('HGET', query_key(task), 'pages') or '0') .. ' ' .. (left or ''))
 end
 
--- How many pages the open queries and one more need: the rule of Lengths.needed in order.py.
+-- How many pages the open queries and one more need: the rule of Lengths.needed in page_order.py.
 local function needed()
   local begun, ended, longest = call('HVALS', BEGUN), call('HLEN', OUTCOMES), number('longest')
   local known, pages, sum, unknown = ended, number('ended_pages'), 0, {}
@@ -315,7 +315,7 @@ local function budget_suffices()
 end
 
 -- Whether queries take turns from now on, so that none of the last is left running by itself. Before that, and where
--- the budget may not suffice, they are finished one after another (order.py).
+-- the budget may not suffice, they are finished one after another (page_order.py).
 local function end_is_near()
   return call('LLEN', REQUESTS) <= AHEAD * most() and budget_suffices()
 end

@@ -14,7 +14,7 @@ from tmapi_spiders.tables.job_tables import TABLES
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SUFFIXES", "Target"]
+__all__ = ["SUFFIXES", "TableFile"]
 
 #: By suffix: the libraries that write it, and the extra that installs them.
 SUFFIXES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -25,7 +25,7 @@ SUFFIXES: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @attrs.frozen
-class Target:
+class TableFile:
     """What to write, and where."""
 
     path: Path
@@ -35,7 +35,7 @@ class Target:
     libraries: tuple[Any, ...]
 
     @classmethod
-    def of(cls, given: str, table: str | None, *, bom: bool) -> Target:
+    def of(cls, given: str, table: str | None, *, bom: bool) -> TableFile:
         """Check the options.
 
         :param given: the file

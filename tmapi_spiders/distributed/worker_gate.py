@@ -1,34 +1,29 @@
-"""The gate, the retries and the ledger of a worker.
+"""The gate of a worker: a call is sent under its lease, which holds its place in the budget.
 
-Permits, budget, attempts and progress are kept on Redis; these classes give Scrapy's components
-access to them.
+Permits and budget are kept on Redis.
 """
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from tmapi_spiders.crawl.interfaces import Gate, GateClosed, Ledger, Permit, Retries
+from tmapi_spiders.crawl.interfaces import Gate, GateClosed, Permit
 from tmapi_spiders.distributed.keys import OVER_LIMIT, STRUCK
 from tmapi_spiders.formats import utc_now
 from tmapi_spiders.middlewares import QueryEnded, why_not_sent
 
 if TYPE_CHECKING:
-    from scrapy import Request
-
     from tmapi_spiders.api.calls import Call
     from tmapi_spiders.crawl.outage import Sign
-    from tmapi_spiders.crawl.progress import Progress
-    from tmapi_spiders.crawl.retry_policy import RetryPolicy
     from tmapi_spiders.distributed.exchange import Exchange
     from tmapi_spiders.distributed.held_leases import HeldLeases
     from tmapi_spiders.distributed.lease import Lease
 
-__all__ = ["LeaseGate", "LeaseLedger", "LeaseRetries"]
+__all__ = ["LeaseGate"]
 
 #: Seconds between two checks whether Redis is back.
 _POLL_SECONDS = 0.05
@@ -169,91 +164,3 @@ class LeaseGate(Gate):
     def _lease_of(self, permit: Permit) -> Lease | None:
         lease = self._holding.get(permit.query_id)
         return lease if lease is not None and int(lease.token) == permit.number else None
-
-
-class LeaseRetries(Retries):
-    """Gives calls back to Redis, from where any worker retries them when their delay is over."""
-
-    def __init__(self, holding: HeldLeases, policy: RetryPolicy) -> None:
-        self._holding = holding
-        self._policy = policy
-
-    @override
-    def __len__(self) -> int:
-        return 0  # nothing waits in a worker
-
-    @override
-    def retry(self, request: Request, call: Call) -> bool:
-        lease = self._holding.of(call)
-        if lease is None:
-            return True  # another worker has it by now
-        delay = self._policy.delay_after_failure(call)
-        if delay is None:
-            return False
-        lease.set["attempt"] = call.attempt + 1
-        lease.set["spared"] = call.spared + call.is_spared or None
-        if call.rejections:
-            lease.set["rejections"] = call.rejections
-        self._holding.give_back(lease, "retry", delay=delay)
-        return True
-
-    @override
-    def wait_for_room(self, request: Request, call: Call) -> None:
-        if (lease := self._holding.of(call)) is not None:
-            lease.set["refusals"] = lease.refusals + 1
-            delay = self._policy.delay_over_limit(call, lease.refusals)
-            pause = max(self._policy.delay, _POLL_SECONDS)
-            self._holding.give_back(lease, "refused", delay=delay, pause=pause)
-
-
-class LeaseLedger(Ledger):
-    """Keeps the progress of the queries whose leases this worker holds."""
-
-    def __init__(self, holding: HeldLeases) -> None:
-        self._holding = holding
-
-    @override
-    def __getitem__(self, query_id: str) -> Progress:
-        lease = self._holding.get(query_id)
-        if lease is None:
-            raise KeyError(query_id)
-        return lease.progress
-
-    @override
-    def called(self, query_id: str, sent_at: str, *, again: bool) -> None:
-        pass  # Redis counted the call when it was leased
-
-    @override
-    def not_counted(self, query_id: str, *, again: bool) -> None:
-        pass  # the lease says so when it ends
-
-    @override
-    def note(self, query_id: str, code: int | None, message: str) -> None:
-        if (lease := self._holding.get(query_id)) is not None:
-            self._holding.note(lease, code, message)
-
-    @override
-    def expect(self, call: Call, item: Any) -> bool:
-        lease = self._holding.of(call)
-        return lease is None or lease.expects(item)
-
-    @override
-    def item_done(self, call: Call, *, new: bool = False, rejected: bool = False) -> None:
-        if (lease := self._holding.of(call)) is not None:
-            lease.in_pipelines -= 1
-            lease.progress.rejected_items += rejected
-            lease.rejected += rejected
-            self._holding.commit_if_whole(lease)
-
-    @override
-    def item_failed(self, call: Call, item: Any, error: str) -> None:
-        if (lease := self._holding.of(call)) is not None:
-            lease.failed.append(lease.names.of(item))
-            lease.error = lease.error or error
-
-    @override
-    def answer_failed(self, call: Call, error: str) -> None:
-        if (lease := self._holding.of(call)) is not None:
-            lease.error, lease.is_parsed = error, False
-            lease.callback_ended = True
-            self._holding.commit_if_whole(lease)

@@ -21,7 +21,7 @@ Matches = Sequence[CatalogueProduct]
 
 
 @attrs.frozen
-class WorldPage:
+class PageShape:
     """One page of a search."""
 
     products: Matches
@@ -31,18 +31,18 @@ class WorldPage:
     has_next_page: bool
 
 
-def plain(matches: Matches, page: int, size: int) -> WorldPage:
+def plain(matches: Matches, page: int, size: int) -> PageShape:
     """Return the page as documented."""
     start = (page - 1) * size
     end = start + size
-    return WorldPage(matches[start:end], len(matches), size, end < len(matches))
+    return PageShape(matches[start:end], len(matches), size, end < len(matches))
 
 
 RAGGED: Final = (-3, 4, -1, 2)
 """By how much pages 1, 2, 3 … differ from the size asked for, repeated."""
 
 
-def ragged(matches: Matches, page: int, size: int) -> WorldPage:
+def ragged(matches: Matches, page: int, size: int) -> PageShape:
     """Return pages with fewer or more items than asked for, and a different page_size."""
     # Every page has at least one item, so no page after that many can hold one.
     pages = min(page, len(matches) + 1)
@@ -50,27 +50,27 @@ def ragged(matches: Matches, page: int, size: int) -> WorldPage:
     start = sum(lengths[:-1])
     end = start + lengths[-1]
     stated = size + lengths[-1]
-    return WorldPage(matches[start:end], len(matches), stated, end < len(matches))
+    return PageShape(matches[start:end], len(matches), stated, end < len(matches))
 
 
-def endless(matches: Matches, page: int, size: int) -> WorldPage:
+def endless(matches: Matches, page: int, size: int) -> PageShape:
     """Return pages that never end; past the last match they begin again."""
     start = (page - 1) * size
     products = [matches[(start + i) % len(matches)] for i in range(size)] if matches else []
-    return WorldPage(products, len(matches), size, has_next_page=True)
+    return PageShape(products, len(matches), size, has_next_page=True)
 
 
 OVERLAP: Final = 5
 
 
-def overlap(matches: Matches, page: int, size: int) -> WorldPage:
+def overlap(matches: Matches, page: int, size: int) -> PageShape:
     """Return pages that begin with the last items of the one before."""
     start = (page - 1) * max(1, size - OVERLAP)
     end = start + size
-    return WorldPage(matches[start:end], len(matches), size, end < len(matches))
+    return PageShape(matches[start:end], len(matches), size, end < len(matches))
 
 
-PAGINGS: Final[dict[str, Callable[[Matches, int, int], WorldPage]]] = {
+PAGINGS: Final[dict[str, Callable[[Matches, int, int], PageShape]]] = {
     "ragged": ragged,
     "endless": endless,
     "overlap": overlap,
@@ -81,7 +81,7 @@ MATCH_LIMITS: Final = {"nothing": 0, "onepage": 7}
 BIG_TOTAL: Final = 2000
 
 
-def page_of(image: SandboxImage, matches: Matches, page: int, size: int) -> WorldPage:
+def page_of(image: SandboxImage, matches: Matches, page: int, size: int) -> PageShape:
     """Return the page that this image's name asks for."""
     for word, limit in MATCH_LIMITS.items():
         if image.says(word):
