@@ -294,7 +294,9 @@ def test_a_request_with_the_meta_of_a_page(way: Way, sandbox: SandboxThread, pro
     calls, rows = sandbox.stats["calls"], len(done.products)
     assert (calls, rows) in {(1, 7), (2, 8)}
     assert (done.job["calls"], done.outcome["calls"]) == (calls, calls)
-    is_told = f"page 1 of the query {done.outcome['query_id']} is done, and not requested" in done.log
+    is_told = (
+        f"page 1 of the query {done.outcome['query_id']} is done, and not requested" in done.log
+    )
     assert is_told or calls == 2
 
 
