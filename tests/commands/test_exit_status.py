@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,6 +67,11 @@ def test_an_interrupt_is_a_message(
 
     assert run(wait) == 4
     assert capsys.readouterr().err == "stop: interrupted; nothing was written.\n"
+
+
+def test_a_thread_may_run_a_command(run: Callable[[Callable[[], int]], int]) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(run, lambda: 0).result() == 0
 
 
 def test_anything_else_is_a_crash(run: Callable[[Callable[[], int]], int]) -> None:

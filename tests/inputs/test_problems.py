@@ -42,6 +42,10 @@ def refused(folder: Path, settings: Any = None, **arguments: Any) -> str:
         (GOOD | {"filters": "none+is_factory"}, "'none' is not a filter"),
         (GOOD | {"max_pages": "-1"}, "whole number from 0 up"),
         (GOOD | {"max_items": "1.5"}, "whole number from 0 up"),
+        (GOOD | {"max_pages": "-0"}, "whole number from 0 up"),  # 0 would be all pages
+        (GOOD | {"max_pages": "1_0"}, "whole number from 0 up"),
+        (GOOD | {"max_items": "+5"}, "whole number from 0 up"),
+        (GOOD | {"page_size": "５"}, "from 1 to 50"),
         (GOOD | {"page_size": "0"}, "from 1 to 50"),
         (GOOD | {"convert": "allways"}, 'Did you mean "always"?'),
         ({"job": "nix"}, "it has not run before"),

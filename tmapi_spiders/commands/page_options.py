@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from tmapi_spiders.config.values import whole_number
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.gallery.embedded_pictures import PictureSource, embed_pictures
 from tmapi_spiders.gallery.page import describe_pictures, gallery_page, write_page
 from tmapi_spiders.gallery.thumbnails import check_pillow
+from tmapi_spiders.inputs.argument_values import count
 from tmapi_spiders.jobs.destination import problems_of, refuse_job_files, to_path
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class PageOptions:
             )
         each = 0
         try:
-            each = whole_number(1)(per_seed)
+            each = count(1)(per_seed)
         except ValueError as exc:
             problems.append(f"--per-seed {shortened(per_seed)}: {exc}")
         if problems:

@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 
 from tmapi_spiders.commands.exit_status import say, stoppable
 from tmapi_spiders.config.settings import Config
-from tmapi_spiders.config.values import whole_number
 from tmapi_spiders.crawl.run import EXIT_OK, EXIT_USAGE
 from tmapi_spiders.errors import StorageError, UsageProblems, shortened
+from tmapi_spiders.inputs.argument_values import count
 from tmapi_spiders.inputs.job_names import ahead_of_clock, series_of
 from tmapi_spiders.jobs.job import LOCK
 from tmapi_spiders.jobs.series import last_reported, require_series
@@ -35,7 +35,7 @@ _DELETED = ".deleted"
 _LONGEST_PROBLEM = 400
 
 #: Reads a number of jobs or days.
-_read_number = whole_number(1, 99_999)
+_read_number = count(1, 99_999)
 
 #: The orders by which one job is newer than another.
 _MEASURES = (attrgetter("name"), attrgetter("began"), attrgetter("ended"))

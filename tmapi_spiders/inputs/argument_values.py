@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainValidator
 
@@ -13,10 +13,43 @@ from tmapi_spiders.config.values import quoted, several_of, split, whole_number
 from tmapi_spiders.errors import did_you_mean, shortened
 from tmapi_spiders.inputs.combinations import Filters, PriceRange
 
-__all__ = ["FilterSets", "Languages", "Limit", "PriceRanges", "Sorts", "filters_of", "prices_of"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
+__all__ = [
+    "FilterSets",
+    "Languages",
+    "Limit",
+    "PriceRanges",
+    "Sorts",
+    "count",
+    "filters_of",
+    "prices_of",
+]
+
+_DIGITS = re.compile("[0-9]{1,12}")
 _DECIMAL = r"[0-9]{1,12}(?:\.[0-9]{1,6})?"
 _RANGE = re.compile(rf"(?P<start>{_DECIMAL})?\s*-\s*(?P<end>{_DECIMAL})?")
+
+
+def count(least: int, most: int | None = None) -> Callable[[Any], int]:
+    """Return a reader of counts in plain digits, for arguments and options of commands.
+
+    Python takes ``1_0`` for 10 and ``-0`` for 0, and a count decides what is paid for.
+
+    >>> count(1, 50)("20")
+    20
+    >>> count(0)("1_0")
+    Traceback (most recent call last):
+    ValueError: accepted: a whole number from 0 up to 999999999.
+    """
+    read_number = whole_number(least, most)
+
+    def read(given: Any) -> int:
+        text = str(given).strip()
+        return read_number(text if _DIGITS.fullmatch(text) else "")
+
+    return read
 
 
 def prices_of(given: Any) -> tuple[PriceRange, ...]:
@@ -78,4 +111,4 @@ PriceRanges = Annotated[tuple[PriceRange, ...], PlainValidator(prices_of)]
 FilterSets = Annotated[tuple[Filters, ...], PlainValidator(filters_of)]
 
 #: A count that is not limited by 0.
-Limit = Annotated[int, PlainValidator(whole_number(0))]
+Limit = Annotated[int, PlainValidator(count(0))]

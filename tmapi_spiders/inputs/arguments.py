@@ -10,9 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from tmapi_spiders.api.endpoint import LANGUAGES, SORTS
 from tmapi_spiders.config.validation import validated
-from tmapi_spiders.config.values import one_of, switch, whole_number
+from tmapi_spiders.config.values import one_of, switch
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.inputs.argument_values import FilterSets, Languages, Limit, PriceRanges, Sorts
+from tmapi_spiders.inputs.argument_values import (
+    FilterSets,
+    Languages,
+    Limit,
+    PriceRanges,
+    Sorts,
+    count,
+)
 from tmapi_spiders.inputs.combinations import Combinations, PriceRange
 from tmapi_spiders.inputs.job_names import (
     LONGEST,
@@ -74,7 +81,7 @@ class Arguments(BaseModel):
         default=((),),
         description="Alternatives of flags, joined by + within one: none,is_factory+free_shipping.",
     )
-    page_size: Annotated[int, PlainValidator(whole_number(1, 50))] = Field(
+    page_size: Annotated[int, PlainValidator(count(1, 50))] = Field(
         default=20, description="Items per page, 1 to 50; more than 20 is not documented."
     )
     max_pages: Limit = Field(default=0, description="The most pages per query; 0 = all.")
