@@ -148,8 +148,9 @@ def _scratch_folder(path: Path) -> Path:
 def _remove_scratch_folder(path: Path) -> None:
     """Remove the folder of temporary files; if it is a link, only the link."""
     folder = _scratch_folder(path)
-    if folder.is_symlink():
-        folder.unlink()
+    with suppress(OSError):  # also if its name would be too long
+        if folder.is_symlink():
+            folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
 
 
