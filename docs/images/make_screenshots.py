@@ -1,7 +1,8 @@
 # ruff: noqa: INP001 - a script, in no package
 """Makes the pictures of the gallery and of a comparison that the docs show, from the sandbox.
 
-Run it in the project's root: python docs/images/make_screenshots.py
+Run it in the project's root, where a font with Chinese characters is installed:
+python docs/images/make_screenshots.py
 """
 
 from __future__ import annotations
