@@ -18,7 +18,7 @@ from scrapy.settings import Settings
 from tests.fuzz.values import EXAMPLES, ITEMS, PLACE, QUIETLY, TEXTS, VALUES, try_all
 from tmapi_spiders.commands.tmapi import run_subcommand
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.inputs.seed_columns import MEANINGS, Layout
+from tmapi_spiders.inputs.seed_files.seed_columns import MEANINGS, Layout
 from tmapi_spiders.inputs.seeds import StreamedSeeds
 
 if TYPE_CHECKING:

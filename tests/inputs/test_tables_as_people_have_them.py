@@ -15,7 +15,7 @@ from PIL import Image as Picture
 
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.arguments import Arguments
-from tmapi_spiders.inputs.seed_columns import Layout, columns_of
+from tmapi_spiders.inputs.seed_files.seed_columns import Layout, columns_of
 from tmapi_spiders.inputs.seed_links import PageLinks, kind_of_page
 from tmapi_spiders.inputs.seeds import Seeds, StreamedSeeds
 from tmapi_spiders.inputs.target_price import foreign_target, target_of

@@ -30,7 +30,7 @@ from tmapi_spiders.inputs.job_names import (
 )
 from tmapi_spiders.inputs.python_values import as_text, unkept
 from tmapi_spiders.inputs.queries import Queries
-from tmapi_spiders.inputs.seed_columns import MEANINGS, Layout, columns_of, sheet_of
+from tmapi_spiders.inputs.seed_files.seed_columns import MEANINGS, Layout, columns_of, sheet_of
 from tmapi_spiders.inputs.seeds import Seeds, StreamedSeeds, joined
 
 if TYPE_CHECKING:

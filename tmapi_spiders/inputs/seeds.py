@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.formats import to_json
 from tmapi_spiders.inputs.seed import Seed, looks_like_image
-from tmapi_spiders.inputs.seed_columns import Layout
-from tmapi_spiders.inputs.seed_file import Origin, SeedFile, is_file
-from tmapi_spiders.inputs.seed_row import SeedRow
+from tmapi_spiders.inputs.seed_files.seed_columns import Layout
+from tmapi_spiders.inputs.seed_files.seed_file import Origin, SeedFile, is_file
+from tmapi_spiders.inputs.seed_files.seed_row import SeedRow
 from tmapi_spiders.inputs.seed_tally import Tally
 from tmapi_spiders.wording import ranges
 

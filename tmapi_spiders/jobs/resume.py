@@ -12,7 +12,7 @@ from tmapi_spiders.config.settings import COMMAND_LINE, PREFIX, SECRETS
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.job_names import is_job_name
 from tmapi_spiders.inputs.seed import looks_like_image
-from tmapi_spiders.inputs.seed_file import STDIN
+from tmapi_spiders.inputs.seed_files.seed_file import STDIN
 from tmapi_spiders.jobs.job_json import read_job_json
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.arguments import Arguments
 from tmapi_spiders.inputs.job_names import is_job_name, series_of
 from tmapi_spiders.inputs.python_values import as_text
-from tmapi_spiders.inputs.seed_file import STDIN
+from tmapi_spiders.inputs.seed_files.seed_file import STDIN
 from tmapi_spiders.inputs.spider_kind import SpiderKind
 from tmapi_spiders.jobs import resume
 from tmapi_spiders.jobs.archive import ARCHIVE, Archive

@@ -16,18 +16,18 @@ import attrs
 
 from tmapi_spiders.errors import UsageProblems, shortened
 from tmapi_spiders.inputs.seed import looks_like_image
-from tmapi_spiders.inputs.seed_columns import IMAGE, Layout, listed
-from tmapi_spiders.inputs.seed_header import image_argument
-from tmapi_spiders.inputs.seed_text import REMEDY, text_rows
-from tmapi_spiders.inputs.seed_workbook import workbook_rows
+from tmapi_spiders.inputs.seed_files.seed_columns import IMAGE, Layout, listed
+from tmapi_spiders.inputs.seed_files.seed_header import image_argument
+from tmapi_spiders.inputs.seed_files.seed_text import REMEDY, text_rows
+from tmapi_spiders.inputs.seed_files.seed_workbook import workbook_rows
 from tmapi_spiders.wording import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
 
-    from tmapi_spiders.inputs.seed_columns import Columns
-    from tmapi_spiders.inputs.seed_row import SeedRow
+    from tmapi_spiders.inputs.seed_files.seed_columns import Columns
+    from tmapi_spiders.inputs.seed_files.seed_row import SeedRow
 
 __all__ = ["STDIN", "Origin", "SeedFile", "is_file"]
 
@@ -78,7 +78,7 @@ class Origin:
 
         >>> Origin("seeds.txt").describe()
         'from seeds.txt'
-        >>> from tmapi_spiders.inputs.seed_columns import Columns
+        >>> from tmapi_spiders.inputs.seed_files.seed_columns import Columns
         >>> columns = Columns.of(["Nr", "Bild"], Layout({"image": "Bild"}))
         >>> Origin("a.xlsx", columns, 3, "Lamps").describe()
         'from a.xlsx, sheet “Lamps” (header in row 3; image: “Bild”)'

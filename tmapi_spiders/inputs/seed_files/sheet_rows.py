@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.errors import shortened
 from tmapi_spiders.inputs.seed import looks_like_image
-from tmapi_spiders.inputs.seed_columns import IMAGE, shows
-from tmapi_spiders.inputs.seed_row import address_of_formula, row_of
-from tmapi_spiders.inputs.sheet_parts import Spans
+from tmapi_spiders.inputs.seed_files.seed_columns import IMAGE, shows
+from tmapi_spiders.inputs.seed_files.seed_row import address_of_formula, row_of
+from tmapi_spiders.inputs.seed_files.sheet_parts import Spans
 from tmapi_spiders.inputs.target_price import CNY, TARGET_COLUMN, currency_of_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tmapi_spiders.inputs.seed_columns import Columns, Layout
-    from tmapi_spiders.inputs.seed_row import SeedRow
-    from tmapi_spiders.inputs.sheet_parts import SheetParts
+    from tmapi_spiders.inputs.seed_files.seed_columns import Columns, Layout
+    from tmapi_spiders.inputs.seed_files.seed_row import SeedRow
+    from tmapi_spiders.inputs.seed_files.sheet_parts import SheetParts
 
 __all__ = ["SheetRows"]
 

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
-from tmapi_spiders.inputs.seed_columns import IMAGE, Columns, Layout, listed
-from tmapi_spiders.inputs.seed_header import (
+from tmapi_spiders.inputs.seed_files.seed_columns import IMAGE, Columns, Layout, listed
+from tmapi_spiders.inputs.seed_files.seed_header import (
     HEADER_ROWS,
     columns_of_header,
     is_header,
@@ -23,8 +23,8 @@ from tmapi_spiders.wording import plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tmapi_spiders.inputs.seed_row import SeedRow
-    from tmapi_spiders.inputs.sheet_parts import SheetParts
+    from tmapi_spiders.inputs.seed_files.seed_row import SeedRow
+    from tmapi_spiders.inputs.seed_files.sheet_parts import SheetParts
 
 __all__ = ["workbook_rows"]
 
@@ -184,8 +184,8 @@ class _Workbook:
     def rows(self, on_columns: Callable[[Columns, int, str, str], None]) -> Iterator[SeedRow]:
         """Yield the rows of the sheet; see :func:`workbook_rows`."""
         # These need openpyxl too.
-        from tmapi_spiders.inputs.sheet_parts import parts_of  # noqa: PLC0415
-        from tmapi_spiders.inputs.sheet_rows import SheetRows  # noqa: PLC0415
+        from tmapi_spiders.inputs.seed_files.sheet_parts import parts_of  # noqa: PLC0415
+        from tmapi_spiders.inputs.seed_files.sheet_rows import SheetRows  # noqa: PLC0415
 
         sheet = self._sheet()
         rows = self._cells_of(sheet)

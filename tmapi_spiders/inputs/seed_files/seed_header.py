@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tmapi_spiders.errors import UsageProblems, did_you_mean, shortened
-from tmapi_spiders.inputs.seed_columns import (
+from tmapi_spiders.inputs.seed_files.seed_columns import (
     IMAGE,
     IMAGE_COLUMNS,
     MEANINGS,

@@ -8,15 +8,15 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING
 
 from tmapi_spiders.errors import UsageProblems
-from tmapi_spiders.inputs.seed_header import HEADER_ROWS
-from tmapi_spiders.inputs.seed_row import SeedRow
-from tmapi_spiders.inputs.seed_table import delimiter_of, is_image, json_rows, table_rows
+from tmapi_spiders.inputs.seed_files.seed_header import HEADER_ROWS
+from tmapi_spiders.inputs.seed_files.seed_row import SeedRow
+from tmapi_spiders.inputs.seed_files.seed_table import delimiter_of, is_image, json_rows, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tmapi_spiders.inputs.seed_columns import Columns, Layout
+    from tmapi_spiders.inputs.seed_files.seed_columns import Columns, Layout
 
 __all__ = ["REMEDY", "text_rows"]
 

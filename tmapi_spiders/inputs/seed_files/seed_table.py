@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from tmapi_spiders.errors import UsageProblems
 from tmapi_spiders.inputs.seed import looks_like_image
-from tmapi_spiders.inputs.seed_columns import Columns
-from tmapi_spiders.inputs.seed_header import (
+from tmapi_spiders.inputs.seed_files.seed_columns import Columns
+from tmapi_spiders.inputs.seed_files.seed_header import (
     HEADER_ROWS,
     columns_of_header,
     is_header,
     likely_header,
     no_header,
 )
-from tmapi_spiders.inputs.seed_row import SeedRow, row_of
+from tmapi_spiders.inputs.seed_files.seed_row import SeedRow, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tmapi_spiders.inputs.seed_columns import Layout
+    from tmapi_spiders.inputs.seed_files.seed_columns import Layout
 
 __all__ = ["delimiter_of", "is_image", "json_rows", "table_rows"]
 
@@ -48,7 +48,7 @@ def is_image(line: str) -> bool:
 def delimiter_of(header: str, layout: Layout) -> str | None:
     r"""Return the delimiter of a table from its header; None if the line is not a header.
 
-    >>> from tmapi_spiders.inputs.seed_columns import Layout
+    >>> from tmapi_spiders.inputs.seed_files.seed_columns import Layout
     >>> delimiter_of("SKU;Image;price", Layout()), delimiter_of("url\tid", Layout())
     (';', '\t')
     >>> delimiter_of("//a.b/c.jpg;image", Layout()), delimiter_of("a|b", Layout({"image": "b"}))

@@ -10,14 +10,14 @@ import attrs
 
 from tmapi_spiders.inputs.overrides import NO_OVERRIDES, Overrides
 from tmapi_spiders.inputs.seed import Seed
-from tmapi_spiders.inputs.seed_columns import ID, IMAGE, SEARCH, shows
+from tmapi_spiders.inputs.seed_files.seed_columns import ID, IMAGE, SEARCH, shows
 from tmapi_spiders.inputs.target_price import CNY, IN_CNY, foreign_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
-    from tmapi_spiders.inputs.seed_columns import Columns
+    from tmapi_spiders.inputs.seed_files.seed_columns import Columns
 
 __all__ = ["SeedRow", "address_of_formula", "row_of"]
 

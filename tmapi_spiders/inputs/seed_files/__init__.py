@@ -1,0 +1,4 @@
+"""Reads seeds from files: plain lists, CSV, JSON lines and workbooks.
+
+Internal.
+"""
