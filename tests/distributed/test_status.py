@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from tests.distributed.desk import Desk
+from tests.distributed.servers import free_port
 from tmapi_spiders.distributed import job_status
 from tmapi_spiders.distributed.store import run_script
 
@@ -126,7 +127,8 @@ def test_no_such_job(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_redis_away(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    away = desk.with_settings(REDIS_URL="redis://:secret@127.0.0.1:1/0", TMAPI_REDIS_WAIT="0")
+    url = f"redis://:secret@127.0.0.1:{free_port()}/0"
+    away = desk.with_settings(REDIS_URL=url, TMAPI_REDIS_WAIT="0")
     for command in ("status", "export", "stop", "delete"):
         assert away.run(command) == 4
         line, *_ = capsys.readouterr().err.splitlines()
