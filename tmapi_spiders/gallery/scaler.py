@@ -52,7 +52,8 @@ class Scaler:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._end()
+        async with self._turn:  # a cancelled `make` may still be ending the process
+            await self._end()
 
     async def make(self, data: bytes) -> Thumbnail:
         """Return the thumbnail of a picture.
@@ -83,10 +84,18 @@ class Scaler:
 
     async def _end(self) -> None:
         process, self._process = self._process, None
-        if process is not None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if process is None:
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(ProcessLookupError):
+            process.kill()
+        process.stdin.close()
+        # Until its pipes are closed, too, asyncio may find the process "unclosed" at the end.
+        with suppress(ConnectionError):
+            await process.stdin.wait_closed()
+        await process.stdout.read()
+        await process.wait()
 
 
 async def _start() -> Process:
