@@ -38,20 +38,25 @@ def noted() -> Exception:
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(UsageProblems("a", "b"), 2), (noted(), 4), (UsageProblems("a\nb"), 2)]
+    ("error", "status", "lines"),
+    [
+        (UsageProblems("a", "b"), 2, ["stop: a", "stop: b"]),
+        (noted(), 4, ["stop: a", "stop: b"]),
+        (UsageProblems("a\nb"), 2, ["stop: a b"]),
+    ],
 )
 def test_each_problem_is_a_line(
     run: Callable[[Callable[[], int]], int],
     capsys: pytest.CaptureFixture[str],
     error: Exception,
     status: int,
+    lines: list[str],
 ) -> None:
     def fail() -> int:
         raise error
 
     assert run(fail) == status
-    lines = capsys.readouterr().err.splitlines()
-    assert lines in (["stop: a", "stop: b"], ["stop: a b"])
+    assert capsys.readouterr().err.splitlines() == lines
 
 
 @pytest.mark.parametrize("number", ENDING)
@@ -67,6 +72,20 @@ def test_an_interrupt_is_a_message(
 
     assert run(wait) == 4
     assert capsys.readouterr().err == "stop: interrupted; nothing was written.\n"
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_an_interrupt_of_a_subcommand_without_a_message_is_no_traceback(
+    run: Callable[[Callable[[], int]], int],
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+) -> None:
+    def wait() -> int:
+        signal.raise_signal(number)
+        return 0
+
+    assert run(wait) == 4
+    assert capsys.readouterr().err == "stop: interrupted.\n"
 
 
 def test_a_thread_may_run_a_command(run: Callable[[Callable[[], int]], int]) -> None:
